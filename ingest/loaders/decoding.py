@@ -1,0 +1,158 @@
+"""Bytes -> text: which files are text at all, and in which encoding."""
+
+import codecs
+from collections.abc import Iterator
+
+from retrieval.errors import LoadError
+
+HEAD = 8192
+"""How many bytes are looked at to tell text from binary, as in git and grep."""
+
+MAGIC_NUMBERS = (
+    (b"%PDF-", "PDF"),
+    (b"PK\x03\x04", "ZIP archive"),
+    (b"PK\x05\x06", "empty ZIP archive"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "OLE file (old or encrypted Microsoft Office)"),
+    (b"\x89PNG\r\n\x1a\n", "PNG image"),
+    (b"\xff\xd8\xff", "JPEG image"),
+    (b"GIF87a", "GIF image"),
+    (b"GIF89a", "GIF image"),
+    (b"II*\x00", "TIFF image"),
+    (b"MM\x00*", "TIFF image"),
+    (b"\x1f\x8b", "gzip archive"),
+    (b"BZh", "bzip2 archive"),
+    (b"\xfd7zXZ\x00", "xz archive"),
+    (b"7z\xbc\xaf\x27\x1c", "7z archive"),
+    (b"(\xb5/\xfd", "zstd archive"),
+    (b"Rar!\x1a\x07", "RAR archive"),
+    (b"\x7fELF", "ELF program"),
+    (b"SQLite format 3\x00", "SQLite database"),
+    (b"wOFF", "WOFF font"),
+    (b"wOF2", "WOFF2 font"),
+    (b"OggS", "Ogg media"),
+    (b"ID3", "MP3 audio"),
+    (b"%!PS-Adobe", "PostScript"),
+)
+"""What a file is, by its first bytes; Unicode text never starts with any of these by chance that matters."""
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16: its mark begins with UTF-16's
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_TEXT_CONTROLS = frozenset(b"\t\n\v\f\r\x1b")  # ESC colours logs
+_CONTROLS = bytes(byte for byte in (*range(0x20), 0x7F) if byte not in _TEXT_CONTROLS)
+_MAX_CONTROL_SHARE = 0.02
+_LEGACY = (
+    "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258", "cp874",
+    "koi8_r", "iso8859_2", "iso8859_5", "mac_roman", "cp932", "euc_jp", "gb18030", "big5", "cp949",
+)  # fmt: skip
+_LATIN = frozenset({"cp1250", "cp1252", "cp1254", "cp1257", "cp1258", "iso8859_2", "mac_roman"})
+_SAMPLE = 32768
+
+
+class UnsupportedFormatError(LoadError):
+    """The file is of a kind that no loader reads: to be skipped rather than repaired."""
+
+
+def magic_number(data: bytes) -> str | None:
+    """The name of the binary format that `data` starts as; None where it starts as none of MAGIC_NUMBERS."""
+    return next((name for magic, name in MAGIC_NUMBERS if data.startswith(magic)), None)
+
+
+def decode(data: bytes, *, declared: str | None = None) -> str:
+    r"""The text in `data`: newlines are \n, there is no NUL and no byte order mark; else nothing is changed.
+
+    By byte order mark, the pattern of UTF-16 and UTF-32, strict UTF-8, the encoding that the file itself declares
+    (`declared`), UTF-8 with a few damaged bytes (they become U+FFFD), and statistics, in this order.
+
+    Raises UnsupportedFormatError where the bytes are no text.
+    """
+    return _normalise(_decode(data, declared))
+
+
+def _decode(data: bytes, declared: str | None) -> str:
+    for mark, encoding in _BOMS:
+        if data.startswith(mark):
+            return data[len(mark) :].decode(encoding, "replace")
+    if name := magic_number(data):
+        raise UnsupportedFormatError(f"it is a {name}, which no loader reads; convert it, or ignore it in .gitignore")
+    head = data[:HEAD]
+    if 0 in head:
+        for encoding in _wide_encodings(head):
+            text = _strict(data, encoding)
+            if text is not None and _plausible(text[:HEAD]):
+                return text
+        raise UnsupportedFormatError("it is a binary file (it holds NUL bytes), which no loader reads")
+    if len(head) - len(head.translate(None, _CONTROLS)) > _MAX_CONTROL_SHARE * len(head):
+        raise UnsupportedFormatError("it is a binary file (it is full of control characters), which no loader reads")
+    text = _strict(data, "utf-8")
+    if text is None and declared:
+        text = _strict(data, "cp1252" if declared.lower() in {"iso-8859-1", "latin-1", "latin1"} else declared)
+    return _legacy(data) if text is None else text
+
+
+def _wide_encodings(head: bytes) -> Iterator[str]:
+    """Which of UTF-32 and UTF-16 the positions of the NUL bytes speak for, if any."""
+    nuls = [head[position::4].count(0) for position in range(4)]
+    quarter = len(head) // 4
+    if min(nuls[2:]) >= quarter * 0.9:
+        yield "utf-32-le"
+    if min(nuls[:2]) >= quarter * 0.9:
+        yield "utf-32-be"
+    even, odd = nuls[0] + nuls[2], nuls[1] + nuls[3]
+    # Not "none": U+3000, the space of Chinese and Japanese, has a NUL on the other side.
+    if odd > 2 * even:
+        yield "utf-16-le"
+    if even > 2 * odd:
+        yield "utf-16-be"
+
+
+def _strict(data: bytes, encoding: str) -> str | None:
+    try:
+        return data.decode(encoding)
+    except (UnicodeError, LookupError):
+        return None
+
+
+def _plausible(text: str) -> bool:
+    """Whether (nearly) all characters are ones that people write."""
+    odd = sum(not (character.isprintable() or character.isspace()) for character in text)
+    return odd <= _MAX_CONTROL_SHARE * len(text)
+
+
+def _legacy(data: bytes) -> str:
+    """Text that is not clean UTF-8: UTF-8 with damage, or one of the encodings from before Unicode."""
+    text = data.decode("utf-8", "replace")
+    damaged = text.count("\ufffd")
+    if sum(not character.isascii() for character in text) > 10 * damaged:
+        return text
+    encoding = _detected(data)
+    if encoding is None:
+        raise UnsupportedFormatError("its encoding is unknown, or it is no text; save it as UTF-8")
+    return data.decode(encoding, "replace")
+
+
+def _detected(data: bytes) -> str | None:
+    """The likeliest encoding from before Unicode, by charset-normalizer."""
+    from charset_normalizer import from_bytes
+
+    # Only lines that are not ASCII say anything, and detection takes seconds on megabytes.
+    sample = b"\n".join(line for line in data.splitlines() if not line.isascii())[:_SAMPLE]
+    matches = from_bytes(sample, cp_isolation=list(_LEGACY))
+    best = matches.best()
+    if best is None:
+        return "cp1252" if _strict(sample, "cp1252") is not None else None
+    if best.encoding in _LATIN:
+        # Its scores cannot tell the Western European code page from its neighbours in a few accented words.
+        near = (match for match in matches if match.chaos <= best.chaos + 0.1)
+        if any("cp1252" in match.could_be_from_charset for match in near):
+            return "cp1252"
+    return str(best.encoding)
+
+
+def _normalise(text: str) -> str:
+    text = text.removeprefix("\ufeff").replace("\0", "")
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text

@@ -1,0 +1,64 @@
+"""Text that needs no parsing: plain text, data files (JSON, CSV), and source code."""
+
+from pathlib import PurePosixPath
+
+from ingest.loaders.decoding import decode
+from retrieval.types import Document
+
+LANGUAGES = {
+    ".c": "c",
+    ".h": "c",
+    ".cbl": "cobol",
+    ".cob": "cobol",
+    ".cc": "cpp",
+    ".cpp": "cpp",
+    ".cxx": "cpp",
+    ".hh": "cpp",
+    ".hpp": "cpp",
+    ".cs": "csharp",
+    ".ex": "elixir",
+    ".exs": "elixir",
+    ".go": "go",
+    ".hs": "haskell",
+    ".java": "java",
+    ".cjs": "js",
+    ".js": "js",
+    ".jsx": "js",
+    ".mjs": "js",
+    ".kt": "kotlin",
+    ".kts": "kotlin",
+    ".tex": "latex",
+    ".lua": "lua",
+    ".pl": "perl",
+    ".pm": "perl",
+    ".php": "php",
+    ".ps1": "powershell",
+    ".psm1": "powershell",
+    ".proto": "proto",
+    ".py": "python",
+    ".pyi": "python",
+    ".r": "r",
+    ".rb": "ruby",
+    ".rs": "rust",
+    ".sc": "scala",
+    ".scala": "scala",
+    ".sol": "sol",
+    ".swift": "swift",
+    ".cts": "ts",
+    ".mts": "ts",
+    ".ts": "ts",
+    ".tsx": "ts",
+    ".bas": "visualbasic6",
+    ".frm": "visualbasic6",
+}
+"""The value of langchain_text_splitters.Language by suffix; a literal, because importing that takes seconds."""
+
+
+def load_text(data: bytes, *, source: str) -> Document:
+    """The file's text as it is, with no title and no headings."""
+    return Document(source, decode(data))
+
+
+def load_code(data: bytes, *, source: str) -> Document:
+    """The file's text as it is, with the language that its suffix names as syntax."""
+    return Document(source, decode(data), syntax=LANGUAGES[PurePosixPath(source).suffix.lower()])

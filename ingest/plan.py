@@ -1,0 +1,83 @@
+"""What a sync has to do. Pure: scanned files and ledger in, Plan out."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from ingest.scan import ScannedFile
+from retrieval.types import DocumentRecord
+
+_CLOCK_TICK_NS = 2_000_000_000
+"""The coarsest file system (FAT) counts modification times in steps of two seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A scanned file with what is known of its content: `content_hash` is None where it was not read,
+    because the ledger vouches for it (see `needs_reading`)."""
+
+    file: ScannedFile
+    content_hash: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """add, update: files to index. delete: documents whose file is gone. touch: (file, record) with equal content and
+    another size or time in the ledger. unchanged: how many need nothing. taken: files whose source belongs to a
+    document that came from elsewhere."""
+
+    add: tuple[ScannedFile, ...]
+    update: tuple[ScannedFile, ...]
+    delete: tuple[DocumentRecord, ...]
+    touch: tuple[tuple[ScannedFile, DocumentRecord], ...]
+    unchanged: int
+    taken: tuple[ScannedFile, ...]
+
+    @property
+    def files(self) -> int:
+        """How many files are to be indexed."""
+        return len(self.add) + len(self.update)
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.add or self.update or self.delete or self.touch)
+
+
+def needs_reading(file: ScannedFile, record: DocumentRecord | None) -> bool:
+    """Whether only the content can tell if the file is what was indexed.
+
+    Size and time vouch for a file, unless it was modified so shortly before it was indexed that a later change could
+    bear the same time.
+    """
+    if record is None or record.status != "ready":
+        return False  # it is indexed in any case
+    same = (file.size, file.mtime_ns) == (record.size, record.mtime_ns)
+    return not (same and record.indexed_ns - record.mtime_ns > _CLOCK_TICK_NS)
+
+
+def plan(candidates: Iterable[Candidate], ledger: Mapping[str, DocumentRecord], *, folder: str) -> Plan:
+    """The steps that bring the ledger's documents of one folder in step with its files.
+
+    `ledger` is by source and may hold documents of other folders, which are left alone. A file that failed, or whose
+    indexing was interrupted, is indexed again.
+    """
+    add: list[ScannedFile] = []
+    update: list[ScannedFile] = []
+    touch: list[tuple[ScannedFile, DocumentRecord]] = []
+    taken: list[ScannedFile] = []
+    unchanged = 0
+    seen: set[str] = set()
+    for candidate in candidates:
+        file, record = candidate.file, ledger.get(candidate.file.source)
+        seen.add(file.source)
+        if record is None:
+            add.append(file)
+        elif record.folder != folder:
+            taken.append(file)
+        elif record.status != "ready" or candidate.content_hash not in (None, record.content_hash):
+            (update if record.content_hash else add).append(file)
+        else:
+            unchanged += 1
+            if (file.size, file.mtime_ns) != (record.size, record.mtime_ns):
+                touch.append((file, record))
+    gone = (record for source, record in ledger.items() if record.folder == folder and source not in seen)
+    return Plan(tuple(add), tuple(update), tuple(gone), tuple(touch), unchanged, tuple(taken))

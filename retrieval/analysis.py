@@ -1,0 +1,169 @@
+"""Text -> terms for BM25.
+
+The same rules read documents and queries: segmentation into words (letters, marks and digits, close to Unicode Standard
+Annex #29), case and compatibility folding, stop words, Snowball stems, accent folding. Scripts that are written without
+spaces, and Korean, which glues particles to its nouns, become overlapping pairs of characters.
+"""
+
+import functools
+import itertools
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import regex
+import Stemmer
+
+from retrieval.errors import ConfigError
+from retrieval.stopwords import ENGLISH
+
+RULES_VERSION = 1
+"""Raise it with every change that can change a term: indexes stored under another version are then rebuilt."""
+
+_UNSPACED = (
+    r"[[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\u30FC\uFF70\uFF9E\uFF9F]"
+    r"&&[\p{L}\p{M}\p{N}]]"
+)
+# Characters inside a word that are no part of its spelling: soft hyphen, zero-width joiners, word joiner.
+_IGNORABLE = "\u00ad\u200c\u200d\u2060"
+_APOSTROPHES = "'\u2019\u2018\u02bc\uff07"
+
+# Accents, Hebrew points, Arabic vowel signs, variation selectors. The vowel signs of Indic scripts and the voicing
+# marks of kana are marks as well, but they spell the word, and stay.
+_OPTIONAL_MARKS = (
+    r"[\u0300-\u036F\u0483-\u0487\u0591-\u05BD\u05BF\u05C1\u05C2\u05C4\u05C5\u05C7\u0640\u064B-\u065F\u0670"
+    r"\u1AB0-\u1AFF\u1DC0-\u1DFF\u20D0-\u20FF\uFE00-\uFE0F\uFE20-\uFE2F\U000E0100-\U000E01EF]+"
+)
+# Letters with a stroke, and tied ones, which have no decomposition in Unicode.
+_PLAIN_LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ŧ": "t", "ı": "i", "æ": "ae", "œ": "oe"})
+_SPELLING = str.maketrans(dict.fromkeys(_APOSTROPHES, "'") | dict.fromkeys(_IGNORABLE + ","))
+
+# Where an apostrophe ends a word of its own (l'homme, dell'arte) or begins a suffix (Ankara'da).
+_APOSTROPHE_SEPARATES = frozenset({"catalan", "french", "irish", "italian", "turkish"})
+
+_CODES = {
+    "ar": "arabic", "hy": "armenian", "eu": "basque", "ca": "catalan", "cs": "czech", "da": "danish", "nl": "dutch",
+    "en": "english", "eo": "esperanto", "et": "estonian", "fi": "finnish", "fr": "french", "de": "german",
+    "el": "greek", "hi": "hindi", "hu": "hungarian", "id": "indonesian", "ga": "irish", "it": "italian",
+    "lt": "lithuanian", "ne": "nepali", "no": "norwegian", "fa": "persian", "pl": "polish", "pt": "portuguese",
+    "ro": "romanian", "ru": "russian", "sr": "serbian", "es": "spanish", "sv": "swedish", "ta": "tamil",
+    "tr": "turkish", "yi": "yiddish",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Analyzer:
+    """Turns text into the terms that BM25 counts.
+
+    language   "none" (no stop words, no stems), the English name of a Snowball algorithm, or its two-letter code.
+               English has stop words; the other languages have stems only.
+
+    An instance holds no state and may be shared between threads. Raises ConfigError for an unknown language.
+    """
+
+    language: str = "english"
+
+    def __post_init__(self) -> None:
+        name = self.language.strip().lower()
+        name = _CODES.get(name, name)
+        choices = ["none", *Stemmer.algorithms()]
+        if name not in choices:
+            raise ConfigError(f"There is no analysis for language {self.language!r}; choose from {', '.join(choices)}.")
+        object.__setattr__(self, "language", name)
+
+    @property
+    def fingerprint(self) -> dict[str, str | int]:
+        """What decides the terms, JSON-able: indexes whose fingerprints differ must not be mixed."""
+        stemmer = "" if self.language == "none" else Stemmer.version()
+        return {"language": self.language, "rules": RULES_VERSION, "stemmer": stemmer}
+
+    def terms(self, text: str) -> list[str]:
+        """The terms of `text`, in order, repeated as often as they occur."""
+        return [term for term, _, _ in self.spans(text)]
+
+    def spans(self, text: str) -> list[tuple[str, int, int]]:
+        """The terms with the place of their word: (term, start, end), where text[start:end] is the word as written.
+
+        In order of start. Words do not overlap; pairs of characters in unspaced scripts overlap by one character.
+        """
+        # A Snowball stemmer may not be shared between threads; a new one costs less than stemming one word.
+        stem = _unchanged if self.language == "none" else Stemmer.Stemmer(self.language).stemWord
+        known: dict[str, str] = {}
+        spans: list[tuple[str, int, int]] = []
+        for match in _tokens(self.language not in _APOSTROPHE_SEPARATES).finditer(text):
+            word = match[0]
+            if match.lastgroup is None:
+                spans.extend(_character_pairs(word, match.start()))
+                continue
+            term = known.get(word)
+            if term is None:
+                term = known[word] = self._term(word, stem)
+            if term:
+                spans.append((term, *match.span()))
+        return spans
+
+    def _term(self, word: str, stem: Callable[[str], str]) -> str:
+        """The term a word stands for; empty for a stop word."""
+        word = _fold_case(word, turkish=self.language == "turkish")
+        if self.language != "english":
+            # The stemmers know their language's accents (é, ü, й), so those are folded last.
+            return _fold_accents(stem(word)).replace("'", "")
+        word = _fold_accents(word)
+        base = word.removesuffix("'s")
+        if word in ENGLISH or base in ENGLISH:
+            return ""
+        return stem(base.replace("'", ""))
+
+
+@functools.cache
+def _tokens(apostrophe_joins: bool) -> regex.Pattern[str]:
+    """One match is a word (group "word") or a run of unspaced script; compiled on first use, as it takes a while."""
+    part = rf"[[\p{{L}}\p{{N}}]--{_UNSPACED}][[\p{{L}}\p{{M}}\p{{N}}{_IGNORABLE}]--{_UNSPACED}]*+"
+    between_letters = rf"[·{_APOSTROPHES}]" if apostrophe_joins else "·"
+    joiner = (
+        rf"(?:(?<=[\p{{L}}\p{{M}}]){between_letters}(?=\p{{L}})"  # don't, l·l
+        r"|(?<=\p{N})\.(?=\p{N})"  # 1.5.9
+        r"|(?<=\p{N}),(?=\p{N}{3}(?!\p{N})))"  # 1,000
+    )
+    return regex.compile(rf"(?P<word>{part}(?:{joiner}{part})*+)|{_UNSPACED}(?:{_UNSPACED}|\p{{M}})*+", regex.VERSION1)
+
+
+@functools.cache
+def _optional_marks() -> regex.Pattern[str]:
+    return regex.compile(_OPTIONAL_MARKS)
+
+
+def _unchanged(word: str) -> str:
+    return word
+
+
+def _fold_case(word: str, *, turkish: bool = False) -> str:
+    """Lower case without compatibility variants; one apostrophe; no thousands separators or invisible characters."""
+    if word.isascii() and not turkish:
+        return word.lower().replace(",", "")
+    # Case folding makes two letters of İ, and i of I, whose lower case is ı in Turkish.
+    word = unicodedata.normalize("NFKC", word).replace("İ", "i")
+    if turkish:
+        word = word.replace("I", "ı")
+    return unicodedata.normalize("NFKC", word.casefold()).translate(_SPELLING)
+
+
+def _fold_accents(word: str) -> str:
+    """The word without accents and other marks that readers may leave out."""
+    if word.isascii():
+        return word
+    bare = _optional_marks().sub("", unicodedata.normalize("NFKD", word))
+    return unicodedata.normalize("NFC", bare).translate(_PLAIN_LETTERS)
+
+
+def _character_pairs(run: str, offset: int) -> Iterator[tuple[str, int, int]]:
+    """Overlapping pairs of the user-perceived characters of a run; a character alone stands for itself."""
+    characters = []
+    for match in regex.finditer(r"\X", run):
+        form = _fold_accents(_fold_case(match[0]))
+        if form:
+            characters.append((form, offset + match.start(), offset + match.end()))
+    if len(characters) == 1:
+        yield characters[0]
+    for (first, start, _), (second, _, end) in itertools.pairwise(characters):
+        yield first + second, start, end

@@ -1,0 +1,131 @@
+"""The settings: file < environment < arguments, all flat, all checked."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
+
+from retrieval.errors import ConfigError
+
+Pooling = Literal["mean", "cls", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
+FusionMethod = Literal["dbsf", "rrf", "convex"]
+
+_E5 = re.compile(r"(?<![a-z0-9])e5(?![a-z0-9])", re.IGNORECASE)
+
+
+class Config(BaseSettings):
+    """Everything that can be set. Unknown names are refused; a Config does not change once made.
+
+    `Config(...)` reads arguments over RETRIEVAL_* environment variables over the defaults below; `Config.load` puts a
+    YAML file between the environment and the defaults. Raises ConfigError, naming the setting and what is wrong.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="RETRIEVAL_", extra="forbid", frozen=True)
+
+    # What turns text into vectors. An index remembers these and refuses others.
+    model: str = Field("packaged", min_length=1)
+    """"packaged" (all-MiniLM-L6-v2, installed with this package), a directory, or a name on the model hub."""
+    revision: str | None = None
+    """Commit or tag of a model on the hub."""
+    trust_remote_code: bool = False
+    """Run code that comes with the model."""
+    pooling: Pooling | None = None
+    """For a bare transformer only; a sentence-transformers model brings its own."""
+    query_prefix: str = "query: "
+    passage_prefix: str = "passage: "
+
+    # What turns documents into chunks.
+    chunk_size: int | Literal["auto"] = "auto"
+    """Tokens of the whole embedded string, prefix and special tokens included; "auto" is the model's limit."""
+    chunk_overlap: int = Field(0, ge=0)
+    """Tokens that neighbouring chunks may share."""
+    context_header: bool = True
+    """Put document title and heading path before each chunk for embedding and BM25."""
+
+    # What turns text into terms, and terms into scores.
+    language: str = "english"
+    """Stop words and stemmer: a Snowball language, or "none"."""
+    bm25_idf: Literal["lucene", "okapi"] = "lucene"
+    bm25_k1: float = Field(1.5, ge=0)
+    bm25_b: float = Field(0.75, ge=0, le=1)
+
+    # How searches are answered unless they say otherwise.
+    fusion: FusionMethod = "dbsf"
+    alpha: float = Field(0.6, ge=0, le=1)
+    """Weight of the dense side: 1 is dense alone, 0 is BM25 alone."""
+
+    # Where the work is done.
+    device: str | None = None
+    """torch device; None takes a GPU where there is one."""
+    batch_size: int = Field(16, ge=1)
+    """Chunks embedded at once."""
+    chroma_host: str | None = None
+    """A Chroma server (`chroma run`); None keeps an embedded Chroma in the index directory."""
+    chroma_port: int = Field(8000, ge=1, le=65535)
+    chroma_ssl: bool = False
+    chroma_headers: dict[str, SecretStr] = Field(default_factory=dict)
+    """Sent with each request, for a proxy that authenticates."""
+    chroma_tenant: str = "default_tenant"
+    chroma_database: str = "default_database"
+    """Indexes that share a server need a database each."""
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            problems = "; ".join(
+                f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg'].removeprefix('Value error, ')}"
+                for e in error.errors()
+            )
+            raise ConfigError(f"Bad configuration: {problems}.") from None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if isinstance(self.chunk_size, int) and self.chunk_overlap * 2 > self.chunk_size:
+            raise ValueError(f"chunk_overlap {self.chunk_overlap} is more than half of chunk_size {self.chunk_size}")
+        if _E5.search(self.model) and not (self.query_prefix.strip() and self.passage_prefix.strip()):
+            raise ValueError(
+                f"{self.model} is an E5 model, trained with 'query: ' and 'passage: ' before its texts; without them "
+                "its cosines mean little, so set query_prefix and passage_prefix"
+            )
+        return self
+
+    @classmethod
+    def load(cls, file: Path | str | None = None, *, base: Mapping[str, Any] | None = None, **overrides: Any) -> Self:
+        """Settings from `overrides` over the environment over `file` (or over `base` where no file is given)."""
+        values = dict(base or {}) if file is None else _read_yaml(Path(file))
+        return cls(**{**values, **EnvSettingsSource(cls)(), **overrides})
+
+    def index_settings(self) -> dict[str, Any]:
+        """The settings that an index is made with, JSON-able: another value would give other vectors or chunks."""
+        return self.model_dump(include=set(INDEX_SETTINGS))
+
+    def server_settings(self) -> dict[str, Any]:
+        """Which Chroma server keeps the truth, JSON-able, without secrets; empty where Chroma is embedded."""
+        return self.model_dump(include=set(SERVER_SETTINGS)) if self.chroma_host else {}
+
+
+SERVER_SETTINGS = ("chroma_host", "chroma_port", "chroma_ssl", "chroma_tenant", "chroma_database")
+
+INDEX_SETTINGS = (
+    "model", "revision", "trust_remote_code", "pooling", "query_prefix", "passage_prefix", "chunk_size",
+    "chunk_overlap", "context_header", "language",
+)  # fmt: skip
+
+
+def _read_yaml(file: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(file.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"Cannot read the configuration {file}: {error.strerror}.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} is not YAML: {' '.join(str(error).split())}.") from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigError(f"{file} holds a {type(values).__name__}; settings are `name: value` lines.")
+    return {str(key): value for key, value in values.items()}

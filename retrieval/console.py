@@ -1,0 +1,118 @@
+"""What the two command lines share: options, errors as one line with an exit code, and how a hit looks."""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from retrieval.errors import IndexNotFoundError, IndexUnusableError, RetrievalError
+from retrieval.types import SearchHit
+
+DONE, SOME_FAILED, USAGE, UNUSABLE, INTERRUPTED = 0, 1, 2, 3, 130
+
+IndexOption = Annotated[
+    Path, typer.Option("--index", envvar="RETRIEVAL_INDEX", help="Index directory.", show_default=".retrieval")
+]
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="YAML file of settings.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+DEFAULT_INDEX = Path(".retrieval")
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def run(app: typer.Typer) -> None:
+    """Run a command line and exit: an error is one line on standard error and one of the exit codes above."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    try:
+        code = app(standalone_mode=False) or DONE
+    except click.ClickException as error:
+        error.show()
+        code = USAGE
+    except RetrievalError as error:
+        code = _fail(error, UNUSABLE if _is_unusable(error) else USAGE)
+    except (KeyboardInterrupt, click.Abort):
+        err.print("Interrupted; what was finished is kept.")
+        code = INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone: nothing more to say
+        code = DONE
+    except OSError as error:
+        code = _fail(error, UNUSABLE)
+    sys.exit(code)
+
+
+def print_json(value: Any) -> None:
+    """Valid JSON whatever the terminal's width."""
+    print(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """A spinner on a terminal, nothing elsewhere."""
+    if not err.is_terminal:
+        yield
+        return
+    with err.status(what):
+        yield
+
+
+def print_hits(hits: Sequence[SearchHit], *, explain: bool) -> None:
+    for hit in hits:
+        line = Text(f"{hit.rank:>2}  {hit.score:.3f}  ")
+        line.append(cite(hit), style="bold cyan")
+        if path := " > ".join(part for part in (hit.title, *hit.headings) if part):
+            line.append(f"  {path}", style="dim")
+        out.print(line)
+        if explain:
+            out.print(Text(f"    {_explain(hit)}", style="yellow"))
+        out.print(_passage(hit))
+        out.print()
+
+
+def hit_as_dict(hit: SearchHit) -> dict[str, Any]:
+    return {**asdict(hit), "metadata": dict(hit.metadata)}
+
+
+def cite(hit: SearchHit) -> str:
+    """Where to look it up: `source:line`, or source and page."""
+    return f"{hit.source} p. {hit.page}" if hit.page else f"{hit.source}:{hit.line_start}"
+
+
+def _passage(hit: SearchHit) -> Text:
+    text = Text(hit.text)
+    for start, end in hit.highlights:
+        text.stylize("bold underline", start, end)
+    lines = text.split("\n")
+    return Text("\n").join(Text("    ").append_text(line) for line in lines)
+
+
+def _explain(hit: SearchHit) -> str:
+    def side(name: str, score: float | None, rank: int | None) -> str:
+        place = f"rank {rank}" if rank else "not a candidate"
+        return f"{name} {score:.4f} ({place})" if score is not None else f"{name} not asked"
+
+    parts = [side("dense", hit.dense_score, hit.dense_rank), side("lexical", hit.lexical_score, hit.lexical_rank)]
+    if hit.rerank_score is not None:
+        parts.append(f"rerank {hit.rerank_score:.4f}")
+    return "  ".join(parts)
+
+
+def _is_unusable(error: RetrievalError) -> bool:
+    return isinstance(error, IndexUnusableError) and not isinstance(error, IndexNotFoundError)
+
+
+def _fail(error: Exception, code: int) -> int:
+    err.print(Text(f"error: {' '.join(str(error).split())}", style="red"))
+    return code

@@ -1,0 +1,41 @@
+"""What is put before a chunk's text when it is embedded and indexed: the title and headings it stands under."""
+
+from collections.abc import Sequence
+
+MAX_HEADER_CHARS = 200
+"""About 45 tokens of English: enough for a path of headings, a fifth of what a small model reads."""
+
+_SEPARATOR = " > "
+
+
+def context_header(title: str | None, headings: Sequence[str]) -> str:
+    """ "Title > Heading > Subheading" and a blank line, or "" where nothing is known; white space is collapsed.
+
+    A pure function of what a stored chunk knows, so that its embedded string can be made again without its document.
+    A first heading that only repeats the title is left out. A path over MAX_HEADER_CHARS loses headings from the
+    outermost on, since the title and the innermost heading say most; then those two are cut.
+    """
+    parts = [part for part in (" ".join(part.split()) for part in (title or "", *headings)) if part]
+    if title and len(parts) > 1 and parts[0].casefold() == parts[1].casefold():
+        del parts[1]
+    while len(parts) > 2 and len(_SEPARATOR.join(parts)) > MAX_HEADER_CHARS:
+        del parts[1]
+    header = _SEPARATOR.join(_cut_to_fit(parts))
+    return f"{header}\n\n" if header else ""
+
+
+def contextualize(title: str | None, headings: Sequence[str], text: str, *, enabled: bool) -> str:
+    """The chunk as the model and BM25 see it: its context header, where enabled, and its text."""
+    return context_header(title, headings) + text if enabled else text
+
+
+def _cut_to_fit(parts: list[str]) -> list[str]:
+    """One or two parts, cut to MAX_HEADER_CHARS together; a short one leaves its share to the other."""
+    if len(_SEPARATOR.join(parts)) <= MAX_HEADER_CHARS:
+        return parts
+    if len(parts) == 1:
+        return [parts[0][:MAX_HEADER_CHARS].rstrip()]
+    title, heading = parts
+    space = MAX_HEADER_CHARS - len(_SEPARATOR)
+    title = title[: max(space // 2, space - len(heading))].rstrip()
+    return [title, heading[: space - len(title)].rstrip()]

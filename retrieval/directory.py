@@ -1,0 +1,115 @@
+"""What lies in an index directory, and who may write there.
+
+retrieval-index.json    which snapshot is current, whether a write is under way, where Chroma is
+writer.lock             held by the one process that writes
+chroma/                 the embedded Chroma: the truth (absent where a server keeps it)
+snapshots/GENERATION/   what searches read
+"""
+
+import json
+import os
+import shutil
+import socket
+import sys
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from retrieval.errors import IndexDamagedError, IndexLockedError
+
+FORMAT = 1
+POINTER = "retrieval-index.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """The contents of retrieval-index.json.
+
+    generation   the name of the current snapshot; "" before the first.
+    writing      set before Chroma is first changed and cleared once a snapshot shows the result: left set by a
+                 process that died.
+    fingerprint  Fingerprint.to_json() of what makes the index, "" before that is known.
+    chroma       the chroma_* settings of the server that keeps the truth; empty where Chroma is embedded.
+    """
+
+    generation: str = ""
+    writing: bool = False
+    fingerprint: str = ""
+    chroma: dict[str, Any] = field(default_factory=dict)
+    format: int = FORMAT
+
+
+class IndexDirectory:
+    """Paths, pointer and writer's lock of an index."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self.chroma = self.path / "chroma"
+        self.snapshots = self.path / "snapshots"
+        self._pointer = self.path / POINTER
+        self._lock = FileLock(self.path / "writer.lock", timeout=0)
+        self._holder = self.path / "writer.json"
+
+    def read_pointer(self) -> Pointer | None:
+        """None where there is no index. Raises IndexDamagedError for a pointer that cannot be understood."""
+        try:
+            values = json.loads(self._pointer.read_text("utf-8"))
+            pointer = Pointer(**values)
+        except FileNotFoundError:
+            if self.chroma.is_dir():
+                raise IndexDamagedError(f"{self._pointer} is gone; `ingest doctor --repair` writes it anew.") from None
+            return None
+        except (OSError, ValueError, TypeError) as error:
+            raise IndexDamagedError(
+                f"{self._pointer} cannot be read ({error}); `ingest doctor --repair` writes it anew."
+            ) from None
+        if pointer.format != FORMAT:
+            raise IndexDamagedError(f"{self.path} has index format {pointer.format}, this version reads {FORMAT}.")
+        return pointer
+
+    def write_pointer(self, pointer: Pointer) -> None:
+        """Atomic: a reader sees the old pointer or the new one."""
+        temporary = self._pointer.with_suffix(".tmp")
+        with temporary.open("w", encoding="utf-8") as file:
+            json.dump(asdict(pointer), file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self._pointer)
+
+    def pointer_stamp(self) -> tuple[int, int] | None:
+        """Changes whenever the pointer does."""
+        try:
+            stat = self._pointer.stat()
+        except FileNotFoundError:
+            return None
+        return stat.st_mtime_ns, stat.st_ino
+
+    def lock(self) -> None:
+        """Become the writer. Raises IndexLockedError, naming the holder, where another process is."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            self._lock.acquire()
+        except Timeout:
+            raise IndexLockedError(
+                f"{self.path} is being written by {self._describe_holder()}; wait for it to finish."
+            ) from None
+        holder = {"pid": os.getpid(), "host": socket.gethostname(), "command": Path(sys.argv[0]).name}
+        self._holder.write_text(json.dumps(holder), "utf-8")
+
+    def unlock(self) -> None:
+        self._lock.release()
+
+    def remove_old_snapshots(self, *, keep: str) -> None:
+        """Remove all but one. Readers that have the others mapped go on reading them."""
+        for old in self.snapshots.iterdir():
+            if old.name != keep:
+                shutil.rmtree(old, ignore_errors=True)
+
+    def _describe_holder(self) -> str:
+        try:
+            holder = json.loads(self._holder.read_text("utf-8"))
+            return f"process {holder['pid']} on {holder['host']} ({holder['command']})"
+        except (OSError, ValueError, KeyError):
+            return "another process"

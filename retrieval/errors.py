@@ -1,0 +1,60 @@
+"""Everything this library raises on purpose.
+
+    RetrievalError                  catch this for all of them
+    ├── QueryError                  the question or its options make no sense (also a ValueError)
+    ├── DocumentError               a document cannot be indexed as given (also a ValueError)
+    ├── ConfigError                 the settings contradict each other or the model (also a ValueError)
+    ├── ModelError                  the model cannot be found, verified or used
+    ├── LoadError                   a file cannot be turned into a document
+    └── IndexUnusableError          the index as it stands cannot serve the request
+        ├── IndexNotFoundError      there is none at that path
+        ├── IndexLockedError        another process is writing
+        ├── IndexDamagedError       what is stored contradicts itself
+        └── IndexMismatchError      it was built with another model or other settings
+
+Each message names the cause and the way out in one line.
+"""
+
+
+class RetrievalError(Exception):
+    """Base of all errors this library raises on purpose."""
+
+
+class QueryError(RetrievalError, ValueError):
+    """The question or one of its options makes no sense."""
+
+
+class DocumentError(RetrievalError, ValueError):
+    """A document cannot be indexed as given."""
+
+
+class ConfigError(RetrievalError, ValueError):
+    """The settings contradict each other or the model."""
+
+
+class ModelError(RetrievalError):
+    """The model cannot be found, verified or used."""
+
+
+class LoadError(RetrievalError):
+    """A file cannot be turned into a document."""
+
+
+class IndexUnusableError(RetrievalError):
+    """The index as it stands cannot serve the request."""
+
+
+class IndexNotFoundError(IndexUnusableError):
+    """There is no index at that path."""
+
+
+class IndexLockedError(IndexUnusableError):
+    """Another process is writing to the index."""
+
+
+class IndexDamagedError(IndexUnusableError):
+    """What is stored contradicts itself."""
+
+
+class IndexMismatchError(IndexUnusableError):
+    """The index was built with another model or with other settings."""

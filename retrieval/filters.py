@@ -1,0 +1,221 @@
+"""Chroma's `where` and `where_document`, compiled into predicates over a chunk's metadata and text.
+
+The syntax, what it refuses and what it selects are those of `collection.get` in embedded Chroma 1.5.9, as observed:
+
+    number        an int equals the float of the same value (5 and 5.0); a bool is no number, a string neither
+    missing key   satisfies $ne, $nin and $not_contains, and nothing else
+    $contains     on a field asks for a member of an array; a chunk's metadata has none, so it holds nowhere
+    text          is compared by code point: case, accents and normal form all count
+    $regex        is the Rust `regex` crate's, unanchored and Unicode-aware, linear in the text, without look-around or
+                  back-references
+
+It differs where Chroma's SQL gives an answer that its own syntax does not mean:
+
+    - Chroma truncates a float before it compares it with an int field: there {"year": 1999.5} matches 1999,
+      {"year": {"$gte": 1999.5}} matches 1999 and {"year": {"$lt": 1999.5}} does not. And it rounds an int beyond 2**53
+      before it compares it with a float field. Here numbers compare by value.
+    - Chroma cuts the string of a $contains at its first NUL. No stored text has a NUL, so here it holds nowhere.
+    - Chroma fails on some 1,000 alternatives in one $or and 40,000 values in one $in. Here there is no such limit.
+"""
+
+import math
+import operator
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from pydantic_core import SchemaError, SchemaValidator, core_schema
+
+from retrieval.errors import QueryError
+from retrieval.types import Metadata
+
+T = TypeVar("T")
+Predicate = Callable[[T], bool]
+
+_COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
+    "$gt": operator.gt,
+    "$gte": operator.ge,
+    "$lt": operator.lt,
+    "$lte": operator.le,
+}
+_FIELD_OPERATORS = ("$eq", "$ne", *_COMPARISONS, "$in", "$nin", "$contains", "$not_contains")
+_DOCUMENT_OPERATORS = ("$contains", "$not_contains", "$regex", "$not_regex")
+_DOCUMENT_KEYS = ("#document", "chroma:document")
+_DEEPEST = 63  # one level more and Chroma's parser gives up
+
+
+def compile_where(where: Mapping[str, object] | None) -> Predicate[Metadata]:
+    """A predicate over a chunk's metadata: does it satisfy `where`?
+
+    where   Chroma's metadata filter: {"field": value}, {"field": {"$gt": 1}}, {"$and": [...]}, {"$or": [...]}; None and
+            {} hold for every chunk. Operators: $eq $ne $gt $gte $lt $lte $in $nin $contains $not_contains.
+
+    Raises QueryError for what Chroma refuses too.
+    """
+    if where is None or where == {}:
+        return _always
+    return _compile(where, name="where", condition=_field_condition)
+
+
+def compile_where_document(where_document: Mapping[str, object] | None) -> Predicate[str]:
+    """A predicate over a chunk's text: does it satisfy `where_document`?
+
+    where_document   Chroma's document filter: {"$contains": "rain"}, {"$regex": "(?i)rain"}, $not_contains, $not_regex,
+                     and $and and $or over lists of these; None and {} hold for every chunk.
+
+    Raises QueryError for what Chroma refuses too.
+    """
+    if where_document is None or where_document == {}:
+        return _always
+    return _compile(where_document, name="where_document", condition=_document_condition)
+
+
+def _always(_: object) -> bool:
+    return True
+
+
+def _compile(
+    expression: object, *, name: str, condition: Callable[[str, object], Predicate[T]], depth: int = 0
+) -> Predicate[T]:
+    """The predicate of one expression: $and and $or are taken apart here, a leaf is `condition`'s."""
+    if depth > _DEEPEST:
+        raise QueryError(f"{name}: nested deeper than {_DEEPEST} levels; put the conditions into one $and or $or.")
+    key, value = _only_item(expression, where=name)
+    if key not in ("$and", "$or"):
+        return condition(key, value)
+    if not isinstance(value, list) or len(value) < 2:
+        raise QueryError(
+            f"{name}: {key} takes a list of two or more expressions, got {value!r}; write one alone as it is."
+        )
+    parts = [_compile(part, name=name, condition=condition, depth=depth + 1) for part in value]
+    if key == "$and":
+        return lambda item: all(part(item) for part in parts)
+    return lambda item: any(part(item) for part in parts)
+
+
+def _only_item(expression: object, *, where: str) -> tuple[str, object]:
+    """The single key of an expression, and its value."""
+    if not isinstance(expression, Mapping):
+        raise QueryError(f"{where}: expected an object such as {{name: value}}, got {expression!r}.")
+    if len(expression) != 1:
+        raise QueryError(
+            f"{where}: expected exactly one key, got {dict(expression)!r}; join conditions with "
+            '{"$and": [{...}, {...}]}.'
+        )
+    [(key, value)] = expression.items()
+    if not isinstance(key, str):
+        raise QueryError(f"{where}: keys are strings, got {key!r}.")
+    return key, value
+
+
+def _field_condition(key: str, value: object) -> Predicate[Metadata]:
+    if key in _DOCUMENT_KEYS:
+        raise QueryError(f"where: {key} is the chunk's text, not a field; use where_document.")
+    if key.startswith("$"):
+        raise QueryError(
+            f"where: {key} cannot stand in place of a field; here only $and and $or can. Write "
+            f'{{"field": {{"{key}": ...}}}}.'
+        )
+    if not isinstance(value, Mapping):
+        return _any_of(key, [_scalar(value, where=f"where: field {key!r}")])
+
+    name, operand = _only_item(value, where=f"where: field {key!r}")
+    where = f"where: {name} on field {key!r}"
+    if name in _COMPARISONS:
+        return _comparison(key, _number(operand, where=where), _COMPARISONS[name])
+    if name in ("$in", "$nin"):
+        condition = _any_of(key, _scalars(operand, where=where))
+        return condition if name == "$in" else _negate(condition)
+    if name in ("$eq", "$ne"):
+        condition = _any_of(key, [_scalar(operand, where=where)])
+        return condition if name == "$eq" else _negate(condition)
+    if name in ("$contains", "$not_contains"):
+        _scalar(operand, where=where)
+        return _negate(_always) if name == "$contains" else _always
+    raise QueryError(f"where: unknown operator {name} on field {key!r}; there are {', '.join(_FIELD_OPERATORS)}.")
+
+
+def _document_condition(name: str, operand: object) -> Predicate[str]:
+    if name not in _DOCUMENT_OPERATORS:
+        raise QueryError(
+            f"where_document: unknown operator {name}; there are {', '.join(_DOCUMENT_OPERATORS)}, $and and $or."
+        )
+    where = f"where_document: {name}"
+    if not isinstance(operand, str) or not operand:
+        raise QueryError(f"{where} takes a string that is not empty, got {operand!r}.")
+    wanted = _text(operand, where=where)
+    if name.endswith("regex"):
+        condition = _regex(wanted, where=where)
+    else:
+
+        def condition(text: str) -> bool:
+            return wanted in text
+
+    return _negate(condition) if name.startswith("$not_") else condition
+
+
+def _regex(pattern: str, *, where: str) -> Predicate[str]:
+    """Whether the Rust `regex` crate, which Chroma uses and pydantic too, finds the pattern in a text."""
+    try:
+        validator = SchemaValidator(core_schema.str_schema(pattern=pattern, regex_engine="rust-regex"))
+    except SchemaError as error:
+        cause = str(error).splitlines()[-1].strip().removeprefix("SchemaError: ").removeprefix("error: ")
+        raise QueryError(f"{where}: {pattern!r} is not a pattern of Rust's regex crate: {cause.rstrip('.')}.") from None
+    return validator.isinstance_python
+
+
+def _any_of(key: str, values: list[str | int | float]) -> Predicate[Metadata]:
+    """Equality with one of `values`, which are all of one type."""
+    wanted = frozenset(values)
+    boolean = isinstance(values[0], bool)  # True == 1 in Python, and not in Chroma
+
+    def condition(metadata: Metadata) -> bool:
+        value = metadata.get(key)
+        return value in wanted and isinstance(value, bool) == boolean
+
+    return condition
+
+
+def _comparison(key: str, bound: float, compare: Callable[[float, float], bool]) -> Predicate[Metadata]:
+    def condition(metadata: Metadata) -> bool:
+        value = metadata.get(key)
+        return isinstance(value, int | float) and not isinstance(value, bool) and compare(value, bound)
+
+    return condition
+
+
+def _negate(condition: Predicate[T]) -> Predicate[T]:
+    return lambda item: not condition(item)
+
+
+def _scalars(operand: object, *, where: str) -> list[str | int | float]:
+    if not isinstance(operand, list) or not operand:
+        raise QueryError(f"{where} takes a list that is not empty, got {operand!r}.")
+    if len({type(value) for value in operand}) > 1:
+        raise QueryError(f"{where} takes values of one type, got {operand!r}; write 5.0 for 5 beside floats.")
+    return [_scalar(value, where=where) for value in operand]
+
+
+def _scalar(value: object, *, where: str) -> str | int | float:
+    if isinstance(value, str):
+        return _text(value, where=where)
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):
+        return _number(value, where=where)
+    raise QueryError(f"{where} takes a string, int, float or bool, got {value!r} ({type(value).__name__}).")
+
+
+def _number(value: object, *, where: str) -> int | float:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise QueryError(f"{where} takes a number, got {value!r}; only numbers have an order here.")
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise QueryError(f"{where}: {value} does not fit into 64 bits; write it as a float.")
+    if not math.isfinite(value):
+        raise QueryError(f"{where}: {value} cannot be stored, so nothing compares with it; leave the condition out.")
+    return value
+
+
+def _text(value: str, *, where: str) -> str:
+    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+        raise QueryError(f"{where}: {value!r} has half of a surrogate pair, which no text has; correct its encoding.")
+    return value

@@ -1,0 +1,79 @@
+"""What made an index. Opened with something else, it refuses rather than mix vectors."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+from retrieval.analysis import Analyzer
+from retrieval.config import INDEX_SETTINGS, Config
+from retrieval.embedder import Embedder
+from retrieval.errors import IndexMismatchError
+from retrieval.model_files import find_model, hash_weights
+from retrieval.types import digest
+
+_MODEL_NAMES = {"model", "revision", "trust_remote_code"}
+"""Names of the model; what it is, the hash of its weights says."""
+
+_WAY_OUT = "Open it without that setting (an index remembers its own), or remove the index and sync again."
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """settings: those of config.INDEX_SETTINGS; weights: SHA-256; analyzer: Analyzer.fingerprint, which changes with
+    the stemmer's version: then the BM25 postings are made again, from the same chunks."""
+
+    settings: dict[str, Any]
+    weights: str
+    pooling: str
+    dimension: int
+    max_seq_length: int
+    analyzer: dict[str, Any]
+
+    @classmethod
+    def of(cls, config: Config, embedder: Embedder) -> Self:
+        return cls(
+            settings=config.index_settings(),
+            weights=embedder.weights,
+            pooling=embedder.pooling,
+            dimension=embedder.dimension,
+            max_seq_length=embedder.max_seq_length,
+            analyzer=Analyzer(config.language).fingerprint,
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        return cls(**json.loads(text))
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @property
+    def current_analyzer(self) -> dict[str, Any]:
+        """What `analyzer` would be if the index were made today."""
+        return Analyzer(self.settings["language"]).fingerprint
+
+    @property
+    def id(self) -> str:
+        return digest(self.to_json())
+
+    def check_config(self, config: Config, *, index: str) -> None:
+        """Raises IndexMismatchError where the settings would give other vectors, chunks or terms."""
+        wanted = config.index_settings()
+        for name in INDEX_SETTINGS:
+            if name not in _MODEL_NAMES and self.settings[name] != wanted[name]:
+                raise IndexMismatchError(
+                    f"The index {index} was built with {name}={self.settings[name]!r}, not {wanted[name]!r}. {_WAY_OUT}"
+                )
+        if any(self.settings[name] != wanted[name] for name in ("model", "revision")):
+            self._check_weights(hash_weights(find_model(config.model, revision=config.revision)), config, index=index)
+
+    def check_embedder(self, embedder: Embedder, config: Config, *, index: str) -> None:
+        """Raises IndexMismatchError where the loaded model is not the one that made the index."""
+        self._check_weights(embedder.weights, config, index=index)
+
+    def _check_weights(self, weights: str, config: Config, *, index: str) -> None:
+        if weights != self.weights:
+            raise IndexMismatchError(
+                f"The index {index} was built with the model {self.settings['model']} (weights {self.weights[:12]}), "
+                f"not {config.model} (weights {weights[:12]}). {_WAY_OUT}"
+            )

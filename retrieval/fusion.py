@@ -1,0 +1,74 @@
+"""Two scores per chunk in, one score out. Pure functions over completed scores.
+
+Every method first puts each side's scores on a common scale, then takes
+
+    alpha * dense + (1 - alpha) * lexical.
+
+The scale comes from a reference: the scores, on both sides, of the query's best chunks in the whole index, whatever
+the search's filter. So a chunk's fused score does not depend on the filter, and a filtered search is the unfiltered
+one with the misses removed.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.config import FusionMethod
+
+Scores = NDArray[np.float64]
+
+
+def fuse(
+    dense: Scores,
+    lexical: Scores,
+    dense_reference: Scores,
+    lexical_reference: Scores,
+    *,
+    method: FusionMethod,
+    alpha: float,
+    rrf_k: int,
+) -> Scores:
+    """Fused scores, float64 [n], of n chunks that both sides have scored; the references are float64 [m], m >= 1."""
+    scale: Callable[[Scores, Scores], Scores]
+    if method == "rrf":
+
+        def scale(scores: Scores, reference: Scores) -> Scores:
+            return reciprocal_rank(scores, reference, k=rrf_k)
+    else:
+        scale = {"dbsf": distribution, "convex": min_max}[method]
+    return alpha * scale(dense, dense_reference) + (1 - alpha) * scale(lexical, lexical_reference)
+
+
+def distribution(scores: Scores, reference: Scores) -> Scores:
+    """Distribution-based score fusion (Mazzeschi 2023): mean -> 0.5, mean +- 3 standard deviations -> 1 and 0.
+
+    Affine-invariant. Unclipped, so that it stays strictly monotone.
+    """
+    mean, deviation = reference.mean(), reference.std()
+    if _constant(reference):
+        return np.asarray(0.5 + 0.5 * np.sign(scores - mean))
+    return np.asarray(0.5 + (scores - mean) / (6 * deviation))
+
+
+def min_max(scores: Scores, reference: Scores) -> Scores:
+    """Convex combination's scale (Bruch, Gai & Ingber 2023, eq. 2): the reference's minimum -> 0, its maximum -> 1."""
+    low, high = reference.min(), reference.max()
+    if _constant(reference):
+        return np.asarray(0.5 + 0.5 * np.sign(scores - low))
+    return np.asarray((scores - low) / (high - low))
+
+
+def reciprocal_rank(scores: Scores, reference: Scores, *, k: int) -> Scores:
+    """Reciprocal rank fusion (Cormack, Clarke & Buettcher 2009): 1 / (k + rank); equal scores share the better rank.
+
+    The rank of a score is 1 + the number of higher ones in the reference.
+    """
+    higher = len(reference) - np.searchsorted(np.sort(reference), scores, side="right")
+    return np.asarray(1.0 / (k + 1 + higher))
+
+
+def _constant(reference: Scores) -> bool:
+    """Whether the reference has no spread beyond rounding, and so no scale."""
+    low, high = reference.min(), reference.max()
+    return bool(high - low <= 1e-12 * max(1.0, abs(low), abs(high)))

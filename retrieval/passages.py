@@ -1,0 +1,65 @@
+"""What is shown of a hit: the chunk with its neighbours, and the words that match."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from retrieval.analysis import Analyzer
+from retrieval.snapshot import Snapshot
+from retrieval.types import Chunk
+
+
+def expanded(snapshot: Snapshot, rows: Sequence[int], neighbours: int) -> Iterator[tuple[int, Chunk]]:
+    """(place in `rows`, passage) for each row, with up to `neighbours` chunks of its document before and after it.
+
+    Passages of a document that touch or overlap become one, in the place of the best.
+    """
+    if not neighbours:
+        yield from ((at, snapshot.chunk(row)) for at, row in enumerate(rows))
+        return
+    ranges: list[tuple[int, list[int], int, int]] = []
+    for at, row in enumerate(rows):
+        siblings = snapshot.rows_of_document[snapshot.chunk(row).document_id]
+        place = siblings.index(row)
+        first, last = max(0, place - neighbours), min(len(siblings) - 1, place + neighbours)
+        touching = [r for r in ranges if r[1] is siblings and r[2] <= last + 1 and first <= r[3] + 1]
+        for other in touching:
+            ranges.remove(other)
+            first, last = min(first, other[2]), max(last, other[3])
+        ranges.append((min([at, *(r[0] for r in touching)]), siblings, first, last))
+    for at, siblings, first, last in sorted(ranges, key=lambda r: r[0]):
+        yield at, _joined([snapshot.chunk(row) for row in siblings[first : last + 1]])
+
+
+def highlights(text: str, terms: Sequence[str], analyzer: Analyzer) -> tuple[tuple[int, int], ...]:
+    """(start, end) of the words of `text` that match one of the query's terms, in order, none within another."""
+    wanted = set(terms)
+    spans: list[tuple[int, int]] = []
+    for term, start, end in analyzer.spans(text) if wanted else ():
+        if term not in wanted:
+            continue
+        if spans and start < spans[-1][1]:
+            spans[-1] = (spans[-1][0], max(end, spans[-1][1]))  # CJK pairs overlap
+        else:
+            spans.append((start, end))
+    return tuple(spans)
+
+
+def _joined(chunks: Sequence[Chunk]) -> Chunk:
+    """Neighbours as one passage; overlap is not repeated.
+
+    Between chunks there is only white space, which the index does not keep: it is put back as as many newlines as
+    lines were skipped, then spaces, so that the passage has the length of its span.
+    """
+    passage = chunks[0]
+    for chunk in chunks[1:]:
+        gap = chunk.char_start - passage.char_end
+        newlines = min(max(gap, 0), chunk.line_start - passage.line_end)
+        between = "\n" * newlines + " " * (gap - newlines)
+        rest = chunk.text[max(0, -gap) :]
+        passage = replace(
+            passage,
+            text=passage.text + between + rest,
+            char_end=max(passage.char_end, chunk.char_end),
+            line_end=max(passage.line_end, chunk.line_end),
+        )
+    return passage

@@ -1,0 +1,226 @@
+"""An inverted file in numpy arrays: which documents have a term, and how often.
+
+One `Postings` is immutable, so it can lie in memory or be mapped from disk. Growing and shrinking is done as in other
+search engines: new documents make a small inverted file beside the large one, deleted ones are masked, and `merge`
+writes several files as one without what was deleted.
+"""
+
+import json
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.errors import DocumentError, IndexDamagedError, IndexNotFoundError
+
+FORMAT = 1
+"""Version of the files that `save` writes."""
+
+_ARRAYS = ("terms", "term_bounds", "posting_bounds", "documents", "frequencies", "lengths")
+_MANIFEST = "postings.json"
+
+
+@dataclass(frozen=True)
+class Postings:
+    """The terms of n documents, numbered from 0; v distinct terms in p postings.
+
+    terms            uint8 [*], the terms in UTF-8, one after another, sorted.
+    term_bounds      int64 [v + 1], where each term starts in `terms`, and the end.
+    posting_bounds   int64 [v + 1], where each term's postings start, and the end.
+    documents        int32 [p], ascending within a term.
+    frequencies      unsigned integers [p], how often the document has the term; of the smallest type that holds them.
+    lengths          int64 [n], the documents' numbers of terms, repeated ones included.
+    alive            bool [n], False for deleted documents, whose postings are still there.
+    """
+
+    terms: NDArray[np.uint8]
+    term_bounds: NDArray[np.int64]
+    posting_bounds: NDArray[np.int64]
+    documents: NDArray[np.int32]
+    frequencies: NDArray[Any]
+    lengths: NDArray[np.int64]
+    alive: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        """The number of documents, deleted ones included."""
+        return len(self.lengths)
+
+    @property
+    def term_count(self) -> int:
+        return len(self.term_bounds) - 1
+
+    def find(self, term: str) -> slice:
+        """Where the term's postings lie; an empty slice where no document has it. A binary search over `terms`."""
+        wanted = _encode(term)
+        position = bisect_left(range(self.term_count), wanted, key=self._term_at)
+        if position == self.term_count or self._term_at(position) != wanted:
+            return slice(0, 0)
+        return slice(int(self.posting_bounds[position]), int(self.posting_bounds[position + 1]))
+
+    def vocabulary(self) -> list[bytes]:
+        """The terms in UTF-8, sorted."""
+        blob, bounds = self.terms.tobytes(), self.term_bounds.tolist()
+        return [blob[start:end] for start, end in pairwise(bounds)]
+
+    def document_counts(self) -> NDArray[np.int64]:
+        """int64 [v]: how many documents have each term, deleted ones included."""
+        return np.diff(self.posting_bounds)
+
+    def without(self, documents: NDArray[np.int64]) -> "Postings":
+        """The same postings with these documents masked."""
+        alive = self.alive.copy()
+        alive[documents] = False
+        return replace(self, alive=alive)
+
+    def _term_at(self, position: int) -> bytes:
+        return self.terms[self.term_bounds[position] : self.term_bounds[position + 1]].tobytes()
+
+
+def build(corpus: Sequence[Sequence[str]]) -> Postings:
+    """The inverted file of these documents."""
+    if any(isinstance(document, str) for document in corpus):
+        raise DocumentError("A document is a list of terms; got a string, whose terms would be its letters.")
+    lengths = np.fromiter(map(len, corpus), dtype=np.int64, count=len(corpus))
+    numbers: defaultdict[str, int] = defaultdict()
+    numbers.default_factory = numbers.__len__
+    tokens = np.fromiter(map(numbers.__getitem__, chain.from_iterable(corpus)), np.int64, count=int(lengths.sum()))
+
+    vocabulary = sorted(numbers)
+    rank = np.empty(len(vocabulary), dtype=np.int64)
+    rank[np.fromiter(map(numbers.__getitem__, vocabulary), np.int64, count=len(vocabulary))] = np.arange(len(rank))
+    # One sort of (term, document) pairs, packed into an integer each, puts the postings in order and counts them.
+    stride = max(1, len(corpus))
+    tokens = rank[tokens] * stride + np.repeat(np.arange(len(corpus)), lengths)
+    pairs, frequencies = np.unique(tokens, return_counts=True)
+    terms, documents = np.divmod(pairs, stride)
+    return Postings(
+        *_pack([_encode(term) for term in vocabulary]),
+        posting_bounds=_bounds(np.bincount(terms, minlength=len(vocabulary))),
+        documents=documents.astype(np.int32),
+        frequencies=_narrow(frequencies),
+        lengths=lengths,
+        alive=np.ones(len(corpus), dtype=np.bool_),
+    )
+
+
+def merge(parts: Sequence[Postings]) -> Postings:
+    """One inverted file of the documents that are alive in `parts`, in order; linear in the number of postings."""
+    parts = [_compact(part) for part in parts]
+    vocabularies = [part.vocabulary() for part in parts]
+    vocabulary = list(dict.fromkeys(sorted(chain.from_iterable(vocabularies))))
+    numbers = dict(zip(vocabulary, range(len(vocabulary)), strict=True))
+    renumbered = [np.fromiter(map(numbers.__getitem__, terms), np.int64, count=len(terms)) for terms in vocabularies]
+
+    counts = np.zeros(len(vocabulary), dtype=np.int64)
+    for part, terms in zip(parts, renumbered, strict=True):
+        counts[terms] += part.document_counts()
+    bounds = _bounds(counts)
+    documents = np.empty(bounds[-1], dtype=np.int32)
+    frequencies = np.empty(bounds[-1], dtype=np.result_type(np.uint8, *(part.frequencies for part in parts)))
+    next_free, first_document = bounds[:-1].copy(), 0
+    for part, terms in zip(parts, renumbered, strict=True):
+        counts = part.document_counts()
+        targets = np.repeat(next_free[terms] - part.posting_bounds[:-1], counts) + np.arange(len(part.documents))
+        documents[targets] = part.documents + np.int32(first_document)
+        frequencies[targets] = part.frequencies
+        next_free[terms] += counts
+        first_document += len(part)
+    return Postings(
+        *_pack(vocabulary),
+        posting_bounds=bounds,
+        documents=documents,
+        frequencies=frequencies,
+        lengths=np.concatenate([np.empty(0, dtype=np.int64), *(part.lengths for part in parts)]),
+        alive=np.ones(first_document, dtype=np.bool_),
+    )
+
+
+def _compact(part: Postings) -> Postings:
+    """The same documents without the masked ones, and without the terms that only those had."""
+    if part.alive.all():
+        return part
+    kept = part.alive[part.documents]
+    counts = np.diff(_bounds(kept)[part.posting_bounds])
+    used = counts > 0
+    vocabulary = part.vocabulary()
+    return Postings(
+        *_pack([vocabulary[position] for position in np.flatnonzero(used).tolist()]),
+        posting_bounds=_bounds(counts[used]),
+        documents=(np.cumsum(part.alive, dtype=np.int32) - np.int32(1))[part.documents[kept]],
+        frequencies=part.frequencies[kept],
+        lengths=part.lengths[part.alive],
+        alive=np.ones(np.count_nonzero(part.alive), dtype=np.bool_),
+    )
+
+
+def save(postings: Postings, directory: Path) -> None:
+    """Write the documents that are alive: the arrays as .npy files, and a manifest last.
+
+    Files are replaced, never overwritten, so arrays that are mapped from the same directory stay as they are. Where the
+    process dies half-way the manifest is missing, and `load` says so.
+    """
+    if not postings.alive.all():
+        postings = merge([postings])
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / _MANIFEST).unlink(missing_ok=True)
+    for name in _ARRAYS:
+        partial = directory / f"{name}.partial"
+        with partial.open("wb") as file:
+            np.save(file, getattr(postings, name), allow_pickle=False)
+        partial.replace(directory / f"{name}.npy")
+    manifest = {"format": FORMAT, "shapes": {name: len(getattr(postings, name)) for name in _ARRAYS}}
+    (directory / _MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+
+
+def load(directory: Path, *, mmap: bool = True) -> Postings:
+    """What `save` wrote, mapped read-only from disk or read into memory.
+
+    Raises IndexNotFoundError where the directory has no manifest, IndexDamagedError where the files contradict it.
+    """
+    try:
+        manifest = json.loads((directory / _MANIFEST).read_bytes())
+    except FileNotFoundError:
+        raise IndexNotFoundError(f"{directory} holds no complete BM25 postings; build them again.") from None
+    except ValueError as error:
+        raise IndexDamagedError(f"{directory / _MANIFEST} is damaged ({error}); build the postings again.") from error
+    try:
+        # A plain array over the mapping: np.memmap's own indexing is several times slower.
+        arrays = {
+            name: np.asarray(np.load(directory / f"{name}.npy", mmap_mode="r" if mmap else None, allow_pickle=False))
+            for name in _ARRAYS
+        }
+    except (OSError, ValueError, EOFError) as error:
+        raise IndexDamagedError(f"BM25 postings in {directory} are damaged ({error}); build them again.") from error
+    shapes = {name: len(array) for name, array in arrays.items()}
+    if manifest != {"format": FORMAT, "shapes": shapes}:
+        raise IndexDamagedError(f"BM25 postings in {directory} do not fit together; build them again.")
+    return Postings(**arrays, alive=np.ones(len(arrays["lengths"]), dtype=np.bool_))
+
+
+def decode(term: bytes) -> str:
+    """The term that `Postings.vocabulary` gives in UTF-8; lone surrogates, which UTF-8 cannot write, included."""
+    return term.decode("utf-8", "surrogatepass")
+
+
+def _encode(term: str) -> bytes:
+    return term.encode("utf-8", "surrogatepass")
+
+
+def _pack(vocabulary: Sequence[bytes]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    lengths = np.fromiter(map(len, vocabulary), dtype=np.int64, count=len(vocabulary))
+    return np.frombuffer(b"".join(vocabulary), dtype=np.uint8), _bounds(lengths)
+
+
+def _bounds(counts: NDArray[Any]) -> NDArray[np.int64]:
+    """int64 [n + 1]: 0 and the running sums of n counts."""
+    return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(counts, dtype=np.int64)])
+
+
+def _narrow(counts: NDArray[np.int64]) -> NDArray[Any]:
+    return counts.astype(np.min_scalar_type(int(counts.max(initial=1))))

@@ -1,0 +1,135 @@
+"""Chroma -> a new snapshot, taking over from the last one whatever has not changed."""
+
+import json
+import logging
+import os
+import shutil
+from collections.abc import Collection, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from retrieval.analysis import Analyzer
+from retrieval.blobs import BlobWriter
+from retrieval.fingerprint import Fingerprint
+from retrieval.lexical import LexicalIndex
+from retrieval.snapshot import MANIFEST, Snapshot, embedded_digest, record_to_json, seal_of, terms_of
+from retrieval.store import State, Store, chunk_metadata
+from retrieval.types import DocumentRecord
+
+log = logging.getLogger(__name__)
+
+_BLOCK = 4096
+"""Rows copied at once."""
+
+
+def publish(
+    directory: Path,
+    state: State,
+    *,
+    store: Store,
+    records: Sequence[DocumentRecord],
+    base: Snapshot | None,
+    touched: Collection[str],
+) -> None:
+    """Write the snapshot of the committed chunks of `records` into `directory`, which is absent or of no worth.
+
+    Rows of `base` are taken over as they are, but for the chunk ids in `touched`; all others are read from Chroma.
+    Chunks that the ledger names and Chroma does not hold are left out; a warning is logged.
+    """
+    committed = {id_: None for record in records for id_ in record.chunk_ids}
+    kept = _rows_to_keep(base, committed, touched)
+    if base is not None:
+        for row in kept:
+            del committed[base.ids[row].decode()]
+    fingerprint = Fingerprint.from_json(state.fingerprint) if state.fingerprint else None
+
+    shutil.rmtree(directory, ignore_errors=True)
+    (directory / "lexical").mkdir(parents=True)
+    with BlobWriter(directory, "records") as out:
+        out.extend(record_to_json(record) for record in records)
+    added = list(committed)
+    if _write_rows(directory, base, kept, added, store, fingerprint) < len(added):
+        held = set(store.chunk_ids())
+        present = [id_ for id_ in added if id_ in held]
+        missing = len(added) - len(present)
+        log.warning("%d chunks that the ledger names are missing from Chroma; run `ingest doctor --repair`.", missing)
+        _write_rows(directory, base, kept, present, store, fingerprint)
+    _seal(directory, state)
+
+
+def _rows_to_keep(base: Snapshot | None, committed: Collection[str], touched: Collection[str]) -> list[int]:
+    if base is None:
+        return []
+    ids = (id_.decode() for id_ in base.ids.tolist())
+    return [row for row, id_ in enumerate(ids) if id_ in committed and id_ not in touched]
+
+
+def _write_rows(
+    directory: Path,
+    base: Snapshot | None,
+    kept: Sequence[int],
+    added: Sequence[str],
+    store: Store,
+    fingerprint: Fingerprint | None,
+) -> int:
+    """All that has a row a chunk: `kept` rows of the base first, then the chunks `added`, in that order.
+
+    Returns how many of the added were there; the files are whole only if all were.
+    """
+    count, dimension = len(kept) + len(added), fingerprint.dimension if fingerprint else 0
+    vectors = np.lib.format.open_memmap(
+        directory / "vectors.npy", mode="w+", dtype=np.float32, shape=(count, dimension)
+    )
+    ids = np.zeros(count, dtype="S32")
+    digests = np.zeros(count, dtype="S32")
+    lexical = LexicalIndex()
+    at = len(kept)
+    with BlobWriter(directory, "rows") as rows, BlobWriter(directory, "texts") as texts:
+        if base is not None:
+            lexical = base.lexical_without(kept)
+            for start in range(0, len(kept), _BLOCK):
+                block = slice(start, min(start + _BLOCK, len(kept)))
+                vectors[block] = base.vectors[kept[block]]
+            ids[: len(kept)], digests[: len(kept)] = base.ids[kept], base.digests[kept]
+            for row in kept:
+                metadata, text = base.raw(row)
+                rows.append(metadata)
+                texts.append(text)
+        if fingerprint is not None:
+            analyzer, header = Analyzer(fingerprint.settings["language"]), fingerprint.settings["context_header"]
+            for chunks, page in store.read_chunks(added):
+                here = slice(at, at + len(chunks))
+                vectors[here] = page
+                ids[here] = [chunk.id for chunk in chunks]
+                digests[here] = [embedded_digest(chunk, context_header=header) for chunk in chunks]
+                rows.extend(json.dumps(chunk_metadata(chunk), ensure_ascii=False).encode() for chunk in chunks)
+                texts.extend(chunk.text.encode() for chunk in chunks)
+                lexical.add([terms_of(chunk, analyzer, context_header=header) for chunk in chunks])
+                at += len(chunks)
+    vectors.flush()
+    np.save(directory / "ids.npy", ids)
+    np.save(directory / "digests.npy", digests)
+    lexical.save(directory / "lexical")
+    return at - len(kept)
+
+
+def _seal(directory: Path, state: State) -> None:
+    """Force the files to disk, then write the manifest that vouches for them."""
+    files = sorted(path for path in directory.rglob("*") if path.is_file())
+    for path in files:
+        _sync(path)
+    seals = {path.relative_to(directory).as_posix(): seal_of(path) for path in files}
+    manifest = directory / MANIFEST
+    manifest.write_text(json.dumps({**asdict(state), "files": seals}, indent=1), "utf-8")
+    _sync(manifest)
+    _sync(directory)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,172 @@
+"""What searches read: one generation of the index in memory-mapped files.
+
+A snapshot is a cache of Chroma. It is written whole into a directory of its own, sealed with the sizes and checksums
+of its files, and never changed. So a search sees one generation from beginning to end, any number of processes may
+read while one writes, and what is missing or damaged is noticed and built again.
+
+    manifest.json       generation, fingerprint, folders, checksums; written last
+    vectors.npy         float32 [n, dim], unit rows
+    digests.npy         S32 [n]: embedded_digest of each chunk
+    ids.npy             S32 [n]
+    rows.bin, texts.bin one JSON metadata, one text a chunk
+    records.bin         one JSON record a document
+    lexical/            BM25 postings over the same rows
+"""
+
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.analysis import Analyzer
+from retrieval.blobs import Blobs
+from retrieval.config import Config
+from retrieval.context import contextualize
+from retrieval.errors import IndexDamagedError
+from retrieval.filters import compile_where, compile_where_document
+from retrieval.fingerprint import Fingerprint
+from retrieval.lexical import LexicalIndex
+from retrieval.store import State, chunk_from
+from retrieval.types import Chunk, DocumentRecord, Vectors, digest
+
+MANIFEST = "manifest.json"
+
+
+class Snapshot:
+    """One generation, read-only and safe to share among threads. Rows are chunks; row numbers hold within it only.
+
+    generation, state   as in store.State
+    vectors             float32 [n, dim], unit rows
+    lexical             LexicalIndex over the same n rows
+    id_ranks            int64 [n]: the place of each row's id among all ids, for breaking ties
+    """
+
+    def __init__(self, directory: Path, manifest: Mapping[str, Any], lexical: LexicalIndex) -> None:
+        self.directory = directory
+        self.state = State(manifest["generation"], manifest["folders"], manifest["fingerprint"])
+        self.fingerprint = Fingerprint.from_json(self.state.fingerprint) if self.state.fingerprint else None
+        self.vectors: Vectors = np.load(directory / "vectors.npy", mmap_mode="r")
+        self.ids: NDArray[np.bytes_] = np.load(directory / "ids.npy")
+        self.digests: NDArray[np.bytes_] = np.load(directory / "digests.npy")
+        self.lexical = lexical
+        self.id_ranks = np.argsort(np.argsort(self.ids))
+        self._rows = Blobs(directory, "rows")
+        self._texts = Blobs(directory, "texts")
+        self._records = Blobs(directory, "records")
+
+    @classmethod
+    def open(cls, directory: Path, config: Config, *, verify: bool = True) -> Self:
+        """Raises IndexDamagedError where a file is missing, cut or altered (`verify` reads all of them to know), or
+        where the text analysis has changed since."""
+        try:
+            manifest = json.loads((directory / MANIFEST).read_text("utf-8"))
+            altered = [name for name, seal in manifest["files"].items() if verify and seal_of(directory / name) != seal]
+            if altered:
+                raise IndexDamagedError(f"The snapshot {directory} is damaged: {', '.join(altered)}.")
+            lexical = LexicalIndex.load(directory / "lexical", idf=config.bm25_idf, k1=config.bm25_k1, b=config.bm25_b)
+            snapshot = cls(directory, manifest, lexical)
+            made_with = snapshot.fingerprint
+            if made_with and made_with.analyzer != made_with.current_analyzer:
+                raise IndexDamagedError(f"The snapshot {directory} was analysed by another version.")
+            return snapshot
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise IndexDamagedError(f"The snapshot {directory} is damaged: {error}") from error
+
+    @property
+    def size(self) -> int:
+        """How many chunks. (Not `len`: a snapshot without chunks must not pass for no snapshot.)"""
+        return len(self.ids)
+
+    def chunk(self, row: int) -> Chunk:
+        return chunk_from(self.ids[row].decode(), self.text(row), json.loads(self._rows[row]))
+
+    def text(self, row: int) -> str:
+        return self._texts[row].decode("utf-8")
+
+    def lexical_without(self, kept: Sequence[int]) -> LexicalIndex:
+        """A copy of the BM25 index, to be changed, with the rows `kept` alone."""
+        lexical = LexicalIndex.load(self.directory / "lexical")
+        keep = np.zeros(self.size, dtype=np.bool_)
+        keep[list(kept)] = True
+        lexical.delete(np.flatnonzero(~keep).tolist())
+        return lexical
+
+    def raw(self, row: int) -> tuple[bytes, bytes]:
+        """Metadata and text as stored, for copying."""
+        return self._rows[row], self._texts[row]
+
+    @cached_property
+    def records(self) -> tuple[DocumentRecord, ...]:
+        """The ledger, by source."""
+        return tuple(record_from_json(self._records[at]) for at in range(len(self._records)))
+
+    @cached_property
+    def tokens(self) -> int:
+        """Of all embedded strings together."""
+        return sum(metadata["tokens"] for metadata in self._metadata)
+
+    @cached_property
+    def row_of_digest(self) -> dict[str, int]:
+        """Where a string that is embedded already has its vector."""
+        return {key.decode(): row for row, key in enumerate(self.digests.tolist())}
+
+    @cached_property
+    def rows_of_document(self) -> dict[str, list[int]]:
+        """Each document's rows, in the document's order."""
+        rows: dict[str, list[tuple[int, int]]] = {}
+        for row, metadata in enumerate(self._metadata):
+            rows.setdefault(metadata["document_id"], []).append((metadata["ordinal"], row))
+        return {document: [row for _, row in sorted(pairs)] for document, pairs in rows.items()}
+
+    def select(
+        self, where: Mapping[str, Any] | None, where_document: Mapping[str, Any] | None
+    ) -> NDArray[np.bool_] | None:
+        """bool [n]: the rows that both filters let through; None where there is no filter. Raises QueryError."""
+        if not where and not where_document:
+            return None
+        row_passes, text_passes = compile_where(where), compile_where_document(where_document)
+        chosen = np.ones(self.size, dtype=np.bool_)
+        if where:
+            chosen &= np.fromiter((row_passes(metadata) for metadata in self._metadata), np.bool_, self.size)
+        if where_document:
+            for row in np.flatnonzero(chosen).tolist():
+                chosen[row] = text_passes(self.text(row))
+        return chosen
+
+    @cached_property
+    def _metadata(self) -> list[dict[str, Any]]:
+        return [json.loads(self._rows[row]) for row in range(self.size)]
+
+
+def embedded_digest(chunk: Chunk, *, context_header: bool) -> str:
+    """Stands for the string that is embedded, without the prefix, which is the same throughout an index."""
+    return digest(contextualize(chunk.title, chunk.headings, chunk.text, enabled=context_header))
+
+
+def terms_of(chunk: Chunk, analyzer: Analyzer, *, context_header: bool) -> list[str]:
+    """What BM25 sees of a chunk: the same string that is embedded, without its prefix."""
+    return analyzer.terms(contextualize(chunk.title, chunk.headings, chunk.text, enabled=context_header))
+
+
+def record_to_json(record: DocumentRecord) -> bytes:
+    return json.dumps(asdict(record), ensure_ascii=False).encode("utf-8")
+
+
+def record_from_json(data: bytes) -> DocumentRecord:
+    values = json.loads(data)
+    return DocumentRecord(**{**values, "chunk_ids": tuple(values["chunk_ids"])})
+
+
+def seal_of(path: Path) -> list[int]:
+    """[size, CRC-32] of a file."""
+    crc = 0
+    with path.open("rb") as file:
+        while block := file.read(1 << 22):
+            crc = zlib.crc32(block, crc)
+    return [path.stat().st_size, crc]

@@ -1,0 +1,264 @@
+"""Chroma, embedded or server: the chunks, and the ledger of documents. It is the only truth.
+
+Two collections in one database: `chunks`, one row a passage with its vector, and `documents`, one record a document.
+The metadata of `documents` holds what is true of the index as a whole: its State.
+"""
+
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import numpy as np
+
+from retrieval.config import Config
+from retrieval.errors import IndexDamagedError, IndexUnusableError
+from retrieval.types import CHUNK_KEYS, Chunk, DocumentRecord, Metadata, MetadataValue, Vectors
+
+if TYPE_CHECKING:
+    from chromadb.api import ClientAPI
+
+log = logging.getLogger(__name__)
+
+_PAGE = 1000
+"""Rows read at once: bounds memory, and stays below SQLite's limit on variables."""
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """generation: of the snapshot that shows what is stored, "" while a write is under way.
+    folders: name -> absolute path of the synced folder that owns the sources below that name.
+    fingerprint: Fingerprint.to_json() of what made the index, "" before anything was stored.
+    """
+
+    generation: str = ""
+    folders: Mapping[str, str] = field(default_factory=dict)
+    fingerprint: str = ""
+
+
+class Store:
+    """The two collections. Every write is idempotent: ids are the caller's, and a row is written whole."""
+
+    def __init__(self, client: "ClientAPI") -> None:
+        cosine: Any = {"hnsw": {"space": "cosine"}}
+        self._client = client
+        self._chunks = client.get_or_create_collection("chunks", configuration=cosine, embedding_function=None)
+        self._documents = client.get_or_create_collection("documents", configuration=cosine, embedding_function=None)
+        self._batch = min(client.get_max_batch_size(), 5000)
+
+    @classmethod
+    def open(cls, directory: Path, config: Config) -> Self:
+        """The server that the config names, else an embedded Chroma in `directory`, made where absent.
+
+        An embedded Chroma must be open in one process only: even a read writes to it. Raises IndexUnusableError for
+        a server that does not answer, IndexDamagedError for a database that Chroma cannot open.
+        """
+        import chromadb
+        from chromadb.config import Settings
+
+        settings = Settings(anonymized_telemetry=False)
+        where = f"Chroma at {config.chroma_host}:{config.chroma_port}" if config.chroma_host else str(directory)
+        try:
+            if config.chroma_host is None:
+                return cls(chromadb.PersistentClient(str(directory), settings=settings))
+            return cls(
+                chromadb.HttpClient(
+                    host=config.chroma_host,
+                    port=config.chroma_port,
+                    ssl=config.chroma_ssl,
+                    headers={key: value.get_secret_value() for key, value in config.chroma_headers.items()},
+                    settings=settings,
+                    tenant=config.chroma_tenant,
+                    database=config.chroma_database,
+                )
+            )
+        except Exception as error:  # Chroma raises everything from ValueError to its Rust core's own kinds
+            log.debug("opening %s failed", where, exc_info=True)
+            if config.chroma_host:
+                raise IndexUnusableError(
+                    f"{where} does not answer as it should: {error} Is `chroma run` up?"
+                ) from error
+            raise IndexDamagedError(f"Chroma cannot open {where}: {error}") from error
+
+    def close(self) -> None:
+        if close := getattr(self._client, "close", None):  # not part of the ClientAPI type, though every client has it
+            close()
+
+    # The index as a whole
+
+    def state(self) -> State:
+        metadata = self._client.get_collection("documents", embedding_function=None).metadata or {}
+        return State(
+            generation=str(metadata.get("generation", "")),
+            folders=json.loads(str(metadata.get("folders", "{}"))),
+            fingerprint=str(metadata.get("fingerprint", "")),
+        )
+
+    def set_state(self, state: State) -> None:
+        self._documents.modify(
+            metadata={
+                "generation": state.generation,
+                "folders": json.dumps(dict(state.folders)),
+                "fingerprint": state.fingerprint,
+            }
+        )
+
+    # Chunks
+
+    def put_chunks(self, chunks: Sequence[Chunk], vectors: Vectors, previous: Mapping[str, Metadata]) -> None:
+        """Write rows whole: vectors float32 [n, dim]. `previous` holds the metadata of those that exist."""
+        for part in self._slices(len(chunks)):
+            rows = chunks[part]
+            self._chunks.upsert(
+                ids=[chunk.id for chunk in rows],
+                embeddings=vectors[part],
+                documents=[chunk.text for chunk in rows],
+                metadatas=[_replacing(chunk_metadata(chunk), previous.get(chunk.id, {})) for chunk in rows],
+            )
+
+    def update_chunks(self, chunks: Sequence[Chunk], previous: Mapping[str, Metadata]) -> None:
+        """Replace the metadata of existing rows."""
+        for part in self._slices(len(chunks)):
+            self._chunks.update(
+                ids=[chunk.id for chunk in chunks[part]],
+                metadatas=[_replacing(chunk_metadata(chunk), previous[chunk.id]) for chunk in chunks[part]],
+            )
+
+    def delete_chunks(self, ids: Sequence[str]) -> None:
+        for part in self._slices(len(ids)):
+            self._chunks.delete(ids=list(ids[part]))
+
+    def read_chunks(self, ids: Sequence[str]) -> Iterator[tuple[list[Chunk], Vectors]]:
+        """The rows that exist among `ids`, in the order of `ids`, page by page: chunks and vectors float32 [n, dim]."""
+        for page in _pages(ids):
+            found = self._chunks.get(ids=list(page), include=["embeddings", "documents", "metadatas"])
+            position = {id_: at for at, id_ in enumerate(found["ids"])}
+            present = [position[id_] for id_ in page if id_ in position]
+            metadatas, documents = found["metadatas"] or [], found["documents"] or []
+            vectors = np.asarray(found["embeddings"], dtype=np.float32)
+            if present:
+                yield [chunk_from(found["ids"][at], documents[at], metadatas[at]) for at in present], vectors[present]
+
+    def chunk_metadata(self, ids: Sequence[str]) -> dict[str, Metadata]:
+        """The metadata of the rows that exist among `ids`."""
+        result: dict[str, Any] = {}
+        for page in _pages(ids):
+            found = self._chunks.get(ids=list(page), include=["metadatas"])
+            result.update(zip(found["ids"], found["metadatas"] or [], strict=True))
+        return result
+
+    def chunk_ids(self, document_id: str | None = None) -> list[str]:
+        """The ids of all rows, or of one document's, those that belong to no committed version included."""
+        where: Any = None if document_id is None else {"document_id": document_id}
+        return list(self._chunks.get(where=where, include=[])["ids"])
+
+    # The ledger
+
+    def put_records(self, records: Sequence[DocumentRecord], vectors: Vectors) -> None:
+        """Write records: vectors float32 [n, dim], the normalised mean of the document's chunk vectors, or zero."""
+        for part in self._slices(len(records)):
+            self._documents.upsert(
+                ids=[record.id for record in records[part]],
+                embeddings=vectors[part],
+                metadatas=[_record_metadata(record) for record in records[part]],
+            )
+
+    def update_records(self, records: Sequence[DocumentRecord]) -> None:
+        """Replace existing records, but not their vectors."""
+        for part in self._slices(len(records)):
+            self._documents.update(
+                ids=[record.id for record in records[part]],
+                metadatas=[_record_metadata(record) for record in records[part]],
+            )
+
+    def delete_records(self, ids: Sequence[str]) -> None:
+        for part in self._slices(len(ids)):
+            self._documents.delete(ids=list(ids[part]))
+
+    def records(self) -> list[DocumentRecord]:
+        """The whole ledger, by source."""
+        records: list[DocumentRecord] = []
+        while True:
+            found = self._documents.get(include=["metadatas"], limit=_PAGE, offset=len(records))
+            for id_, metadata in zip(found["ids"], found["metadatas"] or [], strict=True):
+                records.append(_record_from(id_, metadata))
+            if len(found["ids"]) < _PAGE:
+                return sorted(records, key=lambda record: record.source)
+
+    def _slices(self, count: int) -> Iterator[slice]:
+        return (slice(start, start + self._batch) for start in range(0, count, self._batch))
+
+
+def chunk_metadata(chunk: Chunk) -> dict[str, MetadataValue]:
+    """A chunk's row: always the keys of CHUNK_KEYS, then the document's own. Chroma knows no None: no page is 0, no
+    title is "", and headings are joined by newlines, which none of them contains."""
+    return {
+        **chunk.metadata,
+        "document_id": chunk.document_id,
+        "source": chunk.source,
+        "ordinal": chunk.ordinal,
+        "char_start": chunk.char_start,
+        "char_end": chunk.char_end,
+        "line_start": chunk.line_start,
+        "line_end": chunk.line_end,
+        "page": chunk.page or 0,
+        "tokens": chunk.tokens,
+        "headings": "\n".join(chunk.headings),
+        "title": chunk.title or "",
+    }
+
+
+def chunk_from(id_: str, text: str, metadata: Mapping[str, Any]) -> Chunk:
+    """The inverse of chunk_metadata."""
+    return Chunk(
+        id=id_,
+        document_id=metadata["document_id"],
+        source=metadata["source"],
+        text=text,
+        ordinal=metadata["ordinal"],
+        char_start=metadata["char_start"],
+        char_end=metadata["char_end"],
+        line_start=metadata["line_start"],
+        line_end=metadata["line_end"],
+        page=metadata["page"] or None,
+        tokens=metadata["tokens"],
+        headings=tuple(metadata["headings"].split("\n")) if metadata["headings"] else (),
+        title=metadata["title"] or None,
+        metadata={key: value for key, value in metadata.items() if key not in CHUNK_KEYS},
+    )
+
+
+def _record_metadata(record: DocumentRecord) -> dict[str, MetadataValue]:
+    return {
+        "source": record.source,
+        "folder": record.folder,
+        "content_hash": record.content_hash,
+        "size": record.size,
+        "mtime_ns": record.mtime_ns,
+        "indexed_ns": record.indexed_ns,
+        "status": record.status,
+        "reason": record.reason,
+        "fingerprint": record.fingerprint,
+        "title": record.title or "",
+        "chunks": len(record.chunk_ids),
+        "chunk_ids": " ".join(record.chunk_ids),
+    }
+
+
+def _record_from(id_: str, metadata: Mapping[str, Any]) -> DocumentRecord:
+    fields = {key: metadata[key] for key in metadata if key not in ("chunks", "chunk_ids", "title")}
+    chunk_ids = tuple(metadata["chunk_ids"].split())
+    return DocumentRecord(id=id_, chunk_ids=chunk_ids, title=metadata["title"] or None, **fields)
+
+
+def _replacing(new: dict[str, MetadataValue], old: Metadata) -> Any:
+    """Chroma merges metadata into what a row has; a key set to None is removed."""
+    return {**dict.fromkeys(old), **new}
+
+
+def _pages(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (ids[start : start + _PAGE] for start in range(0, len(ids), _PAGE))

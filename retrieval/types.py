@@ -1,0 +1,245 @@
+"""The values that travel through the pipeline: Document -> Chunk -> SearchHit, and DocumentRecord in the ledger."""
+
+import hashlib
+import math
+import re
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.errors import DocumentError
+
+MetadataValue = str | int | float | bool
+Metadata = Mapping[str, MetadataValue]
+Vectors = NDArray[np.float32]
+Status = Literal["indexing", "ready", "failed"]
+
+CHUNK_KEYS = frozenset(
+    {
+        "document_id", "source", "ordinal", "char_start", "char_end", "line_start", "line_end", "page", "tokens",
+        "headings", "title",
+    }
+)  # fmt: skip
+"""What every chunk's metadata has; a document's own metadata may not use these names."""
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def digest(*parts: str) -> str:
+    """128 bits of BLAKE2b over the parts, as 32 hexadecimal digits; ("ab", "c") and ("a", "bc") differ."""
+    h = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass")
+        h.update(len(data).to_bytes(8, "little"))
+        h.update(data)
+    return h.hexdigest()
+
+
+def _clean(text: str) -> str:
+    """Without NUL, which Chroma cannot store, and with U+FFFD for lone surrogates, which nothing can encode."""
+    return text if text.isascii() and "\0" not in text else _LONE_SURROGATE.sub("\ufffd", text.replace("\0", ""))
+
+
+def _line(text: str) -> str:
+    """Clean, and on one line."""
+    return " ".join(_clean(text).split())
+
+
+def document_id(source: str) -> str:
+    """32 hexadecimal digits, a hash of the source alone."""
+    return digest(source)
+
+
+class Heading(NamedTuple):
+    """A heading in a document: where its line starts in `Document.text`, its level (1 is the highest), its words."""
+
+    char_start: int
+    level: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A text with a name, and what loading it found.
+
+    source    the name it is cited by and replaced by; for files the path from the synced folder's own name on.
+    text      what spans and lines refer to. NUL characters are removed (Chroma cannot store them) and lone
+              surrogates become U+FFFD (nothing can encode them).
+    metadata  the caller's own, filterable: str, int, float or bool values under any key but those in CHUNK_KEYS.
+    pages     the offset in `text` at which each page starts, page 1 first; empty where there are no pages.
+    headings  in order of char_start.
+    syntax    what the text is written in, for the splitter's separators: "text", "markdown", "html", or the value of
+              a langchain_text_splitters.Language.
+
+    Raises DocumentError for an empty source or metadata that cannot be stored.
+    """
+
+    source: str
+    text: str
+    title: str | None = None
+    metadata: Metadata = field(default_factory=dict)
+    pages: tuple[int, ...] = ()
+    headings: tuple[Heading, ...] = ()
+    syntax: str = "text"
+
+    def __post_init__(self) -> None:
+        if not self.source or _clean(self.source) != self.source:
+            raise DocumentError(
+                f"A document needs a source: a name that UTF-8 can encode, without NUL; got {self.source!r}."
+            )
+        object.__setattr__(self, "text", _clean(self.text))
+        object.__setattr__(self, "title", _line(self.title) if self.title else None)
+        headings = (heading._replace(text=_line(heading.text)) for heading in self.headings)
+        object.__setattr__(self, "headings", tuple(heading for heading in headings if heading.text))
+        metadata = {key: self._checked(key, value) for key, value in self.metadata.items()}
+        object.__setattr__(self, "metadata", metadata)
+
+    def _checked(self, key: str, value: MetadataValue) -> MetadataValue:
+        if key in CHUNK_KEYS or not key or key.startswith(("$", "#", "chroma:")) or _clean(key) != key:
+            raise DocumentError(f"{self.source}: metadata key {key!r} is taken by the index or Chroma; rename it.")
+        if isinstance(value, str):
+            return _clean(value)
+        if not isinstance(value, int | float):
+            raise DocumentError(
+                f"{self.source}: metadata {key!r} is a {type(value).__name__}; Chroma filters str, int, float and "
+                "bool values, so convert it or leave it out."
+            )
+        if not (math.isfinite(value) and -(2**63) <= value < 2**63):
+            raise DocumentError(
+                f"{self.source}: metadata {key!r} is {value}, which 64 bits cannot hold; make it a string."
+            )
+        return value
+
+    @property
+    def id(self) -> str:
+        """32 hexadecimal digits, a hash of the source alone."""
+        return document_id(self.source)
+
+    def page_at(self, offset: int) -> int | None:
+        """The 1-based page on which the character at `offset` stands; None where the document has no pages."""
+        return max(1, bisect_right(self.pages, offset)) if self.pages else None
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A passage of a document: `document.text[char_start:char_end] == text`.
+
+    Lines and pages count from 1, `ordinal` from 0; `line_end` is the line of the last character. `tokens` counts the
+    whole string that is embedded: special tokens, passage prefix, context header and text.
+    """
+
+    id: str
+    document_id: str
+    source: str
+    text: str
+    ordinal: int
+    char_start: int
+    char_end: int
+    line_start: int
+    line_end: int
+    page: int | None
+    tokens: int
+    headings: tuple[str, ...]
+    title: str | None
+    metadata: Metadata = field(default_factory=dict)
+
+
+def chunk_ids(source: str, texts: Sequence[str]) -> list[str]:
+    """One id for each chunk of a document: a hash of the source, the text, and how often the text came before.
+
+    Position is no part of it, so a paragraph that moves within its document keeps its id.
+    """
+    seen: dict[str, int] = {}
+    ids = []
+    for text in texts:
+        occurrence = seen[text] = seen.get(text, 0) + 1
+        ids.append(digest(source, text, str(occurrence)))
+    return ids
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRecord:
+    """The ledger's entry for one document.
+
+    folder        the name of the synced folder it came from; "" for a document added from memory.
+    content_hash  of the file's bytes, or of text and metadata; "" before anything was committed.
+    size, mtime_ns, indexed_ns   bytes, and nanoseconds since the epoch; 0 for a document added from memory.
+    status        "ready"; "indexing" while a write is under way; "failed" with a reason, where the chunks are those
+                  of the last version that could be read.
+    fingerprint   Fingerprint.id of what made the chunks; "" where nothing has.
+    chunk_ids     the chunks that belong to it, in order. No other chunk of it is ever returned by a search.
+    """
+
+    id: str
+    source: str
+    folder: str
+    content_hash: str
+    size: int
+    mtime_ns: int
+    indexed_ns: int
+    status: Status
+    reason: str
+    fingerprint: str
+    title: str | None
+    chunk_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHit:
+    """One answer. Higher scores are better, always.
+
+    score          what the hits are ranked by: cross-encoder, fused score, cosine or BM25, by the search's options.
+    rank           from 1, without gaps.
+    dense_score    cosine of query and chunk in [-1, 1]; None only where the query was not embedded (mode "lexical").
+    lexical_score  BM25 of query and chunk; 0 where they share no term.
+    dense_rank, lexical_rank   from 1; None where that side did not return the chunk among its candidates.
+    highlights     (start, end) spans in `text` of the words that match a term of the query.
+    """
+
+    id: str
+    document_id: str
+    text: str
+    score: float
+    rank: int
+    source: str
+    title: str | None
+    headings: tuple[str, ...]
+    page: int | None
+    line_start: int
+    line_end: int
+    char_start: int
+    char_end: int
+    metadata: Metadata
+    dense_score: float | None
+    dense_rank: int | None
+    lexical_score: float
+    lexical_rank: int | None
+    rerank_score: float | None
+    highlights: tuple[tuple[int, int], ...]
+
+
+class Encoder(Protocol):
+    """What the index needs of an embedding model."""
+
+    @property
+    def dimension(self) -> int: ...
+
+    def embed_queries(self, queries: Sequence[str]) -> Vectors:
+        """float32 [n, dimension], unit rows."""
+        ...
+
+    def embed_passages(self, passages: Sequence[str]) -> Vectors:
+        """float32 [n, dimension], unit rows."""
+        ...
+
+
+class Reranker(Protocol):
+    """What `search(rerank=...)` needs of a cross-encoder."""
+
+    def score(self, query: str, passages: Sequence[str]) -> NDArray[np.float64]:
+        """float64 [n]; higher is better."""
+        ...

@@ -1,0 +1,106 @@
+"""Real parts, shared: the packaged model is loaded once, a Chroma server is started once."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from retrieval.config import Config
+from retrieval.embedder import Embedder
+from retrieval.index import HybridIndex
+
+REPOSITORY = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_settings_from_outside() -> None:
+    for name in [name for name in os.environ if name.startswith("RETRIEVAL_") and name != "RETRIEVAL_TEST_COLLECTIONS"]:
+        del os.environ[name]
+
+
+@pytest.fixture(scope="session")
+def loaded_embedder() -> Embedder:
+    return Embedder.load(Config())
+
+
+@pytest.fixture
+def share_model(loaded_embedder: Embedder, monkeypatch: pytest.MonkeyPatch) -> Embedder:
+    """The packaged model is loaded once for all tests; any other is loaded as it would be."""
+    load = Embedder.load
+
+    def shared(config: Config) -> Embedder:
+        if config.model != "packaged" or config.query_prefix != "query: " or config.passage_prefix != "passage: ":
+            return load(config)
+        return loaded_embedder
+
+    monkeypatch.setattr(Embedder, "load", shared)
+    return loaded_embedder
+
+
+@pytest.fixture
+def open_index(tmp_path: Path, share_model: Embedder) -> Iterator[Callable[..., HybridIndex]]:
+    """Opens indexes below tmp_path with the packaged model, and closes them in the end."""
+    opened: list[HybridIndex] = []
+
+    def open_(name: str = "index", **options: object) -> HybridIndex:
+        opened.append(HybridIndex.open(tmp_path / name, **options))  # type: ignore[arg-type]
+        return opened[-1]
+
+    yield open_
+    for index in opened:
+        index.close()
+
+
+@pytest.fixture(scope="session")
+def chroma_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of a real Chroma server on loopback."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    directory = tmp_path_factory.mktemp("chroma-server")
+    chroma = Path(sys.executable).with_name("chroma")
+    process = subprocess.Popen(
+        [chroma, "run", "--path", str(directory), "--host", "127.0.0.1", "--port", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        for _ in range(200):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        else:
+            raise RuntimeError("the Chroma server did not come up in 10 s")
+        yield port
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.fixture
+def server_config(chroma_server: int) -> Config:
+    """An empty database of its own on the server."""
+    database = f"test-{uuid.uuid4().hex}"
+    url = f"http://127.0.0.1:{chroma_server}/api/v2/tenants/default_tenant/databases"
+    body = json.dumps({"name": database}).encode()
+    headers = {"Content-Type": "application/json"}
+    with urllib.request.urlopen(urllib.request.Request(url, body, headers)):
+        return Config(chroma_host="127.0.0.1", chroma_port=chroma_server, chroma_database=database)
+
+
+@pytest.fixture(scope="session")
+def collections() -> Path:
+    """Where BEIR collections lie; not part of the project."""
+    directory = Path(os.environ.get("RETRIEVAL_TEST_COLLECTIONS", REPOSITORY.parent / "shared" / "collections"))
+    if not (directory / "cranfield").is_dir():
+        pytest.skip(f"no test collections in {directory}; set RETRIEVAL_TEST_COLLECTIONS")
+    return directory

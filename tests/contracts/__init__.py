@@ -1,0 +1,1 @@
+"""Contract suites: the same properties, held against every implementation of a part."""

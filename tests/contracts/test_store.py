@@ -1,0 +1,144 @@
+"""What the rest of the house asks of Chroma, held against an embedded one and a real server."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from retrieval.config import Config
+from retrieval.errors import IndexUnusableError
+from retrieval.store import State, Store, chunk_metadata
+from retrieval.types import Chunk, DocumentRecord, Vectors, chunk_ids, document_id
+
+DIMENSION = 8
+
+
+@pytest.fixture(params=["embedded", "server"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    if request.param == "embedded":
+        opened = Store.open(tmp_path / "chroma", Config())
+    else:
+        opened = Store.open(tmp_path, request.getfixturevalue("server_config"))
+    yield opened
+    opened.close()
+
+
+def make_chunks(source: str, *texts: str, **metadata: object) -> list[Chunk]:
+    return [
+        Chunk(
+            id=id_,
+            document_id=document_id(source),
+            source=source,
+            text=text,
+            ordinal=ordinal,
+            char_start=ordinal * 10,
+            char_end=ordinal * 10 + len(text),
+            line_start=ordinal + 1,
+            line_end=ordinal + 1,
+            page=ordinal or None,
+            tokens=7,
+            headings=("A", "B > C")[:ordinal],
+            title="Titel ä" if ordinal else None,
+            metadata=metadata,  # type: ignore[arg-type]
+        )
+        for ordinal, (id_, text) in enumerate(zip(chunk_ids(source, texts), texts, strict=True))
+    ]
+
+
+def make_vectors(count: int, seed: int = 0) -> Vectors:
+    vectors = np.random.default_rng(seed).normal(size=(count, DIMENSION)).astype(np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def make_record(source: str, *, ids: tuple[str, ...] = ()) -> DocumentRecord:
+    return DocumentRecord(
+        id=document_id(source),
+        source=source,
+        folder="docs",
+        content_hash="1:abc",
+        size=2**40,
+        mtime_ns=1_795_227_060_289_465_426,
+        indexed_ns=1_795_227_060_289_465_427,
+        status="ready",
+        reason="",
+        fingerprint="f",
+        title=None,
+        chunk_ids=ids,
+    )
+
+
+def read(store: Store, ids: list[str]) -> tuple[list[Chunk], Vectors]:
+    pages = list(store.read_chunks(ids))
+    chunks = [chunk for page, _ in pages for chunk in page]
+    return chunks, np.concatenate([vectors for _, vectors in pages]) if pages else np.empty((0, DIMENSION))
+
+
+def test_what_is_written_is_read_in_the_order_asked(store: Store) -> None:
+    chunks, vectors = make_chunks("a.md", "eins", "zwei 😀", "three\n\tfour", language="de", year=2024), make_vectors(3)
+    store.put_chunks(chunks, vectors, {})
+    found, found_vectors = read(store, [chunks[2].id, "f" * 32, chunks[0].id])
+    assert found == [chunks[2], chunks[0]]
+    np.testing.assert_allclose(found_vectors, vectors[[2, 0]], atol=1e-6)
+    assert sorted(store.chunk_ids()) == sorted(chunk.id for chunk in chunks)
+
+
+def test_more_rows_than_a_batch_holds(store: Store) -> None:
+    count = 6001
+    chunks = make_chunks("long.txt", *(f"text {n}" for n in range(count)))
+    store.put_chunks(chunks, make_vectors(count), {})
+    found, _ = read(store, [chunk.id for chunk in chunks])
+    assert found == chunks
+    store.delete_chunks([chunk.id for chunk in chunks])
+    assert store.chunk_ids() == []
+
+
+def test_a_rewritten_row_keeps_nothing_of_the_old_one(store: Store) -> None:
+    (before,) = make_chunks("a.md", "same", draft=True, team="x")
+    store.put_chunks([before], make_vectors(1), {})
+    after = replace(before, metadata={"team": "y"}, ordinal=4, char_start=99, char_end=103)
+    previous = store.chunk_metadata([before.id])
+    store.update_chunks([after], previous)
+    assert read(store, [after.id])[0] == [after]
+    store.put_chunks([before], make_vectors(1, seed=1), store.chunk_metadata([before.id]))
+    found, vectors = read(store, [before.id])
+    assert found == [before]
+    np.testing.assert_allclose(vectors, make_vectors(1, seed=1), atol=1e-6)
+
+
+def test_rows_of_one_document(store: Store) -> None:
+    a, b = make_chunks("a", "1", "2"), make_chunks("b", "1")
+    store.put_chunks([*a, *b], make_vectors(3), {})
+    assert sorted(store.chunk_ids(document_id("a"))) == sorted(chunk.id for chunk in a)
+    assert store.chunk_metadata([b[0].id, "0" * 32]) == {b[0].id: chunk_metadata(b[0])}
+
+
+def test_the_ledger_comes_back_whole_and_sorted(store: Store) -> None:
+    records = [make_record(f"d/{n:04}", ids=("a" * 32,) * (n % 3)) for n in range(1500)]
+    store.put_records(records[::-1], np.zeros((1500, DIMENSION), np.float32))
+    assert store.records() == records
+    failed = replace(records[7], status="failed", reason="no text", title="T")
+    store.update_records([failed])
+    store.delete_records([records[0].id])
+    assert store.records() == [*records[1:7], failed, *records[8:]]
+
+
+def test_the_state_is_replaced_whole(store: Store) -> None:
+    assert store.state() == State()
+    store.set_state(State("g1", {"docs": "/somewhere/docs"}, "{}"))
+    store.set_state(State("", {"notes": "/else"}, '{"a": 1}'))
+    assert store.state() == State("", {"notes": "/else"}, '{"a": 1}')
+
+
+def test_vectors_are_compared_by_cosine(store: Store) -> None:
+    chunks = make_chunks("a", "near", "far")
+    store.put_chunks(chunks, np.eye(DIMENSION, dtype=np.float32)[:2], {})
+    found = store._chunks.query(query_embeddings=[[3.0] + [0.0] * (DIMENSION - 1)], n_results=2)
+    assert found["ids"] == [[chunk.id for chunk in chunks]]
+    np.testing.assert_allclose(found["distances"], [[0, 1]], atol=1e-6)
+
+
+def test_a_server_that_does_not_answer_is_named(tmp_path: Path) -> None:
+    with pytest.raises(IndexUnusableError, match=r"127\.0\.0\.1:9.*chroma run"):
+        Store.open(tmp_path, Config(chroma_host="127.0.0.1", chroma_port=9))

@@ -1,0 +1,132 @@
+import json
+import unicodedata
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retrieval.analysis import RULES_VERSION, Analyzer
+from retrieval.errors import ConfigError
+
+ENGLISH = Analyzer()
+LANGUAGES = ["none", "english", "french", "german", "turkish", "russian", "greek", "arabic", "hindi"]
+
+# Text that mixes every rule: words, digits, joiners, invisible characters, marks, unspaced scripts.
+tricky_text = st.text(st.sampled_from("aéİıßſﬁØ19½.,'’·-_ \n\xad\u200c\u0301\u3099かｶﾞ京서ำกหินि😀\ud800")) | st.text()
+# Small letters of Latin alphabets, less the dotless i: its capital is that of i.
+words = st.text(st.characters(categories=["Ll"], max_codepoint=0x17F, exclude_characters="ı"), min_size=1, max_size=12)
+
+
+@given(tricky_text, st.sampled_from(LANGUAGES))
+def test_every_term_cites_the_text(text: str, language: str) -> None:
+    analyzer = Analyzer(language)
+    spans = analyzer.spans(text)
+    assert analyzer.terms(text) == [term for term, _, _ in spans]
+    assert all(term and 0 <= start < end <= len(text) for term, start, end in spans)
+    assert [start for _, start, _ in spans] == sorted({start for _, start, _ in spans})
+    # What is highlighted is what was matched: the cited words alone give the terms again.
+    assert all(term in analyzer.terms(text[start:end]) for term, start, end in spans)
+
+
+@given(tricky_text, tricky_text, st.sampled_from(LANGUAGES))
+def test_a_line_is_analysed_alike_wherever_it_stands(first: str, second: str, language: str) -> None:
+    analyzer = Analyzer(language)
+    assert analyzer.terms(f"{first}\n{second}") == analyzer.terms(first) + analyzer.terms(second)
+
+
+@given(st.lists(words).map(" ".join), st.sampled_from(["none", "english", "german"]))
+def test_case_and_normal_form_make_no_difference(text: str, language: str) -> None:
+    analyzer = Analyzer(language)
+    expected = analyzer.terms(text)
+    assert analyzer.terms(unicodedata.normalize("NFD", text)) == expected
+    assert analyzer.terms(text.upper()) == expected
+
+
+def test_the_rules_are_those_of_their_version() -> None:
+    """Whoever has to edit these lists changes what stored indexes hold: raise RULES_VERSION."""
+    assert RULES_VERSION == 1
+    assert ENGLISH.terms("What causes the Earth’s rains, and how often do they fall?") == [
+        "caus", "earth", "rain", "often", "fall",
+    ]  # fmt: skip
+    assert Analyzer("none").terms("What’s a naïve CAFÉ?") == ["whats", "a", "naive", "cafe"]
+    assert Analyzer("french").terms("L’homme qu'elle aimait") == ["l", "homm", "qu", "elle", "aim"]
+    assert Analyzer("german").terms("Häuser STRASSEN Straßen") == ["haus", "strass", "strass"]
+    assert Analyzer("turkish").terms("IŞIK ışık İstanbul'da") == ["isik", "isik", "istanbul", "da"]
+
+
+@pytest.mark.parametrize(
+    ("written", "searched"),
+    [
+        ("The dogs' owner", "dog"),
+        ("the dog’s tail", "dogs"),
+        ("O’Neill", "oneill"),
+        ("naïve résumés", "naive resume"),
+        ("Straße", "STRASSE"),
+        ("Łódź", "lodz"),
+        ("smørrebrød", "smorrebrod"),
+        ("infor\xadmation", "information"),
+        ("ﬁle ｓｙｓｔｅｍ", "file system"),
+        ("10,000 employees", "10000 employees"),
+    ],
+)
+def test_spellings_of_one_word_meet(written: str, searched: str) -> None:
+    assert set(ENGLISH.terms(searched)) <= set(ENGLISH.terms(written))
+
+
+@pytest.mark.parametrize(
+    "identifier", ["getMaxBatchSize", "max_batch_size", "v1.5.9", "CVE-2024-3094", "10.0.0.1", "C3PO", "a/b.txt", "x²"]
+)
+def test_identifiers_are_found_as_they_are_typed(identifier: str) -> None:
+    sentence = ENGLISH.terms(f"Since yesterday, ({identifier}), as we know.")
+    typed = ENGLISH.terms(identifier)
+    assert typed
+    assert " ".join(typed) in " ".join(sentence)
+
+
+def test_versions_and_decimals_are_one_term_and_lists_of_numbers_are_not() -> None:
+    assert ENGLISH.terms("Version 1.5.9. See [1,2,3], 2.5 and 1,000.") == [
+        "version", "1.5.9", "see", "1", "2", "3", "2.5", "1000",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text", ["don't", "DON’T", "it's", "we’ve been", "who'll", "what is this?", "they could not have"]
+)
+def test_function_words_are_dropped(text: str) -> None:
+    assert ENGLISH.terms(text) == []
+
+
+def test_vowel_signs_stay_and_optional_points_go() -> None:
+    assert Analyzer("none").terms("हिन्दी कि की") == ["हिन्दी", "कि", "की"]
+    assert Analyzer("none").terms("שָׁלוֹם كِتَاب") == Analyzer("none").terms("שלום كتاب")
+    assert Analyzer("none").terms("می\u200cروم") == ["میروم"]
+
+
+def test_unspaced_scripts_are_pairs_of_characters() -> None:
+    assert ENGLISH.spans("GPU東京都") == [("gpu", 0, 3), ("東京", 3, 5), ("京都", 4, 6)]
+    assert ENGLISH.terms("水 x") == ["水", "x"]
+    assert set(ENGLISH.terms("서울")) <= set(ENGLISH.terms("서울에서 만나요"))
+    assert set(ENGLISH.terms("ไทย")) <= set(ENGLISH.terms("ประเทศไทย"))
+    assert ENGLISH.spans("ガガ") == [("ガガ", 0, 2)]
+    assert ENGLISH.spans(unicodedata.normalize("NFD", "ガガ")) == [("ガガ", 0, 4)]
+    assert ENGLISH.spans("ｶﾞｶﾞ") == [("ガガ", 0, 4)]
+
+
+def test_languages_are_known_by_name_and_code() -> None:
+    assert Analyzer("en") == Analyzer(" English ") == ENGLISH
+    with pytest.raises(ConfigError, match=r"'klingon'.*none.*english.*turkish"):
+        Analyzer("klingon")
+
+
+def test_the_fingerprint_tells_analyses_apart() -> None:
+    fingerprints = [Analyzer(language).fingerprint for language in LANGUAGES]
+    assert json.loads(json.dumps(fingerprints)) == fingerprints
+    assert len({json.dumps(fingerprint) for fingerprint in fingerprints}) == len(LANGUAGES)
+    assert Analyzer("de").fingerprint == Analyzer("german").fingerprint
+
+
+def test_threads_share_an_analyzer() -> None:
+    texts = [f"running{i} databases generalising {i} relational conditions" for i in range(400)]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(ENGLISH.terms, texts)) == [ENGLISH.terms(text) for text in texts]

@@ -1,0 +1,132 @@
+"""The arrows between the modules run one way, and a cheap import stays cheap."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+HEAVY = {"torch", "sentence_transformers", "transformers", "chromadb", "lxml", "docx", "pypdfium2"}
+LAYERS = [
+    {"errors"},
+    {"types"},
+    {"config", "analysis", "filters", "fusion"},
+    {"embedder", "store", "lexical", "rerank"},
+    {"index"},
+    {"evaluation"},
+]
+LAYER = {f"retrieval.{name}": number for number, names in enumerate(LAYERS) for name in names}
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {
+    module_name(path): path for package in ("retrieval", "ingest") for path in sorted((ROOT / package).rglob("*.py"))
+}
+
+
+def is_edge(module: str) -> bool:
+    """Whether it is an entry point, which sees both packages whole."""
+    return module == "retrieval.cli" or module.startswith("retrieval.adapters")
+
+
+def statements(node: ast.AST, *, in_functions: bool, for_types: bool) -> Iterator[ast.AST]:
+    """All nodes below, with or without those in functions and those under `if TYPE_CHECKING`."""
+    for child in ast.iter_child_nodes(node):
+        if not in_functions and isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if not for_types and isinstance(child, ast.If) and ast.unparse(child.test).endswith("TYPE_CHECKING"):
+            for alternative in child.orelse:
+                yield alternative
+                yield from statements(alternative, in_functions=in_functions, for_types=for_types)
+            continue
+        yield child
+        yield from statements(child, in_functions=in_functions, for_types=for_types)
+
+
+def imports(module: str, *, in_functions: bool = True, for_types: bool = False) -> set[str]:
+    """The full names of what a module imports; for `from a import b` both a.b and, unless that is a module, a."""
+    path = MODULES[module]
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    found = set()
+    for node in statements(ast.parse(path.read_text("utf-8")), in_functions=in_functions, for_types=for_types):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                above = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*above, base]).rstrip(".")
+            for alias in node.names:
+                full = f"{base}.{alias.name}"
+                found |= {full} if full in MODULES else {full, base}
+    return found
+
+
+def test_the_modules_are_found_and_read() -> None:
+    assert "retrieval.errors" in imports("retrieval.types")
+    assert "numpy" in imports("retrieval.types", in_functions=False)
+
+
+def test_the_core_never_imports_ingest() -> None:
+    offenders = {
+        module: sorted(name for name in imports(module, for_types=True) if name.split(".")[0] == "ingest")
+        for module in MODULES
+        if module.split(".")[0] == "retrieval" and not is_edge(module)
+    }
+    assert not {module: names for module, names in offenders.items() if names}
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    graph = {module: imports(module) & MODULES.keys() for module in MODULES}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail("imports in a circle: " + " <- ".join(error.args[1]))
+
+
+def test_imports_point_to_lower_layers() -> None:
+    upward = [
+        f"{module} imports {name}"
+        for module in LAYER.keys() & MODULES.keys()
+        for name in imports(module, for_types=True) & LAYER.keys()
+        if LAYER[name] > LAYER[module]
+    ]
+    assert not upward
+
+
+def test_nothing_but_the_edges_imports_an_edge() -> None:
+    edges = {module for module in MODULES if is_edge(module) or module == "ingest.cli"}
+    offenders = {module: imports(module) & edges for module in MODULES.keys() - edges}
+    assert not {module: names for module, names in offenders.items() if names}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_heavy_libraries_are_imported_where_they_are_used(module: str) -> None:
+    assert not {name.split(".")[0] for name in imports(module, in_functions=False)} & HEAVY
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_only_the_command_lines_print(module: str) -> None:
+    if module.endswith(".cli"):
+        pytest.skip("a command line")
+    tree = ast.parse(MODULES[module].read_text("utf-8"))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "print"]
+    assert not [f"{MODULES[module].name}:{node.lineno}" for node in calls]
+
+
+@pytest.mark.parametrize("module", ["retrieval", "ingest", "ingest.cli", "retrieval.cli"])
+def test_an_import_loads_neither_models_nor_chroma(module: str) -> None:
+    if module not in MODULES or find_spec(module) is None:
+        pytest.skip(f"there is no {module}")
+    code = f"import sys, {module}; print(*sorted({HEAVY!r} & sys.modules.keys()))"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert run.stdout.split() == []

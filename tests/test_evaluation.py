@@ -1,0 +1,214 @@
+"""Figures are those of the ranking a user sees; a collection that cannot be read is refused by file and line."""
+
+import json
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from retrieval.errors import ConfigError
+from retrieval.evaluation import Collection, evaluate, read_collection
+from retrieval.search import Mode
+from retrieval.types import Document, SearchHit
+
+CORPUS = [
+    {"_id": "d1", "title": "Rain", "text": "Rain Water falls."},
+    {"_id": "d2", "title": "", "text": "Clouds hold water."},
+    {"_id": "d3", "text": "Cats sleep.\u2028All day.", "metadata": {}},
+]
+QUERIES = [
+    {"_id": "q1", "text": "what causes rain?"},
+    {"_id": "q2", "text": "who sleeps?"},
+    {"_id": "q3", "text": "never judged"},
+]
+QRELS = "query-id\tcorpus-id\tscore\nq1\td1\t2\nq1\td2\t1\nq2\td3\t1\nq2\td1\t0\n"
+
+
+def write(directory: Path, *, corpus: str | None = None, queries: str | None = None, qrels: str = QRELS) -> Path:
+    def lines(entries: Sequence[object]) -> str:
+        return "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries)
+
+    (directory / "qrels").mkdir()
+    (directory / "corpus.jsonl").write_text(lines(CORPUS) if corpus is None else corpus, encoding="utf-8")
+    (directory / "queries.jsonl").write_text(lines(QUERIES) if queries is None else queries, encoding="utf-8")
+    (directory / "qrels" / "test.tsv").write_text(qrels, encoding="utf-8")
+    return directory
+
+
+def hit(source: str, *, rank: int, score: float) -> SearchHit:
+    return SearchHit(
+        id=f"{source}#{rank}", document_id=source, text="", score=score, rank=rank, source=source, title=None,
+        headings=(), page=None, line_start=1, line_end=1, char_start=0, char_end=0, metadata={},
+        dense_score=None, dense_rank=None, lexical_score=score, lexical_rank=rank, rerank_score=None, highlights=(),
+    )  # fmt: skip
+
+
+class FakeIndex:
+    """Answers from a table of rankings; all hits score alike, as they may."""
+
+    def __init__(self, rankings: dict[str, dict[str, list[str]]]) -> None:
+        self.rankings = rankings
+        self.batches: list[int] = []
+
+    def search_batch(
+        self, queries: Sequence[str], top_k: int, *, mode: Mode, group_by_document: bool
+    ) -> list[list[SearchHit]]:
+        assert group_by_document
+        self.batches.append(len(queries))
+        rankings = self.rankings[mode]
+        return [
+            [hit(source, rank=rank, score=1.0) for rank, source in enumerate(rankings.get(query, [])[:top_k], start=1)]
+            for query in queries
+        ]
+
+
+@pytest.fixture
+def collection(tmp_path: Path) -> Collection:
+    return read_collection(write(tmp_path))
+
+
+def test_a_collection_is_read_as_it_is(collection: Collection) -> None:
+    assert collection.documents == (
+        Document(source="d1", title="Rain", text="Rain Water falls."),
+        Document(source="d2", title=None, text="Clouds hold water."),
+        Document(source="d3", title=None, text="Cats sleep.\u2028All day."),
+    )
+    assert collection.queries == {"q1": "what causes rain?", "q2": "who sleeps?"}
+    assert collection.qrels == {"q1": {"d1": 2, "d2": 1}, "q2": {"d3": 1, "d1": 0}}
+
+
+def test_the_header_of_the_judgements_the_byte_order_mark_and_windows_newlines_are_optional(tmp_path: Path) -> None:
+    write(tmp_path, qrels="\ufeffq1\td1\t1\r\n\r\nq2\td3\t1\r\n")
+    assert read_collection(tmp_path).qrels == {"q1": {"d1": 1}, "q2": {"d3": 1}}
+
+
+def test_another_split_has_its_own_judgements(tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / "qrels" / "dev.tsv").write_text("query-id\tcorpus-id\tscore\nq3\td1\t1\n")
+    assert set(read_collection(tmp_path, split="dev").queries) == {"q3"}
+
+
+def test_figures_are_those_computed_by_hand(collection: Collection) -> None:
+    index = FakeIndex(
+        {
+            "lexical": {"what causes rain?": ["d1", "d2", "d3"], "who sleeps?": ["d3"]},
+            "dense": {"what causes rain?": ["d3", "d2", "d1"], "who sleeps?": ["d1", "d2", "d3"]},
+            "hybrid": {"what causes rain?": ["d2", "d1"]},
+        }
+    )
+    figures = evaluate(index, collection)
+    assert list(figures) == ["lexical", "dense", "hybrid"]
+    assert figures["lexical"] == pytest.approx({"nDCG@10": 1.0, "RR@10": 1.0, "R@100": 1.0, "AP": 1.0})
+
+    def gain(relevance: int, rank: int) -> float:
+        return relevance / math.log2(rank + 1)
+
+    ideal = gain(2, 1) + gain(1, 2)
+    dense_q1, dense_q2 = (gain(1, 2) + gain(2, 3)) / ideal, gain(1, 3)
+    assert figures["dense"] == pytest.approx(
+        {
+            "nDCG@10": (dense_q1 + dense_q2) / 2,
+            "RR@10": (1 / 2 + 1 / 3) / 2,
+            "R@100": 1.0,
+            "AP": ((1 / 2 + 2 / 3) / 2 + 1 / 3) / 2,
+        }
+    )
+    hybrid_q1 = (gain(1, 1) + gain(2, 2)) / ideal
+    assert figures["hybrid"] == pytest.approx(
+        {"nDCG@10": hybrid_q1 / 2, "RR@10": 1 / 2, "R@100": 1 / 2, "AP": 1 / 2}  # q2 has no answer: zero
+    )
+
+
+def test_a_document_counts_once_at_its_best_chunk(collection: Collection) -> None:
+    index = FakeIndex({"lexical": {"what causes rain?": ["d3", "d3", "d3", "d1"], "who sleeps?": []}})
+    figures = evaluate(index, collection, modes=["lexical"], measures=["RR@10"])
+    assert figures == {"lexical": {"RR@10": pytest.approx((1 / 2 + 0) / 2)}}
+
+
+def test_many_queries_are_asked_in_batches_and_all_count() -> None:
+    queries = {f"q{number}": f"question {number}" for number in range(1000)}
+    collection = Collection(documents=(), queries=queries, qrels={query: {"d": 1} for query in queries})
+    index = FakeIndex({"dense": {text: ["d"] for text in list(queries.values())[:250]}})
+    figures = evaluate(index, collection, modes=["dense"], measures=["P@1"], depth=1)
+    assert figures["dense"]["P@1"] == pytest.approx(0.25)
+    assert sum(index.batches) == 1000
+    assert max(index.batches) < 1000
+
+
+def test_the_measures_keep_the_names_they_were_asked_by(collection: Collection) -> None:
+    index = FakeIndex({"dense": {"who sleeps?": ["d1", "d3"]}})
+    figures = evaluate(index, collection, modes=["dense"], measures=["MAP", "AP", "P@2"])
+    assert figures == {"dense": {"MAP": 0.25, "AP": 0.25, "P@2": 0.25}}
+
+
+@pytest.mark.parametrize(
+    "measure", ["nDGC@10", "nDCG@ten", "nDCG@", "", "recall of everything", "R@1000", "alpha_nDCG@10", "BPM"]
+)
+def test_a_measure_that_cannot_be_computed_is_refused_before_searching(collection: Collection, measure: str) -> None:
+    index = FakeIndex({})
+    with pytest.raises(ConfigError):
+        evaluate(index, collection, measures=["AP", measure])
+    assert not index.batches
+
+
+def test_without_ir_measures_the_extra_is_named(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ir_measures", None)
+    with pytest.raises(ConfigError, match=r'pip install "hybrid-retrieval\[evaluate\]"'):
+        evaluate(FakeIndex({}), collection)
+
+
+GOOD = '{"_id": "d1", "text": "a"}\n'
+
+
+@pytest.mark.parametrize(
+    ("corpus", "line", "cause"),
+    [
+        (GOOD + '{"_id": "d2", "text"\n', 2, "JSON"),
+        (GOOD + "\n[1]\n", 3, "object"),
+        (GOOD + '{"text": "a"}\n', 2, "_id"),
+        (GOOD + '{"_id": 2, "text": "a"}\n', 2, "_id"),
+        (GOOD + '{"_id": "", "text": "a"}\n', 2, "source"),
+        (GOOD + '{"_id": "d2"}\n', 2, "text"),
+        (GOOD + '{"_id": "d2", "text": "a", "title": 5}\n', 2, "title"),
+        (GOOD + GOOD, 2, "'d1'"),
+    ],
+)
+def test_a_bad_corpus_is_refused_by_line(tmp_path: Path, corpus: str, line: int, cause: str) -> None:
+    write(tmp_path, corpus=corpus)
+    with pytest.raises(ConfigError, match=rf"corpus\.jsonl:{line}: .*{cause}"):
+        read_collection(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("qrels", "where"),
+    [
+        ("q1\td1\n", "test.tsv:1"),
+        ("q1\td1\t1\nq1 d2 1\n", "test.tsv:2"),
+        ("q1\td1\t1\nq1\td2\thigh\n", "test.tsv:2"),
+        ("q1\td1\t1\nq1\td1\t0\n", "test.tsv:2"),
+        ("query-id\tcorpus-id\tscore\n", "test.tsv"),
+        ("", "test.tsv"),
+        ("q9\td1\t1\n", "q9"),
+    ],
+)
+def test_bad_judgements_are_refused_by_line(tmp_path: Path, qrels: str, where: str) -> None:
+    write(tmp_path, qrels=qrels)
+    with pytest.raises(ConfigError, match=where):
+        read_collection(tmp_path)
+
+
+def test_bytes_that_are_not_utf_8_are_refused_by_line(tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / "corpus.jsonl").write_bytes(GOOD.encode() + b'{"_id": "d2", "text": "caf\xe9"}\n')
+    with pytest.raises(ConfigError, match=r"corpus\.jsonl:2: not UTF-8"):
+        read_collection(tmp_path)
+
+
+@pytest.mark.parametrize("missing", ["corpus.jsonl", "queries.jsonl", "qrels/test.tsv"])
+def test_a_missing_file_is_named(tmp_path: Path, missing: str) -> None:
+    write(tmp_path)
+    (tmp_path / missing).unlink()
+    with pytest.raises(ConfigError, match=missing):
+        read_collection(tmp_path)

@@ -1,0 +1,360 @@
+"""Opening, healing, locking and refusing: what an index directory is worth after whatever happened to it."""
+
+import shutil
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ingest import add
+from retrieval import Document, HybridIndex
+from retrieval.config import Config
+from retrieval.errors import (
+    ConfigError,
+    DocumentError,
+    IndexDamagedError,
+    IndexLockedError,
+    IndexMismatchError,
+    IndexNotFoundError,
+    QueryError,
+)
+from retrieval.store import Store
+from retrieval.writer import Writer
+
+Open = Callable[..., HybridIndex]
+
+DOCUMENTS = [
+    Document("rain", "Rain falls when vapour condenses.\n\n" * 3, metadata={"team": "weather"}),
+    Document("bread", "Bread rises because yeast eats sugar.", metadata={"team": "kitchen"}),
+    Document("blank", " \n\n\t"),
+]
+
+
+def contents(index: HybridIndex) -> dict[str, tuple]:
+    """All that can be told of an index from outside, by chunk id."""
+    told: dict[str, tuple] = {}
+    queries = ["rain vapour", "yeast sugar", "paragraph"]
+    for number, hits in enumerate(index.search_batch(queries, 10_000)):
+        for hit in hits:
+            place = (
+                hit.source,
+                hit.text,
+                hit.char_start,
+                hit.line_start,
+                hit.line_end,
+                hit.page,
+                hit.headings,
+                hit.title,
+            )
+            told.setdefault(hit.id, (*place, tuple(sorted(hit.metadata.items())), []))[-1].extend(
+                [number, round(hit.dense_score or 0, 5), round(hit.lexical_score, 9)]
+            )
+    return told
+
+
+def test_what_was_added_is_there_after_reopening(open_index: Open) -> None:
+    with open_index() as index:
+        report = add(DOCUMENTS, index)
+        assert (report.added, report.failed, report.truncated) == (3, (), 0)
+        before = contents(index)
+        assert before
+    with open_index(read_only=True) as index:
+        assert contents(index) == before
+        assert [record.source for record in index.documents()] == ["blank", "bread", "rain"]
+        assert {record.status for record in index.documents()} == {"ready"}
+
+
+def test_adding_the_same_again_embeds_nothing_and_writes_nothing(open_index: Open, tmp_path: Path) -> None:
+    def stamps() -> dict[str, int]:
+        return {
+            str(path): path.stat().st_mtime_ns
+            for path in (tmp_path / "index").rglob("*")
+            if path.is_file() and not path.name.startswith("writer")
+        }
+
+    with open_index() as index:
+        add(DOCUMENTS, index)
+    before = stamps()
+    with open_index() as index:
+        report = add(DOCUMENTS, index)
+    assert (report.unchanged, report.tokens_embedded, report.chunks_added, report.chunks_reused) == (3, 0, 0, 0)
+    assert stamps() == before
+
+
+_sources = st.sampled_from(["a", "b", "c"])
+_texts = st.sampled_from(["", "rain", "yeast and sugar", "A paragraph.\n\n" * 30, "# T\n\nrain\n\n## U\n\nvapour"])
+_steps = st.lists(
+    st.one_of(
+        st.builds(
+            lambda s, t, m: ("add", Document(s, t, metadata=m)),
+            _sources,
+            _texts,
+            st.sampled_from([{}, {"k": 1}, {"k": 2}]),
+        ),
+        st.builds(lambda s: ("delete", s), _sources),
+    ),
+    min_size=2,
+    max_size=6,
+)
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=_steps, reopen=st.booleans())
+def test_any_history_ends_in_the_index_that_is_built_afresh(open_index: Open, steps: list, reopen: bool) -> None:
+    name = uuid.uuid4().hex
+    left: dict[str, Document] = {}
+    index = open_index(name)
+    for kind, what in steps:
+        if kind == "add":
+            add([what], index)
+            left[what.source] = what
+        else:
+            deleted = index.delete([what])
+            assert deleted.documents == (what in left)
+            left.pop(what, None)
+        if reopen:
+            index.close()
+            index = open_index(name)
+    with open_index(f"{name}-fresh") as fresh:
+        add(left.values(), fresh)
+        assert contents(index) == contents(fresh)
+        assert [record.source for record in index.documents()] == sorted(left)
+    index.close()
+
+
+def _remove_snapshots(path: Path) -> None:
+    shutil.rmtree(path / "snapshots")
+
+
+def _remove_one_file(path: Path) -> None:
+    next(path.glob("snapshots/*/vectors.npy")).unlink()
+
+
+def _cut_one_file(path: Path) -> None:
+    file = next(path.glob("snapshots/*/texts.bin"))
+    file.write_bytes(file.read_bytes()[:-5])
+
+
+def _flip_a_bit(path: Path) -> None:
+    file = max(path.glob("snapshots/*/lexical/*"), key=lambda file: file.stat().st_size)
+    data = bytearray(file.read_bytes())
+    data[-1] ^= 1
+    file.write_bytes(data)
+
+
+def _write_rubbish(path: Path) -> None:
+    next(path.glob("snapshots/*/manifest.json")).write_text("{")
+
+
+@pytest.mark.parametrize("damage", [_remove_snapshots, _remove_one_file, _cut_one_file, _flip_a_bit, _write_rubbish])
+def test_a_damaged_cache_heals_itself_on_open(open_index: Open, tmp_path: Path, damage: Callable[[Path], None]) -> None:
+    with open_index() as index:
+        add(DOCUMENTS, index)
+        before = contents(index)
+    damage(tmp_path / "index")
+    with open_index(read_only=True) as index:
+        assert contents(index) == before
+
+
+def test_a_pointer_that_is_lost_is_an_error_that_names_the_way_out(open_index: Open, tmp_path: Path) -> None:
+    from ingest.doctor import examine
+
+    with open_index() as index:
+        add(DOCUMENTS, index)
+        before = contents(index)
+    (tmp_path / "index" / "retrieval-index.json").unlink()
+    with pytest.raises(IndexDamagedError, match="doctor --repair"):
+        open_index()
+    assert [finding.mended for finding in examine(tmp_path / "index")] == [False]
+    assert all(finding.mended for finding in examine(tmp_path / "index", repair=True))
+    assert examine(tmp_path / "index") == []
+    with open_index(read_only=True) as index:
+        assert contents(index) == before
+
+
+@pytest.mark.parametrize("calls", range(12))
+def test_dying_at_any_call_to_chroma_leaves_a_whole_index(
+    open_index: Open, monkeypatch: pytest.MonkeyPatch, calls: int
+) -> None:
+    """Whatever was committed is there, nothing half is, and doing it again gives what an undisturbed run gives."""
+    changed = [
+        Document("rain", "Rain falls when vapour condenses.\n\nAnd then it stops.", metadata={"team": "weather"}),
+        Document("new", "Something new about paragraphs."),
+    ]
+    with open_index("undisturbed") as index:
+        add(DOCUMENTS, index)
+        old = contents(index)
+        add(changed, index)
+        index.delete(["bread"])
+        new = contents(index)
+
+    index = open_index()
+    add(DOCUMENTS, index)
+    left = calls
+
+    class Died(Exception):
+        pass
+
+    def mortal(name: str) -> Callable[..., object]:
+        method = getattr(Store, name)
+
+        def call(store: Store, *arguments: object) -> object:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise Died
+            return method(store, *arguments)
+
+        return call
+
+    with monkeypatch.context() as patch:
+        for name in (
+            "set_state",
+            "put_records",
+            "put_chunks",
+            "update_records",
+            "update_chunks",
+            "delete_chunks",
+            "delete_records",
+        ):
+            patch.setattr(Store, name, mortal(name))
+        try:
+            add(changed, index)
+            index.delete(["bread"])
+        except Died:
+            pass
+    index.close()
+
+    with open_index(read_only=True) as index:
+        between = contents(index)
+        for source in ("rain", "bread", "new"):
+            seen, before, after = (
+                {id_ for id_, told in state.items() if told[0] == source} for state in (between, old, new)
+            )
+            assert seen in (before, after), f"{source} is neither the old nor the new version"
+    with open_index() as index:
+        add(changed, index)
+        index.delete(["bread"])
+        assert contents(index) == new
+    from ingest.doctor import examine
+
+    assert examine(index.path) == []
+
+
+def test_one_writer_at_a_time_and_readers_go_on(open_index: Open) -> None:
+    with open_index() as index:
+        add(DOCUMENTS[:1], index)
+    with open_index() as writer, open_index() as second, open_index(read_only=True) as reader:
+        before = contents(reader)
+        with writer.writing():
+            with pytest.raises(IndexLockedError, match=r"process \d+"):
+                add(DOCUMENTS[1:], second)
+            assert contents(second) == contents(reader) == before
+            with open_index(read_only=True) as latecomer:
+                assert contents(latecomer) == before
+        add(DOCUMENTS[1:], writer)
+        assert set(contents(reader)) > set(before)
+
+
+def test_read_only_means_it(open_index: Open, tmp_path: Path) -> None:
+    with pytest.raises(IndexNotFoundError, match="ingest sync"):
+        open_index(read_only=True)
+    assert not (tmp_path / "index").exists()
+    with open_index() as index:
+        add(DOCUMENTS, index)
+    with open_index(read_only=True) as index, pytest.raises(ConfigError, match="read-only"):
+        index.delete(["rain"])
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("query_prefix", "q: "),
+        ("passage_prefix", ""),
+        ("chunk_size", 128),
+        ("language", "none"),
+        ("context_header", False),
+    ],
+)
+def test_other_settings_are_refused_by_name(open_index: Open, setting: str, value: object) -> None:
+    with open_index() as index:
+        add(DOCUMENTS, index)
+    with pytest.raises(IndexMismatchError, match=setting):
+        open_index(config=Config(**{setting: value}))
+
+
+def test_settings_are_remembered_and_those_of_a_search_may_change(open_index: Open) -> None:
+    with open_index(config=Config(chunk_size=64, language="none")) as index:
+        add(DOCUMENTS, index)
+    with open_index() as index:
+        assert (index.config.chunk_size, index.config.language) == (64, "none")
+    with open_index(config=Config(chunk_size=64, language="none", alpha=0.2, bm25_k1=0.9)) as index:
+        assert index.search("rain")
+
+
+def test_deleting_says_what_there_really_was(open_index: Open) -> None:
+    with open_index() as index:
+        add(DOCUMENTS, index)
+        assert index.delete(["bread", "no such"]) == (1, 1)
+        assert index.delete(["bread"]) == (0, 0)
+        assert index.delete(where={"team": "kitchen"}) == (0, 0)
+        assert index.delete(where={"team": "weather"}).documents == 1
+        assert [record.source for record in index.documents()] == ["blank"]
+        for wrong in ({}, {"sources": ["a"], "where": {"a": 1}}, {"sources": "a"}):
+            with pytest.raises(QueryError):
+                index.delete(**wrong)
+
+
+def test_a_source_given_twice_is_refused_before_anything_is_written(open_index: Open) -> None:
+    with open_index() as index:
+        with pytest.raises(DocumentError, match="'a'"):
+            add([Document("a", "x"), Document("b", "y"), Document("a", "z")], index)
+        assert index.documents() == ()
+
+
+def test_equal_text_is_embedded_once_wherever_it_stands(open_index: Open) -> None:
+    text = "The same text in several places."
+    with open_index() as index:
+        first = add([Document("a", text), Document("b", text)], index)
+        later = add([Document("c", text)], index)
+        assert first.tokens_embedded > 0
+        assert first.chunks_reused == 1
+        assert (later.chunks_added, later.chunks_reused, later.tokens_embedded) == (1, 1, 0)
+        scores = [hit.dense_score for hit in index.search("same text", 3)]
+        assert len(scores) == 3
+        assert np.ptp(scores) < 1e-6
+
+
+def test_a_server_keeps_the_truth_and_the_directory_can_be_lost(open_index: Open, server_config: Config) -> None:
+    with open_index("here", config=server_config) as here:
+        add(DOCUMENTS, here)
+        before = contents(here)
+        with open_index("elsewhere", config=server_config, read_only=False) as elsewhere:
+            assert contents(elsewhere) == before
+            add([Document("late", "A late paragraph.")], here)
+            assert contents(elsewhere) == contents(here) != before
+    with pytest.raises(IndexMismatchError, match="Chroma at"):
+        open_index("here", config=Config())
+
+
+def test_a_long_write_is_searchable_before_it_ends(open_index: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("retrieval.writer._FIRST_PUBLICATION", 1)
+    monkeypatch.setattr("ingest.indexer._BATCH_CHUNKS", 1)
+    seen: list[int] = []
+    publish = Writer.publish_when_due
+
+    with open_index() as index, open_index("index") as reader:
+
+        def watched(writer: Writer) -> None:
+            publish(writer)
+            seen.append(reader.stats().chunks)
+
+        monkeypatch.setattr(Writer, "publish_when_due", watched)
+        add([Document(str(n), f"Document {n}.") for n in range(9)], index)
+        assert seen == sorted(seen)
+        assert 0 < seen[0] < seen[-1] <= 9
+        assert reader.stats().chunks == 9

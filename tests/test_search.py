@@ -1,0 +1,242 @@
+"""Searching: modes, filters, options and ties, over one small index of real embeddings."""
+
+import asyncio
+import inspect
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ingest import add
+from retrieval import Document, HybridIndex, SearchHit
+from retrieval.config import Config
+from retrieval.embedder import Embedder
+from retrieval.errors import QueryError
+from retrieval.search import SearchKeywords, SearchOptions
+
+TOPICS = {
+    "rain": "Rain falls when water vapour in a cloud condenses into drops that grow too heavy to float.",
+    "snow": "Snow forms when water vapour freezes into crystals high up in a cold cloud.",
+    "bread": "Bread rises because yeast eats sugar and breathes out gas that stretches the dough.",
+    "beer": "Beer is brewed from barley malt, hops, yeast and water, and fermented for weeks.",
+    "chess": "In chess the queen moves any number of squares in a straight line or diagonally.",
+    "tides": "Tides rise and fall because the moon pulls on the water of the oceans.",
+}
+QUESTIONS = ("what causes rain?", "yeast", "how does the moon move water", "queen", "the of and", "zzz unknownword")
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory, loaded_embedder: Embedder) -> Iterator[HybridIndex]:
+    load, Embedder.load = Embedder.load, classmethod(lambda cls, config: loaded_embedder)  # type: ignore[assignment]
+    with HybridIndex.open(tmp_path_factory.mktemp("search") / "index") as opened:
+        documents = [
+            Document(
+                f"{topic}/{n}", f"{text} {'Once more. ' * n}", metadata={"topic": topic, "n": n, "odd": bool(n % 2)}
+            )
+            for topic, text in TOPICS.items()
+            for n in range(3)
+        ]
+        long_text = "\n\n".join(f"Paragraph {n}. " + " ".join(TOPICS.values()) for n in range(6))
+        add([*documents, Document("long", long_text, metadata={"topic": "all", "n": 9, "odd": True})], opened)
+        yield opened
+    Embedder.load = load  # type: ignore[method-assign]
+
+
+def everything(index: HybridIndex, query: str, **options: object) -> list[SearchHit]:
+    return index.search(query, 1000, **options)  # type: ignore[arg-type]
+
+
+def test_the_obvious_answer_comes_first(index: HybridIndex) -> None:
+    for mode in ("hybrid", "dense", "lexical"):
+        hits = index.search("what causes rain?", 3, mode=mode)  # type: ignore[arg-type]
+        assert hits[0].source.startswith("rain/"), mode
+        assert [hit.rank for hit in hits] == [1, 2, 3]
+        assert hits == sorted(hits, key=lambda hit: (-hit.score, hit.id))
+
+
+@pytest.mark.parametrize("query", QUESTIONS)
+@pytest.mark.parametrize(("alpha", "mode"), [(1.0, "dense"), (0.0, "lexical")])
+def test_all_the_weight_on_one_side_is_that_side_alone(index: HybridIndex, query: str, alpha: float, mode: str) -> None:
+    for top_k in (1, 5, 1000):
+        assert index.search(query, top_k, alpha=alpha) == index.search(query, top_k, mode=mode)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("query", QUESTIONS)
+def test_every_hit_has_the_true_score_of_both_sides(index: HybridIndex, query: str) -> None:
+    dense = {hit.id: hit.dense_score for hit in everything(index, query, mode="dense")}
+    lexical = {hit.id: hit.lexical_score for hit in everything(index, query, mode="lexical")}
+    for hit in index.search(query, 5, candidates=2):
+        assert hit.dense_score == dense[hit.id]
+        assert hit.lexical_score == lexical.get(hit.id, 0.0)
+        assert hit.dense_rank is not None or hit.lexical_rank is not None
+
+
+def test_candidates_share_a_term_rather_than_score_above_zero(index: HybridIndex) -> None:
+    assert {hit.source.split("/")[0] for hit in everything(index, "yeast", mode="lexical")} == {"bread", "beer", "long"}
+    assert everything(index, "zzz unknownword", mode="lexical") == []
+
+
+_conditions = st.one_of(
+    st.builds(
+        lambda op, v: {"n": {op: v}}, st.sampled_from(["$eq", "$ne", "$gt", "$gte", "$lt", "$lte"]), st.integers(0, 9)
+    ),
+    st.builds(lambda v: {"topic": v}, st.sampled_from([*TOPICS, "all"])),
+    st.builds(
+        lambda op, v: {"topic": {op: v}},
+        st.sampled_from(["$in", "$nin"]),
+        st.lists(st.sampled_from([*TOPICS]), min_size=1),
+    ),
+    st.builds(lambda v: {"odd": v}, st.booleans()),
+    st.builds(
+        lambda v: {"source": {"$in": v}},
+        st.lists(st.sampled_from([f"{t}/{n}" for t in TOPICS for n in range(3)]), min_size=1),
+    ),
+)
+_filters = st.recursive(
+    _conditions,
+    lambda inner: st.builds(
+        lambda op, parts: {op: parts}, st.sampled_from(["$and", "$or"]), st.lists(inner, min_size=2, max_size=3)
+    ),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    where=_filters,
+    query=st.sampled_from(QUESTIONS),
+    mode=st.sampled_from(["hybrid", "dense", "lexical"]),
+    fusion=st.sampled_from(["dbsf", "rrf", "convex"]),
+    candidates=st.sampled_from([3, 100]),
+)
+def test_a_filtered_search_is_the_unfiltered_one_with_the_misses_removed(
+    index: HybridIndex, where: dict, query: str, mode: str, fusion: str, candidates: int
+) -> None:
+    from retrieval.filters import compile_where
+
+    passes = compile_where(where)
+    options = {"mode": mode, "fusion": fusion, "candidates": candidates}
+    unfiltered = everything(index, query, **options)
+    kept = [hit for hit in unfiltered if passes({**hit.metadata, "source": hit.source})]
+    filtered = everything(index, query, where=where, **options)
+    assert [(hit.id, hit.score) for hit in filtered] == [(hit.id, hit.score) for hit in kept]
+
+
+def test_a_text_filter_holds_for_both_sides(index: HybridIndex) -> None:
+    hits = everything(index, "yeast and rain", where_document={"$contains": "yeast"})
+    assert hits
+    assert all("yeast" in hit.text for hit in hits)
+
+
+def test_ties_break_by_id(index: HybridIndex) -> None:
+    tied = [hit for hit in everything(index, "chess", mode="lexical") if hit.source.startswith("chess/")]
+    assert len(tied) == 3
+    both = everything(index, "the of and")
+    assert both == sorted(both, key=lambda hit: (-hit.score, hit.id))
+
+
+def test_more_hits_than_chunks_and_a_query_of_stop_words(index: HybridIndex) -> None:
+    chunks = index.stats().chunks
+    assert len(everything(index, "rain")) == chunks
+    assert len(everything(index, "the of and")) == chunks
+    assert everything(index, "the of and", mode="lexical") == []
+
+
+@pytest.mark.parametrize("query", ["", " \n\t"])
+def test_an_empty_query_is_refused(index: HybridIndex, query: str) -> None:
+    with pytest.raises(QueryError, match="empty"):
+        index.search(query)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"top_k": 0}, {"mode": "sparse"}, {"fusion": "borda"}, {"alpha": 1.5}, {"candidates": 0}, {"rrf_k": 0},
+        {"mmr_lambda": -1}, {"expand": -1}, {"where": {"a": {"$like": "x"}}}, {"top_k": 2.5},
+    ],
+)  # fmt: skip
+def test_options_that_make_no_sense_are_refused_by_name(index: HybridIndex, options: dict) -> None:
+    (name,) = options
+    with pytest.raises(QueryError, match=name if name != "where" else r"\$like"):
+        index.search("rain", **options)
+
+
+def test_a_batch_is_its_queries_one_by_one(index: HybridIndex) -> None:
+    batch = index.search_batch(QUESTIONS, 4)
+    for query, hits in zip(QUESTIONS, batch, strict=True):
+        alone = index.search(query, 4)
+        assert [hit.id for hit in hits] == [hit.id for hit in alone]
+        np.testing.assert_allclose([hit.score for hit in hits], [hit.score for hit in alone], atol=1e-4)
+    assert asyncio.run(index.asearch(QUESTIONS[0], 4)) == index.search(QUESTIONS[0], 4)
+
+
+def test_one_hit_per_document(index: HybridIndex) -> None:
+    hits = index.search("Paragraph water cloud", 1000, group_by_document=True)
+    assert len({hit.document_id for hit in hits}) == len(hits) == index.stats().documents
+    few = index.search("Paragraph", 10, group_by_document=True, candidates=1)
+    assert len(few) == 10
+
+
+def test_a_minimal_score(index: HybridIndex) -> None:
+    hits = everything(index, "rain")
+    bound = hits[4].score
+    assert everything(index, "rain", min_score=bound) == [hit for hit in hits if hit.score >= bound]
+
+
+def test_diversity_pushes_near_duplicates_down(index: HybridIndex) -> None:
+    plain = index.search("what causes rain?", 4, mode="dense")
+    diverse = index.search("what causes rain?", 4, mode="dense", mmr_lambda=0.3)
+    assert diverse[0].id == plain[0].id
+    topics = [{hit.metadata["topic"] for hit in hits} for hits in (plain, diverse)]
+    assert len(topics[1]) > len(topics[0])
+    assert [h.id for h in index.search("rain", 4, mmr_lambda=1.0)] == [h.id for h in index.search("rain", 4)]
+
+
+def test_neighbours_are_put_around_a_hit_and_touching_hits_merge(index: HybridIndex) -> None:
+    (alone,) = index.search("Paragraph 3", 1, where={"source": "long"})
+    (wide,) = index.search("Paragraph 3", 1, where={"source": "long"}, expand=1)
+    assert wide.char_start < alone.char_start
+    assert wide.char_end > alone.char_end
+    assert alone.text in wide.text
+    assert len(wide.text) == wide.char_end - wide.char_start
+    (all_of_it,) = index.search("Paragraph", 1000, where={"source": "long"}, expand=1)
+    assert all(f"Paragraph {n}." in all_of_it.text for n in range(6))
+
+
+def test_a_reranker_has_the_last_word(index: HybridIndex) -> None:
+    class ShortestFirst:
+        def score(self, query: str, passages: list[str]) -> np.ndarray:
+            return np.array([-float(len(passage)) for passage in passages])
+
+    hits = index.search("rain", 5, rerank=ShortestFirst())
+    assert [len(hit.text) for hit in hits] == sorted(len(hit.text) for hit in hits)
+    assert all(hit.score == hit.rerank_score == -len(hit.text) for hit in hits)
+
+
+def test_highlights_are_the_words_that_match(index: HybridIndex) -> None:
+    hit = index.search("raining clouds", 1, mode="lexical")[0]
+    assert {hit.text[start:end].casefold() for start, end in hit.highlights} == {"rain", "cloud"}
+
+
+def test_the_options_are_named_alike_wherever_they_are_named() -> None:
+    signature = inspect.signature(HybridIndex.search).parameters
+    keywords = {name for name, parameter in signature.items() if parameter.kind is parameter.KEYWORD_ONLY}
+    assert keywords == set(SearchKeywords.__annotations__)
+    defaults = {
+        field.name: field.default for field in fields(SearchOptions) if field.name in keywords - {"fusion", "alpha"}
+    }
+    assert defaults == {name: signature[name].default for name in defaults}
+    assert set(defaults) == keywords - {"fusion", "alpha", "rerank"}
+
+
+def test_an_empty_index_answers_with_nothing(tmp_path: Path) -> None:
+    with HybridIndex.open(tmp_path / "new", config=Config()) as empty:
+        assert empty.search("anything") == []
+        assert empty.search_batch(["a", "b"]) == [[], []]
+        assert empty.documents() == ()
+        assert empty.stats().chunks == 0
+    assert not (tmp_path / "new").exists()
