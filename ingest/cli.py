@@ -157,8 +157,8 @@ def _print_report(report: SyncReport, index: Path) -> None:
     else:
         out.print(f"Documents: {documents}; {rest}.")
         out.print(
-            f"Chunks: {report.chunks_added:,} added, {report.chunks_deleted:,} deleted, {report.chunks_reused:,} reused; "
-            f"{report.tokens_embedded:,} tokens embedded, {report.truncated} truncated; {report.seconds:.1f} s."
+            f"Chunks: {report.chunks_added:,} added, {report.chunks_deleted:,} deleted, {report.chunks_reused:,} "
+            f"reused; {report.tokens_embedded:,} tokens embedded, {report.truncated} truncated; {report.seconds:.1f} s."
         )
     for failure in report.failed:
         err.print(f"failed: {failure.source}: {failure.reason}", markup=False)

@@ -66,11 +66,12 @@ class Packer:
         if start is None or not self._overlap:
             return start
         share = min(self._overlap, self._room_at(start.offset) // 2)
-        before = bisect_left(self._tokens.starts, proposal.end)
-        shared = self._tokens.starts[max(0, before - share) : before]
+        starts = self._tokens.starts
+        beyond = bisect_left(starts, proposal.end)
+        first = max(beyond - share, bisect_right(starts, proposal.start.offset))
         earliest = max(
-            shared[0] if shared else proposal.end,
-            proposal.start.offset + 1,
+            starts[first] if first < beyond else proposal.end,
+            (proposal.start.offset + proposal.end) // 2,  # where there are few tokens, it would not get on
             self._last_break(start.offset),  # a chunk stands under one heading, and starts where its words start
             self._tokens.last_cut(start.offset),
         )
@@ -89,7 +90,7 @@ class Packer:
         end = self._end(start, slack)
         if end <= start.fresh:
             start = Start(start.fresh, start.fresh)
-            end = self._end(start, slack)
+            end = max(self._end(start, slack), start.fresh + 1)  # one character may have more tokens than there is room
         return self._trimmed(start, end)
 
     def halve(self, proposal: Proposal) -> Proposal | None:

@@ -1,6 +1,6 @@
 """What a sync has to do. Pure: scanned files and ledger in, Plan out."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ingest.scan import ScannedFile
@@ -54,11 +54,18 @@ def needs_reading(file: ScannedFile, record: DocumentRecord | None) -> bool:
     return not (same and record.indexed_ns - record.mtime_ns > _CLOCK_TICK_NS)
 
 
-def plan(candidates: Iterable[Candidate], ledger: Mapping[str, DocumentRecord], *, folder: str) -> Plan:
+def plan(
+    candidates: Iterable[Candidate],
+    ledger: Mapping[str, DocumentRecord],
+    *,
+    folder: str,
+    unknown: Sequence[str] = (),
+) -> Plan:
     """The steps that bring the ledger's documents of one folder in step with its files.
 
-    `ledger` is by source and may hold documents of other folders, which are left alone. A file that failed, or whose
-    indexing was interrupted, is indexed again.
+    `ledger` is by source and may hold documents of other folders, which are left alone; so are those whose source
+    begins with one of `unknown`, since nobody could look. A file that failed, or whose indexing was interrupted, is
+    indexed again.
     """
     add: list[ScannedFile] = []
     update: list[ScannedFile] = []
@@ -79,5 +86,9 @@ def plan(candidates: Iterable[Candidate], ledger: Mapping[str, DocumentRecord], 
             unchanged += 1
             if (file.size, file.mtime_ns) != (record.size, record.mtime_ns):
                 touch.append((file, record))
-    gone = (record for source, record in ledger.items() if record.folder == folder and source not in seen)
+    gone = (
+        record
+        for source, record in ledger.items()
+        if record.folder == folder and source not in seen and not source.startswith(tuple(unknown))
+    )
     return Plan(tuple(add), tuple(update), tuple(gone), tuple(touch), unchanged, tuple(taken))

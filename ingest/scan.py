@@ -1,41 +1,16 @@
 """Which files a folder holds: hidden and ignored ones left out, in a fixed order."""
 
-import codecs
 import os
-import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ingest.gitignore import IgnoreFile, is_ignored, read_ignore_file
 from retrieval.errors import ConfigError
 
 INDEX_FILE = "retrieval-index.json"
 """A folder that holds a file of this name is an index; there are no documents in it."""
-
-
-_NEVER = "(?!)"
-_UNTRIMMED = re.compile(r"\\.|\\\Z|[^\\ ]+| +(?=[^ ])", re.S)  # all but the spaces at the end that no \ protects
-_TOKEN = re.compile(
-    r"(?P<folders>\*{2,}/)|(?P<all>\*{2,}(?=\Z|\\/))|(?P<stars>\*+)|(?P<one>\?)"
-    r"|\[(?P<set>[!^]?+\]?+(?>\[:[^\]]*:\]|\\.|[^\]\\])*+)\]|(?P<unfinished>\[|\\\Z)|(?P<literal>\\.|.)",
-    re.S,
-)
-_ITEM = re.compile(r"\[:(?P<name>[^\]]*):\]|(?P<low>\\.|.)(?:-(?P<high>\\.|.))?", re.S)
-_CLASSES = {
-    "alnum": "0-9A-Za-z",
-    "alpha": "A-Za-z",
-    "blank": r" \t",
-    "cntrl": r"\x00-\x1f\x7f",
-    "digit": "0-9",
-    "graph": "!-~",
-    "lower": "a-z",
-    "print": " -~",
-    "punct": r"!-/:-@\[-`{-~",
-    "space": r"\t-\r ",
-    "upper": "A-Z",
-    "xdigit": "0-9A-Fa-f",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,29 +41,17 @@ class Scan:
 
 
 @dataclass(frozen=True, slots=True)
-class _Rules:
-    """A .gitignore file, as two regular expressions over keys from the character `base` on.
-
-    The first alternative that matches is the last line that does; it is a group where the line begins with "!".
-    """
-
-    base: int
-    files: re.Pattern[str]
-    folders: re.Pattern[str]
-
-
-@dataclass(frozen=True, slots=True)
 class _Folder:
     """A folder to be walked.
 
-    key    its path from the root of the git repository, as `_bytewise`; "" or with a "/" at the end.
+    key    its path from the root of the git repository; "" or with a "/" at the end.
     rules  those of the .gitignore files above it, the farthest first.
     """
 
     path: str
     source: str
     key: str
-    rules: tuple[_Rules, ...]
+    rules: tuple[IgnoreFile, ...]
 
 
 def scan(folder: Path, *, name: str | None = None) -> Scan:
@@ -125,7 +88,7 @@ def _walk(top: _Folder, root: Path) -> Iterator[ScannedFile | tuple[str, str]]:
         rules = folder.rules
         try:
             if ".gitignore" in entries:
-                rules = (*rules, *_rules_of(Path(folder.path), folder.key))
+                rules = (*rules, *read_ignore_file(Path(folder.path), folder.key))
         except OSError as error:
             yield f"{folder.source}/.gitignore", f"its rules do not apply: {error.strerror}"
         for entry in entries.values():
@@ -140,7 +103,7 @@ def _walk(top: _Folder, root: Path) -> Iterator[ScannedFile | tuple[str, str]]:
 
 
 def _looked_at(
-    entry: os.DirEntry[str], parent: _Folder, rules: tuple[_Rules, ...], root: Path
+    entry: os.DirEntry[str], parent: _Folder, rules: tuple[IgnoreFile, ...], root: Path
 ) -> ScannedFile | _Folder | tuple[str, str] | None:
     """The file or folder that `entry` is, (source, reason) where it has no usable name, None where it is left out."""
     if entry.name.startswith("."):
@@ -148,8 +111,8 @@ def _looked_at(
     is_folder = entry.is_dir(follow_symlinks=False)
     if not (is_folder or entry.is_file(follow_symlinks=False) or entry.is_symlink()):
         return None
-    key = parent.key + _bytewise(entry.name)
-    if rules and _ignored(key, rules, is_folder=is_folder):
+    key = parent.key + entry.name
+    if rules and is_ignored(key, rules, is_folder=is_folder):
         return None
     if entry.is_symlink() and not _leads_to_file_in(entry.path, root):
         return None
@@ -202,105 +165,13 @@ def _printable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _repository(root: Path) -> tuple[str, tuple[_Rules, ...]]:
+def _repository(root: Path) -> tuple[str, tuple[IgnoreFile, ...]]:
     """The key of `root` in the git repository that it lies in, and the rules from above it; "" and () without one."""
     top = next((folder for folder in (root, *root.parents) if os.path.lexists(folder / ".git")), root)
-    rules: list[_Rules] = []
+    rules: list[IgnoreFile] = []
     key = ""
     for part in root.relative_to(top).parts:
-        rules += _rules_of(top, key)
+        rules += read_ignore_file(top, key)
         top /= part
-        key += f"{_bytewise(part)}/"
+        key += f"{part}/"
     return key, tuple(rules)
-
-
-def _bytewise(name: str) -> str:
-    """The name with a character for each byte, because git matches bytes: "?" is half an umlaut."""
-    return name if name.isascii() else os.fsencode(name).decode("latin-1")
-
-
-def _rules_of(folder: Path, key: str) -> Iterator[_Rules]:
-    """The .gitignore of `folder`; nothing where it is a link, which git does not follow either."""
-    path = folder / ".gitignore"
-    if path.is_symlink() or not path.is_file():
-        return
-    lines = path.read_bytes().removeprefix(codecs.BOM_UTF8).decode("latin-1").split("\n")
-    patterns = [pattern for line in reversed(lines) if (pattern := _translated(line))]
-    yield _Rules(
-        len(key),
-        files=re.compile("|".join(regex for regex, folders_only in patterns if not folders_only) or _NEVER, re.S),
-        folders=re.compile("|".join(regex for regex, _ in patterns) or _NEVER, re.S),
-    )
-
-
-def _ignored(key: str, rules: tuple[_Rules, ...], *, is_folder: bool) -> bool:
-    """What the nearest .gitignore says that says anything."""
-    for rule in reversed(rules):
-        match = (rule.folders if is_folder else rule.files).fullmatch(key, rule.base)
-        if match:
-            return match.lastindex is None
-    return False
-
-
-def _translated(line: str) -> tuple[str, bool] | None:
-    """A line of a .gitignore as (regular expression, whether it is for folders only); None for one without a pattern.
-
-    By gitignore(5), and by git's dir.c and wildmatch.c where that is silent. pathspec would not do: there a nested
-    "!keep/" takes back all that is below keep, whatever the files above ignore, and a stray "!" is an error.
-    """
-    if line.startswith("#"):
-        return None
-    pattern = "".join(_UNTRIMMED.findall(line.removesuffix("\r")))
-    negated = pattern.startswith("!")
-    pattern = pattern.removeprefix("!")
-    folders_only = pattern.endswith("/")
-    pattern = pattern.removesuffix("/")
-    if not pattern:
-        return None
-    if "/" in pattern:
-        regex = _regex(pattern.removeprefix("/"))
-    else:  # it is about names, in which "**" is no more than "*"
-        regex = f"(?:.*/)?{_regex(re.sub(r'[*]+', '*', pattern))}"
-    return f"({regex})" if negated else regex, folders_only
-
-
-def _regex(glob: str) -> str:
-    """A regular expression for the paths that `glob` matches."""
-    special = re.search(r"[*?\[\\]", glob)
-    pieces = []
-    for token in _TOKEN.finditer(glob):
-        # git compares the part before the first special character by itself, so "**" after it begins a component too.
-        begins = token.start() == 0 or glob[token.start() - 1] == "/" or (special and token.start() == special.start())
-        match token.lastgroup:
-            case "folders":
-                pieces.append("(?:.*/)?" if begins else "[^/]*/")
-            case "all":
-                pieces.append(".*" if begins else "[^/]*")
-            case "stars":
-                pieces.append("[^/]*")
-            case "one":
-                pieces.append("[^/]")
-            case "set":
-                pieces.append(_set(token["set"]))
-            case "unfinished":
-                pieces.append(_NEVER)
-            case _:
-                pieces.append(re.escape(token[0][-1]))
-    return "".join(pieces)
-
-
-def _set(items: str) -> str:
-    """The regular expression of "[items]"."""
-    negation = "^" if items[0] in "!^" else ""
-    ranges = []
-    for item in _ITEM.finditer(items, len(negation)):
-        if item["name"] is not None:
-            if item["name"] not in _CLASSES:
-                return _NEVER
-            ranges.append(_CLASSES[item["name"]])
-            continue
-        low, high = item["low"][-1], (item["high"] or item["low"])[-1]
-        ranges.append(re.escape(low))  # git tries it by itself before it knows of a range
-        if low < high:
-            ranges.append(f"{re.escape(low)}-{re.escape(high)}")
-    return f"(?!/)[{negation}{''.join(ranges)}]"

@@ -21,7 +21,7 @@ class Separator(NamedTuple):
     reach: float
 
 
-_STRUCTURE, _PARAGRAPH, _LINE, _SENTENCE, _SPACE = 0.5, 0.5, 0.4, 0.3, 0.2
+_STRUCTURE, _PARAGRAPH, _LINE, _SENTENCE, _SPACE = 0.5, 0.5, 0.4, 0.4, 0.2
 
 # langchain writes these languages' separators as regular expressions and the others' as plain strings: Haskell's
 # "\n| " means a guard, not "newline or space".
@@ -92,19 +92,19 @@ _LONGEST_CLUSTER = 64
 
 
 def whole_cluster(text: str, offset: int, *, after: int) -> int:
-    """The nearest offset in (after, offset] at which no character the reader sees is cut in two.
+    """The nearest offset in (after, offset] at which no character a reader sees is cut in two, if `after` cuts none.
 
     Knows of combining marks, variation selectors, emoji sequences, flags, conjoining jamo and "\\r\\n"; `offset` itself
     where there is no such place within reach.
     """
     lowest = max(after + 1, offset - _LONGEST_CLUSTER)
     for candidate in range(offset, lowest - 1, -1):
-        if not _inside_cluster(text, candidate):
+        if not _inside_cluster(text, candidate, after):
             return candidate
     return offset
 
 
-def _inside_cluster(text: str, offset: int) -> bool:
+def _inside_cluster(text: str, offset: int, after: int) -> bool:
     if not 0 < offset < len(text):
         return False
     before, here = text[offset - 1], text[offset]
@@ -114,15 +114,15 @@ def _inside_cluster(text: str, offset: int) -> bool:
         return True
     if "\u1160" <= here <= "\u11ff" or "\U000e0020" <= here <= "\U000e007f":  # vowels and finals of jamo; flag tags
         return True
-    return _is_flag_letter(here) and _flag_letters_before(text, offset) % 2 == 1
+    return _is_flag_letter(here) and _flag_letters_before(text, offset, after) % 2 == 1
 
 
 def _is_flag_letter(character: str) -> bool:
     return "\U0001f1e6" <= character <= "\U0001f1ff"
 
 
-def _flag_letters_before(text: str, offset: int) -> int:
+def _flag_letters_before(text: str, offset: int, after: int) -> int:
     start = offset
-    while start > max(0, offset - _LONGEST_CLUSTER) and _is_flag_letter(text[start - 1]):
+    while start > max(0, after) and _is_flag_letter(text[start - 1]):
         start -= 1
     return offset - start

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from ingest.chunking import Chunker
 from ingest.indexer import Indexer, hash_bytes
+from ingest.loaders import HEAD, is_supported
 from ingest.plan import Candidate, Plan, needs_reading, plan
 from ingest.report import Failure, OnProgress, SyncReport
-from ingest.scan import Scan, scan
+from ingest.scan import Scan, ScannedFile, scan
 from retrieval.errors import ConfigError, DocumentError
 from retrieval.index import HybridIndex
 from retrieval.types import Document, DocumentRecord
@@ -38,12 +39,12 @@ def sync(
     scanned = scan(Path(folder), name=name)
     if dry_run:
         _check_claim(index.folders(), scanned)
-        report = _planned(_plan(scanned, {record.source: record for record in index.documents()}), scanned)
-        return replace(report, seconds=time.monotonic() - started)
+        _, report = _plan(scanned, {record.source: record for record in index.documents()})
+        return replace(report, dry_run=True, seconds=time.monotonic() - started)
     with index.writing() as writer:
         _check_claim(writer.folders, scanned)
-        todo = _plan(scanned, writer.records)
-        report = replace(_planned(todo, scanned), added=0, updated=0, deleted=0, dry_run=False)
+        todo, planned = _plan(scanned, writer.records)
+        report = replace(planned, added=0, updated=0, deleted=0)
         indexer = Indexer(writer, _chunker_of(index), report, total=todo.files, on_progress=on_progress)
         if not todo.is_empty:
             writer.folders[scanned.name] = str(scanned.root)
@@ -82,13 +83,35 @@ def add(documents: Iterable[Document], index: HybridIndex, *, on_progress: OnPro
     return replace(indexer.report, seconds=time.monotonic() - started)
 
 
-def _plan(scanned: Scan, ledger: Mapping[str, DocumentRecord]) -> Plan:
-    return plan(_examined(scanned, ledger), ledger, folder=scanned.name)
+def _plan(scanned: Scan, ledger: Mapping[str, DocumentRecord]) -> tuple[Plan, SyncReport]:
+    """What is to be done, and the report of having done it without another failure."""
+    unknown = [source for source, _ in scanned.failed]
+    files = [file for file in scanned.files if file.source in ledger or _is_supported(file)]
+    todo = plan(_examined(files, ledger), ledger, folder=scanned.name, unknown=unknown)
+    taken = "its source belongs to a document that was added from elsewhere; delete that, or sync with another --name"
+    failed = (*(Failure(*failure) for failure in scanned.failed), *(Failure(file.source, taken) for file in todo.taken))
+    return todo, SyncReport(
+        added=len(todo.add),
+        updated=len(todo.update),
+        deleted=len(todo.delete),
+        unchanged=todo.unchanged,
+        failed=failed,
+        skipped=len(scanned.files) - len(files),
+    )
 
 
-def _examined(scanned: Scan, ledger: Mapping[str, DocumentRecord]) -> Iterator[Candidate]:
+def _is_supported(file: ScannedFile) -> bool:
+    """By its first bytes, so that a film is not read whole to see that it is no text."""
+    try:
+        with file.path.open("rb") as opened:
+            return is_supported(opened.read(HEAD), source=file.source)
+    except OSError:
+        return True  # indexing it will say what is wrong
+
+
+def _examined(files: Iterable[ScannedFile], ledger: Mapping[str, DocumentRecord]) -> Iterator[Candidate]:
     """Each file, its content hashed where only that can tell whether it changed."""
-    for file in scanned.files:
+    for file in files:
         if needs_reading(file, ledger.get(file.source)):
             try:
                 yield Candidate(file, hash_bytes(file.path.read_bytes()))
@@ -96,18 +119,6 @@ def _examined(scanned: Scan, ledger: Mapping[str, DocumentRecord]) -> Iterator[C
                 yield Candidate(file, "unreadable")  # differs from any hash: indexing it will say what is wrong
         else:
             yield Candidate(file, None)
-
-
-def _planned(todo: Plan, scanned: Scan) -> SyncReport:
-    taken = "its source belongs to a document that was added from elsewhere; delete that, or sync with another --name"
-    return SyncReport(
-        added=len(todo.add),
-        updated=len(todo.update),
-        deleted=len(todo.delete),
-        unchanged=todo.unchanged,
-        failed=(*(Failure(*failure) for failure in scanned.failed), *(Failure(f.source, taken) for f in todo.taken)),
-        dry_run=True,
-    )
 
 
 def _check_claim(folders: Mapping[str, str], scanned: Scan) -> None:

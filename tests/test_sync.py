@@ -1,0 +1,270 @@
+"""A folder and its index: kept in step, file by file, at the least cost."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ingest import add, sync
+from ingest.doctor import examine
+from retrieval import Document, HybridIndex
+from retrieval.errors import ConfigError, DocumentError
+from retrieval.store import Store
+
+Open = Callable[..., HybridIndex]
+
+PARAGRAPHS = [
+    f"Paragraph {n}: " + f"the {n}th river runs past {n + 2} mills and {n * 7} trees. " * 12 for n in range(40)
+]
+
+
+@pytest.fixture
+def docs(tmp_path: Path) -> Path:
+    folder = tmp_path / "docs"
+    (folder / "guide").mkdir(parents=True)
+    (folder / "guide" / "rain.md").write_text(
+        "# Rain\n\nRain falls from clouds.\n\n## Causes\n\nVapour condenses into drops.\n"
+    )
+    (folder / "bread.txt").write_text("Bread rises because yeast eats sugar.\n")
+    (folder / "page.html").write_text(
+        "<html><head><title>Tides</title></head><body><nav>Home</nav>"
+        "<main><h1>Tides</h1><p>The moon pulls.</p></main></body></html>"
+    )
+    (folder / "tool.py").write_text('def brew(malt):\n    """Brew beer from malt."""\n    return malt\n')
+    (folder / "photo.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)))
+    (folder / ".hidden.txt").write_text("secret")
+    (folder / "build").mkdir()
+    (folder / "build" / "out.txt").write_text("generated")
+    (folder / ".gitignore").write_text("build/\n")
+    return folder
+
+
+def sources(index: HybridIndex) -> list[str]:
+    return [record.source for record in index.documents()]
+
+
+def count_writes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    calls: list[str] = []
+    for name in (
+        "set_state",
+        "put_records",
+        "put_chunks",
+        "update_records",
+        "update_chunks",
+        "delete_chunks",
+        "delete_records",
+    ):
+        method = getattr(Store, name)
+        monkeypatch.setattr(Store, name, lambda *a, _name=name, _method=method: (calls.append(_name), _method(*a))[1])
+    return calls
+
+
+def test_a_folder_becomes_searchable_and_citable(open_index: Open, docs: Path) -> None:
+    with open_index() as index:
+        report = sync(docs, index)
+        assert (report.added, report.skipped, report.failed, report.truncated) == (4, 1, (), 0)
+        assert sources(index) == ["docs/bread.txt", "docs/guide/rain.md", "docs/page.html", "docs/tool.py"]
+        hit = index.search("why does vapour condense", 1)[0]
+        assert (hit.source, hit.title) == ("docs/guide/rain.md", "Rain")
+        text = (docs / "guide" / "rain.md").read_text()
+        assert text[hit.char_start : hit.char_end] == hit.text
+        assert text.split("\n")[hit.line_start - 1 : hit.line_end] == hit.text.split("\n")
+        assert "Home" not in index.search("moon", 1)[0].text
+
+
+def test_a_second_sync_does_nothing_at_all(open_index: Open, docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_index() as index:
+        sync(docs, index)
+    calls = count_writes(monkeypatch)
+    with open_index() as index:
+        report = sync(docs, index)
+        assert (report.unchanged, report.added, report.updated, report.deleted, report.skipped) == (4, 0, 0, 0, 1)
+        assert report.tokens_embedded == report.chunks_added == report.chunks_deleted == 0
+    assert calls == []
+
+
+def test_one_changed_paragraph_embeds_only_the_chunks_whose_text_changed(open_index: Open, docs: Path) -> None:
+    file = docs / "long.txt"
+    file.write_text("\n\n".join(PARAGRAPHS))
+    with open_index() as index:
+        sync(docs, index)
+        before = {hit.id: hit.text for hit in index.search("river", 1000, where={"source": "docs/long.txt"})}
+        changed = list(PARAGRAPHS)
+        changed[20] = changed[20].replace("mills", "old water mills")
+        file.write_text("\n\n".join(changed))
+        report = sync(docs, index)
+        after = {hit.id: hit.text for hit in index.search("river", 1000, where={"source": "docs/long.txt"})}
+        assert report.updated == 1
+        assert report.chunks_added == len(after.keys() - before.keys())
+        assert report.chunks_deleted == len(before.keys() - after.keys())
+        assert 0 < report.chunks_added <= 5 < len(after) // 4
+        assert report.chunks_reused == len(after) - report.chunks_added
+        assert report.tokens_embedded <= report.chunks_added * 256
+
+
+def test_a_paragraph_put_in_front_moves_the_others_without_embedding_them(open_index: Open, docs: Path) -> None:
+    file = docs / "guide" / "rain.md"
+    with open_index() as index:
+        sync(docs, index)
+        (before,) = index.search("vapour", 1, where={"source": "docs/guide/rain.md"})
+        file.write_text("A line above.\n\n" + file.read_text())
+        sync(docs, index)
+        (after,) = index.search("vapour", 1, where={"source": "docs/guide/rain.md"})
+        text = file.read_text()
+        assert after.line_start >= before.line_start
+        assert text[after.char_start : after.char_end] == after.text
+    assert examine(index.path) == []
+
+
+def test_a_file_that_is_gone_is_gone_from_the_index(open_index: Open, docs: Path) -> None:
+    with open_index() as index:
+        sync(docs, index)
+        (docs / "bread.txt").unlink()
+        report = sync(docs, index)
+        assert (report.deleted, report.chunks_deleted) == (1, 1)
+        assert "docs/bread.txt" not in sources(index)
+        assert all("yeast" not in hit.text for hit in index.search("yeast", 100))
+
+
+def test_a_moved_file_is_not_embedded_again(open_index: Open, docs: Path) -> None:
+    with open_index() as index:
+        sync(docs, index)
+        (docs / "bread.txt").rename(docs / "guide" / "loaf.txt")
+        report = sync(docs, index)
+        assert (report.added, report.deleted, report.tokens_embedded) == (1, 1, 0)
+        assert index.search("yeast", 1)[0].source == "docs/guide/loaf.txt"
+
+
+def test_touching_a_file_changes_nothing_but_its_time(
+    open_index: Open, docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_index() as index:
+        sync(docs, index)
+        os.utime(docs / "bread.txt", ns=(1_000_000_000, 1_000_000_000))
+        report = sync(docs, index)
+        assert (report.unchanged, report.updated, report.tokens_embedded) == (4, 0, 0)
+        calls = count_writes(monkeypatch)
+        sync(docs, index)
+        assert calls == []
+
+
+def test_a_dry_run_says_what_a_run_would_do_and_does_nothing(open_index: Open, docs: Path, tmp_path: Path) -> None:
+    with open_index() as index:
+        planned = sync(docs, index, dry_run=True)
+        assert not (tmp_path / "index").exists()
+        done = sync(docs, index)
+        assert planned.dry_run
+        assert (planned.added, planned.skipped) == (done.added, done.skipped) == (4, 1)
+        (docs / "bread.txt").unlink()
+        (docs / "tool.py").write_text("other = 1\n")
+        planned = sync(docs, index, dry_run=True)
+        assert (planned.added, planned.updated, planned.deleted, planned.unchanged) == (0, 1, 1, 2)
+
+
+def test_a_file_that_cannot_be_read_costs_only_itself(open_index: Open, docs: Path) -> None:
+    (docs / "broken.pdf").write_bytes(b"%PDF-1.7 and no more")
+    (docs / "broken.docx").write_bytes(b"PK\x03\x04 not a zip")
+    with open_index() as index:
+        report = sync(docs, index)
+        assert report.added == 4
+        assert [failure.source for failure in report.failed] == ["docs/broken.docx", "docs/broken.pdf"]
+        assert all(failure.reason for failure in report.failed)
+        states = {record.source: record.status for record in index.documents()}
+        assert states["docs/broken.pdf"] == "failed"
+        assert states["docs/bread.txt"] == "ready"
+
+
+def test_the_last_readable_version_stays_until_there_is_a_better_one(
+    open_index: Open, docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = docs / "page.html"
+    with open_index() as index:
+        sync(docs, index)
+        good = file.read_bytes()
+        file.write_bytes(b"%PDF-1.7 and no more")
+        report = sync(docs, index)
+        assert [failure.source for failure in report.failed] == ["docs/page.html"]
+        assert index.search("moon", 1)[0].source == "docs/page.html"
+        calls = count_writes(monkeypatch)
+        assert sync(docs, index).failed == report.failed
+        assert calls == [], "a failure that is known is not written again"
+        file.write_bytes(good)
+        report = sync(docs, index)
+        assert (report.failed, report.updated, report.tokens_embedded) == ((), 1, 0)
+        assert {record.status for record in index.documents()} == {"ready"}
+
+
+def test_folders_and_added_documents_share_an_index_and_keep_apart(
+    open_index: Open, docs: Path, tmp_path: Path
+) -> None:
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    (notes / "a.txt").write_text("A note about chess.")
+    with open_index() as index:
+        sync(docs, index)
+        sync(notes, index)
+        add([Document("memo", "A memo about snow.")], index)
+        shutil.rmtree(docs)
+        docs.mkdir()
+        assert sync(docs, index).deleted == 4
+        assert sources(index) == ["memo", "notes/a.txt"]
+        with pytest.raises(DocumentError, match="synced folder 'notes'"):
+            add([Document("notes/a.txt", "mine")], index)
+
+
+def test_two_folders_of_one_name_are_told_apart_by_name(open_index: Open, docs: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other" / "docs"
+    other.mkdir(parents=True)
+    (other / "x.txt").write_text("Another folder of the same name.")
+    with open_index() as index:
+        sync(docs, index)
+        with pytest.raises(ConfigError, match="--name"):
+            sync(other, index)
+        sync(other, index, name="others")
+        assert "others/x.txt" in sources(index)
+        assert len(sources(index)) == 5
+
+
+def test_a_folder_that_has_moved_is_the_same_folder(open_index: Open, docs: Path, tmp_path: Path) -> None:
+    with open_index() as index:
+        sync(docs, index)
+        (tmp_path / "new").mkdir()
+        moved = docs.rename(tmp_path / "new" / "docs")
+        report = sync(moved, index)
+        assert (report.unchanged, report.added, report.deleted, report.tokens_embedded) == (4, 0, 0, 0)
+
+
+def test_a_document_without_text_is_known_and_has_no_chunks(open_index: Open, tmp_path: Path) -> None:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    (folder / "empty.txt").write_bytes(b"")
+    (folder / "blank.md").write_text(" \n\t\n")
+    with open_index() as index:
+        report = sync(folder, index)
+        assert (report.added, report.chunks_added, report.tokens_embedded) == (2, 0, 0)
+        assert sync(folder, index).unchanged == 2
+
+
+def test_no_such_folder_is_said_before_anything_is_made(open_index: Open, tmp_path: Path) -> None:
+    with open_index() as index, pytest.raises(ConfigError, match="nowhere"):
+        sync(tmp_path / "nowhere", index)
+    assert not (tmp_path / "index").exists()
+
+
+def test_unreadable_folder_keeps_what_was_below(open_index: Open, docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_index() as index:
+        sync(docs, index)
+        scandir = os.scandir
+
+        def refusing(path: str) -> object:
+            if str(path).endswith("guide"):
+                raise PermissionError(13, "Permission denied")
+            return scandir(path)
+
+        monkeypatch.setattr(os, "scandir", refusing)
+        report = sync(docs, index)
+        assert report.deleted == 0
+        assert [failure.source for failure in report.failed] == ["docs/guide/"]
+        assert "docs/guide/rain.md" in sources(index)
