@@ -1,4 +1,4 @@
-"""What .gitignore files say of a path: pathspec reads the patterns, the last that matches in the nearest file decides."""
+"""What .gitignore files say of a path: pathspec reads the patterns, the last that matches decides."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,10 +9,24 @@ from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
 
 class _Pattern(NamedTuple):
-    """`of_path` patterns are held against the path from their file on, others against the name alone."""
+    """A line of a .gitignore: `has_slash` ones are about the path from their file on, others about the name alone."""
 
-    of_path: bool
+    line: str
+    has_slash: bool
     pattern: GitIgnoreSpecPattern
+
+    def names(self, path: str) -> bool:
+        """Whether it names this very path. pathspec lets a pattern speak for all that lies below what it names too;
+        that would let "!*/" take back every file."""
+        if not self.has_slash:
+            return self._matches(path[path.rstrip("/").rfind("/") + 1 :])
+        if self.line.endswith("/**"):
+            return self._matches(path.rstrip("/"))
+        parent = path[: path.rstrip("/").rfind("/") + 1]
+        return self._matches(path) and not (parent and self._matches(parent))
+
+    def _matches(self, path: str) -> bool:
+        return self.pattern.match_file(path) is not None
 
 
 class IgnoreFile(NamedTuple):
@@ -37,15 +51,13 @@ def read_ignore_file(folder: Path, key: str) -> Iterator[IgnoreFile]:
 def is_ignored(key: str, rules: Sequence[IgnoreFile], *, is_folder: bool) -> bool:
     """Whether the last of the `rules` that says anything of the path `key` says that it is ignored.
 
-    A folder that is ignored must not be walked: nothing below it can be taken back. So a pattern need not speak for
-    what is below the folder that it names, and does not: pathspec alone would let "!*/" take back every file.
+    A folder that is ignored must not be walked: what lies below it is ignored too, and cannot be taken back.
     """
     path = f"{key}/" if is_folder else key
-    name = path[key.rfind("/") + 1 :]
     for base, patterns in reversed(rules):
-        for of_path, pattern in patterns:
-            if pattern.match_file(path[base:] if of_path else name) is not None:
-                return bool(pattern.include)
+        for pattern in patterns:
+            if pattern.names(path[base:]):
+                return bool(pattern.pattern.include)
     return False
 
 
@@ -55,4 +67,5 @@ def _patterns(line: str) -> Iterator[_Pattern]:
     except GitIgnorePatternError:
         return
     if pattern.include is not None:  # a comment, or blank
-        yield _Pattern("/" in line.rstrip().rstrip("/"), pattern)
+        line = line.rstrip().rstrip("/")
+        yield _Pattern(line, "/" in line, pattern)
