@@ -153,9 +153,9 @@ def _print_report(report: SyncReport, index: Path) -> None:
     documents = f"{report.added:,} added, {report.updated:,} updated, {report.deleted:,} deleted"
     rest = f"{report.unchanged:,} unchanged, {len(report.failed):,} failed, {report.skipped:,} skipped (not text)"
     if report.dry_run:
-        out.print(f"Would sync into {escape(str(index))}: {documents}; {rest}.")
+        out.print(f"Would do in {index}: {documents}; {rest}.", markup=False)
     else:
-        out.print(f"Documents: {documents}; {rest}.")
+        out.print(f"Documents in {index}: {documents}; {rest}.", markup=False)
         out.print(
             f"Chunks: {report.chunks_added:,} added, {report.chunks_deleted:,} deleted, {report.chunks_reused:,} "
             f"reused; {report.tokens_embedded:,} tokens embedded, {report.truncated} truncated; {report.seconds:.1f} s."

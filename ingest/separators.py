@@ -51,7 +51,7 @@ def separators_for(syntax: str, *, headings_known: bool) -> tuple[Separator, ...
     """langchain's separators for `syntax`, then blank lines, lines, sentences and words, best first.
 
     `syntax` is "text" or the value of a langchain_text_splitters.Language; one that langchain has no separators for is
-    split like prose. With `headings_known`, Markdown's own pattern for headings is left out, as it also finds the
+    split like code. With `headings_known`, Markdown's own pattern for headings is left out, as it also finds the
     comments in its code. Raises ConfigError for any other name.
     """
     if syntax == "text":

@@ -10,11 +10,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 from rich.console import Console
 from rich.text import Text
 
+from retrieval.context import context_header
 from retrieval.errors import IndexNotFoundError, IndexUnusableError, RetrievalError
 from retrieval.types import SearchHit
 
@@ -37,19 +37,18 @@ def run(app: typer.Typer) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     try:
         code = app(standalone_mode=False) or DONE
-    except click.ClickException as error:
-        error.show()
-        code = USAGE
+    except typer.TyperException as error:
+        cause = str(error).rstrip(".")
+        code = _fail(f"{cause}. See --help.", USAGE) if cause else USAGE  # without a command, the help was printed
     except RetrievalError as error:
-        code = _fail(error, UNUSABLE if _is_unusable(error) else USAGE)
-    except (KeyboardInterrupt, click.Abort):
-        err.print("Interrupted; what was finished is kept.")
-        code = INTERRUPTED
+        code = _fail(str(error), UNUSABLE if _is_unusable(error) else USAGE)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone: nothing more to say
         code = DONE
     except OSError as error:
-        code = _fail(error, UNUSABLE)
+        code = _fail(str(error), UNUSABLE)
+    if code == INTERRUPTED:  # typer's own code for Ctrl-C
+        err.print("Interrupted; what was finished is kept.")
     sys.exit(code)
 
 
@@ -72,7 +71,7 @@ def print_hits(hits: Sequence[SearchHit], *, explain: bool) -> None:
     for hit in hits:
         line = Text(f"{hit.rank:>2}  {hit.score:.3f}  ")
         line.append(cite(hit), style="bold cyan")
-        if path := " > ".join(part for part in (hit.title, *hit.headings) if part):
+        if path := context_header(hit.title, hit.headings).strip():
             line.append(f"  {path}", style="dim")
         out.print(line)
         if explain:
@@ -113,6 +112,6 @@ def _is_unusable(error: RetrievalError) -> bool:
     return isinstance(error, IndexUnusableError) and not isinstance(error, IndexNotFoundError)
 
 
-def _fail(error: Exception, code: int) -> int:
-    err.print(Text(f"error: {' '.join(str(error).split())}", style="red"))
+def _fail(message: str, code: int) -> int:
+    err.print(Text(f"error: {' '.join(message.split())}", style="red"))
     return code

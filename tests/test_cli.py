@@ -1,0 +1,105 @@
+"""The command lines as processes: what they print where, and their exit codes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from retrieval import SearchHit
+from retrieval.directory import IndexDirectory
+
+BIN = Path(sys.executable).parent
+
+
+def run(*command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([BIN / command[0], *command[1:]], cwd=cwd, capture_output=True, text=True, timeout=120)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an index of its documents, one of which cannot be read."""
+    top = tmp_path_factory.mktemp("cli")
+    (top / "docs").mkdir()
+    (top / "docs" / "rain.md").write_text("# Rain\n\nRain falls from clouds.\n")
+    (top / "docs" / "broken.pdf").write_bytes(b"%PDF-1.7 and no more")
+    done = run("ingest", "sync", "docs", "--json", cwd=top)
+    assert done.returncode == 1, done.stderr
+    report = json.loads(done.stdout)
+    assert (report["added"], report["truncated"], report["failed"][0]["source"]) == (1, 0, "docs/broken.pdf")
+    return top
+
+
+def test_a_search_prints_hits_for_people_and_for_programs(folder: Path) -> None:
+    people = run("retrieve", "search", "rain", "--mode", "lexical", cwd=folder)
+    assert (people.returncode, people.stderr) == (0, "")
+    assert "docs/rain.md:1" in people.stdout
+    programs = run("retrieve", "search", "rain", "--mode", "lexical", "--json", cwd=folder)
+    (hit,) = json.loads(programs.stdout)
+    assert set(hit) == set(SearchHit.__dataclass_fields__)
+    assert (hit["source"], hit["dense_score"], hit["page"]) == ("docs/rain.md", None, None)
+
+
+def test_the_dense_side_works_in_a_process_of_its_own(folder: Path) -> None:
+    done = run("retrieve", "search", "drops of water from the sky", "-k", "1", "--explain", cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "dense 0." in done.stdout
+
+
+def test_status_says_what_failed_and_why(folder: Path) -> None:
+    done = run("ingest", "status", cwd=folder)
+    assert done.returncode == 0
+    assert "failed: docs/broken.pdf: " in done.stdout
+    assert "mean pooling, at most 256 tokens" in done.stdout
+    assert json.loads(run("ingest", "status", "--json", cwd=folder).stdout)["dimension"] == 384
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "says"),
+    [
+        (["retrieve", "search", " "], 2, "empty"),
+        (["retrieve", "search", "x", "--mode", "sparse"], 2, "hybrid, dense, lexical"),
+        (["retrieve", "search", "x", "--where", "{"], 2, "--where is not JSON"),
+        (["retrieve", "search", "x", "--index", "nowhere"], 2, "ingest sync FOLDER --index nowhere"),
+        (["retrieve", "search", "x", "--config", "none.yaml"], 2, "none.yaml"),
+        (["retrieve", "serch", "x"], 2, "No such command"),
+        (["ingest", "sync", "nowhere"], 2, "nowhere"),
+        (["ingest", "sync", "docs", "--bogus"], 2, "--bogus"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_mistake_is_one_line_and_a_code(folder: Path, command: list[str], code: int, says: str) -> None:
+    done = run(*command, cwd=folder)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert says in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_a_locked_index_says_who_holds_it(folder: Path) -> None:
+    directory = IndexDirectory(folder / ".retrieval")
+    directory.lock()
+    try:
+        (folder / "docs" / "new.txt").write_text("Something new.")
+        done = run("ingest", "sync", "docs", cwd=folder)
+        assert done.returncode == 3
+        assert "is being written by process" in done.stderr
+        assert run("retrieve", "search", "rain", "--mode", "lexical", cwd=folder).returncode == 0
+    finally:
+        directory.unlock()
+        (folder / "docs" / "new.txt").unlink()
+
+
+def test_an_index_of_other_settings_is_code_3(folder: Path) -> None:
+    (folder / "other.yaml").write_text("chunk_size: 64\n")
+    done = run("retrieve", "search", "rain", "--config", "other.yaml", cwd=folder)
+    assert done.returncode == 3
+    assert "chunk_size='auto'" in done.stderr
+
+
+def test_help_loads_nothing_heavy() -> None:
+    script = "import sys, {0}; print([m for m in ('torch', 'chromadb', 'sentence_transformers') if m in sys.modules])"
+    for module in ("retrieval", "retrieval.cli", "ingest.cli"):
+        done = subprocess.run([sys.executable, "-c", script.format(module)], capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == "[]", module

