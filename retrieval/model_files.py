@@ -75,7 +75,7 @@ def _from_hub(name: str, revision: str | None) -> Path:
     try:
         return Path(snapshot_download(name, revision=revision, ignore_patterns=_NOT_NEEDED))
     except HFValidationError:
-        raise ModelError(f"{wanted!r} is neither a directory nor a model's name on the hub.") from None
+        raise ModelError(f"{wanted!r} is neither a local directory nor a model's name on the hub.") from None
     except (RepositoryNotFoundError, RevisionNotFoundError):
         raise ModelError(f"The model hub has no {wanted}; check its name and revision, or your access token.") from None
     except Exception as error:  # the hub client lets its HTTP library's own errors through, whichever that is

