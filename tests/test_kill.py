@@ -38,7 +38,7 @@ def test_nothing_is_lost_and_nothing_is_half(
     with open_index("index") as index:
         sync(docs, index)
     for n in range(0, 30, 2):
-        (docs / f"{n:02}.txt").write_text(f"Document {n} now speaks of mountain {n}.\n\n" + f"It has {n} peaks. " * 60)
+        (docs / f"{n:02}.txt").write_text(f"Document {n} now speaks of mountain {n}.\n\n" + f"It has {n} summits. " * 60)
     (docs / "29.txt").unlink()
 
     process = subprocess.Popen(
@@ -54,7 +54,7 @@ def test_nothing_is_lost_and_nothing_is_half(
     with open_index("index", read_only=True) as index:
         for record in index.documents():
             hits = index.search("river mountain", 1000, where={"source": record.source})
-            versions = {"peaks" in hit.text for hit in hits if "peaks" in hit.text or "bridges" in hit.text}
+            versions = {"summits" in hit.text for hit in hits if "summits" in hit.text or "bridges" in hit.text}
             assert len(hits) == len(record.chunk_ids) > 0
             assert len(versions) == 1, "a search returned the old version and the new one together"
     with open_index("index") as index, open_index("fresh") as fresh:
@@ -63,7 +63,7 @@ def test_nothing_is_lost_and_nothing_is_half(
         ours, theirs = (
             {
                 (hit.id, hit.text, hit.line_start, round(hit.lexical_score, 9))
-                for hit in each.search("peaks bridges", 1000)
+                for hit in each.search("summits bridges", 1000)
             }
             for each in (index, fresh)
         )
