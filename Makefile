@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 DOCS ?= .
-Q    ?= what happens when the sync is killed?
+Q    ?= why do searches read a snapshot and not Chroma?
 DEMO := $(VENV)/demo-index
 
 .PHONY: setup demo test test-all lint format typecheck clean

@@ -102,7 +102,7 @@ class SnapshotKeeper:
             except IndexDamagedError as error:
                 last, pointer = pointer, self._directory.read_pointer()
                 if pointer == last:  # and not just removed by a writer that has published another
-                    log.warning("%s It is built again from Chroma.", error)
+                    log.info("%s", error)
                     break
         self._snapshot = None
         return pointer
@@ -118,7 +118,7 @@ class SnapshotKeeper:
             return
         try:
             with self.writing():
-                log.info("Building the snapshot of %s again.", self._directory.path)
+                log.warning("%s is built again from what Chroma holds.", self._directory.snapshots)
         except IndexLockedError:
             if self._snapshot is None:
                 raise
