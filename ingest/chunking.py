@@ -11,7 +11,7 @@ from retrieval.types import Chunk, Document, Heading, chunk_ids
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-    from ingest.splitter import Piece
+    from ingest.splitting.splitter import Piece
 
 _LEAST_ROOM = 16
 """Tokens left after special tokens and prefix below which chunks would be fragments."""
@@ -37,7 +37,7 @@ class Chunker:
         overlap: int = 0,
         context_header: bool = True,
     ) -> None:
-        from ingest.splitter import TokenBudgetSplitter  # langchain takes half a second
+        from ingest.splitting.splitter import TokenBudgetSplitter  # langchain takes half a second
 
         self._splitter = TokenBudgetSplitter(tokenizer, max_tokens=max_tokens, prefix=passage_prefix, overlap=overlap)
         self._with_header = context_header

@@ -10,9 +10,10 @@ from ingest.chunking import Chunker
 from ingest.loaders import UnsupportedFormatError, load
 from ingest.report import Failure, OnProgress, Progress, SyncReport
 from ingest.scan import ScannedFile
+from retrieval.changes import Change
 from retrieval.errors import DocumentError, LoadError
 from retrieval.types import Document, DocumentRecord, document_id
-from retrieval.writer import Change, Writer
+from retrieval.writer import Writer
 
 log = logging.getLogger(__name__)
 

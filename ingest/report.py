@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from retrieval.writer import Written
+from retrieval.changes import Written
 
 
 class Failure(NamedTuple):

@@ -19,6 +19,7 @@ from retrieval.keeper import SnapshotKeeper
 from retrieval.rerank import CrossEncoderReranker
 from retrieval.search import Mode, Query, SearchKeywords, SearchOptions, search
 from retrieval.snapshot import Snapshot
+from retrieval.stats import Stats, describe, place_of
 from retrieval.types import DocumentRecord, Reranker, SearchHit
 from retrieval.writer import Writer
 
@@ -28,22 +29,6 @@ class Deleted(NamedTuple):
 
     documents: int
     chunks: int
-
-
-class Stats(NamedTuple):
-    """What the index holds, and what made it; the model's part is None before anything was indexed."""
-
-    documents: int
-    failed: int
-    chunks: int
-    tokens: int
-    model: str
-    pooling: str | None
-    dimension: int | None
-    max_seq_length: int | None
-    query_prefix: str
-    passage_prefix: str
-    chroma: str
 
 
 class HybridIndex:
@@ -84,8 +69,8 @@ class HybridIndex:
             config = Config.load(config, base=_remembered(pointer))
         if pointer is not None and pointer.chroma != config.server_settings():
             raise IndexMismatchError(
-                f"The index {path} keeps its chunks in {_place(pointer.chroma)}, not in "
-                f"{_place(config.server_settings())}; open it without chroma_* settings, or use another directory."
+                f"The index {path} keeps its chunks in {place_of(pointer.chroma)}, not in "
+                f"{place_of(config.server_settings())}; open it without chroma_* settings, or use another directory."
             )
         if pointer is not None and pointer.fingerprint:
             Fingerprint.from_json(pointer.fingerprint).check_config(config, index=str(path))
@@ -195,22 +180,7 @@ class HybridIndex:
         return snapshot.state.folders if snapshot is not None else {}
 
     def stats(self) -> Stats:
-        snapshot = self._keeper.current()
-        made_with = snapshot.fingerprint if snapshot is not None else None
-        records = snapshot.records if snapshot is not None else ()
-        return Stats(
-            documents=len(records),
-            failed=sum(record.status == "failed" for record in records),
-            chunks=snapshot.size if snapshot is not None else 0,
-            tokens=snapshot.tokens if snapshot is not None else 0,
-            model=self.config.model,
-            pooling=made_with.pooling if made_with else None,
-            dimension=made_with.dimension if made_with else None,
-            max_seq_length=made_with.max_seq_length if made_with else None,
-            query_prefix=self.config.query_prefix,
-            passage_prefix=self.config.passage_prefix,
-            chroma=_place(self.config.server_settings()),
-        )
+        return describe(self._keeper.current(), self.config)
 
     @property
     def embedder(self) -> Embedder:
@@ -292,7 +262,3 @@ def _matching_sources(snapshot: Snapshot | None, where: Mapping[str, Any] | None
         for record in snapshot.records
         if (rows := snapshot.rows_of_document.get(record.id)) and chosen is not None and all(chosen[rows])
     }
-
-
-def _place(server: Mapping[str, Any]) -> str:
-    return f"Chroma at {server['chroma_host']}:{server['chroma_port']}" if server else "its own directory"

@@ -14,8 +14,9 @@ from retrieval.analysis import Analyzer
 from retrieval.blobs import BlobWriter
 from retrieval.fingerprint import Fingerprint
 from retrieval.lexical import LexicalIndex
+from retrieval.rows import chunk_metadata
 from retrieval.snapshot import MANIFEST, Snapshot, embedded_digest, record_to_json, seal_of, terms_of
-from retrieval.store import State, Store, chunk_metadata
+from retrieval.store import State, Store
 from retrieval.types import DocumentRecord
 
 log = logging.getLogger(__name__)

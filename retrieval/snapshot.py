@@ -32,7 +32,8 @@ from retrieval.errors import IndexDamagedError
 from retrieval.filters import compile_where, compile_where_document
 from retrieval.fingerprint import Fingerprint
 from retrieval.lexical import LexicalIndex
-from retrieval.store import State, chunk_from
+from retrieval.rows import chunk_from
+from retrieval.store import State
 from retrieval.types import Chunk, DocumentRecord, Vectors, digest
 
 MANIFEST = "manifest.json"

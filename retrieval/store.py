@@ -15,7 +15,8 @@ import numpy as np
 
 from retrieval.config import Config
 from retrieval.errors import IndexDamagedError, IndexUnusableError
-from retrieval.types import CHUNK_KEYS, Chunk, DocumentRecord, Metadata, MetadataValue, Vectors
+from retrieval.rows import chunk_from, chunk_metadata, record_from, record_metadata, replacing
+from retrieval.types import Chunk, DocumentRecord, Metadata, Vectors
 
 if TYPE_CHECKING:
     from chromadb.api import ClientAPI
@@ -117,7 +118,7 @@ class Store:
                 ids=[chunk.id for chunk in rows],
                 embeddings=vectors[part],
                 documents=[chunk.text for chunk in rows],
-                metadatas=[_replacing(chunk_metadata(chunk), previous.get(chunk.id, {})) for chunk in rows],
+                metadatas=[replacing(chunk_metadata(chunk), previous.get(chunk.id, {})) for chunk in rows],
             )
 
     def update_chunks(self, chunks: Sequence[Chunk], previous: Mapping[str, Metadata]) -> None:
@@ -125,7 +126,7 @@ class Store:
         for part in self._slices(len(chunks)):
             self._chunks.update(
                 ids=[chunk.id for chunk in chunks[part]],
-                metadatas=[_replacing(chunk_metadata(chunk), previous[chunk.id]) for chunk in chunks[part]],
+                metadatas=[replacing(chunk_metadata(chunk), previous[chunk.id]) for chunk in chunks[part]],
             )
 
     def delete_chunks(self, ids: Sequence[str]) -> None:
@@ -164,7 +165,7 @@ class Store:
             self._documents.upsert(
                 ids=[record.id for record in records[part]],
                 embeddings=vectors[part],
-                metadatas=[_record_metadata(record) for record in records[part]],
+                metadatas=[record_metadata(record) for record in records[part]],
             )
 
     def update_records(self, records: Sequence[DocumentRecord]) -> None:
@@ -172,7 +173,7 @@ class Store:
         for part in self._slices(len(records)):
             self._documents.update(
                 ids=[record.id for record in records[part]],
-                metadatas=[_record_metadata(record) for record in records[part]],
+                metadatas=[record_metadata(record) for record in records[part]],
             )
 
     def delete_records(self, ids: Sequence[str]) -> None:
@@ -185,79 +186,12 @@ class Store:
         while True:
             found = self._documents.get(include=["metadatas"], limit=_PAGE, offset=len(records))
             for id_, metadata in zip(found["ids"], found["metadatas"] or [], strict=True):
-                records.append(_record_from(id_, metadata))
+                records.append(record_from(id_, metadata))
             if len(found["ids"]) < _PAGE:
                 return sorted(records, key=lambda record: record.source)
 
     def _slices(self, count: int) -> Iterator[slice]:
         return (slice(start, start + self._batch) for start in range(0, count, self._batch))
-
-
-def chunk_metadata(chunk: Chunk) -> dict[str, MetadataValue]:
-    """A chunk's row: always the keys of CHUNK_KEYS, then the document's own. Chroma knows no None: no page is 0, no
-    title is "", and headings are joined by newlines, which none of them contains."""
-    return {
-        **chunk.metadata,
-        "document_id": chunk.document_id,
-        "source": chunk.source,
-        "ordinal": chunk.ordinal,
-        "char_start": chunk.char_start,
-        "char_end": chunk.char_end,
-        "line_start": chunk.line_start,
-        "line_end": chunk.line_end,
-        "page": chunk.page or 0,
-        "tokens": chunk.tokens,
-        "headings": "\n".join(chunk.headings),
-        "title": chunk.title or "",
-    }
-
-
-def chunk_from(id_: str, text: str, metadata: Mapping[str, Any]) -> Chunk:
-    """The inverse of chunk_metadata."""
-    return Chunk(
-        id=id_,
-        document_id=metadata["document_id"],
-        source=metadata["source"],
-        text=text,
-        ordinal=metadata["ordinal"],
-        char_start=metadata["char_start"],
-        char_end=metadata["char_end"],
-        line_start=metadata["line_start"],
-        line_end=metadata["line_end"],
-        page=metadata["page"] or None,
-        tokens=metadata["tokens"],
-        headings=tuple(metadata["headings"].split("\n")) if metadata["headings"] else (),
-        title=metadata["title"] or None,
-        metadata={key: value for key, value in metadata.items() if key not in CHUNK_KEYS},
-    )
-
-
-def _record_metadata(record: DocumentRecord) -> dict[str, MetadataValue]:
-    return {
-        "source": record.source,
-        "folder": record.folder,
-        "content_hash": record.content_hash,
-        "size": record.size,
-        "mtime_ns": record.mtime_ns,
-        "indexed_ns": record.indexed_ns,
-        "status": record.status,
-        "reason": record.reason,
-        "fingerprint": record.fingerprint,
-        "title": record.title or "",
-        "chunks": len(record.chunk_ids),
-        "chunk_ids": " ".join(record.chunk_ids),
-    }
-
-
-def _record_from(id_: str, metadata: Mapping[str, Any]) -> DocumentRecord:
-    fields = {key: metadata[key] for key in metadata if key not in ("chunks", "chunk_ids", "title")}
-    chunk_ids = tuple(metadata["chunk_ids"].split())
-    return DocumentRecord(id=id_, chunk_ids=chunk_ids, title=metadata["title"] or None, **fields)
-
-
-def _replacing(new: dict[str, MetadataValue], old: Metadata) -> Any:
-    """Chroma merges metadata into what a row has; a key set to None is removed."""
-    return {**dict.fromkeys(old), **new}
 
 
 def _pages(ids: Sequence[str]) -> Iterator[Sequence[str]]:

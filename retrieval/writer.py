@@ -13,76 +13,24 @@ the rows that are there already, and embeds only what is missing.
 """
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import NamedTuple, Self
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from retrieval.changes import Change, Step, Written
 from retrieval.config import Config
 from retrieval.directory import IndexDirectory, Pointer
 from retrieval.embedder import Embedder
 from retrieval.fingerprint import Fingerprint
 from retrieval.publish import publish
 from retrieval.snapshot import Snapshot
-from retrieval.store import State, Store, chunk_metadata
-from retrieval.types import Chunk, DocumentRecord, Metadata, Vectors
+from retrieval.store import State, Store
+from retrieval.types import DocumentRecord, Metadata, Vectors
 from retrieval.vector_pool import VectorPool
 
 _FIRST_PUBLICATION = 1000
 """Chunks after which a long first sync becomes searchable; from there on each doubling of the index is published."""
-
-
-class Change(NamedTuple):
-    """A document's new record (its status, fingerprint and chunk_ids are filled in here) and its chunks, in order."""
-
-    record: DocumentRecord
-    chunks: Sequence[Chunk]
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What a write did. `reused` chunks kept or borrowed a vector; `tokens_embedded` counts whole embedded strings."""
-
-    chunks_added: int = 0
-    chunks_deleted: int = 0
-    chunks_reused: int = 0
-    tokens_embedded: int = 0
-
-    def __add__(self, other: Self) -> "Written":
-        return Written(
-            self.chunks_added + other.chunks_added,
-            self.chunks_deleted + other.chunks_deleted,
-            self.chunks_reused + other.chunks_reused,
-            self.tokens_embedded + other.tokens_embedded,
-        )
-
-
-@dataclass(slots=True)
-class _Step:
-    """A change, held against the rows that its document has already."""
-
-    change: Change
-    previous: Mapping[str, Metadata]
-    fresh: list[Chunk] = field(default_factory=list)
-    moved: list[Chunk] = field(default_factory=list)
-    stale: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        for chunk in self.change.chunks:
-            row = self.previous.get(chunk.id)
-            metadata = chunk_metadata(chunk)
-            if row is None or (row["headings"], row["title"]) != (metadata["headings"], metadata["title"]):
-                self.fresh.append(chunk)  # its context header, and so its vector, is another
-            elif row != metadata:
-                self.moved.append(chunk)
-        wanted = {chunk.id for chunk in self.change.chunks}
-        self.stale = [id_ for id_ in self.previous if id_ not in wanted]
-
-    @property
-    def kept(self) -> list[str]:
-        fresh = {chunk.id for chunk in self.fresh}
-        return [chunk.id for chunk in self.change.chunks if chunk.id not in fresh]
 
 
 class Writer:
@@ -136,7 +84,7 @@ class Writer:
         """Make each document what its change says, all in one batch; memory grows with the batch."""
         self._begin()
         store = self.store
-        steps = [_Step(change, self._rows_of(change.record)) for change in changes]
+        steps = [Step(change, self._rows_of(change.record)) for change in changes]
         fresh = [chunk for step in steps for chunk in step.fresh]
         filled = self._pool.vectors_for(fresh)
         means = self._mean_vectors(steps, filled.vectors)
@@ -263,7 +211,7 @@ class Writer:
             chunk_ids=tuple(chunk.id for chunk in change.chunks),
         )
 
-    def _mean_vectors(self, steps: Sequence[_Step], fresh_vectors: Vectors) -> Vectors:
+    def _mean_vectors(self, steps: Sequence[Step], fresh_vectors: Vectors) -> Vectors:
         """float32 [len(steps), dimension]: each document's normalised mean of chunk vectors; zero without chunks."""
         means = np.zeros((len(steps), self._made_with().dimension), dtype=np.float32)
         at = 0

@@ -18,8 +18,8 @@ from langchain_core.documents import Document as LangchainDocument
 from langchain_text_splitters import Language
 from tokenizers import Encoding, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
-from ingest.separators import separators_for
-from ingest.splitter import Piece, TokenBudgetSplitter
+from ingest.splitting.separators import separators_for
+from ingest.splitting.splitter import Piece, TokenBudgetSplitter
 from retrieval.errors import ConfigError
 
 PREFIX = "passage: "

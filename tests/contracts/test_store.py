@@ -9,7 +9,8 @@ import pytest
 
 from retrieval.config import Config
 from retrieval.errors import IndexUnusableError
-from retrieval.store import State, Store, chunk_metadata
+from retrieval.rows import chunk_metadata
+from retrieval.store import State, Store
 from retrieval.types import Chunk, DocumentRecord, Vectors, chunk_ids, document_id
 
 DIMENSION = 8

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from langchain_core.documents import Document as LangchainDocument
 from langchain_text_splitters import TextSplitter
 
-from ingest.packing import Packer, Proposal
-from ingest.separators import Separator, separators_for
-from ingest.token_budget import TokenBudget, exact_copy
-from ingest.token_offsets import TokenOffsets, WordLimit
+from ingest.splitting.packing import Packer, Proposal
+from ingest.splitting.separators import Separator, separators_for
+from ingest.splitting.token_budget import TokenBudget, exact_copy
+from ingest.splitting.token_offsets import TokenOffsets, WordLimit
 from retrieval.errors import ConfigError
 
 if TYPE_CHECKING:

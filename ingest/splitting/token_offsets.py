@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from ingest.separators import whole_cluster
+from ingest.splitting.separators import whole_cluster
 
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 from zlib import crc32
 
-from ingest.separators import Separator, whole_cluster
-from ingest.token_offsets import TokenOffsets
+from ingest.splitting.separators import Separator, whole_cluster
+from ingest.splitting.token_offsets import TokenOffsets
 
 _NOT_SPACE = re.compile(r"\S")
 _HEADING_REACH = 0.5

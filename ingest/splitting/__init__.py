@@ -1,0 +1,1 @@
+"""Text -> spans that keep within a token budget: the splitter, and the parts it is made of."""
