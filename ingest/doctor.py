@@ -1,6 +1,6 @@
-"""Holds ledger, chunks, search files and folders against each other, and mends what it can."""
+"""Holds Chroma's ledger and chunks, the search files and the folders against each other, and mends what it can."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +12,6 @@ from retrieval.index import HybridIndex
 from retrieval.snapshot import Snapshot
 from retrieval.store import Store
 from retrieval.types import DocumentRecord
-from retrieval.writer import Writer
 
 
 class Finding(NamedTuple):
@@ -25,8 +24,9 @@ class Finding(NamedTuple):
 def examine(path: Path | str, *, config: Config | Path | str | None = None, repair: bool = False) -> list[Finding]:
     """Everything found wrong with an index; with `repair`, mended where that loses nothing.
 
-    A document whose chunks are incomplete is marked for the next sync. Raises IndexNotFoundError, IndexLockedError
-    where a process writes, IndexMismatchError.
+    A document whose chunks are incomplete is marked for the next sync. Search files that are missing, stale or damaged
+    are built again on opening, here as anywhere. Raises IndexNotFoundError, IndexLockedError where a process writes,
+    IndexMismatchError.
     """
     findings = list(_examine_pointer(IndexDirectory(path), config, repair=repair))
     if findings and not repair:
@@ -34,11 +34,26 @@ def examine(path: Path | str, *, config: Config | Path | str | None = None, repa
     if IndexDirectory(path).read_pointer() is None:
         raise IndexNotFoundError(f"There is no index at {path}; `ingest sync FOLDER --index {path}` makes one.")
     with HybridIndex.open(path, config=config) as index, index.writing() as writer:
-        store = writer.store
-        findings += _examine_ledger(writer, store, repair=repair)
-        findings += _examine_rows(writer, store, repair=repair)
-        findings += _examine_snapshot(writer, writer.snapshot)
-        findings += _examine_folders(writer)
+        shown = writer.snapshot
+        records, held = writer.store.records(), set(writer.store.chunk_ids())
+        incomplete = [record for record in records if not held.issuperset(record.chunk_ids)]
+        orphans = sorted(held.difference(*(record.chunk_ids for record in records)))
+        findings += _examine_ledger(records, held, repair=repair)
+        if orphans:  # no search returns them; they only take space
+            findings.append(Finding(f"{len(orphans)} chunks belong to no document", repair))
+        if shown is not None and not _shows(shown, records, held):
+            findings.append(Finding("the search files do not show what the ledger says", repair))
+        findings += [
+            Finding(
+                f"the folder {name} is no longer at {place}; sync it from where it is, or delete its documents", False
+            )
+            for name, place in writer.folders.items()
+            if not Path(place).is_dir()
+        ]
+        if repair and any(finding.mended for finding in findings):
+            writer.recover()
+            writer.note([_for_the_next_sync(record, held) for record in incomplete])
+            writer.store.delete_chunks(orphans)
     return findings
 
 
@@ -54,6 +69,10 @@ def _examine_pointer(
     if not repair:
         return
     settings = config if isinstance(config, Config) else Config.load(config)
+    if settings.chroma_host is None and not directory.chroma.is_dir():
+        raise IndexDamagedError(
+            f"{directory.path} has no chroma directory; name the server that keeps its chunks (--config)."
+        )
     directory.lock()
     try:
         store = Store.open(directory.chroma, settings)
@@ -64,49 +83,26 @@ def _examine_pointer(
         directory.unlock()
 
 
-def _examine_ledger(writer: Writer, store: Store, *, repair: bool) -> Iterator[Finding]:
+def _examine_ledger(records: Sequence[DocumentRecord], held: set[str], *, repair: bool) -> Iterator[Finding]:
     """Every chunk that a record names is there, and every document is ready or says why not."""
-    held = set(store.chunk_ids())
-    incomplete: list[DocumentRecord] = []
-    for record in writer.records.values():
-        present = tuple(id_ for id_ in record.chunk_ids if id_ in held)
-        if len(present) < len(record.chunk_ids):
-            missing = len(record.chunk_ids) - len(present)
+    for record in records:
+        missing = len(set(record.chunk_ids) - held)
+        if missing:
             yield Finding(f"{record.source}: {missing} of {len(record.chunk_ids)} chunks are missing", repair)
-            incomplete.append(replace(record, status="indexing", content_hash="", chunk_ids=present))
         elif record.status == "indexing":
             yield Finding(f"{record.source}: indexing was interrupted; sync its folder or add it again", False)
         elif record.status == "failed":
             yield Finding(f"{record.source}: {record.reason}", False)
-    if repair:
-        writer.note(incomplete)
 
 
-def _examine_rows(writer: Writer, store: Store, *, repair: bool) -> Iterator[Finding]:
-    """No row is there that no record names. (A search never returns one; it only takes space.)"""
-    named = {id_ for record in writer.records.values() for id_ in record.chunk_ids}
-    orphans = [id_ for id_ in store.chunk_ids() if id_ not in named]
-    if orphans:
-        yield Finding(f"{len(orphans)} chunks belong to no document", repair)
-        if repair:
-            store.delete_chunks(orphans)
+def _shows(shown: Snapshot, records: Sequence[DocumentRecord], held: set[str]) -> bool:
+    committed = {id_ for record in records for id_ in record.chunk_ids if id_ in held}
+    same_chunks = {id_.decode() for id_ in shown.ids.tolist()} == committed
+    return (
+        same_chunks and list(shown.records) == list(records) and len(shown.lexical) == len(shown.vectors) == shown.size
+    )
 
 
-def _examine_snapshot(writer: Writer, snapshot: Snapshot | None) -> Iterator[Finding]:
-    """What is searched is what is committed, on both sides. (Found stale or damaged on opening, it was built again.)"""
-    if snapshot is None:
-        return
-    committed = {id_ for record in writer.records.values() for id_ in record.chunk_ids}
-    shown = {id_.decode() for id_ in snapshot.ids.tolist()}
-    if shown != committed:
-        yield Finding(f"the search files differ from the ledger in {len(shown ^ committed)} chunks", True)
-    sizes = {len(snapshot.ids), len(snapshot.vectors), len(snapshot.lexical)}
-    if len(sizes) > 1:
-        yield Finding("BM25 index and vectors differ in length; remove the directory `snapshots` of the index", False)
-
-
-def _examine_folders(writer: Writer) -> Iterator[Finding]:
-    """Every folder is still where it was synced from."""
-    for name, path in writer.folders.items():
-        if not Path(path).is_dir():
-            yield Finding(f"the folder {name} is no longer at {path}; sync it from where it is, or delete it", False)
+def _for_the_next_sync(record: DocumentRecord, held: set[str]) -> DocumentRecord:
+    present = tuple(id_ for id_ in record.chunk_ids if id_ in held)
+    return replace(record, status="indexing", content_hash="", chunk_ids=present)

@@ -11,8 +11,8 @@ from ingest.loaders import UnsupportedFormatError, load
 from ingest.report import Failure, OnProgress, Progress, SyncReport
 from ingest.scan import ScannedFile
 from retrieval.changes import Change
-from retrieval.errors import DocumentError, LoadError
-from retrieval.types import Document, DocumentRecord, document_id
+from retrieval.errors import ConfigError, DocumentError, IndexUnusableError, LoadError, ModelError
+from retrieval.types import Chunk, Document, DocumentRecord, document_id
 from retrieval.writer import Writer
 
 log = logging.getLogger(__name__)
@@ -49,28 +49,38 @@ class Indexer:
         """Index a file, whatever it holds."""
         now = time.time_ns()
         old = self._writer.records.get(file.source)
+        failed = replace(new_record(file.source, folder=folder), size=file.size, mtime_ns=file.mtime_ns)
         try:
             data = file.path.read_bytes()
             document = load(data, source=file.source)
+            chunks = self._chunker().chunk(document)
         except UnsupportedFormatError:
             self.report = replace(self.report, skipped=self.report.skipped + 1)
             if old is not None:
                 self.remove([old])
         except (LoadError, DocumentError) as error:
-            self._fail(file, folder, str(error))
+            self._fail(failed, str(error))
         except OSError as error:
-            self._fail(file, folder, error.strerror or str(error))
+            self._fail(failed, error.strerror or str(error))
+        except (ConfigError, ModelError, IndexUnusableError):
+            raise
         except Exception as error:  # a parser's own failure on one file must not cost the others
             log.debug("loading %s failed", file.source, exc_info=True)
-            self._fail(file, folder, f"{type(error).__name__}: {error}")
+            self._fail(failed, f"{type(error).__name__}: {error}")
         else:
             record = new_record(file.source, folder=folder, content_hash=hash_bytes(data), indexed_ns=now)
-            self._put(document, replace(record, size=file.size, mtime_ns=file.mtime_ns))
+            self._put(replace(record, size=file.size, mtime_ns=file.mtime_ns, title=document.title), chunks)
         self._finished(file.source)
 
     def put_document(self, document: Document, *, content_hash: str) -> None:
         """Index a document made in memory."""
-        self._put(document, new_record(document.source, content_hash=content_hash, indexed_ns=time.time_ns()))
+        record = new_record(document.source, content_hash=content_hash, indexed_ns=time.time_ns())
+        try:
+            chunks = self._chunker().chunk(document)
+        except DocumentError as error:
+            self._fail(new_record(document.source), str(error))
+        else:
+            self._put(replace(record, title=document.title), chunks)
         self._finished(document.source)
 
     def flush(self) -> None:
@@ -92,24 +102,21 @@ class Indexer:
         written = self._writer.remove(records)
         self.report = replace(self.report.with_written(written), deleted=self.report.deleted + len(records))
 
-    def fail(self, failure: Failure, record: DocumentRecord) -> None:
-        """Report a document that cannot be indexed, and note it in the ledger unless that says so already."""
-        self.report = replace(self.report, failed=(*self.report.failed, failure))
-        old = self._writer.records.get(failure.source)
-        noted = replace(record if old is None else old, status="failed", reason=failure.reason)
-        noted = replace(noted, size=record.size, mtime_ns=record.mtime_ns)
-        if noted != old:
-            self._writer.note([noted])
-
-    def _put(self, document: Document, record: DocumentRecord) -> None:
-        chunks = self._chunker().chunk(document)
-        self._batch.append(Change(replace(record, title=document.title), chunks))
+    def _put(self, record: DocumentRecord, chunks: Sequence[Chunk]) -> None:
+        self._batch.append(Change(record, chunks))
         if sum(len(change.chunks) or 1 for change in self._batch) >= _BATCH_CHUNKS:
             self.flush()
 
-    def _fail(self, file: ScannedFile, folder: str, reason: str) -> None:
-        record = replace(new_record(file.source, folder=folder), size=file.size, mtime_ns=file.mtime_ns)
-        self.fail(Failure(file.source, " ".join(reason.split())), record)
+    def _fail(self, record: DocumentRecord, reason: str) -> None:
+        """Report a document that cannot be indexed, and note it in the ledger unless that says so already."""
+        failure = Failure(record.source, " ".join(reason.split()))
+        self.report = replace(self.report, failed=(*self.report.failed, failure))
+        old = self._writer.records.get(record.source)
+        noted = replace(
+            old or record, status="failed", reason=failure.reason, size=record.size, mtime_ns=record.mtime_ns
+        )
+        if noted != old:
+            self._writer.note([noted])
 
     def _finished(self, source: str) -> None:
         self._done += 1

@@ -63,9 +63,10 @@ def plan(
 ) -> Plan:
     """The steps that bring the ledger's documents of one folder in step with its files.
 
-    `ledger` is by source and may hold documents of other folders, which are left alone; so are those whose source
-    begins with one of `unknown`, since nobody could look. A file that failed, or whose indexing was interrupted, is
-    indexed again.
+    `ledger` is by source and may hold documents of other folders, which are left alone. A file that failed, or whose
+    indexing was interrupted, is indexed again.
+
+    unknown  sources of files that could not be looked at, and of folders, which end in "/".
     """
     add: list[ScannedFile] = []
     update: list[ScannedFile] = []
@@ -89,6 +90,11 @@ def plan(
     gone = (
         record
         for source, record in ledger.items()
-        if record.folder == folder and source not in seen and not source.startswith(tuple(unknown))
+        if record.folder == folder and source not in seen and not _is_unknown(source, unknown)
     )
     return Plan(tuple(add), tuple(update), tuple(gone), tuple(touch), unchanged, tuple(taken))
+
+
+def _is_unknown(source: str, unknown: Sequence[str]) -> bool:
+    """Whether nobody could look if the file is still there."""
+    return any(source.startswith(entry) if entry.endswith("/") else source == entry for entry in unknown)

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingest.gitignore import IgnoreFile, is_ignored, read_ignore_file
+from retrieval.directory import POINTER as INDEX_FILE
 from retrieval.errors import ConfigError
-
-INDEX_FILE = "retrieval-index.json"
-"""A folder that holds a file of this name is an index; there are no documents in it."""
 
 
 @dataclass(frozen=True, slots=True)

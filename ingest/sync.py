@@ -46,12 +46,13 @@ def sync(
         todo, planned = _plan(scanned, writer.records)
         report = replace(planned, added=0, updated=0, deleted=0)
         indexer = Indexer(writer, _chunker_of(index), report, total=todo.files, on_progress=on_progress)
-        if not todo.is_empty:
-            writer.folders[scanned.name] = str(scanned.root)
+        if not todo.is_empty or scanned.name in writer.folders:
+            writer.claim(scanned.name, str(scanned.root))
         for file in (*todo.add, *todo.update):
             indexer.put_file(file, folder=scanned.name)
         indexer.flush()
-        writer.note([replace(old, size=file.size, mtime_ns=file.mtime_ns) for file, old in todo.touch])
+        read_ns = time.time_ns()
+        writer.note([replace(old, size=f.size, mtime_ns=f.mtime_ns, indexed_ns=read_ns) for f, old in todo.touch])
         indexer.remove(todo.delete)
     return replace(indexer.report, seconds=time.monotonic() - started)
 
@@ -86,7 +87,7 @@ def add(documents: Iterable[Document], index: HybridIndex, *, on_progress: OnPro
 def _plan(scanned: Scan, ledger: Mapping[str, DocumentRecord]) -> tuple[Plan, SyncReport]:
     """What is to be done, and the report of having done it without another failure."""
     unknown = [source for source, _ in scanned.failed]
-    files = [file for file in scanned.files if file.source in ledger or _is_supported(file)]
+    files = [file for file in scanned.files if _is_vouched_for(file, ledger) or _is_supported(file)]
     todo = plan(_examined(files, ledger), ledger, folder=scanned.name, unknown=unknown)
     taken = "its source belongs to a document that was added from elsewhere; delete that, or sync with another --name"
     failed = (*(Failure(*failure) for failure in scanned.failed), *(Failure(file.source, taken) for file in todo.taken))
@@ -98,6 +99,11 @@ def _plan(scanned: Scan, ledger: Mapping[str, DocumentRecord]) -> tuple[Plan, Sy
         failed=failed,
         skipped=len(scanned.files) - len(files),
     )
+
+
+def _is_vouched_for(file: ScannedFile, ledger: Mapping[str, DocumentRecord]) -> bool:
+    record = ledger.get(file.source)
+    return record is not None and record.status == "ready" and not needs_reading(file, record)
 
 
 def _is_supported(file: ScannedFile) -> bool:
@@ -140,9 +146,12 @@ def _chunker_of(index: HybridIndex) -> Callable[[], Chunker]:
         limit = embedder.max_seq_length
         if config.chunk_size != "auto" and config.chunk_size > limit:
             raise ConfigError(f"chunk_size is {config.chunk_size}, and {config.model} reads {limit} tokens at most.")
+        size = limit if config.chunk_size == "auto" else config.chunk_size
+        if config.chunk_overlap * 2 > size:
+            raise ConfigError(f"chunk_overlap {config.chunk_overlap} is more than half of the chunk size, {size}.")
         return Chunker(
             embedder.tokenizer,
-            max_tokens=limit if config.chunk_size == "auto" else config.chunk_size,
+            max_tokens=size,
             passage_prefix=config.passage_prefix,
             overlap=config.chunk_overlap,
             context_header=config.context_header,

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 import yaml
 from pydantic import Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, SettingsError
 
 from retrieval.errors import ConfigError
 
@@ -96,9 +96,13 @@ class Config(BaseSettings):
 
     @classmethod
     def load(cls, file: Path | str | None = None, *, base: Mapping[str, Any] | None = None, **overrides: Any) -> Self:
-        """Settings from `overrides` over the environment over `file` (or over `base` where no file is given)."""
-        values = dict(base or {}) if file is None else _read_yaml(Path(file))
-        return cls(**{**values, **EnvSettingsSource(cls)(), **overrides})
+        """Settings from `overrides` over the environment over `file` over `base`, over the defaults."""
+        values = {**(base or {}), **(_read_yaml(Path(file)) if file is not None else {})}
+        try:
+            environment = EnvSettingsSource(cls)()
+        except SettingsError as error:
+            raise ConfigError(f"Bad configuration in the environment: {error}.") from None
+        return cls(**{**values, **environment, **overrides})
 
     def index_settings(self) -> dict[str, Any]:
         """The settings that an index is made with, JSON-able: another value would give other vectors or chunks."""

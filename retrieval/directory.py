@@ -17,10 +17,11 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from retrieval.errors import IndexDamagedError, IndexLockedError
+from retrieval.errors import ConfigError, IndexDamagedError, IndexLockedError
 
 FORMAT = 1
 POINTER = "retrieval-index.json"
+"""A folder that holds a file of this name is an index; there are no documents in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,15 @@ class Pointer:
     format: int = FORMAT
 
 
+def sync_to_disk(path: Path) -> None:
+    """Wait until a file, or a directory's list of names, would survive a loss of power."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 class IndexDirectory:
     """Paths, pointer and writer's lock of an index."""
 
@@ -49,7 +59,7 @@ class IndexDirectory:
         self.chroma = self.path / "chroma"
         self.snapshots = self.path / "snapshots"
         self._pointer = self.path / POINTER
-        self._lock = FileLock(self.path / "writer.lock", timeout=0)
+        self._lock = FileLock(self.path / "writer.lock", timeout=0, thread_local=False)
         self._holder = self.path / "writer.json"
 
     def read_pointer(self) -> Pointer | None:
@@ -61,6 +71,8 @@ class IndexDirectory:
             if self.chroma.is_dir():
                 raise IndexDamagedError(f"{self._pointer} is gone; `ingest doctor --repair` writes it anew.") from None
             return None
+        except NotADirectoryError:
+            raise ConfigError(f"{self.path} is a file; an index is a directory.") from None
         except (OSError, ValueError, TypeError) as error:
             raise IndexDamagedError(
                 f"{self._pointer} cannot be read ({error}); `ingest doctor --repair` writes it anew."
@@ -77,6 +89,7 @@ class IndexDirectory:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(self._pointer)
+        sync_to_disk(self.path)
 
     def pointer_stamp(self) -> tuple[int, int] | None:
         """Changes whenever the pointer does."""

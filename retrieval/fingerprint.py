@@ -59,6 +59,8 @@ class Fingerprint:
     def check_config(self, config: Config, *, index: str) -> None:
         """Raises IndexMismatchError where the settings would give other vectors, chunks or terms."""
         wanted = config.index_settings()
+        if Analyzer(self.settings["language"]) == Analyzer(wanted["language"]):
+            wanted["language"] = self.settings["language"]  # "en" and "english" are one
         for name in INDEX_SETTINGS:
             if name not in _MODEL_NAMES and self.settings[name] != wanted[name]:
                 raise IndexMismatchError(
@@ -70,6 +72,13 @@ class Fingerprint:
     def check_embedder(self, embedder: Embedder, config: Config, *, index: str) -> None:
         """Raises IndexMismatchError where the loaded model is not the one that made the index."""
         self._check_weights(embedder.weights, config, index=index)
+        for name in ("pooling", "dimension", "max_seq_length"):
+            made, loaded = getattr(self, name), getattr(embedder, name)
+            if made != loaded:
+                raise IndexMismatchError(
+                    f"The index {index} was built with {name} {made}, and {config.model} now has {loaded}; restore the "
+                    "model's files, or remove the index and sync again."
+                )
 
     def _check_weights(self, weights: str, config: Config, *, index: str) -> None:
         if weights != self.weights:

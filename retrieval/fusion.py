@@ -4,9 +4,9 @@ Every method first puts each side's scores on a common scale, then takes
 
     alpha * dense + (1 - alpha) * lexical.
 
-The scale comes from a reference: the scores, on both sides, of the query's best chunks in the whole index, whatever
-the search's filter. So a chunk's fused score does not depend on the filter, and a filtered search is the unfiltered
-one with the misses removed.
+The scale comes from a reference: the scores, on both sides, of the query's best chunks in the whole index (for ranks,
+of all chunks), whatever the search's filter. So a chunk's fused score does not depend on the filter, and a filtered
+search is the unfiltered one with the misses removed.
 """
 
 from collections.abc import Callable
@@ -46,16 +46,16 @@ def distribution(scores: Scores, reference: Scores) -> Scores:
     Affine-invariant. Unclipped, so that it stays strictly monotone.
     """
     mean, deviation = reference.mean(), reference.std()
-    if _constant(reference):
-        return np.asarray(0.5 + 0.5 * np.sign(scores - mean))
+    if is_constant(reference):
+        return _above_or_below(scores, mean)
     return np.asarray(0.5 + (scores - mean) / (6 * deviation))
 
 
 def min_max(scores: Scores, reference: Scores) -> Scores:
     """Convex combination's scale (Bruch, Gai & Ingber 2023, eq. 2): the reference's minimum -> 0, its maximum -> 1."""
     low, high = reference.min(), reference.max()
-    if _constant(reference):
-        return np.asarray(0.5 + 0.5 * np.sign(scores - low))
+    if is_constant(reference):
+        return _above_or_below(scores, low)
     return np.asarray((scores - low) / (high - low))
 
 
@@ -68,7 +68,13 @@ def reciprocal_rank(scores: Scores, reference: Scores, *, k: int) -> Scores:
     return np.asarray(1.0 / (k + 1 + higher))
 
 
-def _constant(reference: Scores) -> bool:
+def is_constant(reference: Scores) -> bool:
     """Whether the reference has no spread beyond rounding, and so no scale."""
     low, high = reference.min(), reference.max()
     return bool(high - low <= 1e-12 * max(1.0, abs(low), abs(high)))
+
+
+def _above_or_below(scores: Scores, value: float) -> Scores:
+    """1, 0.5 or 0: above, equal to (but for rounding) or below a reference without a scale."""
+    difference = scores - value
+    return np.asarray(0.5 + 0.5 * np.sign(difference) * (np.abs(difference) > 1e-12 * max(1.0, abs(value))))

@@ -20,7 +20,7 @@ from retrieval.rerank import CrossEncoderReranker
 from retrieval.search import Mode, Query, SearchKeywords, SearchOptions, search
 from retrieval.snapshot import Snapshot
 from retrieval.stats import Stats, describe, place_of
-from retrieval.types import DocumentRecord, Reranker, SearchHit
+from retrieval.types import DocumentRecord, Reranker, SearchHit, clean_text
 from retrieval.writer import Writer
 
 
@@ -40,12 +40,12 @@ class HybridIndex:
 
     def __init__(self, directory: IndexDirectory, config: Config, *, read_only: bool) -> None:
         self.path = directory.path
-        self._directory = directory
         self.config = config
         self.read_only = read_only
         self._keeper = SnapshotKeeper(directory, config, lambda: self.embedder)
         self._analyzer = Analyzer(config.language)
         self._embedder: Embedder | None = None
+        self._checked_with: Fingerprint | None = None
         self._rerankers: dict[str, Reranker] = {}
         self._loading = threading.Lock()
 
@@ -72,8 +72,6 @@ class HybridIndex:
                 f"The index {path} keeps its chunks in {place_of(pointer.chroma)}, not in "
                 f"{place_of(config.server_settings())}; open it without chroma_* settings, or use another directory."
             )
-        if pointer is not None and pointer.fingerprint:
-            Fingerprint.from_json(pointer.fingerprint).check_config(config, index=str(path))
         index = cls(directory, config, read_only=read_only)
         index._keeper.current()
         return index
@@ -147,9 +145,9 @@ class HybridIndex:
         self, queries: Sequence[str], top_k: int = 10, **options: Unpack[SearchKeywords]
     ) -> list[list[SearchHit]]:
         """As `search`, for many queries at once: they are embedded together and all read the same snapshot."""
-        for query in queries:
-            if not query.strip():
-                raise QueryError("The query is empty; ask with at least one word.")
+        queries = [clean_text(query) for query in queries]
+        if not all(query.strip() for query in queries):
+            raise QueryError("The query is empty; ask with at least one word.")
         reranker = self._reranker(options.pop("rerank", None))
         keywords: dict[str, Any] = {"fusion": None, "alpha": None, **options}
         keywords["fusion"] = keywords["fusion"] or self.config.fusion
@@ -187,12 +185,11 @@ class HybridIndex:
         """The model, loaded at first use. Raises ModelError, or IndexMismatchError where it did not make this index."""
         with self._loading:
             if self._embedder is None:
-                embedder = Embedder.load(self.config)
-                pointer = self._directory.read_pointer()
-                if pointer and pointer.fingerprint:
-                    made_with = Fingerprint.from_json(pointer.fingerprint)
-                    made_with.check_embedder(embedder, self.config, index=str(self.path))
-                self._embedder = embedder
+                self._embedder = Embedder.load(self.config)
+            made_with = self._keeper.made_with
+            if made_with is not None and made_with is not self._checked_with:
+                made_with.check_embedder(self._embedder, self.config, index=str(self.path))
+                self._checked_with = made_with
             return self._embedder
 
     # Changing it
@@ -201,12 +198,14 @@ class HybridIndex:
         """Delete whole documents: those named, or those all of whose chunks pass the filter.
 
         A file that is still in its folder comes back with the next sync. Raises QueryError unless exactly one of
-        the two is given.
+        the two is given, IndexNotFoundError where nothing was indexed yet.
         """
-        if (sources is None) == (where is None) or isinstance(sources, str):
+        if (sources is None) == (not where) or isinstance(sources, str):
             raise QueryError(
                 "delete() takes either a list of sources or a filter: delete([...]) or delete(where={...})."
             )
+        if self._keeper.current() is None:
+            raise IndexNotFoundError(f"There is no index at {self.path}, and so nothing to delete.")
         with self.writing() as writer:
             writer.publish()  # what an interrupted writer left is in the snapshot now
             chosen = set(sources) if sources is not None else _matching_sources(writer.snapshot, where)

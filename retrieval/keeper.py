@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from retrieval.config import Config
 from retrieval.directory import IndexDirectory, Pointer
 from retrieval.embedder import Embedder
-from retrieval.errors import IndexDamagedError, IndexLockedError
+from retrieval.errors import IndexDamagedError, IndexLockedError, IndexUnusableError
+from retrieval.fingerprint import Fingerprint
 from retrieval.snapshot import Snapshot
 from retrieval.store import Store
 from retrieval.writer import Writer
@@ -19,11 +20,14 @@ log = logging.getLogger(__name__)
 class SnapshotKeeper:
     """The snapshot that searches read, and the way to change it. Threads may share it.
 
+    made_with   what made the index, as far as is known
+
     The lock is taken at the first change and held until `close`, because an embedded Chroma must not be open in two
     processes: even its readers write.
     """
 
     def __init__(self, directory: IndexDirectory, config: Config, embedder: Callable[[], Embedder]) -> None:
+        self.made_with: Fingerprint | None = None
         self._directory = directory
         self._config = config
         self._embedder = embedder
@@ -31,36 +35,47 @@ class SnapshotKeeper:
         self._stamp: tuple[int, int] | None = None
         self._store: Store | None = None
         self._locked = False
+        self._reported = ""
         self._guard = threading.RLock()
+        self._one_writer = threading.Lock()
 
     def current(self) -> Snapshot | None:
         """The last published snapshot, or None before the first.
 
-        Raises IndexLockedError where the first is still being made, IndexDamagedError where it cannot be made.
+        Raises IndexLockedError where the first is still being made, IndexDamagedError where it cannot be made, and
+        IndexMismatchError where the index was made, perhaps since it was opened, with other settings.
         """
         with self._guard:
             stamp = self._directory.pointer_stamp()
             if stamp != self._stamp:
                 pointer = self._load()
-                self._stamp = stamp
                 if _is_behind(pointer, self._snapshot):
                     self._heal()
+                self._stamp = self._directory.pointer_stamp() if self._snapshot is not None else stamp
             if self._config.chroma_host and not self._locked and self._is_behind_server():
                 self._heal()
             return self._snapshot
 
     @contextmanager
     def writing(self) -> Iterator[Writer]:
-        """A Writer, under the lock. What it wrote is published when the block ends, also by Ctrl-C; another error
-        leaves that to the next to open the index. Raises IndexLockedError where another process writes."""
-        with self._guard:
-            writer = self._start_writing()
-        try:
-            yield writer
-        except KeyboardInterrupt:
+        """A Writer, under the lock; threads wait for one another. What it wrote is published when the block ends.
+
+        That is so after an error too, Ctrl-C among them, unless it came in the middle of a change: then the next to
+        open the index or to write finds out from Chroma what is true. Raises IndexLockedError where another process
+        writes.
+        """
+        with self._one_writer:
+            with self._guard:
+                writer = self._start_writing()
+                if self._config.chroma_host and not writer.store.state().is_settled:
+                    writer.begin()  # what a writer elsewhere left unsettled, this one settles
+            try:
+                yield writer
+            except BaseException:
+                if writer.is_whole:
+                    self._show(writer)
+                raise
             self._show(writer)
-            raise
-        self._show(writer)
 
     def close(self) -> None:
         """Release Chroma and the lock."""
@@ -93,6 +108,8 @@ class SnapshotKeeper:
     def _load(self) -> Pointer | None:
         """Read the pointer, and the snapshot that it names unless that is the one at hand."""
         pointer = self._directory.read_pointer()
+        if pointer is not None and pointer.fingerprint:
+            self._check(pointer.fingerprint)
         while pointer is not None and pointer.generation:
             if self._snapshot is not None and self._snapshot.state.generation == pointer.generation:
                 return pointer
@@ -102,27 +119,47 @@ class SnapshotKeeper:
             except IndexDamagedError as error:
                 last, pointer = pointer, self._directory.read_pointer()
                 if pointer == last:  # and not just removed by a writer that has published another
-                    log.info("%s", error)
+                    if self._reported != pointer.generation:
+                        log.warning("%s It is built again from Chroma.", error)
+                    self._reported = last.generation
                     break
         self._snapshot = None
         return pointer
 
+    def _check(self, fingerprint: str) -> None:
+        if self.made_with is None or fingerprint != self.made_with.to_json():
+            made_with = Fingerprint.from_json(fingerprint)
+            made_with.check_config(self._config, index=str(self._directory.path))
+            self.made_with = made_with
+
     def _is_behind_server(self) -> bool:
-        """Whether the server's chunks have changed, by whichever machine, since the snapshot was made."""
-        generation = self._open_store().state().generation
-        return generation != (self._snapshot.state.generation if self._snapshot is not None else "")
+        """Whether the server's chunks have changed, by whichever machine, since the snapshot was made.
+
+        A server that does not answer stops no search that a snapshot can answer.
+        """
+        try:
+            state = self._open_store().state()
+        except IndexUnusableError as error:
+            if self._snapshot is None:
+                raise
+            log.warning("%s The last snapshot answers.", error)
+            return False
+        if state.is_settled:
+            return state.generation != (self._snapshot.state.generation if self._snapshot is not None else "")
+        return self._snapshot is None and bool(state.fingerprint)
 
     def _heal(self) -> None:
         """Build the snapshot again, unless a living writer is about to; then the last one serves, if there is one."""
-        if self._locked:
+        if self._locked or not self._one_writer.acquire(blocking=False):
             return
         try:
-            with self.writing():
-                log.warning("%s is built again from what Chroma holds.", self._directory.snapshots)
-        except IndexLockedError:
+            log.info("Building the snapshot of %s again.", self._directory.path)
+            self._show(self._start_writing())
+        except (IndexLockedError, OSError):  # OSError: the medium is read-only, or full
             if self._snapshot is None:
                 raise
-        else:
+        finally:
+            self._one_writer.release()
             self.close()
 
     def _open_store(self) -> Store:

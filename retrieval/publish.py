@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import shutil
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
@@ -12,6 +11,7 @@ import numpy as np
 
 from retrieval.analysis import Analyzer
 from retrieval.blobs import BlobWriter
+from retrieval.directory import sync_to_disk
 from retrieval.fingerprint import Fingerprint
 from retrieval.lexical import LexicalIndex
 from retrieval.rows import chunk_metadata
@@ -85,6 +85,7 @@ def _write_rows(
     )
     ids = np.zeros(count, dtype="S32")
     digests = np.zeros(count, dtype="S32")
+    documents = np.zeros(count, dtype="S32")
     lexical = LexicalIndex()
     at = len(kept)
     with BlobWriter(directory, "rows") as rows, BlobWriter(directory, "texts") as texts:
@@ -94,6 +95,7 @@ def _write_rows(
                 block = slice(start, min(start + _BLOCK, len(kept)))
                 vectors[block] = base.vectors[kept[block]]
             ids[: len(kept)], digests[: len(kept)] = base.ids[kept], base.digests[kept]
+            documents[: len(kept)] = base.documents[kept]
             for row in kept:
                 metadata, text = base.raw(row)
                 rows.append(metadata)
@@ -104,6 +106,7 @@ def _write_rows(
                 here = slice(at, at + len(chunks))
                 vectors[here] = page
                 ids[here] = [chunk.id for chunk in chunks]
+                documents[here] = [chunk.document_id for chunk in chunks]
                 digests[here] = [embedded_digest(chunk, context_header=header) for chunk in chunks]
                 rows.extend(json.dumps(chunk_metadata(chunk), ensure_ascii=False).encode() for chunk in chunks)
                 texts.extend(chunk.text.encode() for chunk in chunks)
@@ -112,6 +115,7 @@ def _write_rows(
     vectors.flush()
     np.save(directory / "ids.npy", ids)
     np.save(directory / "digests.npy", digests)
+    np.save(directory / "documents.npy", documents)
     lexical.save(directory / "lexical")
     return at - len(kept)
 
@@ -120,17 +124,10 @@ def _seal(directory: Path, state: State) -> None:
     """Force the files to disk, then write the manifest that vouches for them."""
     files = sorted(path for path in directory.rglob("*") if path.is_file())
     for path in files:
-        _sync(path)
+        sync_to_disk(path)
     seals = {path.relative_to(directory).as_posix(): seal_of(path) for path in files}
     manifest = directory / MANIFEST
     manifest.write_text(json.dumps({**asdict(state), "files": seals}, indent=1), "utf-8")
-    _sync(manifest)
-    _sync(directory)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_to_disk(manifest)
+    sync_to_disk(directory)
+    sync_to_disk(directory.parent)

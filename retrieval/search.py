@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from retrieval.analysis import Analyzer
 from retrieval.config import FusionMethod
 from retrieval.errors import QueryError
-from retrieval.fusion import Scores, fuse
+from retrieval.fusion import Scores, fuse, is_constant
 from retrieval.passages import expanded, highlights
 from retrieval.rerank import mmr
 from retrieval.snapshot import Snapshot
@@ -61,12 +61,12 @@ class SearchOptions:
                 raise QueryError(f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(choices)}.")
         for name, least in (("top_k", 1), ("candidates", 1), ("rrf_k", 1), ("expand", 0)):
             value = getattr(self, name)
-            if not isinstance(value, int) or value < least:
+            if not isinstance(value, int | np.integer) or value < least:
                 raise QueryError(f"{name} is {value!r}; it must be a whole number of at least {least}.")
-        for name in ("alpha", "mmr_lambda"):
+        for name, low, high in (("alpha", 0, 1), ("mmr_lambda", 0, 1), ("min_score", -np.inf, np.inf)):
             value = getattr(self, name)
-            if value is not None and not 0 <= value <= 1:
-                raise QueryError(f"{name} is {value}; it must lie between 0 and 1.")
+            if value is not None and not (isinstance(value, int | float | np.number) and low <= value <= high):
+                raise QueryError(f"{name} is {value!r}; it must be a number between {low} and {high}.")
 
     @property
     def sides(self) -> Mode:
@@ -107,16 +107,17 @@ def search(
     while True:
         dense, lexical = sides.candidates(depth, allowed)
         ranking = _fused(sides, np.union1d(dense, lexical), options)
-        if reranker is not None:
-            ranking = _reranked(snapshot, ranking.take(slice(0, depth)), query, reranker)
-        if options.min_score is not None:
-            ranking = ranking.take(ranking.scores >= options.min_score)
         if not options.group_by_document:
             break
         ranking = ranking.take(_first_of_each_document(snapshot, ranking.rows))
         if len(ranking.rows) >= options.top_k or depth >= snapshot.size:
             break
         depth *= 4  # the best chunks crowd into few documents: look further down
+    if reranker is not None:
+        first = slice(0, max(options.candidates, options.top_k))
+        ranking = _reranked(snapshot, ranking.take(first), query, reranker)
+    if options.min_score is not None:
+        ranking = ranking.take(ranking.scores >= options.min_score)
     if options.mmr_lambda is not None and len(ranking.rows):
         vectors = snapshot.vectors[ranking.rows]
         ranking = ranking.take(mmr(ranking.scores, vectors, lambda_=options.mmr_lambda, top_k=options.top_k))
@@ -137,7 +138,9 @@ class _Sides:
         self.vector = query.vector
         nothing = np.zeros(snapshot.size)
         self.lexical = snapshot.lexical.get_scores(query.terms)
-        self._dense = nothing if query.vector is None or not snapshot.size else snapshot.vectors @ query.vector
+        self.dense: NDArray[Any] = nothing
+        if query.vector is not None and snapshot.size:
+            self.dense = snapshot.vectors @ query.vector
         self._dense_eligible = np.full(snapshot.size, options.sides != "lexical")
         self._lexical_eligible = (
             nothing.astype(np.bool_) if options.sides == "dense" else snapshot.lexical.matching(query.terms)
@@ -146,7 +149,7 @@ class _Sides:
     def candidates(self, depth: int, allowed: Mask | None) -> tuple[Rows, Rows]:
         """The `depth` best allowed rows of the dense side, and of the lexical side, best first."""
         return (
-            self._best(self._dense, self._dense_eligible, depth, allowed),
+            self._best(self.dense, self._dense_eligible, depth, allowed),
             self._best(self.lexical, self._lexical_eligible, depth, allowed),
         )
 
@@ -165,18 +168,27 @@ class _Sides:
 
 
 def _fused(sides: _Sides, rows: Rows, options: SearchOptions) -> _Ranking:
-    """The rows by the score that the mode asks for; fusion takes its scale from the unfiltered candidates."""
+    """The rows by the score that the mode asks for.
+
+    Fusion takes its scale from the unfiltered candidates, or where those are all alike on one side, from all rows.
+    """
     if options.sides == "lexical":
         scores = sides.lexical[rows]
     elif options.sides == "dense" or not len(rows):
         scores = sides.cosines(rows)
+    elif options.fusion == "rrf":  # ranks in the whole index
+        scores = fuse(
+            sides.dense[rows], sides.lexical[rows], sides.dense, sides.lexical, method="rrf", alpha=options.alpha,
+            rrf_k=options.rrf_k,
+        )  # fmt: skip
     else:
-        reference = np.union1d(*sides.candidates(options.candidates, None))
+        best = np.union1d(*sides.candidates(options.candidates, None))
+        dense, lexical = sides.cosines(best), sides.lexical[best]
         scores = fuse(
             sides.cosines(rows),
             sides.lexical[rows],
-            sides.cosines(reference),
-            sides.lexical[reference],
+            sides.dense.astype(np.float64) if is_constant(dense) else dense,
+            sides.lexical if is_constant(lexical) else lexical,
             method=options.fusion,
             alpha=options.alpha,
             rrf_k=options.rrf_k,
@@ -189,11 +201,9 @@ def _reranked(snapshot: Snapshot, ranking: _Ranking, query: Query, reranker: Rer
     return _Ranking(ranking.rows, scores, scores).take(np.lexsort((snapshot.id_ranks[ranking.rows], -scores)))
 
 
-def _first_of_each_document(snapshot: Snapshot, rows: Rows) -> list[int]:
-    first: dict[str, int] = {}
-    for at, row in enumerate(rows.tolist()):
-        first.setdefault(snapshot.chunk(row).document_id, at)
-    return list(first.values())
+def _first_of_each_document(snapshot: Snapshot, rows: Rows) -> Rows:
+    _, first = np.unique(snapshot.documents[rows], return_index=True)
+    return np.sort(first)
 
 
 def _ranks(rows: Rows) -> dict[int, int]:

@@ -8,6 +8,7 @@ read while one writes, and what is missing or damaged is noticed and built again
     vectors.npy         float32 [n, dim], unit rows
     digests.npy         S32 [n]: embedded_digest of each chunk
     ids.npy             S32 [n]
+    documents.npy       S32 [n], the id of each chunk's document
     rows.bin, texts.bin one JSON metadata, one text a chunk
     records.bin         one JSON record a document
     lexical/            BM25 postings over the same rows
@@ -28,7 +29,7 @@ from retrieval.analysis import Analyzer
 from retrieval.blobs import Blobs
 from retrieval.config import Config
 from retrieval.context import contextualize
-from retrieval.errors import IndexDamagedError
+from retrieval.errors import IndexDamagedError, IndexNotFoundError
 from retrieval.filters import compile_where, compile_where_document
 from retrieval.fingerprint import Fingerprint
 from retrieval.lexical import LexicalIndex
@@ -54,6 +55,7 @@ class Snapshot:
         self.fingerprint = Fingerprint.from_json(self.state.fingerprint) if self.state.fingerprint else None
         self.vectors: Vectors = np.load(directory / "vectors.npy", mmap_mode="r")
         self.ids: NDArray[np.bytes_] = np.load(directory / "ids.npy")
+        self.documents: NDArray[np.bytes_] = np.load(directory / "documents.npy")
         self.digests: NDArray[np.bytes_] = np.load(directory / "digests.npy")
         self.lexical = lexical
         self.id_ranks = np.argsort(np.argsort(self.ids))
@@ -76,7 +78,7 @@ class Snapshot:
             if made_with and made_with.analyzer != made_with.current_analyzer:
                 raise IndexDamagedError(f"The snapshot {directory} was analysed by another version.")
             return snapshot
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, IndexNotFoundError) as error:
             raise IndexDamagedError(f"The snapshot {directory} is damaged: {error}") from error
 
     @property

@@ -29,9 +29,13 @@ _PAGE = 1000
 _T = TypeVar("_T")
 
 
+UNDER_WAY = "writing "
+"""How the generation begins while a write is under way; the rest tells one writer from another."""
+
+
 @dataclass(frozen=True, slots=True)
 class State:
-    """generation: of the snapshot that shows what is stored, "" while a write is under way.
+    """generation: of the snapshot that shows what is stored; "" before the first; see UNDER_WAY.
     folders: name -> absolute path of the synced folder that owns the sources below that name.
     fingerprint: Fingerprint.to_json() of what made the index, "" before anything was stored.
     """
@@ -40,16 +44,44 @@ class State:
     folders: Mapping[str, str] = field(default_factory=dict)
     fingerprint: str = ""
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether what is stored is what some snapshot shows."""
+        return bool(self.generation) and not self.generation.startswith(UNDER_WAY)
+
+
+class _Guarded:
+    """A Chroma client or collection whose failures are ours: Chroma lets everything through, from ValueError to its
+    Rust core's and its HTTP library's own errors."""
+
+    def __init__(self, target: object) -> None:
+        self._target = target
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._target, name)
+        if not callable(method):
+            return method
+
+        def call(*arguments: Any, **keywords: Any) -> Any:
+            try:
+                return method(*arguments, **keywords)
+            except Exception as error:
+                log.debug("Chroma's %s failed", name, exc_info=True)
+                raise IndexUnusableError(f"Chroma failed to {name.replace('_', ' ')}: {error}") from error
+
+        return call
+
 
 class Store:
     """The two collections. Every write is idempotent: ids are the caller's, and a row is written whole."""
 
     def __init__(self, client: "ClientAPI") -> None:
         cosine: Any = {"hnsw": {"space": "cosine"}}
-        self._client = client
-        self._chunks = client.get_or_create_collection("chunks", configuration=cosine, embedding_function=None)
-        self._documents = client.get_or_create_collection("documents", configuration=cosine, embedding_function=None)
-        self._batch = min(client.get_max_batch_size(), 5000)
+        self._client: Any = _Guarded(client)
+        make = self._client.get_or_create_collection
+        self._chunks: Any = _Guarded(make("chunks", configuration=cosine, embedding_function=None))
+        self._documents: Any = _Guarded(make("documents", configuration=cosine, embedding_function=None))
+        self._batch = min(self._client.get_max_batch_size(), 5000)
 
     @classmethod
     def open(cls, directory: Path, config: Config) -> Self:
@@ -86,8 +118,7 @@ class Store:
             raise IndexDamagedError(f"Chroma cannot open {where}: {error}") from error
 
     def close(self) -> None:
-        if close := getattr(self._client, "close", None):  # not part of the ClientAPI type, though every client has it
-            close()
+        self._client.close()
 
     # The index as a whole
 

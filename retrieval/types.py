@@ -26,6 +26,7 @@ CHUNK_KEYS = frozenset(
 )  # fmt: skip
 """What every chunk's metadata has; a document's own metadata may not use these names."""
 
+_LONGEST_HEADING = 500
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -39,14 +40,14 @@ def digest(*parts: str) -> str:
     return h.hexdigest()
 
 
-def _clean(text: str) -> str:
+def clean_text(text: str) -> str:
     """Without NUL, which Chroma cannot store, and with U+FFFD for lone surrogates, which nothing can encode."""
     return text if text.isascii() and "\0" not in text else _LONE_SURROGATE.sub("\ufffd", text.replace("\0", ""))
 
 
 def _line(text: str) -> str:
-    """Clean, and on one line."""
-    return " ".join(_clean(text).split())
+    """Clean, on one line, and no longer than a heading can be: every chunk below it carries it."""
+    return " ".join(clean_text(text).split())[:_LONGEST_HEADING].rstrip()
 
 
 def document_id(source: str) -> str:
@@ -87,28 +88,43 @@ class Document:
     syntax: str = "text"
 
     def __post_init__(self) -> None:
-        if not self.source or _clean(self.source) != self.source:
+        for name, value, kind in (
+            ("source", self.source, str),
+            ("text", self.text, str),
+            ("metadata", self.metadata, Mapping),
+        ):
+            if not isinstance(value, kind):
+                raise DocumentError(f"A document's {name} must be a {kind.__name__}; got {type(value).__name__}.")
+        if not self.source or clean_text(self.source) != self.source:
             raise DocumentError(
                 f"A document needs a source: a name that UTF-8 can encode, without NUL; got {self.source!r}."
             )
-        object.__setattr__(self, "text", _clean(self.text))
+        object.__setattr__(self, "text", clean_text(self.text))
         object.__setattr__(self, "title", _line(self.title) if self.title else None)
-        headings = (heading._replace(text=_line(heading.text)) for heading in self.headings)
+        headings = (Heading(start, level, _line(text)) for start, level, text in sorted(self.headings))
         object.__setattr__(self, "headings", tuple(heading for heading in headings if heading.text))
+        object.__setattr__(self, "pages", tuple(sorted(self.pages)))
         metadata = {key: self._checked(key, value) for key, value in self.metadata.items()}
         object.__setattr__(self, "metadata", metadata)
 
     def _checked(self, key: str, value: MetadataValue) -> MetadataValue:
-        if key in CHUNK_KEYS or not key or key.startswith(("$", "#", "chroma:")) or _clean(key) != key:
+        if (
+            not isinstance(key, str)
+            or key in CHUNK_KEYS
+            or not key
+            or key.startswith(("$", "#", "chroma:"))
+            or clean_text(key) != key
+        ):
             raise DocumentError(f"{self.source}: metadata key {key!r} is taken by the index or Chroma; rename it.")
         if isinstance(value, str):
-            return _clean(value)
+            return clean_text(value)
         if not isinstance(value, int | float):
             raise DocumentError(
                 f"{self.source}: metadata {key!r} is a {type(value).__name__}; Chroma filters str, int, float and "
                 "bool values, so convert it or leave it out."
             )
-        if not (math.isfinite(value) and -(2**63) <= value < 2**63):
+        fits = -(2**63) <= value < 2**63 if isinstance(value, int) else math.isfinite(value)
+        if not fits:
             raise DocumentError(
                 f"{self.source}: metadata {key!r} is {value}, which 64 bits cannot hold; make it a string."
             )

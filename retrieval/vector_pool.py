@@ -11,12 +11,16 @@ from retrieval.store import Store
 from retrieval.types import Chunk, Encoder, Vectors
 
 
-class Filled(NamedTuple):
-    """vectors: float32 [n, dim], a row a chunk; embedded: how many rows were computed, of `tokens` tokens in all."""
+class Embedded(NamedTuple):
+    """How many chunks were embedded, and the tokens of their whole embedded strings."""
 
-    vectors: Vectors
-    embedded: int
-    tokens: int
+    embedded: int = 0
+    tokens: int = 0
+
+    def __add__(self, other: object) -> "Embedded":
+        if not isinstance(other, Embedded):
+            return NotImplemented
+        return Embedded(self.embedded + other.embedded, self.tokens + other.tokens)
 
 
 class VectorPool:
@@ -38,8 +42,11 @@ class VectorPool:
         """These chunks' rows are in the store now."""
         self._written.update((self._digest(chunk), chunk.id) for chunk in chunks)
 
-    def vectors_for(self, chunks: Sequence[Chunk]) -> Filled:
-        """A vector for each chunk; equal strings are embedded once. The encoder is not loaded where none is new."""
+    def vectors_for(self, chunks: Sequence[Chunk]) -> tuple[Vectors, Embedded]:
+        """float32 [n, dim], and the work that took: equal strings are embedded once, known ones not at all.
+
+        The encoder is not loaded where nothing is new.
+        """
         digests = [self._digest(chunk) for chunk in chunks]
         found = self._in_snapshot(digests) | self._in_store(digests)
         missing = {digest: chunk for digest, chunk in zip(digests, chunks, strict=True) if digest not in found}
@@ -47,7 +54,7 @@ class VectorPool:
             texts = [contextualize(c.title, c.headings, c.text, enabled=self._context_header) for c in missing.values()]
             found.update(zip(missing, self._encoder().embed_passages(texts), strict=True))
         vectors = np.stack([found[digest] for digest in digests]) if digests else np.empty((0, 0), np.float32)
-        return Filled(vectors, len(missing), sum(chunk.tokens for chunk in missing.values()))
+        return vectors, Embedded(len(missing), sum(chunk.tokens for chunk in missing.values()))
 
     def _in_snapshot(self, digests: Sequence[str]) -> dict[str, Vectors]:
         if self._snapshot is None:

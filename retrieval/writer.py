@@ -9,11 +9,13 @@ A document changes in five steps, each of them one call that may be repeated:
     5  its record says "ready"
 
 Killed between any two, the record is left at "indexing" and names a whole version; the next sync starts over, finds
-the rows that are there already, and embeds only what is missing.
+the rows that are there already, and embeds only what is missing. (Until then, chunks of that one document that are
+in both versions may be cited with the other version's position: a chunk has one row.)
 """
 
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -22,12 +24,16 @@ from retrieval.changes import Change, Step, Written
 from retrieval.config import Config
 from retrieval.directory import IndexDirectory, Pointer
 from retrieval.embedder import Embedder
+from retrieval.errors import IndexLockedError
 from retrieval.fingerprint import Fingerprint
 from retrieval.publish import publish
 from retrieval.snapshot import Snapshot
-from retrieval.store import State, Store
+from retrieval.store import UNDER_WAY, State, Store
 from retrieval.types import DocumentRecord, Metadata, Vectors
-from retrieval.vector_pool import VectorPool
+from retrieval.vector_pool import Embedded, VectorPool
+
+_SLICE = 256
+"""Chunks embedded and written at once."""
 
 _FIRST_PUBLICATION = 1000
 """Chunks after which a long first sync becomes searchable; from there on each doubling of the index is published."""
@@ -39,6 +45,7 @@ class Writer:
     snapshot  what was last published
     records   the ledger by source, as of now
     folders   name -> absolute path of the synced folder that owns the sources below that name
+    is_whole  whether `records` is what Chroma holds
     """
 
     def __init__(
@@ -61,7 +68,9 @@ class Writer:
         self._pool = VectorPool(store, embedder, context_header=config.context_header)
         self._pool.start_from(snapshot)
         self._touched: set[str] = set()
-        self._begun = False
+        self._recovered = False
+        self._token = ""
+        self.is_whole = True
 
     @property
     def store(self) -> Store:
@@ -69,42 +78,59 @@ class Writer:
         return self._store()
 
     def recover(self) -> None:
-        """Take ledger and state from Chroma, trusting nothing that lies beside it; `publish` then reads all of it."""
+        """Take ledger and state from Chroma, trusting nothing that lies beside it; `publish` then reads all of it.
+
+        Raises IndexMismatchError where Chroma's chunks were made with other settings.
+        """
         state = self.store.state()
         self.snapshot = None
         self.folders = dict(state.folders)
         self.records = {record.source: record for record in self.store.records()}
         if state.fingerprint:
             made_with = Fingerprint.from_json(state.fingerprint)
+            made_with.check_config(self._config, index=str(self._directory.path))
             self._fingerprint = replace(made_with, analyzer=made_with.current_analyzer)
         self._pool.start_from(None)
-        self._begin()
+        self._recovered = True
+
+    def begin(self) -> None:
+        """Say that a write is under way: from here on more may be stored than is shown, and whoever finds this said
+        and no writer alive recovers.
+
+        Raises IndexLockedError where another process has written since the snapshot was made.
+        """
+        if self._token:
+            return
+        shown = self.snapshot.state.generation if self.snapshot is not None else ""
+        if not self._recovered and self.store.state().generation != shown:
+            self._point(shown, writing=True)
+            raise IndexLockedError(
+                f"Another process has changed what {self._directory.path} keeps in Chroma; try again."
+            )
+        token = f"{UNDER_WAY}{uuid.uuid4().hex}"
+        self._announce(token)
+        self._token = token
 
     def put(self, changes: Sequence[Change]) -> Written:
-        """Make each document what its change says, all in one batch; memory grows with the batch."""
-        self._begin()
-        store = self.store
+        """Make each document what its change says, in one batch."""
+        dimension = self._made_with().dimension
+        self.begin()
         steps = [Step(change, self._rows_of(change.record)) for change in changes]
-        fresh = [chunk for step in steps for chunk in step.fresh]
-        filled = self._pool.vectors_for(fresh)
-        means = self._mean_vectors(steps, filled.vectors)
         previous = {id_: row for step in steps for id_, row in step.previous.items()}
-
-        store.put_records([self._marked(step.change.record) for step in steps], means)
-        store.put_chunks(fresh, filled.vectors, previous)
-        self._pool.written(fresh)
+        self._mark(steps, dimension)
+        filled, means = self._write_fresh(steps, previous, dimension)
         ready = [self._ready(step.change) for step in steps]
         untidy = [record for step, record in zip(steps, ready, strict=True) if step.moved or step.stale]
-        unfinished = [replace(record, status="indexing") if record in untidy else record for record in ready]
-        store.put_records(unfinished, means)
-        store.update_chunks([chunk for step in steps for chunk in step.moved], previous)
-        store.delete_chunks([id_ for step in steps for id_ in step.stale])
-        store.update_records(untidy)
-
-        self._touched.update(chunk.id for step in steps for chunk in (*step.fresh, *step.moved))
-        self.records.update((record.source, record) for record in ready)
+        with self._changing():
+            unfinished = [replace(record, status="indexing") if record in untidy else record for record in ready]
+            self.store.put_records(unfinished, means)
+            self.store.update_chunks([chunk for step in steps for chunk in step.moved], previous)
+            self.store.delete_chunks([id_ for step in steps for id_ in step.stale])
+            self.store.update_records(untidy)
+            self._touched.update(chunk.id for step in steps for chunk in step.moved)
+            self.records.update((record.source, record) for record in ready)
         return Written(
-            chunks_added=sum(chunk.id not in previous for chunk in fresh),
+            chunks_added=sum(chunk.id not in previous for step in steps for chunk in step.fresh),
             chunks_deleted=sum(len(step.stale) for step in steps),
             chunks_reused=sum(len(step.change.chunks) for step in steps) - filled.embedded,
             tokens_embedded=filled.tokens,
@@ -114,62 +140,127 @@ class Writer:
         """Record what is true of documents whose chunks stay as they are: a failure, or a new modification time."""
         if not records:
             return
-        self._begin()
+        dimension = self._made_with().dimension
+        self.begin()
         known = [record for record in records if record.source in self.records]
         new = [record for record in records if record.source not in self.records]
-        self.store.update_records(known)
-        if new:
-            self.store.put_records(new, np.zeros((len(new), self._made_with().dimension), np.float32))
-        self.records.update((record.source, record) for record in records)
+        with self._changing():
+            self.store.update_records(known)
+            self.store.put_records(new, np.zeros((len(new), dimension), np.float32))
+            self.records.update((record.source, record) for record in records)
 
     def remove(self, records: Iterable[DocumentRecord]) -> Written:
         """Delete documents and all their rows."""
         records = list(records)
         if not records:
             return Written()
-        self._begin()
-        store = self.store
+        self.begin()
         ids = [id_ for record in records for id_ in self._rows_of(record)]
-        store.update_records([replace(record, status="indexing", chunk_ids=()) for record in records])
-        store.delete_chunks(ids)
-        store.delete_records([record.id for record in records])
-        for record in records:
-            del self.records[record.source]
+        with self._changing():
+            self.store.update_records([replace(record, status="indexing", chunk_ids=()) for record in records])
+            self.store.delete_chunks(ids)
+            self.store.delete_records([record.id for record in records])
+            for record in records:
+                del self.records[record.source]
         return Written(chunks_deleted=len(ids))
+
+    def claim(self, name: str, folder: str) -> None:
+        """Record where the folder of that name lies."""
+        if self.folders.get(name) != folder:
+            self.begin()
+            self.folders[name] = folder
 
     def publish_when_due(self) -> None:
         """Publish what a long run has written so far, so seldom that all publications together cost linear time."""
         published = self.snapshot.size if self.snapshot is not None else 0
         if len(self._touched) >= max(_FIRST_PUBLICATION, published):
-            self._publish(last=False)
+            self._publish(uuid.uuid4().hex, last=False)
 
     def publish(self) -> None:
-        """Show searches what was written. Does nothing where nothing was."""
-        if self._begun:
-            self._publish(last=True)
+        """Show searches what was written, or what was recovered. Does nothing where neither was.
 
-    def _publish(self, *, last: bool) -> None:
-        state = State(uuid.uuid4().hex, self.folders, self._fingerprint_json())
-        target = self._directory.snapshots / state.generation
+        Raises IndexLockedError where another process has written at the same time.
+        """
+        if self._token:
+            if self.store.state().generation != self._token:
+                raise IndexLockedError(
+                    f"Another process has written to the Chroma of {self._directory.path} at the same time; sync again."
+                )
+            self._publish(uuid.uuid4().hex, last=True)
+        elif self._recovered:
+            self._mirror()
+
+    def _mirror(self) -> None:
+        """Show what Chroma holds under Chroma's own generation. Nothing is written to a server's: other processes read
+        it, and one may be writing."""
+        state = self.store.state()
+        if state.is_settled:
+            self._publish(state.generation, last=True)
+            return
+        generation = uuid.uuid4().hex
+        self._publish(generation, last=True)
+        if not self._config.chroma_host:
+            self.store.set_state(replace(state, generation=generation))
+
+    def _publish(self, generation: str, *, last: bool) -> None:
+        owners = {record.folder for record in self.records.values()}
+        self.folders = {name: path for name, path in self.folders.items() if name in owners}
+        state = State(generation, self.folders, self._fingerprint_json())
+        target = self._directory.snapshots / generation
         records = sorted(self.records.values(), key=lambda record: record.source)
         publish(target, state, store=self.store, records=records, base=self.snapshot, touched=self._touched)
-        self.store.set_state(state if last else replace(state, generation=""))
-        self._point(state.generation, writing=not last)
-        self._directory.remove_old_snapshots(keep=state.generation)
+        if self._token and last:
+            self.store.set_state(state)
+        self._point(generation, writing=not last)
+        self._directory.remove_old_snapshots(keep=generation)
         self.snapshot = Snapshot.open(target, self._config, verify=False)
         self._pool.start_from(self.snapshot)
         self._touched.clear()
-        self._begun = not last
+        self._recovered = False
+        if last:
+            self._token = ""
 
-    def _begin(self) -> None:
-        """From here on more may be stored than is published; whoever finds this said, and no writer alive, recovers."""
-        if not self._begun:
-            self._announce()
-            self._begun = True
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """What is stored and `records` differ in here: after a failure inside, only Chroma knows what is true."""
+        self.is_whole = False
+        yield
+        self.is_whole = True
 
-    def _announce(self) -> None:
+    def _mark(self, steps: Sequence[Step], dimension: int) -> None:
+        """Step 1; a new document's record names no chunks yet."""
+        marked = [self._marked(step.change.record) for step in steps]
+        new = [record for record in marked if record.source not in self.records]
+        known = [record for record in marked if record.source in self.records]
+        self.records.update((record.source, record) for record in marked)
+        self.store.put_records(new, np.zeros((len(new), dimension), np.float32))
+        self.store.update_records(known)
+
+    def _write_fresh(
+        self, steps: Sequence[Step], previous: Mapping[str, Metadata], dimension: int
+    ) -> tuple[Embedded, Vectors]:
+        """Step 2, in slices: what was embedded, and each document's normalised mean, float32 [len(steps), dim]."""
+        embedded = Embedded()
+        sums = {step.change.record.id: np.zeros(dimension) for step in steps}
+        fresh = [chunk for step in steps for chunk in step.fresh]
+        for start in range(0, len(fresh), _SLICE):
+            chunks = fresh[start : start + _SLICE]
+            vectors, work = self._pool.vectors_for(chunks)
+            embedded += work
+            self._touched.update(chunk.id for chunk in chunks)
+            self.store.put_chunks(chunks, vectors, previous)
+            self._pool.written(chunks)
+            for chunk, vector in zip(chunks, vectors, strict=True):
+                sums[chunk.document_id] += vector
+        for step in steps:
+            for _, vectors in self.store.read_chunks(step.kept):
+                sums[step.change.record.id] += vectors.sum(axis=0)
+        means = [total / max(float(np.linalg.norm(total)), 1e-12) for total in sums.values()]
+        return embedded, np.asarray(means, dtype=np.float32)
+
+    def _announce(self, token: str) -> None:
         self._point(self.snapshot.state.generation if self.snapshot is not None else "", writing=True)
-        self.store.set_state(State("", self.folders, self._fingerprint_json()))
+        self.store.set_state(State(token, self.folders, self._fingerprint_json()))
 
     def _point(self, generation: str, *, writing: bool) -> None:
         self._directory.write_pointer(
@@ -187,7 +278,8 @@ class Writer:
     def _made_with(self) -> Fingerprint:
         if self._fingerprint is None:
             self._fingerprint = Fingerprint.of(self._config, self._embedder())
-            self._announce()
+            if self._token:
+                self._announce(self._token)
         return self._fingerprint
 
     def _rows_of(self, record: DocumentRecord) -> dict[str, Metadata]:
@@ -210,17 +302,3 @@ class Writer:
             fingerprint=self._made_with().id,
             chunk_ids=tuple(chunk.id for chunk in change.chunks),
         )
-
-    def _mean_vectors(self, steps: Sequence[Step], fresh_vectors: Vectors) -> Vectors:
-        """float32 [len(steps), dimension]: each document's normalised mean of chunk vectors; zero without chunks."""
-        means = np.zeros((len(steps), self._made_with().dimension), dtype=np.float32)
-        at = 0
-        for mean, step in zip(means, steps, strict=True):
-            total = np.zeros(means.shape[1])
-            for vector in fresh_vectors[at : at + len(step.fresh)]:
-                total += vector
-            at += len(step.fresh)
-            for _, vectors in self.store.read_chunks(step.kept):
-                total += vectors.sum(axis=0)
-            mean[:] = total / max(float(np.linalg.norm(total)), 1e-12)
-        return means

@@ -88,3 +88,4 @@ def test_what_lies_below_an_unreadable_folder_is_unknown_rather_than_gone() -> N
     ledger = {s: recorded(s, 1, 1, "ready", "docs") for s in ("docs/a", "docs/closed/b", "docs/closed-not/c")}
     result = plan([], ledger, folder="docs", unknown=("docs/closed/",))
     assert [record.source for record in result.delete] == ["docs/a", "docs/closed-not/c"]
+    assert plan([], ledger, folder="docs", unknown=("docs/a",)).delete == tuple(ledger.values())[1:]

@@ -126,6 +126,24 @@ def test_a_filtered_search_is_the_unfiltered_one_with_the_misses_removed(
     assert [(hit.id, hit.score) for hit in filtered] == [(hit.id, hit.score) for hit in kept]
 
 
+@pytest.mark.parametrize("fusion", ["dbsf", "rrf", "convex"])
+def test_hits_beyond_the_candidates_are_still_told_apart(index: HybridIndex, fusion: str) -> None:
+    hits = everything(index, "rain from clouds", fusion=fusion, candidates=1, where={"n": {"$lt": 9}})
+    assert len({hit.score for hit in hits}) > len(hits) // 2
+
+
+def test_a_reranker_reads_no_more_than_the_candidates(index: HybridIndex) -> None:
+    read: list[int] = []
+
+    class Counting:
+        def score(self, query: str, passages: list[str]) -> np.ndarray:
+            read.append(len(passages))
+            return np.arange(len(passages), dtype=float)
+
+    index.search("Paragraph", 5, rerank=Counting(), group_by_document=True, candidates=7)
+    assert sum(read) <= 7
+
+
 def test_a_text_filter_holds_for_both_sides(index: HybridIndex) -> None:
     hits = everything(index, "yeast and rain", where_document={"$contains": "yeast"})
     assert hits
@@ -156,7 +174,8 @@ def test_an_empty_query_is_refused(index: HybridIndex, query: str) -> None:
     "options",
     [
         {"top_k": 0}, {"mode": "sparse"}, {"fusion": "borda"}, {"alpha": 1.5}, {"candidates": 0}, {"rrf_k": 0},
-        {"mmr_lambda": -1}, {"expand": -1}, {"where": {"a": {"$like": "x"}}}, {"top_k": 2.5},
+        {"mmr_lambda": -1}, {"expand": -1},
+        {"min_score": "x"}, {"min_score": float("nan")}, {"where": {"a": {"$like": "x"}}}, {"top_k": 2.5},
     ],
 )  # fmt: skip
 def test_options_that_make_no_sense_are_refused_by_name(index: HybridIndex, options: dict) -> None:

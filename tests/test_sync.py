@@ -234,6 +234,11 @@ def test_a_folder_that_has_moved_is_the_same_folder(open_index: Open, docs: Path
         moved = docs.rename(tmp_path / "new" / "docs")
         report = sync(moved, index)
         assert (report.unchanged, report.added, report.deleted, report.tokens_embedded) == (4, 0, 0, 0)
+        assert index.folders() == {"docs": str(moved)}
+        shutil.rmtree(moved)
+        moved.mkdir()
+        sync(moved, index)
+        assert index.folders() == {}, "a folder without documents owns no name"
 
 
 def test_a_document_without_text_is_known_and_has_no_chunks(open_index: Open, tmp_path: Path) -> None:

@@ -1,0 +1,56 @@
+"""Documents are made sound when they are made, or refused by name."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retrieval import Document, Heading
+from retrieval.errors import DocumentError
+from retrieval.types import chunk_ids
+
+
+def test_what_cannot_be_stored_is_taken_out_of_the_text() -> None:
+    document = Document("a", "one\0two\ud800three", title="  A\n title\0 ", metadata={"k": "x\0y"})
+    assert (document.text, document.title, document.metadata) == ("onetwo\ufffdthree", "A title", {"k": "xy"})
+
+
+def test_headings_are_in_order_on_one_line_and_of_bearable_length() -> None:
+    document = Document(
+        "a", "x" * 99, headings=((50, 1, "second"), Heading(3, 2, "fi\nrst"), Heading(9, 1, "w " * 9999))
+    )
+    assert [heading.char_start for heading in document.headings] == [3, 9, 50]
+    assert document.headings[0].text == "fi rst"
+    assert len(document.headings[1].text) <= 500
+
+
+@pytest.mark.parametrize("value", [True, 0, -(2**63), 2**63 - 1, 1.5, 1e300, "x", ""])
+def test_metadata_that_chroma_can_filter(value: object) -> None:
+    assert Document("a", "", metadata={"k": value}).metadata == {"k": value}
+
+
+@pytest.mark.parametrize("value", [None, [1], 2**63, 2**1100, float("nan"), float("inf"), object()])
+def test_metadata_that_it_cannot(value: object) -> None:
+    with pytest.raises(DocumentError, match="'k'"):
+        Document("a", "", metadata={"k": value})
+
+
+@pytest.mark.parametrize("key", ["source", "ordinal", "", "$and", "#x", "chroma:document", "a\0b", 3])
+def test_metadata_keys_that_are_taken(key: object) -> None:
+    with pytest.raises(DocumentError, match="rename"):
+        Document("a", "", metadata={key: 1})
+
+
+@pytest.mark.parametrize(
+    "arguments", [("", "x"), ("a\0", "x"), ("\ud800", "x"), (1, "x"), ("a", None), ("a", "x", None, None)]
+)
+def test_what_is_no_document_is_refused(arguments: tuple) -> None:
+    with pytest.raises(DocumentError):
+        Document(*arguments)
+
+
+@given(st.lists(st.sampled_from(["a", "b", "ab", ""])))
+def test_chunk_ids_are_unique_and_do_not_depend_on_position(texts: list[str]) -> None:
+    ids = chunk_ids("s", texts)
+    assert len(set(ids)) == len(ids)
+    assert sorted(chunk_ids("s", texts[::-1])) == sorted(ids)
+    assert not set(ids) & set(chunk_ids("other", texts))
