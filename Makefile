@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 
 DOCS ?= .
 Q    ?= why do searches read a snapshot and not Chroma?
-DEMO := $(VENV)/demo-index
+DEMO := $(VENV)/demo/$(notdir $(abspath $(DOCS)))
 
 .PHONY: setup demo test test-all lint format typecheck clean
 
@@ -20,9 +20,9 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(READY)
-	$(BIN)/ingest sync "$(DOCS)" --index $(DEMO)
+	$(BIN)/ingest sync "$(DOCS)" --index "$(DEMO)" || test $$? -eq 1  # 1: some files could not be read
 	@echo
-	$(BIN)/retrieve search "$(Q)" -k 3 --index $(DEMO)
+	$(BIN)/retrieve search "$(Q)" -k 3 --index "$(DEMO)"
 
 test: $(READY)
 	$(BIN)/python -m pytest

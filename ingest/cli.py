@@ -89,7 +89,7 @@ def status(index: IndexOption = DEFAULT_INDEX, config: ConfigOption = None, as_j
 
 @app.command()
 def delete(
-    sources: Annotated[list[str], typer.Argument(help="Sources as search shows them.")],
+    sources: Annotated[list[str], typer.Argument(help="Sources as search shows them; 'docs/' is all below.")],
     index: IndexOption = DEFAULT_INDEX,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -98,11 +98,17 @@ def delete(
     from retrieval.index import HybridIndex
 
     with HybridIndex.open(index, config=config) as opened:
+        known = [f"{record.source}/" for record in opened.documents()]
+        unknown = [source for source in sources if not any(k.startswith(f"{source.rstrip('/')}/") for k in known)]
         deleted = opened.delete(sources)
     if as_json:
         print_json(deleted._asdict())
     else:
-        out.print(f"Deleted {deleted.documents} of {len(sources)} documents, {deleted.chunks} chunks.")
+        out.print(f"Deleted {deleted.documents} documents, {deleted.chunks} chunks.")
+    for source in unknown:
+        err.print(f"not in the index: {source}", markup=False)
+    if unknown:
+        raise typer.Exit(SOME_FAILED)
 
 
 @app.command()

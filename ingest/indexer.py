@@ -17,8 +17,8 @@ from retrieval.writer import Writer
 
 log = logging.getLogger(__name__)
 
-_BATCH_CHUNKS = 256
-"""Chunks written at once: enough to embed texts of like length together, few enough to lose little when killed."""
+_BATCH_CHUNKS = 64
+"""Chunks written at once: enough to embed texts of like length together, few enough to lose seconds when killed."""
 
 
 class Indexer:

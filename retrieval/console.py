@@ -48,7 +48,7 @@ def run(app: typer.Typer) -> None:
     except OSError as error:
         code = _fail(str(error), UNUSABLE)
     if code == INTERRUPTED:  # typer's own code for Ctrl-C
-        err.print("Interrupted; what was finished is kept.")
+        err.print("Interrupted; what was finished is kept, and the next sync goes on from there.")
     sys.exit(code)
 
 

@@ -98,10 +98,11 @@ def _load_model(directory: Path, config: Config) -> "SentenceTransformer":
                 str(directory), device=config.device, trust_remote_code=config.trust_remote_code, local_files_only=True
             )
         return _with_pooling(directory, config)
-    except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, ImportError, AssertionError) as error:
         log.debug("loading %s failed", directory, exc_info=True)
         cause = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ModelError(f"The model {config.model} cannot be loaded from {directory}: {cause}") from error
+        on = f" on the device {config.device!r} (setting `device`)" if config.device else ""
+        raise ModelError(f"The model {config.model} cannot be loaded from {directory}{on}: {cause}") from error
 
 
 def _with_pooling(directory: Path, config: Config) -> "SentenceTransformer":

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, Unpack
 
 from retrieval.analysis import Analyzer
 from retrieval.config import Config, FusionMethod
@@ -22,6 +22,9 @@ from retrieval.snapshot import Snapshot
 from retrieval.stats import Stats, describe, place_of
 from retrieval.types import DocumentRecord, Reranker, SearchHit, clean_text
 from retrieval.writer import Writer
+
+if TYPE_CHECKING:
+    from sentence_transformers import CrossEncoder
 
 
 class Deleted(NamedTuple):
@@ -63,10 +66,10 @@ class HybridIndex:
         """
         directory = IndexDirectory(path)
         pointer = directory.read_pointer()
-        if pointer is None and read_only:
-            raise IndexNotFoundError(f"There is no index at {path}; `ingest sync FOLDER --index {path}` makes one.")
         if not isinstance(config, Config):
             config = Config.load(config, base=_remembered(pointer))
+        if pointer is None and read_only and not config.chroma_host:
+            raise IndexNotFoundError(f"There is no index at {path}; `ingest sync FOLDER --index {path}` makes one.")
         if pointer is not None and pointer.chroma != config.server_settings():
             raise IndexMismatchError(
                 f"The index {path} keeps its chunks in {place_of(pointer.chroma)}, not in "
@@ -102,7 +105,7 @@ class HybridIndex:
         candidates: int = 100,
         where: Mapping[str, Any] | None = None,
         where_document: Mapping[str, Any] | None = None,
-        rerank: str | Reranker | None = None,
+        rerank: "str | Reranker | CrossEncoder | None" = None,
         mmr_lambda: float | None = None,
         expand: int = 0,
         group_by_document: bool = False,
@@ -116,7 +119,8 @@ class HybridIndex:
         rrf_k              constant of reciprocal rank fusion.
         candidates         how many chunks each side brings; both scores are then computed for all of them.
         where, where_document   Chroma's filters, for both sides. A filter never changes a chunk's score.
-        rerank             a cross-encoder (name, directory or Reranker) that rescores the fused candidates.
+        rerank             a cross-encoder (name, directory, sentence-transformers CrossEncoder, or Reranker) that
+                           rescores the fused candidates.
         mmr_lambda         maximal marginal relevance over the result: 1 is relevance alone, 0 diversity alone.
         expand             put so many neighbouring chunks on each side into a hit's text; hits that touch merge.
         group_by_document  only the best chunk of each document.
@@ -145,6 +149,8 @@ class HybridIndex:
         self, queries: Sequence[str], top_k: int = 10, **options: Unpack[SearchKeywords]
     ) -> list[list[SearchHit]]:
         """As `search`, for many queries at once: they are embedded together and all read the same snapshot."""
+        if isinstance(queries, str) or not all(isinstance(query, str) for query in queries):
+            raise QueryError("A query is a string, and a batch is a list of them.")
         queries = [clean_text(query) for query in queries]
         if not all(query.strip() for query in queries):
             raise QueryError("The query is empty; ask with at least one word.")
@@ -195,7 +201,8 @@ class HybridIndex:
     # Changing it
 
     def delete(self, sources: Sequence[str] | None = None, *, where: Mapping[str, Any] | None = None) -> Deleted:
-        """Delete whole documents: those named, or those all of whose chunks pass the filter.
+        """Delete whole documents: those named ("docs/" names all whose source begins so), or those all of whose
+        chunks pass the filter.
 
         A file that is still in its folder comes back with the next sync. Raises QueryError unless exactly one of
         the two is given, IndexNotFoundError where nothing was indexed yet.
@@ -208,8 +215,9 @@ class HybridIndex:
             raise IndexNotFoundError(f"There is no index at {self.path}, and so nothing to delete.")
         with self.writing() as writer:
             writer.publish()  # what an interrupted writer left is in the snapshot now
-            chosen = set(sources) if sources is not None else _matching_sources(writer.snapshot, where)
-            records = [record for source, record in writer.records.items() if source in chosen]
+            chosen = set(sources or ()) if where is None else _matching_sources(writer.snapshot, where)
+            below = tuple(source for source in chosen if source.endswith("/"))
+            records = [r for source, r in writer.records.items() if source in chosen or source.startswith(below)]
             written = writer.remove(records)
         return Deleted(documents=len(records), chunks=written.chunks_deleted)
 
@@ -233,9 +241,11 @@ class HybridIndex:
         vectors = self.embedder.embed_queries(queries)
         return [Query(*parts) for parts in zip(queries, terms, vectors, strict=True)]
 
-    def _reranker(self, rerank: str | Reranker | None) -> Reranker | None:
-        if not isinstance(rerank, str):
+    def _reranker(self, rerank: "str | Reranker | CrossEncoder | None") -> Reranker | None:
+        if rerank is None or isinstance(rerank, Reranker):
             return rerank
+        if not isinstance(rerank, str):
+            return CrossEncoderReranker(rerank, name=type(rerank).__name__)
         with self._loading:
             if rerank not in self._rerankers:
                 self._rerankers[rerank] = CrossEncoderReranker.load(

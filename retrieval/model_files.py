@@ -70,20 +70,38 @@ def _packaged() -> Path:
 def _from_hub(name: str, revision: str | None) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
+    from huggingface_hub.utils import validate_repo_id
 
     wanted = f"{name}@{revision}" if revision else name
     try:
-        return Path(snapshot_download(name, revision=revision, ignore_patterns=_NOT_NEEDED))
+        validate_repo_id(name)
+        offline = not _hub_answers(name, revision)
+        return Path(snapshot_download(name, revision=revision, ignore_patterns=_NOT_NEEDED, local_files_only=offline))
     except HFValidationError:
         raise ModelError(f"{wanted!r} is neither a local directory nor a model's name on the hub.") from None
     except (RepositoryNotFoundError, RevisionNotFoundError):
         raise ModelError(f"The model hub has no {wanted}; check its name and revision, or your access token.") from None
-    except Exception as error:  # the hub client lets its HTTP library's own errors through, whichever that is
+    except Exception:  # the hub client lets its HTTP library's own errors through, whichever that is
         log.debug("hub download failed", exc_info=True)
         raise ModelError(
-            f"The model {wanted} is not on this machine and the model hub cannot be reached ({type(error).__name__}); "
-            "connect, or name a local directory."
+            f"The model {wanted} is not on this machine and the model hub cannot be reached; connect, or name a local "
+            "directory."
         ) from None
+
+
+def _hub_answers(name: str, revision: str | None) -> bool:
+    """Asks once: a download from a hub that cannot be reached would try again and again for half a minute."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
+
+    try:
+        HfApi().repo_info(name, revision=revision, timeout=10)
+    except (RepositoryNotFoundError, RevisionNotFoundError):
+        raise
+    except Exception:  # as above
+        log.debug("the model hub cannot be reached", exc_info=True)
+        return False
+    return True
 
 
 def _sha256(path: Path) -> str:

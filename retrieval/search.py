@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from retrieval.passages import expanded, highlights
 from retrieval.rerank import mmr
 from retrieval.snapshot import Snapshot
 from retrieval.types import Chunk, Reranker, SearchHit, Vectors
+
+if TYPE_CHECKING:
+    from sentence_transformers import CrossEncoder
 
 Mode = Literal["hybrid", "dense", "lexical"]
 Rows = NDArray[np.intp]
@@ -31,7 +34,7 @@ class SearchKeywords(TypedDict, total=False):
     candidates: int
     where: Mapping[str, Any] | None
     where_document: Mapping[str, Any] | None
-    rerank: str | Reranker | None
+    rerank: "str | Reranker | CrossEncoder | None"
     mmr_lambda: float | None
     expand: int
     group_by_document: bool

@@ -115,7 +115,9 @@ class Store:
                 raise IndexUnusableError(
                     f"{where} does not answer as it should: {error} Is `chroma run` up?"
                 ) from error
-            raise IndexDamagedError(f"Chroma cannot open {where}: {error}") from error
+            raise IndexDamagedError(
+                f"Chroma cannot open {where}: {error}; restore it from a backup, or remove the index and sync again."
+            ) from error
 
     def close(self) -> None:
         self._client.close()

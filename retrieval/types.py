@@ -6,7 +6,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -253,6 +253,7 @@ class Encoder(Protocol):
         ...
 
 
+@runtime_checkable
 class Reranker(Protocol):
     """What `search(rerank=...)` needs of a cross-encoder."""
 

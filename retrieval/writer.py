@@ -24,7 +24,7 @@ from retrieval.changes import Change, Step, Written
 from retrieval.config import Config
 from retrieval.directory import IndexDirectory, Pointer
 from retrieval.embedder import Embedder
-from retrieval.errors import IndexLockedError
+from retrieval.errors import IndexDamagedError, IndexLockedError
 from retrieval.fingerprint import Fingerprint
 from retrieval.publish import publish
 from retrieval.snapshot import Snapshot
@@ -32,7 +32,7 @@ from retrieval.store import UNDER_WAY, State, Store
 from retrieval.types import DocumentRecord, Metadata, Vectors
 from retrieval.vector_pool import Embedded, VectorPool
 
-_SLICE = 256
+_SLICE = 64
 """Chunks embedded and written at once."""
 
 _FIRST_PUBLICATION = 1000
@@ -80,9 +80,11 @@ class Writer:
     def recover(self) -> None:
         """Take ledger and state from Chroma, trusting nothing that lies beside it; `publish` then reads all of it.
 
-        Raises IndexMismatchError where Chroma's chunks were made with other settings.
+        Raises IndexMismatchError where Chroma's chunks were made with other settings, and IndexDamagedError where
+        Chroma is empty and a snapshot is not: building that again would lose what is left.
         """
         state = self.store.state()
+        self._refuse_an_emptied_chroma(state)
         self.snapshot = None
         self.folders = dict(state.folders)
         self.records = {record.source: record for record in self.store.records()}
@@ -102,8 +104,10 @@ class Writer:
         if self._token:
             return
         shown = self.snapshot.state.generation if self.snapshot is not None else ""
-        if not self._recovered and self.store.state().generation != shown:
-            self._point(shown, writing=True)
+        stored = self.store.state()
+        self._refuse_an_emptied_chroma(stored)
+        if not self._recovered and stored.generation != shown:
+            self._point(shown, writing=True)  # so that the next to open it takes up what is there
             raise IndexLockedError(
                 f"Another process has changed what {self._directory.path} keeps in Chroma; try again."
             )
@@ -219,6 +223,14 @@ class Writer:
         self._recovered = False
         if last:
             self._token = ""
+
+    def _refuse_an_emptied_chroma(self, state: State) -> None:
+        shown = len(self.snapshot.records) if self.snapshot is not None else 0
+        if shown and not state.generation:
+            raise IndexDamagedError(
+                f"Chroma holds nothing of the {shown} documents that {self._directory.path} shows; restore what was "
+                "removed there, or remove the index and sync again."
+            )
 
     @contextmanager
     def _changing(self) -> Iterator[None]:

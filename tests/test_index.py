@@ -312,6 +312,9 @@ def test_deleting_says_what_there_really_was(open_index: Open) -> None:
         assert index.delete(["bread"]) == (0, 0)
         assert index.delete(where={"team": "kitchen"}) == (0, 0)
         assert index.delete(where={"team": "weather"}).documents == 1
+        add([Document("notes/a", "a"), Document("notes/b", "b"), Document("notes-not", "c")], index)
+        assert index.delete(["notes/"]).documents == 2
+        assert index.delete(["notes-not"]).documents == 1
         assert [record.source for record in index.documents()] == ["blank"]
         for wrong in ({}, {"sources": ["a"], "where": {"a": 1}}, {"sources": "a"}):
             with pytest.raises(QueryError):
@@ -382,6 +385,22 @@ def test_what_cannot_be_healed_is_said_each_time_and_locks_nothing(
             with pytest.raises(IndexDamagedError):
                 index.search("rain")
     assert index.search("rain", mode="lexical")
+
+
+def test_a_chroma_that_was_removed_does_not_empty_the_search_files(open_index: Open, tmp_path: Path) -> None:
+    from ingest.doctor import examine
+
+    with open_index() as index:
+        add(DOCUMENTS, index)
+        before = contents(index)
+    shutil.rmtree(tmp_path / "index" / "chroma")
+    for _ in range(2):
+        with open_index() as index, pytest.raises(IndexDamagedError, match="remove the index and sync again"):
+            add([Document("late", "text")], index)
+        with pytest.raises(IndexDamagedError, match="remove the index and sync again"):
+            examine(tmp_path / "index", repair=True)
+    with open_index(read_only=True) as index:
+        assert contents(index) == before
 
 
 def test_doctor_believes_chroma_and_not_the_search_files(open_index: Open, tmp_path: Path) -> None:
