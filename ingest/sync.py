@@ -39,7 +39,9 @@ def sync(
     scanned = scan(Path(folder), name=name)
     if dry_run:
         _check_claim(index.folders(), scanned)
-        _, report = _plan(scanned, {record.source: record for record in index.documents()})
+        ledger = {record.source: record for record in index.documents()}
+        todo, report = _plan(scanned, ledger)
+        report = _expecting_failures(report, todo, ledger)
         return replace(report, dry_run=True, seconds=time.monotonic() - started)
     with index.writing() as writer:
         _check_claim(writer.folders, scanned)
@@ -98,6 +100,24 @@ def _plan(scanned: Scan, ledger: Mapping[str, DocumentRecord]) -> tuple[Plan, Sy
         unchanged=todo.unchanged,
         failed=failed,
         skipped=len(scanned.files) - len(files),
+    )
+
+
+def _expecting_failures(report: SyncReport, todo: Plan, ledger: Mapping[str, DocumentRecord]) -> SyncReport:
+    """The report, when files that failed and have not changed since fail again."""
+    known = [
+        record
+        for file in (*todo.add, *todo.update)
+        if (record := ledger.get(file.source)) and record.status == "failed"
+        if (file.size, file.mtime_ns) == (record.size, record.mtime_ns)
+    ]
+    new = sum(not record.content_hash for record in known)
+    failures = tuple(Failure(record.source, record.reason) for record in known)
+    return replace(
+        report,
+        added=report.added - new,
+        updated=report.updated - (len(known) - new),
+        failed=(*report.failed, *failures),
     )
 
 

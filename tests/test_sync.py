@@ -171,6 +171,9 @@ def test_a_file_that_cannot_be_read_costs_only_itself(open_index: Open, docs: Pa
         assert report.added == 4
         assert [failure.source for failure in report.failed] == ["docs/broken.docx", "docs/broken.pdf"]
         assert all(failure.reason for failure in report.failed)
+        planned = sync(docs, index, dry_run=True)
+        assert (planned.added, planned.updated, planned.unchanged) == (0, 0, 4)
+        assert planned.failed == report.failed
         states = {record.source: record.status for record in index.documents()}
         assert states["docs/broken.pdf"] == "failed"
         assert states["docs/bread.txt"] == "ready"
