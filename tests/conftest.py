@@ -51,12 +51,20 @@ def open_index(tmp_path: Path, share_model: Embedder) -> Iterator[Callable[..., 
     opened: list[HybridIndex] = []
 
     def open_(name: str = "index", **options: object) -> HybridIndex:
-        opened.append(HybridIndex.open(tmp_path / name, **options))  # type: ignore[arg-type]
+        opened.append(HybridIndex.open(tmp_path / name, **options))
         return opened[-1]
 
     yield open_
     for index in opened:
         index.close()
+
+
+@pytest.fixture(scope="session")
+def store_writes() -> tuple[str, ...]:
+    """The methods by which a Store changes what Chroma holds."""
+    return (
+        "set_state", "put_records", "put_chunks", "update_records", "update_chunks", "delete_chunks", "delete_records",
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="session")

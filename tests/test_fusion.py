@@ -16,7 +16,7 @@ pairs = scores.flatmap(
 
 
 def fused(dense: np.ndarray, lexical: np.ndarray, method: str, alpha: float = 0.6) -> np.ndarray:
-    return fuse(dense, lexical, dense, lexical, method=method, alpha=alpha, rrf_k=60)  # type: ignore[arg-type]
+    return fuse(dense, lexical, dense, lexical, method=method, alpha=alpha, rrf_k=60)
 
 
 @given(pairs, st.sampled_from(METHODS), st.sampled_from([0.0, 1.0]))
@@ -54,7 +54,7 @@ def test_any_monotone_change_of_one_side_changes_nothing_for_ranks(sides: tuple)
 def test_a_score_depends_on_the_reference_and_not_on_the_company(sides: tuple, method: str) -> None:
     dense, lexical = sides
     whole = fused(dense, lexical, method)
-    half = fuse(dense[::2], lexical[::2], dense, lexical, method=method, alpha=0.6, rrf_k=60)  # type: ignore[arg-type]
+    half = fuse(dense[::2], lexical[::2], dense, lexical, method=method, alpha=0.6, rrf_k=60)
     np.testing.assert_array_equal(half, whole[::2])
 
 

@@ -187,7 +187,7 @@ def test_a_pointer_that_is_lost_is_an_error_that_names_the_way_out(open_index: O
 
 @pytest.mark.parametrize("calls", range(12))
 def test_dying_at_any_call_to_chroma_leaves_a_whole_index(
-    open_index: Open, monkeypatch: pytest.MonkeyPatch, calls: int
+    open_index: Open, monkeypatch: pytest.MonkeyPatch, store_writes: tuple[str, ...], calls: int
 ) -> None:
     """Whatever was committed is there, nothing half is, and doing it again gives what an undisturbed run gives."""
     changed = [
@@ -221,15 +221,7 @@ def test_dying_at_any_call_to_chroma_leaves_a_whole_index(
         return call
 
     with monkeypatch.context() as patch:
-        for name in (
-            "set_state",
-            "put_records",
-            "put_chunks",
-            "update_records",
-            "update_chunks",
-            "delete_chunks",
-            "delete_records",
-        ):
+        for name in store_writes:
             patch.setattr(Store, name, mortal(name))
         try:
             add(changed, index)

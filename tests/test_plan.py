@@ -33,7 +33,7 @@ def scanned(source: str, content: int, time: int) -> ScannedFile:
 
 def recorded(source: str, content: int, time: int, status: str, folder: str) -> DocumentRecord:
     record = new_record(source, folder=folder, content_hash=str(content), indexed_ns=100 * SECOND)
-    return replace(record, size=content, mtime_ns=time * SECOND, status=status)  # type: ignore[arg-type]
+    return replace(record, size=content, mtime_ns=time * SECOND, status=status)
 
 
 def examined(files: dict, ledger: dict[str, DocumentRecord]) -> list[Candidate]:

@@ -108,4 +108,4 @@ def unclocked(text: str) -> Iterator[str]:
     """Without seconds, without white space at line ends, and with scores to two digits."""
     text = re.sub(r"\d+\.\d s\.", "0.0 s.", text)
     text = re.sub(r"(\d\.\d\d)\d+", r"\1", text)
-    return [line.rstrip() for line in text.rstrip().splitlines()]  # type: ignore[return-value]
+    return [line.rstrip() for line in text.rstrip().splitlines()]

@@ -31,7 +31,7 @@ QUESTIONS = ("what causes rain?", "yeast", "how does the moon move water", "quee
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory, loaded_embedder: Embedder) -> Iterator[HybridIndex]:
-    load, Embedder.load = Embedder.load, classmethod(lambda cls, config: loaded_embedder)  # type: ignore[assignment]
+    load, Embedder.load = Embedder.load, classmethod(lambda cls, config: loaded_embedder)
     with HybridIndex.open(tmp_path_factory.mktemp("search") / "index") as opened:
         documents = [
             Document(
@@ -43,16 +43,16 @@ def index(tmp_path_factory: pytest.TempPathFactory, loaded_embedder: Embedder) -
         long_text = "\n\n".join(f"Paragraph {n}. " + " ".join(TOPICS.values()) for n in range(6))
         add([*documents, Document("long", long_text, metadata={"topic": "all", "n": 9, "odd": True})], opened)
         yield opened
-    Embedder.load = load  # type: ignore[method-assign]
+    Embedder.load = load
 
 
 def everything(index: HybridIndex, query: str, **options: object) -> list[SearchHit]:
-    return index.search(query, 1000, **options)  # type: ignore[arg-type]
+    return index.search(query, 1000, **options)
 
 
 def test_the_obvious_answer_comes_first(index: HybridIndex) -> None:
     for mode in ("hybrid", "dense", "lexical"):
-        hits = index.search("what causes rain?", 3, mode=mode)  # type: ignore[arg-type]
+        hits = index.search("what causes rain?", 3, mode=mode)
         assert hits[0].source.startswith("rain/"), mode
         assert [hit.rank for hit in hits] == [1, 2, 3]
         assert hits == sorted(hits, key=lambda hit: (-hit.score, hit.id))
@@ -62,7 +62,7 @@ def test_the_obvious_answer_comes_first(index: HybridIndex) -> None:
 @pytest.mark.parametrize(("alpha", "mode"), [(1.0, "dense"), (0.0, "lexical")])
 def test_all_the_weight_on_one_side_is_that_side_alone(index: HybridIndex, query: str, alpha: float, mode: str) -> None:
     for top_k in (1, 5, 1000):
-        assert index.search(query, top_k, alpha=alpha) == index.search(query, top_k, mode=mode)  # type: ignore[arg-type]
+        assert index.search(query, top_k, alpha=alpha) == index.search(query, top_k, mode=mode)
 
 
 @pytest.mark.parametrize("query", QUESTIONS)

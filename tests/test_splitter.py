@@ -201,7 +201,7 @@ class Meter:
         self.kind = MeteredTokenizer
 
     def work(self, tokenizer: Tokenizer, text: str, *, overlap: int) -> int:
-        splitter = TokenBudgetSplitter(self.kind(tokenizer), max_tokens=64, overlap=overlap)  # type: ignore[arg-type]
+        splitter = TokenBudgetSplitter(self.kind(tokenizer), max_tokens=64, overlap=overlap)
         self.characters = 0
         splitter.spans(text)
         return self.characters

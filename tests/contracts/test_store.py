@@ -42,7 +42,7 @@ def make_chunks(source: str, *texts: str, **metadata: object) -> list[Chunk]:
             tokens=7,
             headings=("A", "B > C")[:ordinal],
             title="Titel ä" if ordinal else None,
-            metadata=metadata,  # type: ignore[arg-type]
+            metadata=metadata,
         )
         for ordinal, (id_, text) in enumerate(zip(chunk_ids(source, texts), texts, strict=True))
     ]
