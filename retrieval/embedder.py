@@ -33,7 +33,7 @@ class Embedder:
         self._config = config
         self.weights = weights
         self.pooling = _pooling_of(model)
-        self.tokenizer = _exact_tokenizer(model)
+        self.tokenizer = _tokenizer_of(model)
         self.max_seq_length = _limit_of(model)
         self.dimension = int(model.get_embedding_dimension() or 0)
 
@@ -133,17 +133,19 @@ def _pooling_of(model: "SentenceTransformer") -> str:
     return " + ".join(mode if isinstance(mode, str) else "+".join(mode) for mode in modes) or "the model's own"
 
 
-def _exact_tokenizer(model: "SentenceTransformer") -> "Tokenizer":
-    """A copy of the model's tokenizer that neither truncates nor pads, so that its counts are true."""
-    from tokenizers import Tokenizer
+def exact_copy(tokenizer: "Tokenizer") -> "Tokenizer":
+    """A copy without truncation and padding: as packaged, many tokenizers count the same 128 for every text."""
+    duplicate: Tokenizer = type(tokenizer).from_str(tokenizer.to_str())
+    duplicate.no_truncation()
+    duplicate.no_padding()
+    return duplicate
 
+
+def _tokenizer_of(model: "SentenceTransformer") -> "Tokenizer":
     backend = getattr(model.tokenizer, "backend_tokenizer", None)
     if backend is None:
         raise ModelError("The model has no fast tokenizer, and without one its token counts cannot be exact.")
-    tokenizer: Tokenizer = Tokenizer.from_str(backend.to_str())
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return tokenizer
+    return exact_copy(backend)
 
 
 def _limit_of(model: "SentenceTransformer") -> int:

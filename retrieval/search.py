@@ -144,6 +144,7 @@ class _Sides:
         self.dense: NDArray[Any] = nothing
         if query.vector is not None and snapshot.size:
             self.dense = snapshot.vectors @ query.vector
+        self._unfiltered: dict[int, tuple[Rows, Rows]] = {}
         self._dense_eligible = np.full(snapshot.size, options.sides != "lexical")
         self._lexical_eligible = (
             nothing.astype(np.bool_) if options.sides == "dense" else snapshot.lexical.matching(query.terms)
@@ -151,10 +152,15 @@ class _Sides:
 
     def candidates(self, depth: int, allowed: Mask | None) -> tuple[Rows, Rows]:
         """The `depth` best allowed rows of the dense side, and of the lexical side, best first."""
-        return (
+        if allowed is None and depth in self._unfiltered:
+            return self._unfiltered[depth]
+        best = (
             self._best(self.dense, self._dense_eligible, depth, allowed),
             self._best(self.lexical, self._lexical_eligible, depth, allowed),
         )
+        if allowed is None:
+            self._unfiltered[depth] = best  # fusion asks again, for its scale
+        return best
 
     def cosines(self, rows: Rows) -> Scores:
         """In double precision and row by row: a chunk's cosine does not depend on which others are computed with it."""

@@ -121,7 +121,7 @@ class Writer:
         self.begin()
         steps = [Step(change, self._rows_of(change.record)) for change in changes]
         previous = {id_: row for step in steps for id_, row in step.previous.items()}
-        self._mark(steps, dimension)
+        self._write_records([self._marked(step.change.record) for step in steps], dimension)
         filled, means = self._write_fresh(steps, previous, dimension)
         ready = [self._ready(step.change) for step in steps]
         untidy = [record for step, record in zip(steps, ready, strict=True) if step.moved or step.stale]
@@ -146,12 +146,7 @@ class Writer:
             return
         dimension = self._made_with().dimension
         self.begin()
-        known = [record for record in records if record.source in self.records]
-        new = [record for record in records if record.source not in self.records]
-        with self._changing():
-            self.store.update_records(known)
-            self.store.put_records(new, np.zeros((len(new), dimension), np.float32))
-            self.records.update((record.source, record) for record in records)
+        self._write_records(records, dimension)
 
     def remove(self, records: Iterable[DocumentRecord]) -> Written:
         """Delete documents and all their rows."""
@@ -239,14 +234,14 @@ class Writer:
         yield
         self.is_whole = True
 
-    def _mark(self, steps: Sequence[Step], dimension: int) -> None:
-        """Step 1; a new document's record names no chunks yet."""
-        marked = [self._marked(step.change.record) for step in steps]
-        new = [record for record in marked if record.source not in self.records]
-        known = [record for record in marked if record.source in self.records]
-        self.records.update((record.source, record) for record in marked)
-        self.store.put_records(new, np.zeros((len(new), dimension), np.float32))
-        self.store.update_records(known)
+    def _write_records(self, records: Sequence[DocumentRecord], dimension: int) -> None:
+        """Replace records but not their vectors; a new one's is zero until its chunks are written."""
+        known = [record for record in records if record.source in self.records]
+        new = [record for record in records if record.source not in self.records]
+        with self._changing():
+            self.store.update_records(known)
+            self.store.put_records(new, np.zeros((len(new), dimension), np.float32))
+            self.records.update((record.source, record) for record in records)
 
     def _write_fresh(
         self, steps: Sequence[Step], previous: Mapping[str, Metadata], dimension: int

@@ -11,8 +11,9 @@ from langchain_text_splitters import TextSplitter
 
 from ingest.splitting.packing import Packer, Proposal
 from ingest.splitting.separators import Separator, separators_for
-from ingest.splitting.token_budget import TokenBudget, exact_copy
+from ingest.splitting.token_budget import TokenBudget
 from ingest.splitting.token_offsets import TokenOffsets, WordLimit
+from retrieval.embedder import exact_copy
 from retrieval.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -12,18 +12,10 @@ if TYPE_CHECKING:
 _HEADERS_REMEMBERED = 1024
 
 
-def exact_copy(tokenizer: "Tokenizer") -> "Tokenizer":
-    """A copy without truncation and padding: as packaged, many tokenizers count the same 128 for every text."""
-    duplicate: Tokenizer = type(tokenizer).from_str(tokenizer.to_str())
-    duplicate.no_truncation()
-    duplicate.no_padding()
-    return duplicate
-
-
 class TokenBudget:
     """At most `limit` tokens for `prefix` + header + text, special tokens included.
 
-    tokenizer   without truncation and padding, see `exact_copy`
+    tokenizer   without truncation and padding, see `retrieval.embedder.exact_copy`
     """
 
     def __init__(self, tokenizer: "Tokenizer", *, prefix: str, limit: int) -> None:
