@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ingest.loaders import LOADERS, UnsupportedFormatError, load
-from ingest.loaders.docx import MAX_UNPACKED
+from ingest.loaders.archive import MAX_UNPACKED
 from ingest.loaders.text import LANGUAGES
 from retrieval.errors import LoadError
 from retrieval.types import Document

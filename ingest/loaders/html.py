@@ -1,24 +1,17 @@
 """HTML: the main content as text, by a walker over lxml's tree that never recurses."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 from ingest.loaders.decoding import decode
+from ingest.loaders.html_tree import HEADINGS, INVISIBLE, LINES, PARAGRAPHS, parse_html, tagless_lines
 from ingest.loaders.text_builder import TextBuilder
 from retrieval.types import Document
 
-_HEADINGS = {f"h{level}": level for level in range(1, 7)}
-_INVISIBLE = frozenset({"script", "style", "template", "noscript", "head", "svg", "annotation", "object", "iframe"})
 _CHROME = frozenset({"nav", "footer", "aside", "header", "button", "select", "textarea", "dialog"})
 _CHROME_ROLES = frozenset({"navigation", "banner", "contentinfo", "complementary", "search"})
-_PARAGRAPHS = frozenset(
-    {"p", "div", "section", "article", "main", "blockquote", "pre", "ul", "ol", "dl", "table", "figure", "details",
-     "fieldset", "form", "hr", "address", "center", "body", "header", *_HEADINGS}
-)  # fmt: skip
-_LINES = frozenset({"br", "li", "dt", "dd", "tr", "td", "th", "caption", "figcaption", "summary", "legend", "option"})
 _PHRASES = frozenset({"em", "strong", "code", "b", "i", "tt", "kbd", "samp", "var", "cite", "sub", "sup", "abbr", "u"})
-_LAYOUT = (*_HEADINGS, "table", "pre")
+_LAYOUT = (*HEADINGS, "table", "pre")
 _NOTE_CLASSES = frozenset({"footnote-list", "footnote", "topic", "admonition"})
 _PERMALINKS = frozenset({"¶", "#", "§", "\uf0c1", "🔗"})
 _CHARSET = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([\w.:-]+)""", re.I)
@@ -28,38 +21,42 @@ def load_html(data: bytes, *, source: str) -> Document:
     """The main content: headings kept, `pre` verbatim, a table's rows as lines with " | " between the cells.
 
     Navigation, scripts, headers, footers and asides are left out, unless nothing would remain. The title is that of
-    <title>, else the first <h1>.
+    <title>, else the first <h1>. Tables with a row of <th>, or a <thead>, have a header row.
     """
-    declared = _CHARSET.search(data[:2048])
-    markup = decode(data, declared=declared[1].decode("ascii", "replace") if declared else None)
-    root = _parse(markup)
-    if root is None:
-        return Document(source, _tagless(markup))
     builder = TextBuilder()
-    _walk(_main(root), builder, everything=False)
-    if not builder.length:
-        _walk(root, builder, everything=True)
-    headings = builder.headings
-    title = " ".join(_first_title(root).split())
+    title = write_html(data, builder)
+    first_heading = next((heading.text for heading in builder.headings if heading.level == 1), None)
     return Document(
         source,
         builder.text(),
-        title=title or next((heading.text for heading in headings if heading.level == 1), None),
-        headings=tuple(headings),
+        title=title or first_heading,
+        headings=tuple(builder.headings),
+        tables=tuple(builder.tables),
     )
 
 
-def _parse(markup: str) -> Any | None:
-    """The root element; None where there is none, or the markup is nested too deeply for a whole tree."""
-    from lxml import etree
+def write_html(data: bytes, builder: TextBuilder, *, charset: str | None = None) -> str:
+    """Write the main content of the page `data` as blocks of their own; return the text of its <title>, maybe "".
 
-    # Encoded again, because lxml refuses a str that carries an XML declaration.
-    parser = etree.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True)
-    try:
-        root = etree.fromstring(markup.encode("utf-8", "replace"), parser)
-    except etree.XMLSyntaxError:
-        return None
-    return None if any("depth" in error.message for error in parser.error_log) else root
+    charset   what is said outside the page about its encoding, which goes before what it says itself.
+
+    Raises LoadError where the encoding is unknown, and UnsupportedFormatError for what is no text.
+    """
+    declared = _CHARSET.search(data[:2048])
+    markup = decode(data, declared=charset or (declared[1].decode("ascii", "replace") if declared else None))
+    builder.paragraph()
+    root = parse_html(markup)
+    if root is None:
+        for line in tagless_lines(markup):
+            builder.line()
+            builder.write(line)
+        return ""
+    before = builder.length
+    _walk(_main(root), builder, everything=False)
+    if builder.length == before:
+        _walk(root, builder, everything=True)
+    builder.paragraph()
+    return " ".join(_first_title(root).split())
 
 
 def _first_title(root: Any) -> str:
@@ -99,7 +96,7 @@ def _is_noise(element: Any, everything: bool) -> bool:
     tag = element.tag
     if tag in _PHRASES:
         return False
-    if not isinstance(tag, str) or tag in _INVISIBLE:
+    if not isinstance(tag, str) or tag in INVISIBLE:
         return True
     if tag == "a" and (element.text or "").strip() in _PERMALINKS:
         return True
@@ -122,14 +119,16 @@ def _is_note(aside: Any) -> bool:
 def _start(element: Any, builder: TextBuilder) -> None:
     tag = element.tag
     if tag not in _PHRASES:
-        if tag in _PARAGRAPHS:
+        if tag in PARAGRAPHS:
             builder.paragraph()
         elif tag in {"td", "th"} and _is_data(element):
             builder.begin_cell()
-        elif tag in _LINES:
+        elif tag in LINES:
             builder.line()
-        if tag in _HEADINGS:
-            builder.begin_heading(_HEADINGS[tag])
+        if tag == "table" and _is_data(element):
+            builder.begin_table()
+        elif tag in HEADINGS:
+            builder.begin_heading(HEADINGS[tag])
         elif tag == "pre":
             builder.begin_verbatim()
         elif tag == "img" and element.get("alt"):
@@ -142,52 +141,29 @@ def _end(element: Any, builder: TextBuilder) -> None:
     tag = element.tag
     if tag in _PHRASES:
         return
-    if tag in _HEADINGS:
+    if tag in HEADINGS:
         builder.end_heading()
     elif tag == "pre":
         builder.end_verbatim()
-    if tag in _PARAGRAPHS:
+    elif tag == "table" and _is_data(element):
+        builder.end_table(has_header=_has_header(element))
+    if tag in PARAGRAPHS:
         builder.paragraph()
     elif tag in {"td", "th"} and _is_data(element):
         builder.end_cell()
-    elif tag in _LINES and tag != "br":
+    elif tag in LINES and tag != "br":
         builder.line()
 
 
-def _is_data(cell: Any) -> bool:
-    """Whether a table cell holds a value, rather than a part of the page's layout."""
-    return next(cell.iterdescendants(*_LAYOUT), None) is None
+def _is_data(element: Any) -> bool:
+    """Whether a table or one of its cells holds values, rather than a part of the page's layout."""
+    return next(element.iterdescendants(*_LAYOUT), None) is None
 
 
-class _Tagless:
-    """A parser target that keeps the text between tags and builds no tree, so that no depth is too deep."""
-
-    def __init__(self) -> None:
-        self.pieces: list[str] = []
-        self.invisible = 0
-
-    def start(self, tag: str, attributes: object) -> None:
-        self.invisible += tag in _INVISIBLE
-        if tag in _PARAGRAPHS or tag in _LINES:
-            self.pieces.append("\n")
-
-    def end(self, tag: str) -> None:
-        self.invisible -= tag in _INVISIBLE
-
-    def data(self, data: str) -> None:
-        if not self.invisible:
-            self.pieces.append(data)
-
-    def close(self) -> str:
-        return "".join(self.pieces)
-
-
-def _tagless(markup: str) -> str:
-    from lxml import etree
-
-    text = etree.fromstring(markup.encode("utf-8", "replace"), etree.HTMLParser(encoding="utf-8", target=_Tagless()))
-    return "\n".join(_nonempty_lines(text))
-
-
-def _nonempty_lines(text: str) -> Iterator[str]:
-    return (line for line in (" ".join(line.split()) for line in text.split("\n")) if line)
+def _has_header(table: Any) -> bool:
+    """Whether the first row stands in a <thead>, or is all <th> but for its corner."""
+    row = next(table.iterdescendants("tr"), None)
+    if row is None or row.getparent().tag == "thead":
+        return row is not None
+    cells = [cell.tag for cell in row.iterchildren("td", "th")]
+    return "th" in cells and "td" not in cells[1:]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import Any
 
+from ingest.loaders.ocr import NoTextError
 from ingest.loaders.titles import meaningful_title
 from retrieval.errors import LoadError
 from retrieval.types import Document, Heading
@@ -21,12 +22,16 @@ def load_pdf(data: bytes, *, source: str) -> Document:
 
     Headings are the entries of the outline whose text stands on their page. The title is that of the metadata.
 
-    Raises LoadError for a file that is damaged, encrypted, or has no text.
+    Raises LoadError for a file that is damaged or encrypted, and its subclass NoTextError where no page has text.
     """
     with _PDFIUM:
         pages, outline, title = _read(data)
     if not any(page.strip() for page in pages):
-        raise LoadError("it has no text, as if scanned; recognise its text first, e.g. with `ocrmypdf`")
+        number = "the only page has" if len(pages) == 1 else f"none of its {len(pages)} pages has"
+        raise NoTextError(
+            f"{number} text, so it is probably scanned; set `ocr_command` in the configuration, "
+            'e.g. "ocrmypdf --quiet - -", to recognise it'
+        )
     starts = tuple(accumulate((len(page) + len(_PAGE_BREAK) for page in pages[:-1]), initial=0))
     headings = sorted(_placed(outline, pages, starts))
     return Document(source, _PAGE_BREAK.join(pages), title=title, pages=starts, headings=tuple(headings))
