@@ -2,7 +2,8 @@
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from operator import itemgetter
+from typing import TYPE_CHECKING, NamedTuple
 
 from retrieval.context import context_header
 from retrieval.errors import ConfigError, DocumentError
@@ -15,6 +16,28 @@ if TYPE_CHECKING:
 
 _LEAST_ROOM = 16
 """Tokens left after special tokens and prefix below which chunks would be fragments."""
+
+
+class ChunkSettings(NamedTuple):
+    """What makes a Chunker, in a form that another process can be given: `tokenizer` is its JSON."""
+
+    tokenizer: str
+    max_tokens: int
+    passage_prefix: str
+    overlap: int
+    context_header: bool
+
+    def chunker(self) -> "Chunker":
+        """Raises ConfigError for sizes that leave too little room for text."""
+        from tokenizers import Tokenizer
+
+        return Chunker(
+            Tokenizer.from_str(self.tokenizer),
+            max_tokens=self.max_tokens,
+            passage_prefix=self.passage_prefix,
+            overlap=self.overlap,
+            context_header=self.context_header,
+        )
 
 
 class Chunker:
@@ -56,15 +79,15 @@ class Chunker:
         Raises DocumentError where the document's syntax is unknown.
         """
         title = self._fitting_title(document.title)
-        starts = [heading.char_start for heading in document.headings]
-        paths = [self._fitting_path(title, path) for path in _heading_paths(document.headings)]
+        starts, found = _contexts(document)
+        paths = [self._fitting_path(title, path) for path in found]
         headers = [context_header(title, path) if self._with_header else "" for path in paths]
         try:
             pieces = list(
                 self._splitter.pieces(
                     document.text,
                     header_at=lambda offset: headers[bisect_right(starts, offset)],
-                    breaks=starts,
+                    breaks=[heading.char_start for heading in document.headings],
                     syntax=document.syntax,
                 )
             )
@@ -111,15 +134,26 @@ class Chunker:
         return self._splitter.count_tokens(context_header(title, path)) - self._fixed_tokens
 
 
-def _heading_paths(headings: Sequence[Heading]) -> Iterator[tuple[str, ...]]:
-    """The headings in force before the first heading (none), and after each one."""
+def _contexts(document: Document) -> tuple[list[int], list[tuple[str, ...]]]:
+    """Where the path of headings changes, and the paths in force before the first such place and from each one on.
+
+    Behind its first character, a table's header row is the innermost heading: the chunk that begins with the table
+    shows it anyway.
+    """
+    tables = [event for table in document.tables for event in ((table.char_start + 1, table), (table.char_end, None))]
+    events = sorted([*((heading.char_start, heading) for heading in document.headings), *tables], key=itemgetter(0))
     path: list[Heading] = []
-    yield ()
-    for heading in headings:
-        while path and path[-1].level >= heading.level:
-            path.pop()
-        path.append(heading)
-        yield tuple(entry.text for entry in path)
+    table_header: tuple[str, ...] = ()
+    paths: list[tuple[str, ...]] = [()]
+    for _, event in events:
+        if isinstance(event, Heading):
+            while path and path[-1].level >= event.level:
+                path.pop()
+            path.append(event)
+        else:
+            table_header = () if event is None else (event.header,)
+        paths.append((*(heading.text for heading in path), *table_header))
+    return [start for start, _ in events], paths
 
 
 def _lines(text: str, pieces: Sequence["Piece"]) -> Iterator[int]:

@@ -1,19 +1,20 @@
 """`ingest`: keep an index in step with folders of documents."""
 
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
 
-from ingest.report import OnProgress, Progress, SyncReport
+from ingest.interrupts import stop_on_interrupt
+from ingest.progress import showing_progress
+from ingest.report import SyncReport
+from ingest.snapshot_cli import app as snapshot_app
 from retrieval.console import (
     DEFAULT_INDEX,
+    INTERRUPTED,
     SOME_FAILED,
     ConfigOption,
     IndexOption,
@@ -21,9 +22,14 @@ from retrieval.console import (
     err,
     out,
     print_json,
+    printable,
     run,
     waiting,
 )
+from retrieval.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ingest.status import FolderStatus
 
 app = typer.Typer(
     help="Keep an index in step with folders of documents.",
@@ -33,45 +39,51 @@ app = typer.Typer(
 )
 
 
+app.add_typer(snapshot_app, name="snapshot")
+
+
 @app.command()
 def sync(
     folder: Annotated[Path, typer.Argument(help="Folder of documents.")],
     index: IndexOption = DEFAULT_INDEX,
     name: Annotated[str | None, typer.Option(help="Name for the folder in sources, instead of its own.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    include: Annotated[list[str] | None, typer.Option(help="Read only files that match, e.g. '*.md'.")] = None,
+    exclude: Annotated[list[str] | None, typer.Option(help="Leave out what matches, e.g. 'build/'.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan, and do nothing.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Then follow changes as they happen, until Ctrl-C.")] = False,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Make the index anew, with other settings.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say which files were skipped, and why.")] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Add new files, replace changed ones, and delete those that are gone."""
-    from ingest.sync import sync as run_sync
-    from retrieval.index import HybridIndex
-
-    with HybridIndex.open(index, config=config) as opened, _progress_bar() as on_progress:
-        report = run_sync(folder, opened, name=name, dry_run=dry_run, on_progress=on_progress)
-    if as_json:
-        print_json({**asdict(report), "failed": [failure._asdict() for failure in report.failed]})
-    else:
-        _print_report(report, index)
+    """Add new files, replace changed ones, and delete those that are gone. Patterns are those of .gitignore."""
+    if dry_run and (watch or rebuild):
+        raise ConfigError("--dry-run goes with neither --watch nor --rebuild; leave one out.")
+    with stop_on_interrupt() as stop:
+        if rebuild:
+            report = _rebuild(folder, index, name, include, exclude, config, stop)
+            _show(report, index, as_json=as_json, verbose=verbose)
+        if not rebuild or watch:
+            reports = _syncs(folder, index, name, include, exclude, config, stop, dry_run=dry_run, watch=watch)
+            for report in reports:
+                _show(report, index, as_json=as_json, verbose=verbose)
+    if report.interrupted or (watch and stop.is_set()):
+        raise typer.Exit(INTERRUPTED)
     if report.failed:
         raise typer.Exit(SOME_FAILED)
 
 
 @app.command()
 def status(index: IndexOption = DEFAULT_INDEX, config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Show folders, documents and what failed."""
+    """Show what is indexed, what failed, what is pending, and why."""
+    from ingest.status import folder_status
     from retrieval.index import HybridIndex
 
     with HybridIndex.open(index, config=config, read_only=True) as opened:
-        stats, records, folders = opened.stats(), opened.documents(), opened.folders()
-    unfinished = [record for record in records if record.status != "ready"]
+        stats, folders = opened.stats(), folder_status(opened)
+        added = [record for record in opened.documents() if not record.folder]
     if as_json:
-        print_json(
-            {
-                **stats._asdict(),
-                "folders": dict(folders),
-                "unfinished": [{"source": r.source, "status": r.status, "reason": r.reason} for r in unfinished],
-            }
-        )
+        print_json({**stats._asdict(), "folders": [_folder_as_dict(folder) for folder in folders]})
         return
     out.print(
         f"{stats.documents:,} documents, {stats.chunks:,} chunks, {stats.tokens:,} tokens in {escape(str(index))}"
@@ -81,10 +93,13 @@ def status(index: IndexOption = DEFAULT_INDEX, config: ConfigOption = None, as_j
         f"tokens, prefixes {stats.query_prefix!r} and {stats.passage_prefix!r}",
         markup=False,
     )
-    for name, path in folders.items():
-        out.print(f"{name}: {path}", markup=False)
-    for record in unfinished:
-        out.print(f"{record.status}: {record.source}: {record.reason or 'the next sync finishes it'}", markup=False)
+    for folder in folders:
+        _print_folder(folder)
+    if added:
+        out.print(f"added from Python: {len(added):,} indexed")
+    for record in added:
+        if record.status != "ready":
+            out.print(f"  {record.status}: {record.source}: {record.reason or 'add it again'}", markup=False)
 
 
 @app.command()
@@ -133,31 +148,74 @@ def doctor(
         raise typer.Exit(SOME_FAILED)
 
 
-@contextmanager
-def _progress_bar() -> Iterator[OnProgress | None]:
-    """On a terminal; it appears with the first document that is done."""
-    if not err.is_terminal:
-        yield None
+def _syncs(
+    folder: Path,
+    index: Path,
+    name: str | None,
+    include: list[str] | None,
+    exclude: list[str] | None,
+    config: Path | None,
+    stop: threading.Event,
+    *,
+    dry_run: bool,
+    watch: bool,
+) -> Iterator[SyncReport]:
+    """The report of one sync, and with `watch` of one more for each time that something has changed."""
+    from ingest.sync import sync as run_sync
+    from ingest.watch import changes
+    from retrieval.index import HybridIndex
+
+    with HybridIndex.open(index, config=config) as opened:
+        waits = changes(folder, index=index, stop=stop) if watch else iter(())
+        while True:
+            with showing_progress() as on_progress:
+                yield run_sync(
+                    folder,
+                    opened,
+                    name=name,
+                    include=include,
+                    exclude=exclude,
+                    dry_run=dry_run,
+                    stop=stop,
+                    on_progress=on_progress,
+                )
+            opened.close()  # the lock: while nothing happens, others may write
+            if stop.is_set() or next(waits, None) is None:
+                return
+
+
+def _rebuild(
+    folder: Path,
+    index: Path,
+    name: str | None,
+    include: list[str] | None,
+    exclude: list[str] | None,
+    config: Path | None,
+    stop: threading.Event,
+) -> SyncReport:
+    from ingest.rebuild import rebuild
+
+    with showing_progress() as on_progress:
+        return rebuild(
+            index,
+            folder,
+            config=config,
+            name=name,
+            include=include,
+            exclude=exclude,
+            stop=stop,
+            on_progress=on_progress,
+        )
+
+
+def _show(report: SyncReport, index: Path, *, as_json: bool, verbose: bool) -> None:
+    if as_json:
+        print_json(report.as_dict())
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Bar(*columns, TextColumn("{task.fields[tokens]:,} tokens"), console=err, transient=True) as bar:
-        task = bar.add_task("Reading", total=None, tokens=0)
-
-        def show(progress: Progress) -> None:
-            bar.update(
-                task,
-                description="Indexing",
-                total=progress.total,
-                completed=progress.done,
-                tokens=progress.tokens,
-            )
-
-        yield show
-
-
-def _print_report(report: SyncReport, index: Path) -> None:
     documents = f"{report.added:,} added, {report.updated:,} updated, {report.deleted:,} deleted"
-    rest = f"{report.unchanged:,} unchanged, {len(report.failed):,} failed, {report.skipped:,} skipped (not text)"
+    rest = f"{report.unchanged:,} unchanged, {len(report.failed):,} failed, {len(report.skipped):,} skipped"
+    for step in report.planned:
+        out.print(f"{step.action} {printable(step.source)}", markup=False)
     if report.dry_run:
         out.print(f"Would do in {index}: {documents}; {rest}.", markup=False)
     else:
@@ -167,7 +225,36 @@ def _print_report(report: SyncReport, index: Path) -> None:
             f"reused; {report.tokens_embedded:,} tokens embedded, {report.truncated} truncated; {report.seconds:.1f} s."
         )
     for failure in report.failed:
-        err.print(f"failed: {failure.source}: {failure.reason}", markup=False)
+        err.print(f"failed: {printable(failure.source)}: {failure.reason}", markup=False)
+    for skip in report.skipped if verbose else ():
+        err.print(f"skipped: {printable(skip.source)}: {skip.reason}", markup=False)
+    if report.interrupted:
+        err.print("Interrupted; what was finished is kept, and the next sync goes on from there.")
+
+
+def _print_folder(folder: "FolderStatus") -> None:
+    chosen = [f"include {pattern!r}" for pattern in folder.folder.include]
+    chosen += [f"exclude {pattern!r}" for pattern in folder.folder.exclude]
+    counts = f"{folder.indexed:,} indexed, {len(folder.failed):,} failed, {len(folder.pending):,} pending"
+    out.print(f"{', '.join([f'{folder.name}: {folder.folder.path}', *chosen])}: {counts}", markup=False)
+    if folder.unreachable:
+        out.print(f"  unreachable: {folder.unreachable}", markup=False)
+    for failure in folder.failed:
+        out.print(f"  failed: {printable(failure.source)}: {failure.reason}", markup=False)
+    for step in folder.pending:
+        out.print(f"  pending: {step.action} {printable(step.source)}", markup=False)
+
+
+def _folder_as_dict(folder: "FolderStatus") -> dict[str, Any]:
+    return {
+        "name": folder.name,
+        **folder.folder._asdict(),
+        "indexed": folder.indexed,
+        "failed": [failure._asdict() for failure in folder.failed],
+        "pending": [step._asdict() for step in folder.pending],
+        "skipped": [skip._asdict() for skip in folder.skipped],
+        "unreachable": folder.unreachable,
+    }
 
 
 def main() -> None:

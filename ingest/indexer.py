@@ -1,24 +1,19 @@
-"""Documents into the index, batch by batch: load, chunk, embed and write, and count what was done."""
+"""Parsed documents into the index, batch by batch; counts what was done."""
 
-import hashlib
-import logging
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-from ingest.chunking import Chunker
-from ingest.loaders import UnsupportedFormatError, load
-from ingest.report import Failure, OnProgress, Progress, SyncReport
+from ingest.parsing import Parsed, Unparsed
+from ingest.report import Failure, OnProgress, Progress, Skip, SyncReport
 from ingest.scan import ScannedFile
 from retrieval.changes import Change
-from retrieval.errors import ConfigError, DocumentError, IndexUnusableError, LoadError, ModelError
-from retrieval.types import Chunk, Document, DocumentRecord, document_id
+from retrieval.types import Chunk, DocumentRecord, document_id
+from retrieval.vector_pool import Filled
 from retrieval.writer import Writer
 
-log = logging.getLogger(__name__)
-
-_BATCH_CHUNKS = 64
-"""Chunks written at once: enough to embed texts of like length together, few enough to lose seconds when killed."""
+_BATCH_CHUNKS = 256
+"""Chunks of whole documents written at once: enough to embed texts of like length together, and to make little of the
+records that go with each batch; few enough to be done in seconds when someone wants to stop."""
 
 
 class Indexer:
@@ -26,88 +21,42 @@ class Indexer:
 
     One document's trouble costs only itself: it is noted in the ledger with its reason, and the last version that
     could be read stays searchable.
+
+    documents, size   how many there will be, and their bytes together
     """
 
     def __init__(
-        self,
-        writer: Writer,
-        chunker: Callable[[], Chunker],
-        report: SyncReport,
-        *,
-        total: int,
-        on_progress: OnProgress | None,
+        self, writer: Writer, report: SyncReport, *, documents: int, size: int, on_progress: OnProgress | None
     ) -> None:
         self.report = report
         self._writer = writer
-        self._chunker = chunker
-        self._total = total
+        self._progress = Progress(0, documents, 0, size, 0, 0)
         self._on_progress = on_progress
         self._batch: list[Change] = []
-        self._done = 0
+        self._batch_bytes = 0
 
-    def put_file(self, file: ScannedFile, *, folder: str) -> None:
-        """Index a file, whatever it holds."""
-        now = time.time_ns()
-        old = self._writer.records.get(file.source)
-        failed = replace(new_record(file.source, folder=folder), size=file.size, mtime_ns=file.mtime_ns)
-        try:
-            data = file.path.read_bytes()
-            document = load(data, source=file.source)
-            chunks = self._chunker().chunk(document)
-        except UnsupportedFormatError:
-            self.report = replace(self.report, skipped=self.report.skipped + 1)
-            if old is not None:
+    def put_file(self, file: ScannedFile, outcome: Parsed | Unparsed, *, folder: str) -> None:
+        """Index what was found in a file."""
+        record = replace(new_record(file.source, folder=folder), size=file.size, mtime_ns=file.mtime_ns)
+        if isinstance(outcome, Parsed):
+            record = replace(record, content_hash=outcome.content_hash, indexed_ns=outcome.read_ns, title=outcome.title)
+            self.put(record, outcome.chunks, size=file.size)
+        elif outcome.is_supported:
+            self.fail(record, outcome.reason, size=file.size)
+        else:
+            self.report = replace(self.report, skipped=(*self.report.skipped, Skip(file.source, outcome.reason)))
+            if old := self._writer.records.get(file.source):
                 self.remove([old])
-        except (LoadError, DocumentError) as error:
-            self._fail(failed, str(error))
-        except OSError as error:
-            self._fail(failed, error.strerror or str(error))
-        except (ConfigError, ModelError, IndexUnusableError):
-            raise
-        except Exception as error:  # a parser's own failure on one file must not cost the others
-            log.debug("loading %s failed", file.source, exc_info=True)
-            self._fail(failed, f"{type(error).__name__}: {error}")
-        else:
-            record = new_record(file.source, folder=folder, content_hash=hash_bytes(data), indexed_ns=now)
-            self._put(replace(record, size=file.size, mtime_ns=file.mtime_ns, title=document.title), chunks)
-        self._finished(file.source)
+            self._advance(1, file.size)
 
-    def put_document(self, document: Document, *, content_hash: str) -> None:
-        """Index a document made in memory."""
-        record = new_record(document.source, content_hash=content_hash, indexed_ns=time.time_ns())
-        try:
-            chunks = self._chunker().chunk(document)
-        except DocumentError as error:
-            self._fail(new_record(document.source), str(error))
-        else:
-            self._put(replace(record, title=document.title), chunks)
-        self._finished(document.source)
-
-    def flush(self) -> None:
-        """Write what has been put."""
-        if not self._batch:
-            return
-        batch, self._batch = self._batch, []
-        sources = [change.record.source for change in batch]
-        updated = sum(bool((old := self._writer.records.get(source)) and old.content_hash) for source in sources)
-        written = self._writer.put(batch)
-        self.report = replace(
-            self.report.with_written(written),
-            added=self.report.added + len(batch) - updated,
-            updated=self.report.updated + updated,
-        )
-        self._writer.publish_when_due()
-
-    def remove(self, records: Sequence[DocumentRecord]) -> None:
-        written = self._writer.remove(records)
-        self.report = replace(self.report.with_written(written), deleted=self.report.deleted + len(records))
-
-    def _put(self, record: DocumentRecord, chunks: Sequence[Chunk]) -> None:
-        self._batch.append(Change(record, chunks))
+    def put(self, record: DocumentRecord, chunks: Sequence[Chunk], *, size: int, content: str = "") -> None:
+        """Index a document's chunks; `content` as in Change."""
+        self._batch.append(Change(record, chunks, content))
+        self._batch_bytes += size
         if sum(len(change.chunks) or 1 for change in self._batch) >= _BATCH_CHUNKS:
             self.flush()
 
-    def _fail(self, record: DocumentRecord, reason: str) -> None:
+    def fail(self, record: DocumentRecord, reason: str, *, size: int) -> None:
         """Report a document that cannot be indexed, and note it in the ledger unless that says so already."""
         failure = Failure(record.source, " ".join(reason.split()))
         self.report = replace(self.report, failed=(*self.report.failed, failure))
@@ -117,12 +66,48 @@ class Indexer:
         )
         if noted != old:
             self._writer.note([noted])
+        self._advance(1, size)
 
-    def _finished(self, source: str) -> None:
-        self._done += 1
+    def flush(self) -> None:
+        """Write what has been put."""
+        if not self._batch:
+            return
+        batch, self._batch = self._batch, []
+        size, self._batch_bytes = self._batch_bytes, 0
+        chunks = sum(len(change.chunks) for change in batch)
+        filled_bytes = 0
+
+        def on_filled(filled: Filled) -> None:
+            nonlocal filled_bytes
+            part = size * len(filled.chunks) // max(chunks, 1)
+            filled_bytes += part
+            self._advance(0, part, chunks=len(filled.chunks), tokens=filled.tokens)
+
+        sources = [change.record.source for change in batch]
+        updated = sum(bool((old := self._writer.records.get(source)) and old.content_hash) for source in sources)
+        written = self._writer.put(batch, on_filled=on_filled)
+        self.report = replace(
+            self.report.with_written(written),
+            added=self.report.added + len(batch) - updated,
+            updated=self.report.updated + updated,
+        )
+        self._writer.publish_when_due()
+        self._advance(len(batch), size - filled_bytes)
+
+    def remove(self, records: Sequence[DocumentRecord]) -> None:
+        written = self._writer.remove(records)
+        self.report = replace(self.report.with_written(written), deleted=self.report.deleted + len(records))
+
+    def _advance(self, documents: int, size: int, *, chunks: int = 0, tokens: int = 0) -> None:
+        now = self._progress
+        self._progress = now._replace(
+            documents=now.documents + documents,
+            bytes=now.bytes + size,
+            chunks=now.chunks + chunks,
+            tokens=now.tokens + tokens,
+        )
         if self._on_progress is not None:
-            chunks = self.report.chunks_added + self.report.chunks_reused
-            self._on_progress(Progress(self._done, self._total, source, chunks, self.report.tokens_embedded))
+            self._on_progress(self._progress)
 
 
 def new_record(source: str, *, folder: str = "", content_hash: str = "", indexed_ns: int = 0) -> DocumentRecord:
@@ -141,8 +126,3 @@ def new_record(source: str, *, folder: str = "", content_hash: str = "", indexed
         title=None,
         chunk_ids=(),
     )
-
-
-def hash_bytes(data: bytes) -> str:
-    """SHA-256 as hexadecimal digits; the version in front says what a hash covers, should that ever change."""
-    return f"1:{hashlib.sha256(data).hexdigest()}"

@@ -1,8 +1,8 @@
 """What a sync did, and how it tells of its progress."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from dataclasses import asdict, dataclass, replace
+from typing import Any, NamedTuple
 
 from retrieval.changes import Written
 
@@ -14,18 +14,34 @@ class Failure(NamedTuple):
     reason: str
 
 
+class Skip(NamedTuple):
+    """A file that holds nothing to index, and why: no text, or a format that no loader reads."""
+
+    source: str
+    reason: str
+
+
+class PlannedStep(NamedTuple):
+    """What a dry run would do with a document: "add", "update" or "delete"."""
+
+    action: str
+    source: str
+
+
 @dataclass(frozen=True, slots=True)
 class SyncReport:
     """What a sync did, or with `dry_run` would do.
 
     added, updated, deleted, unchanged   documents
     failed          documents that could not be indexed; the last version that could be stays searchable
-    skipped         files in a format that is not text and that no loader reads
+    skipped         files that hold nothing to index
     chunks_added, chunks_deleted         chunks that came and went
     chunks_reused   chunks of added and updated documents that needed no embedding
     tokens_embedded of whole embedded strings: special tokens, prefix, context header and text
     truncated       strings that the model could not read whole; always 0
     seconds         wall-clock time
+    interrupted     whether it was stopped before all was done; the next sync goes on from there
+    dry_run, planned   whether nothing was done, and then the steps in the order of their sources
     """
 
     added: int = 0
@@ -33,14 +49,16 @@ class SyncReport:
     deleted: int = 0
     unchanged: int = 0
     failed: tuple[Failure, ...] = ()
-    skipped: int = 0
+    skipped: tuple[Skip, ...] = ()
     chunks_added: int = 0
     chunks_deleted: int = 0
     chunks_reused: int = 0
     tokens_embedded: int = 0
     truncated: int = 0
     seconds: float = 0.0
+    interrupted: bool = False
     dry_run: bool = False
+    planned: tuple[PlannedStep, ...] = ()
 
     def with_written(self, written: Written) -> "SyncReport":
         return replace(
@@ -51,13 +69,22 @@ class SyncReport:
             tokens_embedded=self.tokens_embedded + written.tokens_embedded,
         )
 
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: named tuples become objects too."""
+        named = ("failed", "skipped", "planned")
+        return {**asdict(self), **{name: [entry._asdict() for entry in getattr(self, name)] for name in named}}
+
+    def in_order(self) -> "SyncReport":
+        return replace(self, failed=tuple(sorted(self.failed)), skipped=tuple(sorted(self.skipped)))
+
 
 class Progress(NamedTuple):
-    """How far a sync is: documents done of those to do, and the chunks and tokens that went into them."""
+    """How far a sync is: documents and bytes done of those to do, and the chunks and tokens that went into them."""
 
-    done: int
-    total: int
-    source: str
+    documents: int
+    total_documents: int
+    bytes: int
+    total_bytes: int
     chunks: int
     tokens: int
 

@@ -1,21 +1,24 @@
 """The two ways to fill an index: keep it in step with a folder, or add documents made in memory."""
 
-import json
+import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
-from ingest.chunking import Chunker
-from ingest.indexer import Indexer, hash_bytes
-from ingest.loaders import HEAD, is_supported
-from ingest.plan import Candidate, Plan, needs_reading, plan
-from ingest.report import Failure, OnProgress, SyncReport
+from ingest.chunking import ChunkSettings
+from ingest.documents import document_to_json, hash_bytes
+from ingest.indexer import Indexer, new_record
+from ingest.parser_pool import ParserPool
+from ingest.parser_worker import ParserSettings
+from ingest.report import OnProgress, SyncReport
 from ingest.scan import Scan, ScannedFile, scan
+from ingest.survey import expecting_failures, survey
 from retrieval.errors import ConfigError, DocumentError
 from retrieval.index import HybridIndex
-from retrieval.types import Document, DocumentRecord
+from retrieval.types import Document, DocumentRecord, SyncedFolder
+
+_MEGABYTE = 10**6
 
 
 def sync(
@@ -23,40 +26,51 @@ def sync(
     index: HybridIndex,
     *,
     name: str | None = None,
+    include: Sequence[str] | None = None,
+    exclude: Sequence[str] | None = None,
     dry_run: bool = False,
+    stop: threading.Event | None = None,
     on_progress: OnProgress | None = None,
 ) -> SyncReport:
     """Bring the index in step with a folder: add new files, replace changed ones, delete those that are gone.
 
     name      the first part of the files' sources; None takes the folder's own name.
+    include, exclude   gitignore patterns that choose files, relative to the folder; None takes the configuration's.
+              A file that is no longer chosen is deleted from the index.
     dry_run   report what would be done, and do nothing.
+    stop      once set, what is in hand is finished and published, and the report says `interrupted`.
 
     Documents of other folders and added ones are left alone. A file that cannot be read is reported and the others
     are indexed. Raises ConfigError where there is no such folder or its name belongs to another one,
     IndexLockedError where another process writes, and what embedding and storing raise.
     """
     started = time.monotonic()
-    scanned = scan(Path(folder), name=name)
+    config = index.config
+    include = tuple(config.include if include is None else include)
+    exclude = tuple(config.exclude if exclude is None else exclude)
+    max_bytes = int(config.max_file_mb * _MEGABYTE)
+    scanned = scan(Path(folder), name=name, include=include, exclude=exclude, max_bytes=max_bytes)
     if dry_run:
         _check_claim(index.folders(), scanned)
         ledger = {record.source: record for record in index.documents()}
-        todo, report = _plan(scanned, ledger)
-        report = _expecting_failures(report, todo, ledger)
+        todo, report = survey(scanned, ledger)
+        report = expecting_failures(report, todo, ledger).in_order()
         return replace(report, dry_run=True, seconds=time.monotonic() - started)
     with index.writing() as writer:
         _check_claim(writer.folders, scanned)
-        todo, planned = _plan(scanned, writer.records)
-        report = replace(planned, added=0, updated=0, deleted=0)
-        indexer = Indexer(writer, _chunker_of(index), report, total=todo.files, on_progress=on_progress)
+        todo, planned = survey(scanned, writer.records)
+        report = replace(planned, added=0, updated=0, deleted=0, planned=())
+        files = (*todo.add, *todo.update)
+        size = sum(file.size for file in files)
+        indexer = Indexer(writer, report, documents=len(files), size=size, on_progress=on_progress)
         if not todo.is_empty or scanned.name in writer.folders:
-            writer.claim(scanned.name, str(scanned.root))
-        for file in (*todo.add, *todo.update):
-            indexer.put_file(file, folder=scanned.name)
-        indexer.flush()
-        read_ns = time.time_ns()
-        writer.note([replace(old, size=f.size, mtime_ns=f.mtime_ns, indexed_ns=read_ns) for f, old in todo.touch])
-        indexer.remove(todo.delete)
-    return replace(indexer.report, seconds=time.monotonic() - started)
+            writer.claim(scanned.name, SyncedFolder(str(scanned.root), include, exclude))
+        stopped = _index_files(files, index, indexer, folder=scanned.name, stop=stop)
+        if not stopped:
+            read_ns = time.time_ns()
+            writer.note([replace(old, size=f.size, mtime_ns=f.mtime_ns, indexed_ns=read_ns) for f, old in todo.touch])
+            indexer.remove(todo.delete)
+    return replace(indexer.report.in_order(), interrupted=stopped, seconds=time.monotonic() - started)
 
 
 def add(documents: Iterable[Document], index: HybridIndex, *, on_progress: OnProgress | None = None) -> SyncReport:
@@ -66,126 +80,91 @@ def add(documents: Iterable[Document], index: HybridIndex, *, on_progress: OnPro
     IndexLockedError where another process writes.
     """
     started = time.monotonic()
-    hashes: dict[str, str] = {}
+    contents: dict[str, str] = {}
     given: list[Document] = []
     for document in documents:
-        if document.source in hashes:
+        if not isinstance(document, Document):
+            raise DocumentError(f"add() takes Documents, not a {type(document).__name__}: Document(source, text).")
+        if document.source in contents:
             raise DocumentError(f"Two documents have the source {document.source!r}; give each its own.")
-        hashes[document.source] = _hash(document)
+        contents[document.source] = document_to_json(document)
         given.append(document)
+    hashes = {source: hash_bytes(content.encode()) for source, content in contents.items()}
     with index.writing() as writer:
         for source in hashes:
             if (old := writer.records.get(source)) and old.folder:
                 raise DocumentError(f"{source!r} is a file of the synced folder {old.folder!r}; use another source.")
         changed = [document for document in given if not _is_ready(writer.records, hashes, document.source)]
         report = SyncReport(unchanged=len(given) - len(changed))
-        indexer = Indexer(writer, _chunker_of(index), report, total=len(changed), on_progress=on_progress)
+        size = sum(len(document.text) for document in changed)
+        indexer = Indexer(writer, report, documents=len(changed), size=size, on_progress=on_progress)
+        chunker = _chunk_settings(index).chunker() if changed else None
         for document in changed:
-            indexer.put_document(document, content_hash=hashes[document.source])
-        indexer.flush()
-    return replace(indexer.report, seconds=time.monotonic() - started)
-
-
-def _plan(scanned: Scan, ledger: Mapping[str, DocumentRecord]) -> tuple[Plan, SyncReport]:
-    """What is to be done, and the report of having done it without another failure."""
-    unknown = [source for source, _ in scanned.failed]
-    files = [file for file in scanned.files if _is_vouched_for(file, ledger) or _is_supported(file)]
-    todo = plan(_examined(files, ledger), ledger, folder=scanned.name, unknown=unknown)
-    taken = "its source belongs to a document that was added from elsewhere; delete that, or sync with another --name"
-    failed = (*(Failure(*failure) for failure in scanned.failed), *(Failure(file.source, taken) for file in todo.taken))
-    return todo, SyncReport(
-        added=len(todo.add),
-        updated=len(todo.update),
-        deleted=len(todo.delete),
-        unchanged=todo.unchanged,
-        failed=failed,
-        skipped=len(scanned.files) - len(files),
-    )
-
-
-def _expecting_failures(report: SyncReport, todo: Plan, ledger: Mapping[str, DocumentRecord]) -> SyncReport:
-    """The report, when files that failed and have not changed since fail again."""
-    known = [
-        record
-        for file in (*todo.add, *todo.update)
-        if (record := ledger.get(file.source)) and record.status == "failed"
-        if (file.size, file.mtime_ns) == (record.size, record.mtime_ns)
-    ]
-    new = sum(not record.content_hash for record in known)
-    failures = tuple(Failure(record.source, record.reason) for record in known)
-    return replace(
-        report,
-        added=report.added - new,
-        updated=report.updated - (len(known) - new),
-        failed=(*report.failed, *failures),
-    )
-
-
-def _is_vouched_for(file: ScannedFile, ledger: Mapping[str, DocumentRecord]) -> bool:
-    record = ledger.get(file.source)
-    return record is not None and record.status == "ready" and not needs_reading(file, record)
-
-
-def _is_supported(file: ScannedFile) -> bool:
-    """By its first bytes, so that a film is not read whole to see that it is no text."""
-    try:
-        with file.path.open("rb") as opened:
-            return is_supported(opened.read(HEAD), source=file.source)
-    except OSError:
-        return True  # indexing it will say what is wrong
-
-
-def _examined(files: Iterable[ScannedFile], ledger: Mapping[str, DocumentRecord]) -> Iterator[Candidate]:
-    """Each file, its content hashed where only that can tell whether it changed."""
-    for file in files:
-        if needs_reading(file, ledger.get(file.source)):
+            record = new_record(document.source, content_hash=hashes[document.source], indexed_ns=time.time_ns())
             try:
-                yield Candidate(file, hash_bytes(file.path.read_bytes()))
-            except OSError:
-                yield Candidate(file, "unreadable")  # differs from any hash: indexing it will say what is wrong
-        else:
-            yield Candidate(file, None)
+                chunks = chunker.chunk(document) if chunker else []
+            except DocumentError as error:
+                indexer.fail(record, str(error), size=len(document.text))
+            else:
+                record = replace(record, title=document.title)
+                indexer.put(record, chunks, size=len(document.text), content=contents[document.source])
+        indexer.flush()
+    return replace(indexer.report.in_order(), seconds=time.monotonic() - started)
 
 
-def _check_claim(folders: Mapping[str, str], scanned: Scan) -> None:
+def _index_files(
+    files: Sequence[ScannedFile], index: HybridIndex, indexer: Indexer, *, folder: str, stop: threading.Event | None
+) -> bool:
+    """Parse ahead in other processes, embed and write here. Returns whether it was stopped before all was done."""
+    if not files:
+        return False
+    config = index.config
+    settings = ParserSettings(
+        chunks=_chunk_settings(index),
+        max_bytes=int(config.max_file_mb * _MEGABYTE),
+        seconds=config.parse_seconds,
+        memory_bytes=config.parse_memory_mb * _MEGABYTE,
+        ocr_command=config.ocr_command,
+    )
+    with ParserPool(settings, workers=min(config.parse_workers, len(files))) as pool:
+        for file, outcome in pool.parse(files):
+            if stop is not None and stop.is_set():
+                return True
+            indexer.put_file(file, outcome, folder=folder)
+        indexer.flush()
+    return False
+
+
+def _check_claim(folders: Mapping[str, SyncedFolder], scanned: Scan) -> None:
     """A name stands for one folder, wherever it lies: one that has moved keeps its name, another cannot take it."""
     owner = folders.get(scanned.name)
-    if owner is not None and owner != str(scanned.root) and Path(owner).is_dir():
+    if owner is not None and owner.path != str(scanned.root) and Path(owner.path).is_dir():
         raise ConfigError(
-            f"The name {scanned.name!r} belongs to the folder {owner} in this index; give {scanned.root} another one "
-            "with --name."
+            f"The name {scanned.name!r} belongs to the folder {owner.path} in this index; give {scanned.root} another "
+            "one with --name."
         )
 
 
-def _chunker_of(index: HybridIndex) -> Callable[[], Chunker]:
-    """Makes the chunker at its first use, since that loads the model."""
-
-    @cache
-    def chunker() -> Chunker:
-        config, embedder = index.config, index.embedder
-        limit = embedder.max_seq_length
-        if config.chunk_size != "auto" and config.chunk_size > limit:
-            raise ConfigError(f"chunk_size is {config.chunk_size}, and {config.model} reads {limit} tokens at most.")
-        size = limit if config.chunk_size == "auto" else config.chunk_size
-        if config.chunk_overlap * 2 > size:
-            raise ConfigError(f"chunk_overlap {config.chunk_overlap} is more than half of the chunk size, {size}.")
-        return Chunker(
-            embedder.tokenizer,
-            max_tokens=size,
-            passage_prefix=config.passage_prefix,
-            overlap=config.chunk_overlap,
-            context_header=config.context_header,
-        )
-
-    return chunker
+def _chunk_settings(index: HybridIndex) -> ChunkSettings:
+    """Raises ConfigError for sizes that do not fit the model."""
+    config = index.config
+    tokenizer, limit = index.tokenizer()
+    if config.chunk_size != "auto" and config.chunk_size > limit:
+        raise ConfigError(f"chunk_size is {config.chunk_size}, and {config.model} reads {limit} tokens at most.")
+    size = limit if config.chunk_size == "auto" else config.chunk_size
+    if config.chunk_overlap * 2 > size:
+        raise ConfigError(f"chunk_overlap {config.chunk_overlap} is more than half of the chunk size, {size}.")
+    settings = ChunkSettings(
+        tokenizer=tokenizer.to_str(),
+        max_tokens=size,
+        passage_prefix=config.passage_prefix,
+        overlap=config.chunk_overlap,
+        context_header=config.context_header,
+    )
+    settings.chunker()  # a size that leaves no room for text is an error here rather than in a worker
+    return settings
 
 
 def _is_ready(ledger: Mapping[str, DocumentRecord], hashes: Mapping[str, str], source: str) -> bool:
     old = ledger.get(source)
     return old is not None and old.status == "ready" and old.content_hash == hashes[source]
-
-
-def _hash(document: Document) -> str:
-    """Of all that a document holds."""
-    parts = (document.text, document.title, dict(document.metadata), document.pages, document.headings, document.syntax)
-    return hash_bytes(json.dumps(parts, sort_keys=True).encode())

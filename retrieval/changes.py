@@ -9,10 +9,14 @@ from retrieval.types import Chunk, DocumentRecord, Metadata
 
 
 class Change(NamedTuple):
-    """A document's new record (its status, fingerprint and chunk_ids are filled in here) and its chunks, in order."""
+    """A document's new record (its status, fingerprint and chunk_ids are filled in here) and its chunks, in order.
+
+    content   what the document was made of, to be kept where no file can tell it again; "" for a file's.
+    """
 
     record: DocumentRecord
     chunks: Sequence[Chunk]
+    content: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,22 @@ class Config(BaseSettings):
     bm25_k1: float = Field(1.5, ge=0)
     bm25_b: float = Field(0.75, ge=0, le=1)
 
+    # How folders are read.
+    include: tuple[str, ...] = ()
+    """gitignore patterns; where there are any, only files that match one are read."""
+    exclude: tuple[str, ...] = ()
+    """gitignore patterns of files and folders to leave out."""
+    max_file_mb: float = Field(50, gt=0)
+    """Megabytes (10**6 bytes) of a file, and of what a compressed one holds, at most."""
+    parse_workers: int = Field(2, ge=1)
+    """Processes that read, parse and chunk files."""
+    parse_seconds: float = Field(120, gt=0)
+    """Wall-clock seconds that one file may take to be parsed and chunked."""
+    parse_memory_mb: int = Field(1024, ge=256)
+    """Megabytes of memory that parsing one file may take."""
+    ocr_command: str | None = None
+    """Makes text of a PDF that has none: reads it from standard input, writes one with text to standard output."""
+
     # How searches are answered unless they say otherwise.
     fusion: FusionMethod = "dbsf"
     alpha: float = Field(0.6, ge=0, le=1)

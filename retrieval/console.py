@@ -84,9 +84,15 @@ def hit_as_dict(hit: SearchHit) -> dict[str, Any]:
     return {**asdict(hit), "metadata": dict(hit.metadata)}
 
 
+def printable(text: str) -> str:
+    """On one line of a terminal, whatever a file is called: control characters as escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
 def cite(hit: SearchHit) -> str:
     """Where to look it up: `source:line`, or source and page."""
-    return f"{hit.source} p. {hit.page}" if hit.page else f"{hit.source}:{hit.line_start}"
+    source = printable(hit.source)
+    return f"{source} p. {hit.page}" if hit.page else f"{source}:{hit.line_start}"
 
 
 def _passage(hit: SearchHit) -> Text:

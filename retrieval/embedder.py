@@ -10,7 +10,7 @@ import numpy as np
 from retrieval.config import Config
 from retrieval.errors import ConfigError, ModelError
 from retrieval.model_files import find_model, hash_weights
-from retrieval.types import Vectors
+from retrieval.types import Vectors, digest
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -42,6 +42,11 @@ class Embedder:
         """Raises ModelError where the model cannot be found or used, ConfigError where `pooling` does not fit it."""
         directory = find_model(config.model, revision=config.revision)
         return cls(_load_model(directory, config), config, weights=hash_weights(directory))
+
+    @property
+    def tokenizer_digest(self) -> str:
+        """Tells one tokenizer from another."""
+        return digest(self.tokenizer.to_str())
 
     def embed_queries(self, queries: Sequence[str]) -> Vectors:
         """float32 [n, dimension], unit rows, of query_prefix + query.
@@ -139,6 +144,15 @@ def exact_copy(tokenizer: "Tokenizer") -> "Tokenizer":
     duplicate.no_truncation()
     duplicate.no_padding()
     return duplicate
+
+
+def stored_tokenizer(config: Config) -> "Tokenizer | None":
+    """The tokenizer in the model's files, read in a tenth of a second; None where there is none as such. Only its
+    digest tells whether it is what the loaded model uses. Raises ModelError."""
+    from tokenizers import Tokenizer
+
+    file = find_model(config.model, revision=config.revision) / "tokenizer.json"
+    return exact_copy(Tokenizer.from_file(str(file))) if file.is_file() else None
 
 
 def _tokenizer_of(model: "SentenceTransformer") -> "Tokenizer":

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from retrieval.types import CHUNK_KEYS, Chunk, DocumentRecord, Metadata, MetadataValue
+from retrieval.types import CHUNK_KEYS, Chunk, DocumentRecord, Metadata, MetadataValue, SyncedFolder
 
 
 def chunk_metadata(chunk: Chunk) -> dict[str, MetadataValue]:
@@ -66,6 +66,11 @@ def record_from(id_: str, metadata: Mapping[str, Any]) -> DocumentRecord:
     fields = {key: metadata[key] for key in metadata if key not in ("chunks", "chunk_ids", "title")}
     chunk_ids = tuple(metadata["chunk_ids"].split())
     return DocumentRecord(id=id_, chunk_ids=chunk_ids, title=metadata["title"] or None, **fields)
+
+
+def folders_from(values: Mapping[str, Any]) -> dict[str, SyncedFolder]:
+    """Synced folders as JSON holds them: name -> [path, include, exclude]."""
+    return {name: SyncedFolder(path, tuple(incl), tuple(excl)) for name, (path, incl, excl) in values.items()}
 
 
 def replacing(new: dict[str, MetadataValue], old: Metadata) -> Any:

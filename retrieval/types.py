@@ -63,6 +63,17 @@ class Heading(NamedTuple):
     text: str
 
 
+class Table(NamedTuple):
+    """A table in a document: the span of its rows in `Document.text`, and its header row on one line.
+
+    A chunk that holds rows but not the header row gets the header as its innermost heading.
+    """
+
+    char_start: int
+    char_end: int
+    header: str
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """A text with a name, and what loading it found.
@@ -73,6 +84,7 @@ class Document:
     metadata  the caller's own, filterable: str, int, float or bool values under any key but those in CHUNK_KEYS.
     pages     the offset in `text` at which each page starts, page 1 first; empty where there are no pages.
     headings  in order of char_start.
+    tables    those with a header row, in order of char_start; they do not overlap. The first line is the header row.
     syntax    what the text is written in, for the splitter's separators: "text", "markdown", "html", or the value of
               a langchain_text_splitters.Language.
 
@@ -85,6 +97,7 @@ class Document:
     metadata: Metadata = field(default_factory=dict)
     pages: tuple[int, ...] = ()
     headings: tuple[Heading, ...] = ()
+    tables: tuple[Table, ...] = ()
     syntax: str = "text"
 
     def __post_init__(self) -> None:
@@ -103,6 +116,8 @@ class Document:
         object.__setattr__(self, "title", _line(self.title) if self.title else None)
         headings = (Heading(start, level, _line(text)) for start, level, text in sorted(self.headings))
         object.__setattr__(self, "headings", tuple(heading for heading in headings if heading.text))
+        tables = (Table(start, end, _line(header)) for start, end, header in sorted(self.tables))
+        object.__setattr__(self, "tables", tuple(table for table in tables if table.header))
         object.__setattr__(self, "pages", tuple(sorted(self.pages)))
         metadata = {key: self._checked(key, value) for key, value in self.metadata.items()}
         object.__setattr__(self, "metadata", metadata)
@@ -202,6 +217,15 @@ class DocumentRecord:
     fingerprint: str
     title: str | None
     chunk_ids: tuple[str, ...]
+
+
+class SyncedFolder(NamedTuple):
+    """A folder that an index is kept in step with: its absolute path, and the patterns that chose its files when it
+    was last synced."""
+
+    path: str
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

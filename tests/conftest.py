@@ -9,10 +9,14 @@ import time
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from ingest.parser_pool import ParserPool
+from ingest.parser_worker import ParserSettings
 from retrieval.config import Config
 from retrieval.embedder import Embedder
 from retrieval.index import HybridIndex
@@ -31,9 +35,28 @@ def loaded_embedder() -> Embedder:
     return Embedder.load(Config())
 
 
+@pytest.fixture(scope="session")
+def parser_pools() -> Iterator[Callable[..., AbstractContextManager[ParserPool]]]:
+    """Stands in for ParserPool: its processes outlive a sync, to serve the next one with the same settings."""
+    with ExitStack() as stack:
+        pools: dict[ParserSettings, ParserPool] = {}
+
+        def pool_for(settings: ParserSettings, *, workers: int) -> AbstractContextManager[ParserPool]:
+            if settings not in pools:
+                pools[settings] = stack.enter_context(ParserPool(settings, workers=workers))
+            return nullcontext(pools[settings])
+
+        yield pool_for
+
+
 @pytest.fixture
-def share_model(loaded_embedder: Embedder, monkeypatch: pytest.MonkeyPatch) -> Embedder:
-    """The packaged model is loaded once for all tests; any other is loaded as it would be."""
+def share_model(
+    loaded_embedder: Embedder,
+    parser_pools: Callable[..., AbstractContextManager[ParserPool]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Embedder:
+    """The packaged model is loaded once for all tests, any other as it would be; so are the processes that parse."""
+    monkeypatch.setattr(import_module("ingest.sync"), "ParserPool", parser_pools)  # the name alone is a function
     load = Embedder.load
 
     def shared(config: Config) -> Embedder:

@@ -2,16 +2,22 @@
 
 import os
 import shutil
+import threading
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from ingest import add, sync
 from ingest.doctor import examine
+from ingest.report import Progress
+from ingest.status import folder_status
 from retrieval import Document, HybridIndex
+from retrieval.embedder import Embedder
 from retrieval.errors import ConfigError, DocumentError
 from retrieval.store import Store
+from retrieval.types import SyncedFolder
 
 Open = Callable[..., HybridIndex]
 
@@ -56,7 +62,8 @@ def count_writes(monkeypatch: pytest.MonkeyPatch, writes: Sequence[str]) -> list
 def test_a_folder_becomes_searchable_and_citable(open_index: Open, docs: Path) -> None:
     with open_index() as index:
         report = sync(docs, index)
-        assert (report.added, report.skipped, report.failed, report.truncated) == (4, 1, (), 0)
+        assert (report.added, report.failed, report.truncated) == (4, (), 0)
+        assert [skip.source for skip in report.skipped] == ["docs/photo.png"]
         assert sources(index) == ["docs/bread.txt", "docs/guide/rain.md", "docs/page.html", "docs/tool.py"]
         hit = index.search("why does vapour condense", 1)[0]
         assert (hit.source, hit.title) == ("docs/guide/rain.md", "Rain")
@@ -74,7 +81,7 @@ def test_a_second_sync_does_nothing_at_all(
     calls = count_writes(monkeypatch, store_writes)
     with open_index() as index:
         report = sync(docs, index)
-        assert (report.unchanged, report.added, report.updated, report.deleted, report.skipped) == (4, 0, 0, 0, 1)
+        assert (report.unchanged, report.added, report.updated, report.deleted, len(report.skipped)) == (4, 0, 0, 0, 1)
         assert report.tokens_embedded == report.chunks_added == report.chunks_deleted == 0
     assert calls == []
 
@@ -122,13 +129,80 @@ def test_a_file_that_is_gone_is_gone_from_the_index(open_index: Open, docs: Path
         assert all("yeast" not in hit.text for hit in index.search("yeast", 100))
 
 
-def test_a_moved_file_is_not_embedded_again(open_index: Open, docs: Path) -> None:
+def test_a_moved_file_is_not_embedded_again_and_needs_no_model(
+    open_index: Open, docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with open_index() as index:
         sync(docs, index)
+    load = Embedder.load
+    monkeypatch.setattr(Embedder, "load", lambda config: pytest.fail("the model was loaded"))
+    with open_index() as index:
         (docs / "bread.txt").rename(docs / "guide" / "loaf.txt")
         report = sync(docs, index)
+        monkeypatch.setattr(Embedder, "load", load)
         assert (report.added, report.deleted, report.tokens_embedded) == (1, 1, 0)
         assert index.search("yeast", 1)[0].source == "docs/guide/loaf.txt"
+
+
+def test_files_of_equal_content_are_documents_each_and_embedded_once(open_index: Open, docs: Path) -> None:
+    with open_index() as index:
+        sync(docs, index)
+        for n in range(3):
+            (docs / f"copy{n}.txt").write_text("A text that stands in three files.\n")
+        report = sync(docs, index)
+        assert (report.added, report.chunks_added, report.chunks_reused) == (3, 3, 2)
+        hits = index.search("a text that stands in files", 3)
+        assert {hit.source for hit in hits} == {f"docs/copy{n}.txt" for n in range(3)}
+        assert report.tokens_embedded <= 20
+
+
+def test_patterns_choose_files_and_are_remembered_for_whoever_asks(open_index: Open, docs: Path) -> None:
+    with open_index() as index:
+        sync(docs, index, include=["*.md", "*.txt"], exclude=["guide/"])
+        assert sources(index) == ["docs/bread.txt"]
+        assert index.folders() == {"docs": SyncedFolder(str(docs), ("*.md", "*.txt"), ("guide/",))}
+        assert folder_status(index)[0].pending == ()
+        report = sync(docs, index)
+        assert (report.added, report.unchanged) == (3, 1)
+        assert sync(docs, index, exclude=["*.py"]).deleted == 1
+
+
+def test_stopping_finishes_what_is_in_hand_and_loses_nothing(
+    open_index: Open, docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.indexer._BATCH_CHUNKS", 2)
+    for n in range(10):
+        (docs / f"{n}.txt").write_text(f"Text of number {n}.")
+    stop = threading.Event()
+
+    def stop_after_the_third(progress: Progress) -> None:
+        if progress.documents >= 3:
+            stop.set()
+
+    with open_index() as index:
+        report = sync(docs, index, stop=stop, on_progress=stop_after_the_third)
+        assert report.interrupted
+        assert 3 <= report.added == len(index.documents()) < 14
+        assert all(record.status == "ready" for record in index.documents())
+        (status,) = folder_status(index)
+        assert (status.indexed, len(status.pending)) == (report.added, 14 - report.added)
+        rest = sync(docs, index)
+        assert not rest.interrupted
+        assert rest.unchanged == report.added
+        assert rest.unchanged + rest.added == 14
+
+
+def test_progress_ends_where_it_said_it_would(open_index: Open, docs: Path) -> None:
+    seen: list[Progress] = []
+    (docs / "broken.pdf").write_bytes(b"%PDF-1.7 and no more")
+    (docs / "long.txt").write_text("\n\n".join(PARAGRAPHS))
+    with open_index() as index:
+        report = sync(docs, index, on_progress=seen.append)
+    last = seen[-1]
+    assert (last.documents, last.bytes) == (last.total_documents, last.total_bytes)
+    assert (last.tokens, last.chunks) == (report.tokens_embedded, report.chunks_added)
+    assert all(earlier[i] <= later[i] for earlier, later in pairwise(seen) for i in (0, 2, 4, 5))
+    assert any(step.chunks > 0 and step.documents < step.total_documents for step in seen), "not only at the end"
 
 
 def test_touching_a_file_changes_nothing_but_its_time(
@@ -150,11 +224,13 @@ def test_a_dry_run_says_what_a_run_would_do_and_does_nothing(open_index: Open, d
         assert not (tmp_path / "index").exists()
         done = sync(docs, index)
         assert planned.dry_run
-        assert (planned.added, planned.skipped) == (done.added, done.skipped) == (4, 1)
+        assert (planned.added, planned.skipped) == (done.added, done.skipped)
+        assert [step.source for step in planned.planned] == sources(index)
         (docs / "bread.txt").unlink()
         (docs / "tool.py").write_text("other = 1\n")
         planned = sync(docs, index, dry_run=True)
         assert (planned.added, planned.updated, planned.deleted, planned.unchanged) == (0, 1, 1, 2)
+        assert planned.planned == (("delete", "docs/bread.txt"), ("update", "docs/tool.py"))
 
 
 def test_a_file_that_cannot_be_read_costs_only_itself(open_index: Open, docs: Path) -> None:
@@ -231,22 +307,23 @@ def test_a_folder_that_has_moved_is_the_same_folder(open_index: Open, docs: Path
         moved = docs.rename(tmp_path / "new" / "docs")
         report = sync(moved, index)
         assert (report.unchanged, report.added, report.deleted, report.tokens_embedded) == (4, 0, 0, 0)
-        assert index.folders() == {"docs": str(moved)}
+        assert index.folders() == {"docs": SyncedFolder(str(moved))}
         shutil.rmtree(moved)
         moved.mkdir()
         sync(moved, index)
         assert index.folders() == {}, "a folder without documents owns no name"
 
 
-def test_a_document_without_text_is_known_and_has_no_chunks(open_index: Open, tmp_path: Path) -> None:
+def test_a_document_of_white_space_is_known_and_has_no_chunks_and_an_empty_file_is_none(open_index: Open, tmp_path: Path) -> None:
     folder = tmp_path / "docs"
     folder.mkdir()
     (folder / "empty.txt").write_bytes(b"")
     (folder / "blank.md").write_text(" \n\t\n")
     with open_index() as index:
         report = sync(folder, index)
-        assert (report.added, report.chunks_added, report.tokens_embedded) == (2, 0, 0)
-        assert sync(folder, index).unchanged == 2
+        assert (report.added, report.chunks_added, report.tokens_embedded) == (1, 0, 0)
+        assert report.skipped == (("docs/empty.txt", "it is empty"),)
+        assert sync(folder, index).unchanged == 1
 
 
 def test_no_such_folder_is_said_before_anything_is_made(open_index: Open, tmp_path: Path) -> None:

@@ -1,0 +1,73 @@
+"""The process in which files are parsed: it takes one after the other, each within limits of time and memory.
+
+The time limit is the kernel's own timer, whose signal ends the process: it holds for a parser that never returns to
+Python. Nothing that a file does here can harm the process that asked.
+"""
+
+import contextlib
+import resource
+import signal
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import NamedTuple
+
+from ingest.chunking import ChunkSettings
+from ingest.parsing import Unparsed, parse
+
+
+class ParserSettings(NamedTuple):
+    """max_bytes of a file, seconds of wall-clock time and memory_bytes for parsing it; ocr_command as in Config."""
+
+    chunks: ChunkSettings
+    max_bytes: int
+    seconds: float
+    memory_bytes: int
+    ocr_command: str | None
+
+
+def serve(descriptor: int) -> None:
+    """Answer (path, source) with Parsed or Unparsed, and with whether this process has grown so large that another
+    should take its place, until the other end is closed. First come the ParserSettings."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; whoever asked decides
+    with Connection(descriptor) as connection, contextlib.suppress(EOFError, BrokenPipeError):
+        settings: ParserSettings = connection.recv()
+        chunker = settings.chunks.chunker()
+        connection.send("ready")
+        at_first = _limit_memory(settings.memory_bytes)
+        while True:
+            path, source = connection.recv()
+            signal.setitimer(signal.ITIMER_REAL, settings.seconds)
+            try:
+                outcome = parse(
+                    Path(path),
+                    source,
+                    chunker=chunker,
+                    max_bytes=settings.max_bytes,
+                    ocr_command=settings.ocr_command,
+                )
+            except MemoryError:
+                outcome = Unparsed(memory_reason(settings))
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            connection.send((outcome, _mapped_memory() - at_first > settings.memory_bytes // 2))
+
+
+def memory_reason(settings: ParserSettings) -> str:
+    megabytes = settings.memory_bytes // 10**6
+    return f"parsing it needs more than {megabytes} MB of memory: raise parse_memory_mb, or split it"
+
+
+def _limit_memory(allowance: int) -> int:
+    """Returns the address space in use, in bytes: what the libraries have mapped so far is no file's doing."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    mapped = _mapped_memory()
+    if mapped:
+        resource.setrlimit(resource.RLIMIT_AS, (mapped + allowance, mapped + allowance))
+    return mapped
+
+
+def _mapped_memory() -> int:
+    """0 where the system does not say, or does not limit it."""
+    try:
+        return int(Path("/proc/self/statm").read_text("ascii").split()[0]) * resource.getpagesize()
+    except OSError:
+        return 0

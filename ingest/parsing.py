@@ -1,0 +1,53 @@
+"""One file: its bytes -> its chunks, or the reason why there are none."""
+
+import logging
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from ingest.chunking import Chunker
+from ingest.documents import hash_bytes
+from ingest.loaders import UnsupportedFormatError, load
+from retrieval.errors import DocumentError, LoadError
+from retrieval.types import Chunk
+
+log = logging.getLogger(__name__)
+
+
+class Parsed(NamedTuple):
+    """A file's chunks; `read_ns` is when it was about to be read, in nanoseconds since the epoch."""
+
+    content_hash: str
+    read_ns: int
+    title: str | None
+    chunks: list[Chunk]
+
+
+class Unparsed(NamedTuple):
+    """Why a file gave no chunks; `is_supported` says whether it should have."""
+
+    reason: str
+    is_supported: bool = True
+
+
+def parse(path: Path, source: str, *, chunker: Chunker, max_bytes: int, ocr_command: str | None) -> Parsed | Unparsed:
+    """Whatever a file holds, this raises nothing but MemoryError."""
+    read_ns = time.time_ns()
+    try:
+        with path.open("rb") as file:
+            data = file.read(max_bytes + 1)
+        if len(data) > max_bytes:
+            return Unparsed("it has grown beyond max_file_mb while it was being read; sync again")
+        document = load(data, source=source, max_bytes=max_bytes, ocr_command=ocr_command)
+        return Parsed(hash_bytes(data), read_ns, document.title, chunker.chunk(document))
+    except UnsupportedFormatError as error:
+        return Unparsed(str(error), is_supported=False)
+    except (LoadError, DocumentError) as error:
+        return Unparsed(str(error))
+    except OSError as error:
+        return Unparsed(f"it cannot be read: {error.strerror or error}")
+    except MemoryError:
+        raise
+    except Exception as error:  # a parser's own failure on one file must not cost the others
+        log.debug("parsing %s failed", source, exc_info=True)
+        return Unparsed(f"its parser failed: {type(error).__name__}: {error}")

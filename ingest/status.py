@@ -1,0 +1,39 @@
+"""How an index and its folders stand to each other: what is indexed, what failed, what is pending, and why."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from ingest.report import Failure, PlannedStep, Skip
+from ingest.sync import sync
+from retrieval.errors import ConfigError
+from retrieval.index import HybridIndex
+from retrieval.types import SyncedFolder
+
+
+class FolderStatus(NamedTuple):
+    """indexed: documents that searches return. failed: what the next sync cannot index either, unless it changes.
+    pending: what the next sync would do. unreachable: why the folder could not be looked at, else ""."""
+
+    name: str
+    folder: SyncedFolder
+    indexed: int
+    failed: tuple[Failure, ...] = ()
+    pending: tuple[PlannedStep, ...] = ()
+    skipped: tuple[Skip, ...] = ()
+    unreachable: str = ""
+
+
+def folder_status(index: HybridIndex) -> list[FolderStatus]:
+    """Each synced folder, as chosen when it was last synced, against the ledger. Nothing is written."""
+    return [_status_of(name, folder, index) for name, folder in sorted(index.folders().items())]
+
+
+def _status_of(name: str, folder: SyncedFolder, index: HybridIndex) -> FolderStatus:
+    indexed = sum(record.folder == name and bool(record.content_hash) for record in index.documents())
+    try:
+        planned = sync(
+            Path(folder.path), index, name=name, include=folder.include, exclude=folder.exclude, dry_run=True
+        )
+    except ConfigError as error:
+        return FolderStatus(name, folder, indexed, unreachable=str(error))
+    return FolderStatus(name, folder, indexed, planned.failed, planned.planned, planned.skipped)

@@ -1,0 +1,143 @@
+"""Worker processes: whatever a file does to its parser costs that file alone."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ingest.chunking import ChunkSettings
+from ingest.parser_pool import ParserPool
+from ingest.parser_worker import ParserSettings
+from ingest.parsing import Parsed, Unparsed
+from ingest.scan import ScannedFile
+from retrieval.config import Config
+from retrieval.embedder import stored_tokenizer
+
+
+@pytest.fixture(scope="module")
+def settings() -> ParserSettings:
+    tokenizer = stored_tokenizer(Config())
+    assert tokenizer is not None
+    chunks = ChunkSettings(tokenizer.to_str(), 256, "passage: ", overlap=0, context_header=True)
+    return ParserSettings(chunks, max_bytes=10**8, seconds=60, memory_bytes=10**9, ocr_command=None)
+
+
+def scanned(path: Path) -> ScannedFile:
+    return ScannedFile(f"docs/{path.name}", path, 0, 0)
+
+
+def written(path: Path, content: bytes) -> ScannedFile:
+    path.write_bytes(content)
+    return scanned(path)
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> list[ScannedFile]:
+    return [written(tmp_path / f"{n}.md", f"# Title {n}\n\nText of number {n}.".encode()) for n in range(12)]
+
+
+def reasons(pool: ParserPool, files: list[ScannedFile]) -> dict[str, str]:
+    outcomes = pool.parse(files)
+    return {file.source: outcome.reason for file, outcome in outcomes if isinstance(outcome, Unparsed)}
+
+
+def test_files_come_back_in_order_with_their_chunks(settings: ParserSettings, small: list[ScannedFile]) -> None:
+    with ParserPool(settings, workers=2) as pool:
+        found = list(pool.parse(small))
+    assert [file for file, _ in found] == small
+    for n, (file, outcome) in enumerate(found):
+        assert isinstance(outcome, Parsed)
+        assert outcome.title == f"Title {n}"
+        (chunk,) = outcome.chunks
+        assert (chunk.source, chunk.text) == (file.source, f"# Title {n}\n\nText of number {n}.")
+
+
+def test_without_files_no_process_is_started(settings: ParserSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingest.parser_pool._Worker", lambda settings: pytest.fail("a process was started"))
+    with ParserPool(settings, workers=2) as pool:
+        assert list(pool.parse([])) == []
+
+
+def test_a_file_that_takes_too_long_costs_itself_alone(
+    settings: ParserSettings, small: list[ScannedFile], tmp_path: Path
+) -> None:
+    long = written(tmp_path / "long.txt", b"one line without an end " * 10**6)
+    with ParserPool(settings._replace(seconds=1.5), workers=1) as pool:
+        assert reasons(pool, [small[0], long, *small[1:3]]) == {
+            "docs/long.txt": "parsing it took more than 1.5 s: raise parse_seconds, or split it"
+        }
+
+
+def test_a_file_that_never_answers_costs_itself_alone(
+    settings: ParserSettings, small: list[ScannedFile], tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "fifo.txt")
+    with ParserPool(settings._replace(seconds=1.5), workers=1) as pool:
+        assert "1.5 s" in reasons(pool, [scanned(tmp_path / "fifo.txt"), *small[:2]])["docs/fifo.txt"]
+
+
+def test_a_file_that_needs_too_much_memory_costs_itself_alone(
+    settings: ParserSettings, small: list[ScannedFile], tmp_path: Path
+) -> None:
+    large = written(tmp_path / "large.csv", b"a,b,c\n" * 15_000_000)
+    with ParserPool(settings._replace(memory_bytes=256 * 10**6), workers=1) as pool:
+        found = reasons(pool, [small[0], large, *small[1:3]])
+    assert found == {
+        "docs/large.csv": "parsing it needs more than 256 MB of memory: raise parse_memory_mb, or split it"
+    }
+
+
+def test_a_parser_that_crashes_costs_its_file_alone(
+    settings: ParserSettings, small: list[ScannedFile], tmp_path: Path
+) -> None:
+    """The parser waits for a FIFO, and so is there to be killed as a fault in native code would."""
+    os.mkfifo(tmp_path / "fifo.txt")
+    with ParserPool(settings, workers=1) as pool:
+        list(pool.parse(small[:1]))
+        (worker,) = pool._workers
+        crash = threading.Thread(target=_crash_when_it_reads, args=(tmp_path / "fifo.txt", worker._process.pid))
+        crash.start()
+        found = reasons(pool, [scanned(tmp_path / "fifo.txt"), *small[1:3]])
+        crash.join()
+    assert found == {
+        "docs/fifo.txt": "its parser died of signal SIGSEGV; convert the file, or ignore it in .retrievalignore"
+    }
+
+
+def _crash_when_it_reads(fifo: Path, pid: int) -> None:
+    with fifo.open("wb"):  # blocks until the other end is opened
+        os.kill(pid, signal.SIGSEGV)
+
+
+def test_what_cannot_be_opened_says_so(settings: ParserSettings, tmp_path: Path) -> None:
+    (tmp_path / "folder.pdf").mkdir()
+    with ParserPool(settings, workers=1) as pool:
+        found = reasons(pool, [scanned(tmp_path / "gone.txt"), scanned(tmp_path / "folder.pdf")])
+    assert found["docs/gone.txt"] == "it cannot be read: No such file or directory"
+    assert found["docs/folder.pdf"] == "it cannot be read: Is a directory"
+
+
+def test_leaving_ends_the_processes_whatever_they_do(
+    settings: ParserSettings, small: list[ScannedFile], tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "fifo.txt")
+    with ParserPool(settings, workers=2) as pool:
+        outcomes = pool.parse([small[0], scanned(tmp_path / "fifo.txt"), *small[1:]])
+        next(outcomes)
+    assert all(worker._process.returncode is not None for worker in pool._workers)
+
+
+def test_no_more_files_are_taken_than_are_wanted_soon(settings: ParserSettings, small: list[ScannedFile]) -> None:
+    taken: list[ScannedFile] = []
+
+    def files() -> Iterator[ScannedFile]:
+        for file in small:
+            taken.append(file)
+            yield file
+
+    with ParserPool(settings, workers=1) as pool:
+        next(pool.parse(files()))
+        assert 1 < len(taken) < len(small)

@@ -1,0 +1,96 @@
+"""Progress and Ctrl-C, as a person at a terminal and a log file see them."""
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ingest.progress import lines
+from ingest.report import Progress
+
+INGEST = Path(sys.executable).with_name("ingest")
+
+
+def test_a_line_every_ten_seconds_tells_what_is_done_and_left() -> None:
+    clock = iter([0.0, 0.0, 5.0, 10.0, 10.0, 10.0, 10.0, 12.0])
+    printed: list[str] = []
+    show = lines(printed.append, clock=lambda: next(clock))
+    for _ in range(3):
+        show(Progress(documents=10, total_documents=1200, bytes=1000, total_bytes=61_000, chunks=40, tokens=8000))
+    assert printed == ["10 of 1,200 documents, 40 chunks, 800 tokens/s, about 10 min left"]
+
+
+@pytest.fixture
+def docs(tmp_path: Path) -> Path:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    for n in range(400):
+        (folder / f"{n:03}.txt").write_text(f"Document {n} tells of mountain {n}. " * 30)
+    return folder
+
+
+@pytest.fixture
+def at_terminal(docs: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """`ingest sync` on a terminal, interrupted once it has begun to index."""
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "RETRIEVAL_BATCH_SIZE": "8", "TERM": "xterm", "COLUMNS": "150"}
+    process = subprocess.Popen(
+        [INGEST, "sync", "docs"], cwd=docs.parent, stdout=subprocess.PIPE, stderr=theirs, env=environment
+    )
+    os.close(theirs)
+    seen = b""
+    while b"of 400 documents" not in seen:
+        seen += os.read(ours, 4096)
+    process.send_signal(signal.SIGINT)
+    yield process, ours
+    process.kill()
+    process.wait()
+    if process.stdout:
+        process.stdout.close()
+    os.close(ours)
+
+
+def rest_of(terminal: int) -> str:
+    seen = b""
+    try:
+        while more := os.read(terminal, 4096):
+            seen += more
+    except OSError:  # how a terminal says that its other end is closed
+        pass
+    return seen.decode()
+
+
+@pytest.mark.slow
+def test_ctrl_c_finishes_what_is_in_hand_and_says_what_is_done(
+    at_terminal: tuple[subprocess.Popen[bytes], int], docs: Path
+) -> None:
+    process, terminal = at_terminal
+    said = rest_of(terminal)
+    assert process.stdout is not None
+    report = process.stdout.read().decode()
+    assert process.wait(60) == 130
+    assert "Finishing what is in hand" in said
+    assert "Interrupted; what was finished is kept" in said
+    assert "Documents in .retrieval: " in report
+    status = subprocess.run([INGEST, "status"], cwd=docs.parent, capture_output=True, text=True, check=True).stdout
+    assert "pending: add docs/399.txt" in status
+
+
+@pytest.mark.slow
+def test_a_second_ctrl_c_stops_at_once_and_safely(at_terminal: tuple[subprocess.Popen[bytes], int], docs: Path) -> None:
+    process, terminal = at_terminal
+    seen = b""
+    while b"again stops at once" not in seen:
+        seen += os.read(terminal, 4096)
+    process.send_signal(signal.SIGINT)
+    assert "Stopped" in rest_of(terminal)
+    assert process.wait(60) == 130
+    done = subprocess.run([INGEST, "sync", "docs", "--include", "00*"], cwd=docs.parent, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    doctor = subprocess.run([INGEST, "doctor"], cwd=docs.parent, capture_output=True, text=True)
+    assert doctor.stdout == "All is well.\n"
