@@ -17,7 +17,7 @@ from typing import Self
 from ingest.parser_worker import ParserSettings, memory_reason
 from ingest.parsing import Parsed, Unparsed
 from ingest.scan import ScannedFile
-from retrieval.errors import RetrievalError
+from retrieval.errors import ConfigError, RetrievalError
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,8 @@ _PROGRAM = "import sys; sys.path[:] = {path!r}; from ingest.parser_worker import
 class ParserPool:
     """Some worker processes, started when first needed. A context manager; leaving it ends them.
 
-    A file that takes too long, needs too much memory or crashes its parser costs its worker and itself alone.
+    A file that takes too long, needs too much memory or crashes its parser costs its worker and itself alone. The first
+    file raises ConfigError where the settings leave no room for text.
     """
 
     def __init__(self, settings: ParserSettings, *, workers: int) -> None:
@@ -95,10 +96,12 @@ class _Worker:
             )
         try:
             self._connection.send(settings)
-            self._connection.recv()
+            error: ConfigError | None = self._connection.recv()
         except (EOFError, OSError):
             command = f"{sys.executable} -c 'import ingest.parser_worker'"
             raise RetrievalError(f"The process that parses files does not start; see why with: {command}") from None
+        if error is not None:
+            raise error
 
     def parse(self, file: ScannedFile) -> Parsed | Unparsed:
         try:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from ingest.chunking import ChunkSettings
 from ingest.parsing import Unparsed, parse
+from retrieval.errors import ConfigError
 
 
 class ParserSettings(NamedTuple):
@@ -27,13 +28,18 @@ class ParserSettings(NamedTuple):
 
 def serve(descriptor: int) -> None:
     """Answer (path, source) with Parsed or Unparsed, and with whether this process has grown so large that another
-    should take its place, until the other end is closed. First come the ParserSettings."""
+    should take its place, until the other end is closed. First come the ParserSettings, answered by None, or by the
+    ConfigError that is in them."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; whoever asked decides
     with Connection(descriptor) as connection, contextlib.suppress(EOFError, BrokenPipeError):
         settings: ParserSettings = connection.recv()
-        chunker = settings.chunks.chunker()
-        connection.send("ready")
+        try:
+            chunker = settings.chunks.chunker()
+        except ConfigError as error:
+            connection.send(error)
+            return
         at_first = _limit_memory(settings.memory_bytes)
+        connection.send(None)
         while True:
             path, source = connection.recv()
             signal.setitimer(signal.ITIMER_REAL, settings.seconds)

@@ -1,14 +1,17 @@
 """Which files a folder holds: hidden and ignored ones left out, in a fixed order."""
 
+import math
 import os
 import stat
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from ingest.gitignore import IgnoreFile, is_ignored, read_ignore_file
+from ingest import unread
+from ingest.gitignore import IGNORE_FILES, Rules, is_ignored, read_rules
+from ingest.root import checked_name, printable, resolve_root, rules_above
+from ingest.selection import Selection, select
 from retrieval.directory import POINTER as INDEX_FILE
-from retrieval.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +28,52 @@ class ScannedFile:
 class Scan:
     """What a folder holds.
 
-    root    the folder's absolute path.
-    name    the first component of every source.
-    files   by source, in code point order.
-    failed  (source, reason) of what could not be looked at, by source; that of a folder ends in "/", and what is below
-            it is unknown rather than gone.
+    root     the folder's absolute path.
+    name     the first component of every source.
+    files    by source, in code point order.
+    failed   (source, reason) of what could not be looked at, by source; that of a folder ends in "/", and what is below
+             it is unknown rather than gone.
+    skipped  (source, reason) of what is there and holds nothing to read, by source.
     """
 
     root: Path
     name: str
     files: tuple[ScannedFile, ...]
     failed: tuple[tuple[str, str], ...]
+    skipped: tuple[tuple[str, str], ...] = ()
+
+
+def scan(
+    folder: Path,
+    *,
+    name: str | None = None,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    max_bytes: int | None = None,
+) -> Scan:
+    """The regular files below `folder` that are neither hidden nor ignored, and are asked for.
+
+    name              the first part of every source, before the path from there; None takes the folder's own name.
+    include, exclude  gitignore patterns, relative to the folder. A file is read if `include` is empty or matches it or
+                      a folder above it, and `exclude` does not. What is hidden or ignored stays out in any case.
+    max_bytes         larger files fail.
+
+    Ignored is what the IGNORE_FILES say, as git reads them: those in the folder, and those above it in the same git
+    repository. (The folder itself is never ignored, since it was asked for.) A folder with an INDEX_FILE is left out.
+    Links to folders are not followed. A link to a file of the folder is read where that file itself is left out, so
+    that each is read once; a link that leads out of the folder is skipped.
+
+    Raises ConfigError where `folder` cannot be listed, is an index, or has no name to cite its files by, for a pattern
+    that could not match, and where an ignore file above the folder cannot be read.
+    """
+    selection = select(include, exclude)
+    root = resolve_root(folder)
+    source = checked_name(root, name)
+    key, rules = rules_above(root)
+    walk = _Walk(str(root), len(key), selection, math.inf if max_bytes is None else max_bytes)
+    walk.run(_Folder(str(root), source, key, rules))
+    files = sorted(walk.files, key=lambda file: file.source)
+    return Scan(root, source, tuple(files), tuple(sorted(walk.failed)), tuple(sorted(walk.skipped)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,133 +81,119 @@ class _Folder:
     """A folder to be walked.
 
     key    its path from the root of the git repository; "" or with a "/" at the end.
-    rules  those of the .gitignore files above it, the farthest first.
+    rules  those from above it, the farthest first.
     """
 
     path: str
     source: str
     key: str
-    rules: tuple[IgnoreFile, ...]
+    rules: tuple[Rules, ...]
 
 
-def scan(folder: Path, *, name: str | None = None) -> Scan:
-    """The regular files below `folder` that are neither hidden nor ignored.
+@dataclass(slots=True)
+class _Walk:
+    """What has been found below `root`, whose key has `base` characters.
 
-    A file's source is `name`, by default that of the folder itself, then its path from there. Ignored is what the
-    .gitignore files say, as git reads them: those in the folder, and those above it in the same git repository. (The
-    folder itself is never ignored, since it was asked for.) A folder with an INDEX_FILE is left out. Links to folders
-    are not followed, nor are links to files outside the folder.
-
-    Raises ConfigError where `folder` cannot be listed, is an index, or has no name to cite its files by.
+    own    the paths of all files and folders that were looked at themselves.
+    links  (source, path) of those to follow once that is known.
     """
-    root = _root(folder)
-    top = _Folder(str(root), _checked_name(root, name), *_repository(root))
-    found = list(_walk(top, root))
-    files = sorted((item for item in found if isinstance(item, ScannedFile)), key=lambda file: file.source)
-    failed = sorted(item for item in found if not isinstance(item, ScannedFile))
-    return Scan(root, top.source, tuple(files), tuple(failed))
 
+    root: str
+    base: int
+    selection: Selection
+    max_bytes: float
+    files: list[ScannedFile] = field(default_factory=list)
+    failed: list[tuple[str, str]] = field(default_factory=list)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    own: set[str] = field(default_factory=set)
+    links: list[tuple[str, str]] = field(default_factory=list)
 
-def _walk(top: _Folder, root: Path) -> Iterator[ScannedFile | tuple[str, str]]:
-    """Every file below `top`, and (source, reason) for what could not be looked at."""
-    pending = [top]
-    while pending:
-        folder = pending.pop()
+    def run(self, top: _Folder) -> None:
+        pending = [top]
+        while pending:
+            pending.extend(self._list(pending.pop()))
+        for source, path in self.links:
+            self._follow(source, path)
+
+    def _list(self, folder: _Folder) -> Iterator[_Folder]:
+        """Takes the files and links in a folder, and gives the folders in it."""
         try:
             with os.scandir(folder.path) as iterator:
                 entries = {entry.name: entry for entry in iterator}
         except OSError as error:
-            yield f"{folder.source}/", f"it cannot be listed: {error.strerror}"
-            continue
+            self.failed.append((f"{folder.source}/", unread.unreadable("it cannot be listed", error)))
+            return
         if INDEX_FILE in entries:
-            continue
+            return
         rules = folder.rules
         try:
-            if ".gitignore" in entries:
-                rules = (*rules, *read_ignore_file(Path(folder.path), folder.key))
+            if not entries.keys().isdisjoint(IGNORE_FILES):
+                rules = (*rules, *read_rules(Path(folder.path), folder.key))
         except OSError as error:
-            yield f"{folder.source}/.gitignore", f"its rules do not apply: {error.strerror}"
+            self.failed.append((f"{folder.source}/", unread.unknown_rules(error)))
+            return
+        self.own.add(folder.path)
         for entry in entries.values():
+            if entry.name.startswith("."):
+                continue
             try:
-                found = _looked_at(entry, folder, rules, root)
+                below = self._look_at(entry, folder, rules)
+            except FileNotFoundError:  # it has gone since the folder was listed
+                continue
             except OSError as error:
-                found = (f"{folder.source}/{_printable(entry.name)}", f"it cannot be read: {error.strerror}")
-            if isinstance(found, _Folder):
-                pending.append(found)
-            elif found is not None:
-                yield found
+                reason = unread.unreadable("it cannot be looked at", error)
+                self.failed.append((f"{folder.source}/{printable(entry.name)}", reason))
+                continue
+            if below is not None:
+                yield below
 
-
-def _looked_at(
-    entry: os.DirEntry[str], parent: _Folder, rules: tuple[IgnoreFile, ...], root: Path
-) -> ScannedFile | _Folder | tuple[str, str] | None:
-    """The file or folder that `entry` is, (source, reason) where it has no usable name, None where it is left out."""
-    if entry.name.startswith("."):
+    def _look_at(self, entry: os.DirEntry[str], parent: _Folder, rules: tuple[Rules, ...]) -> _Folder | None:
+        """Takes a file or link; gives a folder that is to be walked."""
+        name, is_folder = entry.name, entry.is_dir(follow_symlinks=False)
+        key, source = parent.key + name, f"{parent.source}/{printable(name)}"
+        if self._is_left_out(key, rules, is_folder=is_folder):
+            return None
+        if not source.endswith(f"/{name}"):
+            self.failed.append((f"{source}/" if is_folder else source, unread.NAME_NOT_UTF8))
+        elif is_folder:
+            return _Folder(entry.path, source, f"{key}/", rules)
+        elif entry.is_symlink():
+            self.links.append((source, entry.path))
+        else:
+            self.own.add(entry.path)
+            self._take(source, entry.path, entry.stat(follow_symlinks=False))
         return None
-    is_folder = entry.is_dir(follow_symlinks=False)
-    if not (is_folder or entry.is_file(follow_symlinks=False) or entry.is_symlink()):
-        return None
-    key = parent.key + entry.name
-    if rules and is_ignored(key, rules, is_folder=is_folder):
-        return None
-    if entry.is_symlink() and not _leads_to_file_in(entry.path, root):
-        return None
-    source = f"{parent.source}/{_printable(entry.name)}"
-    if not source.endswith(f"/{entry.name}"):
-        return f"{source}/" if is_folder else source, "its name is not valid UTF-8; rename it"
-    if is_folder:
-        return _Folder(entry.path, source, f"{key}/", rules)
-    status = entry.stat()
-    return ScannedFile(source, Path(entry.path), status.st_size, status.st_mtime_ns)
 
-
-def _leads_to_file_in(link: str, root: Path) -> bool:
-    try:
-        target = Path(link).resolve(strict=True)
-        return target.is_relative_to(root) and stat.S_ISREG(target.stat().st_mode)
-    except (OSError, RuntimeError):  # it dangles, or goes round in circles
-        return False
-
-
-def _root(folder: Path) -> Path:
-    """The folder's absolute path, once it is known that it can be walked."""
-    try:
-        root = folder.resolve(strict=True)
-    except (OSError, RuntimeError) as error:
-        raise ConfigError(f"{folder} is not a folder that exists. Check the path.") from error
-    if not root.is_dir():
-        raise ConfigError(f"{folder} is not a folder. Name the folder that holds it.")
-    try:
-        is_index = any(path.name == INDEX_FILE for path in root.iterdir())
-    except OSError as error:
-        raise ConfigError(f"{folder} cannot be listed ({error.strerror}). Ask for access to it.") from error
-    if is_index:
-        raise ConfigError(f"{folder} is an index, not a folder of documents. Name the folder that it was made of.")
-    return root
-
-
-def _checked_name(root: Path, name: str | None) -> str:
-    chosen = root.name if name is None else name
-    if not chosen or chosen in {".", ".."} or "/" in chosen or "\0" in chosen or _printable(chosen) != chosen:
-        raise ConfigError(
-            f"{_printable(chosen)!r} cannot be the first part of a source. Give another name (--name): one part of "
-            'a path, in UTF-8, without "/".'
+    def _is_left_out(self, key: str, rules: tuple[Rules, ...], *, is_folder: bool) -> bool:
+        path = key[self.base :]
+        return (
+            not (is_folder or self.selection.includes(path))
+            or self.selection.excludes(path, is_folder=is_folder)
+            or is_ignored(key, rules, is_folder=is_folder)
         )
-    return chosen
 
+    def _follow(self, source: str, link: str) -> None:
+        try:
+            target = Path(os.path.realpath(link, strict=True))
+            status = target.stat()
+        except OSError as error:
+            self.failed.append((source, unread.broken_link(error)))
+            return
+        if str(target) in self.own:
+            return
+        if not target.is_relative_to(self.root):
+            self.skipped.append((source, unread.LINK_OUT))
+        elif stat.S_ISDIR(status.st_mode):
+            self.skipped.append((source, unread.LINK_TO_FOLDER))
+        else:
+            self._take(source, link, status)
 
-def _printable(text: str) -> str:
-    """The text, with \\udcXX for each byte of a file name that is not UTF-8."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def _repository(root: Path) -> tuple[str, tuple[IgnoreFile, ...]]:
-    """The key of `root` in the git repository that it lies in, and the rules from above it; "" and () without one."""
-    top = next((folder for folder in (root, *root.parents) if os.path.lexists(folder / ".git")), root)
-    rules: list[IgnoreFile] = []
-    key = ""
-    for part in root.relative_to(top).parts:
-        rules += read_ignore_file(top, key)
-        top /= part
-        key += f"{part}/"
-    return key, tuple(rules)
+    def _take(self, source: str, path: str, status: os.stat_result) -> None:
+        """Notes what is no folder: as a file, or why it is not read."""
+        reason = unread.not_a_file(status.st_mode) or unread.too_large(status.st_size, self.max_bytes)
+        if reason is not None:
+            self.failed.append((source, reason))
+        elif status.st_size == 0:
+            self.skipped.append((source, unread.EMPTY))
+        else:
+            self.files.append(ScannedFile(source, Path(path), status.st_size, status.st_mtime_ns))

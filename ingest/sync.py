@@ -154,15 +154,13 @@ def _chunk_settings(index: HybridIndex) -> ChunkSettings:
     size = limit if config.chunk_size == "auto" else config.chunk_size
     if config.chunk_overlap * 2 > size:
         raise ConfigError(f"chunk_overlap {config.chunk_overlap} is more than half of the chunk size, {size}.")
-    settings = ChunkSettings(
+    return ChunkSettings(
         tokenizer=tokenizer.to_str(),
         max_tokens=size,
         passage_prefix=config.passage_prefix,
         overlap=config.chunk_overlap,
         context_header=config.context_header,
     )
-    settings.chunker()  # a size that leaves no room for text is an error here rather than in a worker
-    return settings
 
 
 def _is_ready(ledger: Mapping[str, DocumentRecord], hashes: Mapping[str, str], source: str) -> bool:

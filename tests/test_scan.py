@@ -1,13 +1,17 @@
-"""The folder scan: what it finds, what it leaves out, and that it ignores what git ignores."""
+"""The folder scan: what it finds, what it leaves out and why, and that it ignores what git ignores."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from ingest.scan import INDEX_FILE, scan
@@ -21,8 +25,8 @@ def write(root: Path, *names: str) -> None:
         path.write_text("text")
 
 
-def sources(root: Path, name: str | None = None) -> list[str]:
-    return [file.source for file in scan(root, name=name).files]
+def sources(root: Path, **choices: Any) -> list[str]:
+    return [file.source for file in scan(root, **choices).files]
 
 
 @pytest.fixture
@@ -79,30 +83,158 @@ def test_hidden_files_and_folders_are_left_out(docs: Path) -> None:
     assert sources(docs) == ["docs/a/d.md"]
 
 
-def test_only_regular_files_are_files(docs: Path) -> None:
+def test_a_folder_may_be_called_like_a_file(docs: Path) -> None:
     write(docs, "folder.pdf/inside.txt")
-    os.mkfifo(docs / "pipe.txt")
+    assert sources(docs) == ["docs/folder.pdf/inside.txt"]
+
+
+def test_any_utf8_name_will_do(docs: Path) -> None:
+    names = [
+        "two\nlines.md",
+        "\n",
+        "🌧️.md",
+        'say "rain".md',
+        "it's.md",
+        "back\\slash.md",
+        " ",
+        "tab\t.md",
+        "\x1b[31m.md",
+    ]
+    write(docs, *names, "more\nlines/a.md")
+    found = scan(docs)
+    assert [file.source for file in found.files] == sorted(f"docs/{name}" for name in [*names, "more\nlines/a.md"])
+    assert found.failed == found.skipped == ()
+
+
+def test_what_is_no_file_is_reported(docs: Path) -> None:
+    write(docs, "a.md", "ignored/a.md")
+    (docs / ".gitignore").write_text("ignored/\n*.tmp")
+    for name in ("pipe.txt", ".hidden-pipe", "ignored/pipe", "pipe.tmp", "not-asked-for"):
+        os.mkfifo(docs / name)
     with socket.socket(socket.AF_UNIX) as unix_socket:
         unix_socket.bind(str(docs / "socket.txt"))
-        assert sources(docs) == ["docs/folder.pdf/inside.txt"]
-    assert scan(docs).failed == ()
+        found = scan(docs, exclude=["not-asked-for"])
+    assert [file.source for file in found.files] == ["docs/a.md"]
+    assert found.failed == (
+        ("docs/pipe.txt", "it is a FIFO, not a file; remove it, or ignore it"),
+        ("docs/socket.txt", "it is a socket, not a file; remove it, or ignore it"),
+    )
 
 
-def test_links_are_followed_to_files_inside_only(docs: Path, tmp_path: Path) -> None:
-    write(tmp_path, "outside/secret.md", "docs2/secret.md", "docs/real/a.md")
-    for link, target in {
-        "to-file.md": "real/a.md",
-        "to-folder": "real",
-        "to-outside.md": "../outside/secret.md",
-        "to-outside": "../outside",
-        "to-sibling.md": "../docs2/secret.md",  # a sibling whose path begins like the folder's
-        "loop": "loop",
-        "real/up": "..",
-        "dangling.md": "nowhere.md",
-    }.items():
-        (docs / link).symlink_to(target)
-    assert sources(docs) == ["docs/real/a.md", "docs/to-file.md"]
-    assert scan(docs).failed == ()
+def test_empty_files_are_skipped(docs: Path) -> None:
+    write(docs, "a.md", "sub/.gitignore")
+    for name in ("empty.md", "sub/empty", ".hidden", "sub/ignored.log"):
+        (docs / name).touch()
+    (docs / ".gitignore").write_text("*.log")
+    found = scan(docs, max_bytes=100)
+    assert [file.source for file in found.files] == ["docs/a.md"]
+    assert (found.failed, found.skipped) == ((), (("docs/empty.md", "it is empty"), ("docs/sub/empty", "it is empty")))
+
+
+def test_files_over_the_limit_fail(docs: Path) -> None:
+    for name, size in {"at.txt": 50_000_000, "over.txt": 50_000_001, "far.txt": 1_312_000_000}.items():
+        with (docs / name).open("wb") as file:
+            file.truncate(size)
+    found = scan(docs, max_bytes=50_000_000)
+    assert [file.source for file in found.files] == ["docs/at.txt"]
+    assert found.failed == (
+        ("docs/far.txt", "it has 1,312 MB and the limit is 50 MB: raise max_file_mb, or ignore it"),
+        ("docs/over.txt", "it has 50.1 MB and the limit is 50 MB: raise max_file_mb, or ignore it"),
+    )
+    assert len(sources(docs)) == 3
+
+
+def test_a_file_that_goes_while_it_is_looked_at_is_gone(docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(docs, "a.md", "b.md")
+    really_list = os.scandir
+
+    @contextmanager
+    def list_and_delete(path: str) -> Iterator[list[os.DirEntry[str]]]:
+        with really_list(path) as entries:
+            found = list(entries)
+        (docs / "a.md").unlink()
+        yield found
+
+    monkeypatch.setattr(os, "scandir", list_and_delete)
+    found = scan(docs)
+    assert ([file.source for file in found.files], found.failed) == (["docs/b.md"], ())
+
+
+def link(docs: Path, targets: dict[str, str]) -> None:
+    for name, target in targets.items():
+        (docs / name).symlink_to(target)
+
+
+def test_each_file_of_the_folder_is_read_once(docs: Path) -> None:
+    """A link stands for a file only where that is not read under its own name."""
+    write(docs, "real/a.md", ".hidden/b.md", "drafts/c.md", "drafts/d.md")
+    (docs / ".gitignore").write_text("drafts/")
+    link(
+        docs,
+        {
+            "to-file.md": "real/a.md",
+            "to-link.md": "to-file.md",
+            "to-hidden.md": ".hidden/b.md",
+            "to-ignored.md": "drafts/c.md",
+            "link.log": "drafts/d.md",
+            "real/up": "..",
+            "to-folder": "real",
+        },
+    )
+    found = scan(docs, exclude=["*.log"])
+    assert [file.source for file in found.files] == ["docs/real/a.md", "docs/to-hidden.md", "docs/to-ignored.md"]
+    assert found.files[1].path == docs / "to-hidden.md"
+    assert found.files[1].size == (docs / ".hidden/b.md").stat().st_size
+    assert found.failed == found.skipped == ()
+
+
+def test_links_out_of_the_folder_are_skipped(docs: Path, tmp_path: Path) -> None:
+    write(tmp_path, "outside/secret.md", "docs2/secret.md", "docs/drafts/a.md")
+    (docs / ".gitignore").write_text("drafts/")
+    link(
+        docs,
+        {
+            "to-file.md": "../outside/secret.md",
+            "to-folder": "../outside",
+            "to-above": "..",
+            "to-device": os.devnull,
+            "to-sibling.md": "../docs2/secret.md",  # whose path begins like the folder's
+            "to-drafts": "drafts",
+            ".hidden-link": "../outside",
+        },
+    )
+    found = scan(docs)
+    assert (found.files, found.failed) == ((), ())
+    assert [source for source, _ in found.skipped] == [
+        "docs/to-above", "docs/to-device", "docs/to-drafts", "docs/to-file.md", "docs/to-folder", "docs/to-sibling.md",
+    ]  # fmt: skip
+    reasons = dict(found.skipped)
+    assert "hidden, ignored" in reasons.pop("docs/to-drafts")
+    assert set(reasons.values()) == {"it links to a place outside the folder"}
+
+
+def test_links_that_lead_nowhere_fail(docs: Path) -> None:
+    write(docs, "file.md")
+    link(docs, {"dangling.md": "nowhere.md", "through.md": "file.md/x", "loop": "loop", "a": "b", "b": "a"})
+    found = scan(docs)
+    assert [file.source for file in found.files] == ["docs/file.md"]
+    failed = dict(found.failed)
+    assert set(failed) == {"docs/a", "docs/b", "docs/dangling.md", "docs/loop", "docs/through.md"}
+    assert "links to nothing" in failed["docs/dangling.md"]
+    assert "links to nothing" in failed["docs/through.md"]
+    assert "links to itself" in failed["docs/loop"]
+    assert "links to itself" in failed["docs/a"]
+
+
+def test_limits_hold_for_what_is_linked_to(docs: Path) -> None:
+    write(docs, ".hidden/large.md")
+    os.mkfifo(docs / ".hidden/pipe")
+    (docs / ".hidden/empty").touch()
+    link(docs, {"large.md": ".hidden/large.md", "pipe": ".hidden/pipe", "empty": ".hidden/empty"})
+    found = scan(docs, max_bytes=1)
+    assert found.files == ()
+    assert [source for source, _ in found.failed] == ["docs/large.md", "docs/pipe"]
+    assert found.skipped == (("docs/empty", "it is empty"),)
 
 
 def test_names_that_are_not_utf8_are_reported(docs: Path) -> None:
@@ -132,7 +264,9 @@ def test_a_folder_that_cannot_be_listed_is_reported(docs: Path, monkeypatch: pyt
     monkeypatch.setattr(os, "scandir", refuse_locked)
     found = scan(docs)
     assert [file.source for file in found.files] == ["docs/a.md"]
-    assert found.failed == (("docs/locked/", "it cannot be listed: Permission denied"),)
+    assert found.failed == (
+        ("docs/locked/", "it cannot be listed (Permission denied); make it readable, or ignore it"),
+    )
 
 
 def test_ignored_folders_are_not_walked(docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,18 +296,106 @@ def test_a_folder_that_was_asked_for_is_never_ignored_itself(tmp_path: Path) -> 
     assert sources(tmp_path / "build") == ["build/html/a.md"]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_an_unreadable_gitignore_is_reported(docs: Path) -> None:
-    write(docs, "a.md", ".gitignore")
-    (docs / ".gitignore").chmod(0)
-    assert [source for source, _ in scan(docs).failed] == ["docs/.gitignore"]
+@pytest.fixture
+def locked(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """Makes a file unreadable, even to root."""
+    really_read = Path.read_text
+
+    def lock(path: Path) -> None:
+        def read(self: Path, *arguments: Any, **options: Any) -> str:
+            if self == path:
+                raise PermissionError(13, "Permission denied", str(path))
+            return really_read(self, *arguments, **options)
+
+        monkeypatch.setattr(Path, "read_text", read)
+
+    return lock
+
+
+def test_where_it_is_unknown_what_to_ignore_nothing_is_read(docs: Path, locked: Callable[[Path], None]) -> None:
+    write(docs, "a.md", "sub/.gitignore", "sub/secret.md", "sub/deep/b.md")
+    locked(docs / "sub/.gitignore")
+    found = scan(docs)
+    assert [file.source for file in found.files] == ["docs/a.md"]
+    (failure,) = found.failed
+    assert failure[0] == "docs/sub/"
+    assert ".gitignore cannot be read (Permission denied)" in failure[1]
+
+
+def test_an_unreadable_gitignore_above_the_folder_is_refused(tmp_path: Path, locked: Callable[[Path], None]) -> None:
+    write(tmp_path, ".git/HEAD", ".gitignore", "docs/a.md")
+    locked(tmp_path / ".gitignore")
+    with pytest.raises(ConfigError, match=r"\.gitignore cannot be read \(Permission denied\)"):
+        scan(tmp_path / "docs")
+
+
+def test_retrievalignore_has_the_last_word_in_its_folder(docs: Path) -> None:
+    write(docs, "a.log", "b.log", "draft.md", "a.md", "sub/a.log", "sub/b.log", "sub/draft.md")
+    (docs / ".gitignore").write_text("*.log\n!b.log\n")
+    (docs / ".retrievalignore").write_text("!a.log\nb.log\ndraft.md\n")
+    (docs / "sub/.gitignore").write_text("a.log\n!draft.md\n")
+    assert sources(docs) == ["docs/a.log", "docs/a.md", "docs/sub/draft.md"]
+    assert sources(docs / "sub") == ["sub/b.log", "sub/draft.md"]
+    (docs / ".git").mkdir()
+    assert sources(docs / "sub") == ["sub/draft.md"]
+
+
+def test_retrievalignore_cannot_take_back_what_lies_in_an_ignored_folder(docs: Path) -> None:
+    """git's own rule about parents; nor does it bring hidden files back."""
+    write(docs, "build/notes.md", "dist/notes.md", "dist/a.js", ".hidden.md")
+    (docs / ".gitignore").write_text("build/\n/dist/*\n")
+    (docs / ".retrievalignore").write_text("!build/notes.md\n!dist/notes.md\n!.hidden.md\n")
+    assert sources(docs) == ["docs/dist/notes.md"]
+
+
+def test_include_chooses_files(docs: Path) -> None:
+    write(docs, "a.md", "a.txt", "guide/b.md", "guide/b.txt", "guide/deep/c.txt", "other/guide/d.txt", "ignored.md")
+    (docs / ".gitignore").write_text("ignored.md")
+    assert sources(docs, include=["*.md"]) == ["docs/a.md", "docs/guide/b.md"]
+    assert sources(docs, include=["/*.md", "*.js"]) == ["docs/a.md"]
+    assert sources(docs, include=["guide/**"]) == ["docs/guide/b.md", "docs/guide/b.txt", "docs/guide/deep/c.txt"]
+    assert sources(docs, include=["/guide/"]) == sources(docs, include=["guide/**"])
+    assert sources(docs, include=["guide/"]) == [*sources(docs, include=["guide/**"]), "docs/other/guide/d.txt"]
+    assert sources(docs, include=["guide/", "!deep/", "c.txt"]) == sources(docs, include=["guide/"])
+    assert sources(docs, include=["*", "!*.txt"]) == sources(docs, include=["*.md"])
+    assert sources(docs, include=["ignored.md", ".gitignore"]) == []
+
+
+def test_exclude_wins(docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(docs, "a.md", "b.md", "a.log", "build/c.md", "sub/build/d.md")
+    (docs / ".gitignore").write_text("*.log\n!a.log\n")
+    assert sources(docs, include=["*.md"], exclude=["b.md", "/build/"]) == ["docs/a.md", "docs/sub/build/d.md"]
+    assert sources(docs, exclude=["*.log", "build", "!/build"]) == ["docs/a.md", "docs/b.md", "docs/build/c.md"]
+    assert sources(docs, exclude=["build/", "!build/c.md"]) == ["docs/a.log", "docs/a.md", "docs/b.md"]
+    listed = []
+    really_list = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: listed.append(path) or really_list(path))
+    sources(docs, exclude=["build"])
+    assert not any(path.endswith("build") for path in listed)
+
+
+@pytest.mark.parametrize("pattern", ["", "  ", "/", "# note", "!", "[z-a]", "\\", "a\nb"])
+def test_what_is_no_pattern_is_refused(docs: Path, pattern: str) -> None:
+    for setting in ("include", "exclude"):
+        with pytest.raises(ConfigError, match=re.escape(f"{setting}: {pattern!r} is not a gitignore pattern")):
+            sources(docs, **{setting: ["*.md", pattern]})
+
+
+def test_what_would_choose_nothing_is_refused(docs: Path) -> None:
+    for pattern in ("./guide", "../docs/a.md", "!./guide", "guide/../a.md", ".."):
+        with pytest.raises(ConfigError, match=r"matches nothing: patterns start at the folder"):
+            sources(docs, include=[pattern])
+    with pytest.raises(ConfigError, match=r"include has only !a, !b"):
+        sources(docs, include=["!a", "!b"])
+    with pytest.raises(ConfigError, match=r"include is a list of patterns; write \['\*\.md'\]"):
+        sources(docs, include="*.md")
 
 
 def test_a_large_folder_costs_one_listing_per_folder(docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for folder in range(20):
         (docs / str(folder)).mkdir()
         for file in range(50):
-            (docs / str(folder) / f"{file}.md").touch()
+            (docs / str(folder) / f"{file}.md").write_text("text")
     listed = []
     really_list = os.scandir
     monkeypatch.setattr(os, "scandir", lambda path: listed.append(path) or really_list(path))
@@ -207,14 +429,17 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def fill(repository: Path, files: set[str], ignore_files: dict[str, bytes]) -> None:
+def fill(
+    repository: Path, files: set[str], ignore_files: dict[str, bytes], retrieval_files: dict[str, bytes] | None = None
+) -> None:
     for path in repository.iterdir():
         if path.name != ".git":
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     write(repository, *sorted(files))
-    for folder, lines in ignore_files.items():
-        if (repository / folder).is_dir():
-            (repository / folder / ".gitignore").write_bytes(lines)
+    for name, contents in {".gitignore": ignore_files, ".retrievalignore": retrieval_files or {}}.items():
+        for folder, lines in contents.items():
+            if (repository / folder).is_dir():
+                (repository / folder / name).write_bytes(lines)
 
 
 TREE = {
@@ -236,6 +461,9 @@ TREE = {
         {"": b"*\n!*/\n!*.md\n"},
         {"": b"a/**/b\n", "b": b"**/b.md\n"},
         {"": b"**\n!**/\n!x\n"},
+        {"": b"x\n!**/*\n"},  # takes back what is in a folder that it takes back
+        {"": b"*\n!**/a\n!/**/b\n!b.md\n"},
+        {"": b"a/**/\n!/**/*\n"},
         {"": b"\xef\xbb\xbfx\r\n\r\n#x\r\n\\#x\r\n\\!x\r\n"},
         {"": b"y \n"},
         {"": b"y\\ \n"},
@@ -254,26 +482,85 @@ def test_ignores_what_git_ignores(repository: Path, ignore_files: dict[str, byte
     assert sources(repository) == not_ignored_by_git(repository)
 
 
-NAMES = st.text("ab.-[]!", min_size=1, max_size=3).filter(lambda name: not name.startswith("."))
+NAMES = st.text("ab.-[]!\n", min_size=1, max_size=3).filter(lambda name: not name.startswith("."))
 PATHS = st.lists(NAMES, min_size=1, max_size=3).map("/".join)
 PIECES = st.sampled_from(["a", "b", ".", "-", "é", "*.", "[ab]", "*"])
 NAME_PATTERNS = st.lists(PIECES, min_size=1, max_size=3).map("".join).filter(lambda name: "**" not in name)
 PATTERNS = st.builds(
     "{}{}{}{}".format,
     st.sampled_from(["", "", "!"]),
-    st.sampled_from(["", "", "/", "**/", "a/"]),
+    st.sampled_from(["", "", "/", "**/", "a/", "/**/", "a/**/"]),
     NAME_PATTERNS,
-    st.sampled_from(["", "", "/", "/*", "/**", "/b"]),
+    st.sampled_from(["", "", "/", "/*", "/**", "/b", "/**/b", "/**/*"]),
 )
 """What people write; on malformed patterns pathspec and git differ."""
-IGNORE_FILES = st.lists(PATTERNS, max_size=5).map(lambda lines: "\n".join(lines).encode())
+LINES = st.lists(PATTERNS, max_size=5)
+CHOICES = st.lists(PATTERNS.filter(lambda line: not {".", ".."} & set(line.removeprefix("!").split("/"))), max_size=5)
+IGNORE_FILES = LINES.map(lambda lines: "\n".join(lines).encode())
+
+
+@st.composite
+def trees(draw: st.DrawFn) -> tuple[set[str], list[str]]:
+    """Files, and the folders that they lie in."""
+    paths = draw(st.sets(PATHS, min_size=1, max_size=8))
+    files = {path for path in paths if not any(other.startswith(f"{path}/") for other in paths)}
+    return files, sorted({""} | {str(parent) for path in files for parent in Path(path).parents} - {"."})
+
+
+in_any_tree = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @needs_git
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(paths=st.sets(PATHS, min_size=1, max_size=8), data=st.data())
-def test_ignores_what_git_ignores_in_any_tree(repository: Path, paths: set[str], data: st.DataObject) -> None:
-    files = {path for path in paths if not any(other.startswith(f"{path}/") for other in paths)}
-    folders = sorted({""} | {str(parent) for path in files for parent in Path(path).parents} - {"."})
+@in_any_tree
+@given(tree=trees(), data=st.data())
+def test_ignores_what_git_ignores_in_any_tree(
+    repository: Path, tree: tuple[set[str], list[str]], data: st.DataObject
+) -> None:
+    files, folders = tree
     fill(repository, files, {folder: data.draw(IGNORE_FILES, label=folder) for folder in folders})
     assert sources(repository) == not_ignored_by_git(repository)
+
+
+@needs_git
+@in_any_tree
+@given(tree=trees(), data=st.data())
+def test_retrievalignore_is_as_if_its_lines_came_last_in_gitignore(
+    repository: Path, tree: tuple[set[str], list[str]], data: st.DataObject
+) -> None:
+    files, folders = tree
+    first, second = ({folder: data.draw(IGNORE_FILES, label=folder) for folder in folders} for _ in range(2))
+    fill(repository, files, first, second)
+    read = sources(repository)
+    fill(repository, files, {folder: first[folder] + b"\n" + second[folder] for folder in folders})
+    assert read == not_ignored_by_git(repository)
+
+
+@needs_git
+@in_any_tree
+@given(tree=trees(), patterns=CHOICES, ignored=IGNORE_FILES)
+def test_exclude_is_as_another_gitignore_that_must_agree(
+    repository: Path, tree: tuple[set[str], list[str]], patterns: list[str], ignored: bytes
+) -> None:
+    files, _ = tree
+    fill(repository, files, {"": "\n".join(patterns).encode()})
+    not_excluded = not_ignored_by_git(repository)
+    fill(repository, files, {"": ignored})
+    assert set(sources(repository, exclude=patterns)) == set(sources(repository)) & set(not_excluded)
+
+
+@in_any_tree
+@given(tree=trees(), patterns=CHOICES, ignored=IGNORE_FILES)
+def test_include_chooses_among_what_is_read_and_exclude_removes_that(
+    tmp_path: Path, tree: tuple[set[str], list[str]], patterns: list[str], ignored: bytes
+) -> None:
+    assume(any(not pattern.startswith("!") for pattern in patterns))
+    shutil.rmtree(tmp_path)
+    write(tmp_path, *tree[0])
+    (tmp_path / ".gitignore").write_bytes(ignored)
+    everything, included = set(sources(tmp_path)), set(sources(tmp_path, include=patterns))
+    excluded = everything - set(sources(tmp_path, exclude=patterns))
+    assert included <= everything
+    assert sources(tmp_path, include=patterns, exclude=patterns) == []
+    assert included <= excluded
+    if not any(pattern.startswith("!") for pattern in patterns):
+        assert included == excluded
