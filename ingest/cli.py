@@ -39,6 +39,9 @@ app = typer.Typer(
 )
 
 
+_KEPT = "what was finished is kept, and the next sync goes on from there."
+_KEPT_REBUILD = "the index is as it was, and the next --rebuild goes on from there."
+
 app.add_typer(snapshot_app, name="snapshot")
 
 
@@ -62,8 +65,8 @@ def sync(
     with stop_on_interrupt() as stop:
         if rebuild:
             report = _rebuild(folder, index, name, include, exclude, config, stop)
-            _show(report, index, as_json=as_json, verbose=verbose)
-        if not rebuild or watch:
+            _show(report, index, as_json=as_json, verbose=verbose, kept=_KEPT_REBUILD)
+        if not rebuild or (watch and not report.interrupted):
             reports = _syncs(folder, index, name, include, exclude, config, stop, dry_run=dry_run, watch=watch)
             for report in reports:
                 _show(report, index, as_json=as_json, verbose=verbose)
@@ -208,7 +211,8 @@ def _rebuild(
         )
 
 
-def _show(report: SyncReport, index: Path, *, as_json: bool, verbose: bool) -> None:
+def _show(report: SyncReport, index: Path, *, as_json: bool, verbose: bool, kept: str = _KEPT) -> None:
+    """`kept`: what becomes of an interrupted run."""
     if as_json:
         print_json(report.as_dict())
         return
@@ -229,7 +233,7 @@ def _show(report: SyncReport, index: Path, *, as_json: bool, verbose: bool) -> N
     for skip in report.skipped if verbose else ():
         err.print(f"skipped: {printable(skip.source)}: {skip.reason}", markup=False)
     if report.interrupted:
-        err.print("Interrupted; what was finished is kept, and the next sync goes on from there.")
+        err.print(f"Interrupted; {kept}")
 
 
 def _print_folder(folder: "FolderStatus") -> None:

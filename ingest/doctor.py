@@ -1,13 +1,16 @@
-"""Holds Chroma's ledger and chunks, the search files and the folders against each other, and mends what it can."""
+"""Examines an index and mends what it can: the pointer, the search files, documents that are not whole, folders that
+are not in step."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from ingest.documents import document_from_json
+from ingest.examination import Trouble, examine_chunks, examine_folder, examine_lexical
+from ingest.sync import add, sync
 from retrieval.config import Config
 from retrieval.directory import IndexDirectory, Pointer
-from retrieval.errors import IndexDamagedError, IndexNotFoundError
+from retrieval.errors import ConfigError, IndexDamagedError, IndexNotFoundError
 from retrieval.index import HybridIndex
 from retrieval.snapshot import Snapshot
 from retrieval.store import Store
@@ -24,37 +27,33 @@ class Finding(NamedTuple):
 def examine(path: Path | str, *, config: Config | Path | str | None = None, repair: bool = False) -> list[Finding]:
     """Everything found wrong with an index; with `repair`, mended where that loses nothing.
 
-    A document whose chunks are incomplete is marked for the next sync. Search files that are missing, stale or damaged
-    are built again on opening, here as anywhere. Raises IndexNotFoundError, IndexLockedError where a process writes,
-    IndexMismatchError.
+    What Chroma holds is believed, but for chunks that their own ids contradict; search files are made again from it,
+    and documents from their files, or from what was added. Search files that are missing or damaged are built again on
+    opening, here as anywhere. Files that are known to have failed are no finding: see FolderStatus.
+
+    Raises IndexNotFoundError, IndexLockedError where a process writes, IndexMismatchError.
     """
-    findings = list(_examine_pointer(IndexDirectory(path), config, repair=repair))
+    directory = IndexDirectory(path)
+    findings = list(_examine_pointer(directory, config, repair=repair))
     if findings and not repair:
         return findings
-    if IndexDirectory(path).read_pointer() is None:
+    pointer = directory.read_pointer()
+    if pointer is None:
         raise IndexNotFoundError(f"There is no index at {path}; `ingest sync FOLDER --index {path}` makes one.")
-    with HybridIndex.open(path, config=config) as index, index.writing() as writer:
-        shown = writer.snapshot
-        records, held = writer.store.records(), set(writer.store.chunk_ids())
-        incomplete = [record for record in records if not held.issuperset(record.chunk_ids)]
-        orphans = sorted(held.difference(*(record.chunk_ids for record in records)))
-        findings += _examine_ledger(records, held, repair=repair)
-        if orphans:  # no search returns them; they only take space
-            findings.append(Finding(f"{len(orphans)} chunks belong to no document", repair))
-        if shown is not None and not _shows(shown, records, held):
-            findings.append(Finding("the search files do not show what the ledger says", repair))
-        findings += [
-            Finding(
-                f"the folder {name} is no longer at {place}; sync it from where it is, or delete its documents", False
-            )
-            for name, place in writer.folders.items()
-            if not Path(place).is_dir()
-        ]
-        if repair and any(finding.mended for finding in findings):
-            writer.recover()
-            writer.note([_for_the_next_sync(record, held) for record in incomplete])
-            writer.store.delete_chunks(orphans)
-    return findings
+    if not findings:
+        findings += _examine_snapshot(directory, pointer)
+    with HybridIndex.open(path, config=config) as index:
+        troubles = _troubles(index)
+        if not troubles or not repair:
+            return [*findings, *(Finding(trouble.what, False) for trouble in troubles)]
+        reasons = _mend(index, troubles)
+        left = {trouble.what: None for trouble in _troubles(index)}
+    for trouble in troubles:
+        reason = reasons.get(trouble.name, "") if trouble.remedy == "index" else ""
+        still = trouble.what in left
+        left.pop(trouble.what, None)
+        findings.append(Finding("; ".join(filter(None, (trouble.what, reason))), not still and not reason))
+    return [*findings, *(Finding(what, False) for what in left)]
 
 
 def _examine_pointer(
@@ -75,7 +74,7 @@ def _examine_pointer(
         )
     directory.lock()
     try:
-        store = Store.open(directory.chroma, settings)
+        store = Store.open(directory.chroma, settings, patient=True)
         fingerprint = store.state().fingerprint
         store.close()
         directory.write_pointer(Pointer(writing=True, fingerprint=fingerprint, chroma=settings.server_settings()))
@@ -83,26 +82,55 @@ def _examine_pointer(
         directory.unlock()
 
 
-def _examine_ledger(records: Sequence[DocumentRecord], held: set[str], *, repair: bool) -> Iterator[Finding]:
-    """Every chunk that a record names is there, and every document is ready or says why not."""
-    for record in records:
-        missing = len(set(record.chunk_ids) - held)
-        if missing:
-            yield Finding(f"{record.source}: {missing} of {len(record.chunk_ids)} chunks are missing", repair)
-        elif record.status == "indexing":
-            yield Finding(f"{record.source}: indexing was interrupted; sync its folder or add it again", False)
-        elif record.status == "failed":
-            yield Finding(f"{record.source}: {record.reason}", False)
+def _examine_snapshot(directory: IndexDirectory, pointer: Pointer) -> Iterator[Finding]:
+    """What opening the index is about to mend."""
+    if pointer.writing:
+        yield Finding("a write was interrupted; the search files are those of what it finished now", True)
+    elif pointer.generation:
+        try:
+            Snapshot.open(directory.snapshots / pointer.generation, Config())
+        except IndexDamagedError as error:
+            yield Finding(f"{error} It was built again from Chroma.", True)
 
 
-def _shows(shown: Snapshot, records: Sequence[DocumentRecord], held: set[str]) -> bool:
-    committed = {id_ for record in records for id_ in record.chunk_ids if id_ in held}
-    same_chunks = {id_.decode() for id_ in shown.ids.tolist()} == committed
-    return (
-        same_chunks and list(shown.records) == list(records) and len(shown.lexical) == len(shown.vectors) == shown.size
-    )
+def _troubles(index: HybridIndex) -> list[Trouble]:
+    with index.writing() as writer:
+        writer.publish()  # what an interrupted writer left is in the snapshot now
+        troubles = list(examine_chunks(writer.store, writer.snapshot))
+        if writer.snapshot is not None:
+            troubles += examine_lexical(writer.snapshot)
+        max_bytes = int(index.config.max_file_mb * 10**6)
+        for name, folder in sorted(writer.folders.items()):
+            troubles += examine_folder(name, folder, writer.records, max_bytes=max_bytes)
+    return troubles
 
 
-def _for_the_next_sync(record: DocumentRecord, held: set[str]) -> DocumentRecord:
-    present = tuple(id_ for id_ in record.chunk_ids if id_ in held)
-    return replace(record, status="indexing", content_hash="", chunk_ids=present)
+def _mend(index: HybridIndex, troubles: Sequence[Trouble]) -> dict[str, str]:
+    """Returns, by source, why a document could not be indexed again."""
+    anew = [trouble.record for trouble in troubles if trouble.record is not None]
+    if any(trouble.remedy in ("index", "delete", "publish") for trouble in troubles):
+        with index.writing() as writer:
+            writer.recover()
+            writer.begin()
+            writer.note(anew)
+            writer.store.delete_chunks([id_ for trouble in troubles for id_ in trouble.ids])
+    reasons = _add_again([record for record in anew if not record.folder], index)
+    for name, folder in sorted(index.folders().items()):  # all: what Chroma forgot, no record tells
+        try:
+            report = sync(folder.path, index, name=name, include=folder.include, exclude=folder.exclude)
+        except ConfigError as error:
+            reasons.update((record.source, str(error)) for record in anew if record.folder == name)
+        else:
+            reasons.update(report.failed)
+    return reasons
+
+
+def _add_again(records: Iterable[DocumentRecord], index: HybridIndex) -> dict[str, str]:
+    by_id = {record.id: record.source for record in records}
+    if not by_id:
+        return {}
+    with index.writing() as writer:
+        contents = writer.store.contents(list(by_id))
+    report = add([document_from_json(content) for content in contents.values()], index)
+    lost = (source for id_, source in by_id.items() if id_ not in contents)
+    return {**dict.fromkeys(lost, "nothing tells what it was: add it again"), **dict(report.failed)}

@@ -1,11 +1,13 @@
 """The folder that was asked for: where it lies, what it is called, and which ignore files reach it from above."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from ingest.gitignore import Rules, read_rules
 from retrieval.directory import POINTER as INDEX_FILE
 from retrieval.errors import ConfigError
+from retrieval.types import SyncedFolder
 
 
 def resolve_root(folder: Path) -> Path:
@@ -57,3 +59,15 @@ def rules_above(root: Path) -> tuple[str, tuple[Rules, ...]]:
         top /= part
         key += f"{part}/"
     return key, tuple(rules)
+
+
+def check_claim(folders: Mapping[str, SyncedFolder], name: str, path: str) -> None:
+    """A name stands for one folder, wherever it lies: one that has moved keeps its name, another cannot take it.
+
+    Raises ConfigError.
+    """
+    owner = folders.get(name)
+    if owner is not None and owner.path != path and Path(owner.path).is_dir():
+        raise ConfigError(
+            f"The name {name!r} belongs to the folder {owner.path} in this index; give {path} another one with --name."
+        )

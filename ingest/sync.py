@@ -12,7 +12,8 @@ from ingest.indexer import Indexer, new_record
 from ingest.parser_pool import ParserPool
 from ingest.parser_worker import ParserSettings
 from ingest.report import OnProgress, SyncReport
-from ingest.scan import Scan, ScannedFile, scan
+from ingest.root import check_claim
+from ingest.scan import ScannedFile, scan
 from ingest.survey import expecting_failures, survey
 from retrieval.errors import ConfigError, DocumentError
 from retrieval.index import HybridIndex
@@ -51,13 +52,13 @@ def sync(
     max_bytes = int(config.max_file_mb * _MEGABYTE)
     scanned = scan(Path(folder), name=name, include=include, exclude=exclude, max_bytes=max_bytes)
     if dry_run:
-        _check_claim(index.folders(), scanned)
+        check_claim(index.folders(), scanned.name, str(scanned.root))
         ledger = {record.source: record for record in index.documents()}
         todo, report = survey(scanned, ledger)
         report = expecting_failures(report, todo, ledger).in_order()
         return replace(report, dry_run=True, seconds=time.monotonic() - started)
     with index.writing() as writer:
-        _check_claim(writer.folders, scanned)
+        check_claim(writer.folders, scanned.name, str(scanned.root))
         todo, planned = survey(scanned, writer.records)
         report = replace(planned, added=0, updated=0, deleted=0, planned=())
         files = (*todo.add, *todo.update)
@@ -133,16 +134,6 @@ def _index_files(
             indexer.put_file(file, outcome, folder=folder)
         indexer.flush()
     return False
-
-
-def _check_claim(folders: Mapping[str, SyncedFolder], scanned: Scan) -> None:
-    """A name stands for one folder, wherever it lies: one that has moved keeps its name, another cannot take it."""
-    owner = folders.get(scanned.name)
-    if owner is not None and owner.path != str(scanned.root) and Path(owner.path).is_dir():
-        raise ConfigError(
-            f"The name {scanned.name!r} belongs to the folder {owner.path} in this index; give {scanned.root} another "
-            "one with --name."
-        )
 
 
 def _chunk_settings(index: HybridIndex) -> ChunkSettings:

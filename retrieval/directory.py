@@ -2,26 +2,33 @@
 
 retrieval-index.json    which snapshot is current, whether a write is under way, where Chroma is
 writer.lock             held by the one process that writes
-chroma/                 the embedded Chroma: the truth (absent where a server keeps it)
+chroma/                 the embedded Chroma: the truth (absent where a server keeps it); chroma-XXXXXXXX/ in an index
+                        that was rebuilt or restored
 snapshots/GENERATION/   what searches read
+rebuild-XXXXXXXX/       an index that is being made to take the place of this one (retrieval/staging.py); or restore-
 """
 
 import json
 import os
+import re
 import shutil
 import socket
 import sys
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
-from retrieval.errors import ConfigError, IndexDamagedError, IndexLockedError
+from retrieval.errors import ConfigError, IndexDamagedError, IndexLockedError, IndexMismatchError
 
-FORMAT = 1
+FORMAT = 2
 POINTER = "retrieval-index.json"
 """A folder that holds a file of this name is an index; there are no documents in it."""
+
+_CHROMA = re.compile(r"chroma(-[0-9a-f]{8})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +40,15 @@ class Pointer:
                  process that died.
     fingerprint  Fingerprint.to_json() of what makes the index, "" before that is known.
     chroma       the chroma_* settings of the server that keeps the truth; empty where Chroma is embedded.
+    chroma_directory   the name of the embedded Chroma's directory; "" where a server keeps the truth. Written as "",
+                 it stays what it is.
     """
 
     generation: str = ""
     writing: bool = False
     fingerprint: str = ""
     chroma: dict[str, Any] = field(default_factory=dict)
+    chroma_directory: str = ""
     format: int = FORMAT
 
 
@@ -56,33 +66,48 @@ class IndexDirectory:
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
-        self.chroma = self.path / "chroma"
         self.snapshots = self.path / "snapshots"
         self._pointer = self.path / POINTER
         self._lock = FileLock(self.path / "writer.lock", timeout=0, thread_local=False)
         self._holder = self.path / "writer.json"
 
+    @property
+    def chroma(self) -> Path:
+        """The embedded Chroma that the pointer names; where no pointer says so, the one last written to."""
+        try:
+            name = json.loads(self._pointer.read_text("utf-8"))["chroma_directory"]
+        except (OSError, ValueError, KeyError, TypeError):
+            name = ""
+        if isinstance(name, str) and _CHROMA.fullmatch(name):
+            return self.path / name
+        return max(self._chromas(), key=lambda path: path.stat().st_mtime_ns, default=self.path / "chroma")
+
     def read_pointer(self) -> Pointer | None:
-        """None where there is no index. Raises IndexDamagedError for a pointer that cannot be understood."""
+        """None where there is no index. Raises IndexDamagedError for a pointer that cannot be understood,
+        IndexMismatchError for one of another version."""
         try:
             values = json.loads(self._pointer.read_text("utf-8"))
-            pointer = Pointer(**values)
+            if (made := values["format"]) != FORMAT:
+                raise IndexMismatchError(
+                    f"{self.path} has index format {made}, this version reads {FORMAT}; remove the index and sync "
+                    "again, or use the version that made it."
+                )
+            return Pointer(**values)
         except FileNotFoundError:
-            if self.chroma.is_dir():
+            if self._chromas():
                 raise IndexDamagedError(f"{self._pointer} is gone; `ingest doctor --repair` writes it anew.") from None
             return None
         except NotADirectoryError:
             raise ConfigError(f"{self.path} is a file; an index is a directory.") from None
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, KeyError) as error:
             raise IndexDamagedError(
                 f"{self._pointer} cannot be read ({error}); `ingest doctor --repair` writes it anew."
             ) from None
-        if pointer.format != FORMAT:
-            raise IndexDamagedError(f"{self.path} has index format {pointer.format}, this version reads {FORMAT}.")
-        return pointer
 
     def write_pointer(self, pointer: Pointer) -> None:
         """Atomic: a reader sees the old pointer or the new one."""
+        if not pointer.chroma and not pointer.chroma_directory:
+            pointer = replace(pointer, chroma_directory=self.chroma.name)
         temporary = self._pointer.with_suffix(".tmp")
         with temporary.open("w", encoding="utf-8") as file:
             json.dump(asdict(pointer), file, indent=1)
@@ -114,11 +139,29 @@ class IndexDirectory:
     def unlock(self) -> None:
         self._lock.release()
 
-    def remove_old_snapshots(self, *, keep: str) -> None:
-        """Remove all but one. Readers that have the others mapped go on reading them."""
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Be the writer for as long as the block lasts. Raises as `lock`."""
+        self.lock()
+        try:
+            yield
+        finally:
+            self.unlock()
+
+    def remove_leftovers(self, *, keep: str) -> None:
+        """Remove all snapshots but one, and every Chroma that the pointer does not name. Readers that have a snapshot
+        mapped go on reading it."""
         for old in self.snapshots.iterdir():
             if old.name != keep:
                 shutil.rmtree(old, ignore_errors=True)
+        if pointer := self.read_pointer():
+            current = None if pointer.chroma else self.chroma
+            for chroma in self._chromas():
+                if chroma != current:
+                    shutil.rmtree(chroma, ignore_errors=True)
+
+    def _chromas(self) -> list[Path]:
+        return [path for path in self.path.glob("chroma*") if _CHROMA.fullmatch(path.name) and path.is_dir()]
 
     def _describe_holder(self) -> str:
         try:

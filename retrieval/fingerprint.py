@@ -14,7 +14,8 @@ from retrieval.types import digest
 _MODEL_NAMES = {"model", "revision", "trust_remote_code"}
 """Names of the model; what it is, the hash of its weights says."""
 
-_WAY_OUT = "Open it without that setting (an index remembers its own), or remove the index and sync again."
+_REBUILD = "make it anew: `ingest sync --rebuild FOLDER`"
+_WAY_OUT = f"Open it without that setting (an index remembers its own), or {_REBUILD}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Fingerprint:
     pooling: str
     dimension: int
     max_seq_length: int
+    tokenizer: str
     analyzer: dict[str, Any]
 
     @classmethod
@@ -37,6 +39,7 @@ class Fingerprint:
             pooling=embedder.pooling,
             dimension=embedder.dimension,
             max_seq_length=embedder.max_seq_length,
+            tokenizer=embedder.tokenizer_digest,
             analyzer=Analyzer(config.language).fingerprint,
         )
 
@@ -55,6 +58,14 @@ class Fingerprint:
     @property
     def id(self) -> str:
         return digest(self.to_json())
+
+    def embeds_like(self, other: "Fingerprint") -> bool:
+        """Whether both give the same vector to the same string, without its prefix."""
+        parts = ("weights", "pooling", "dimension", "tokenizer")
+        settings = ("passage_prefix", "trust_remote_code")
+        return all(getattr(self, part) == getattr(other, part) for part in parts) and all(
+            self.settings[setting] == other.settings[setting] for setting in settings
+        )
 
     def check_config(self, config: Config, *, index: str) -> None:
         """Raises IndexMismatchError where the settings would give other vectors, chunks or terms."""
@@ -77,7 +88,7 @@ class Fingerprint:
             if made != loaded:
                 raise IndexMismatchError(
                     f"The index {index} was built with {name} {made}, and {config.model} now has {loaded}; restore the "
-                    "model's files, or remove the index and sync again."
+                    f"model's files, or {_REBUILD}."
                 )
 
     def _check_weights(self, weights: str, config: Config, *, index: str) -> None:

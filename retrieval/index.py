@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, Unpack
 from retrieval.analysis import Analyzer
 from retrieval.config import Config, FusionMethod
 from retrieval.directory import IndexDirectory, Pointer
-from retrieval.embedder import Embedder
+from retrieval.embedder import Embedder, stored_tokenizer
 from retrieval.errors import ConfigError, IndexMismatchError, IndexNotFoundError, QueryError
 from retrieval.fingerprint import Fingerprint
 from retrieval.keeper import SnapshotKeeper
@@ -20,11 +20,12 @@ from retrieval.rerank import CrossEncoderReranker
 from retrieval.search import Mode, Query, SearchKeywords, SearchOptions, search
 from retrieval.snapshot import Snapshot
 from retrieval.stats import Stats, describe, place_of
-from retrieval.types import DocumentRecord, Reranker, SearchHit, clean_text
+from retrieval.types import DocumentRecord, Reranker, SearchHit, SyncedFolder, clean_text, digest
 from retrieval.writer import Writer
 
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
+    from tokenizers import Tokenizer
 
 
 class Deleted(NamedTuple):
@@ -66,8 +67,9 @@ class HybridIndex:
         """
         directory = IndexDirectory(path)
         pointer = directory.read_pointer()
+        given = config
         if not isinstance(config, Config):
-            config = Config.load(config, base=_remembered(pointer))
+            config = Config.load(config, base=remembered_settings(pointer))
         if pointer is None and read_only and not config.chroma_host:
             raise IndexNotFoundError(f"There is no index at {path}; `ingest sync FOLDER --index {path}` makes one.")
         if pointer is not None and pointer.chroma != config.server_settings():
@@ -76,7 +78,13 @@ class HybridIndex:
                 f"{place_of(config.server_settings())}; open it without chroma_* settings, or use another directory."
             )
         index = cls(directory, config, read_only=read_only)
-        index._keeper.current()
+        try:
+            index._keeper.current()
+        except IndexMismatchError:
+            now = directory.read_pointer()
+            if now is None or (pointer is not None and now.fingerprint == pointer.fingerprint):
+                raise
+            return cls.open(path, config=given, read_only=read_only)  # it was rebuilt in this very moment
         return index
 
     def close(self) -> None:
@@ -178,8 +186,8 @@ class HybridIndex:
         snapshot = self._keeper.current()
         return snapshot.records if snapshot is not None else ()
 
-    def folders(self) -> Mapping[str, str]:
-        """The synced folders: name -> absolute path."""
+    def folders(self) -> Mapping[str, SyncedFolder]:
+        """The synced folders, by the name that their sources begin with."""
         snapshot = self._keeper.current()
         return snapshot.state.folders if snapshot is not None else {}
 
@@ -197,6 +205,16 @@ class HybridIndex:
                 made_with.check_embedder(self._embedder, self.config, index=str(self.path))
                 self._checked_with = made_with
             return self._embedder
+
+    def tokenizer(self) -> "tuple[Tokenizer, int]":
+        """The model's tokenizer, and how many tokens it reads at most. Known without loading the model wherever its
+        files hold the tokenizer that made this index. Raises as `embedder`."""
+        made_with = self._keeper.made_with
+        if self._embedder is None and made_with is not None:
+            stored = stored_tokenizer(self.config)
+            if stored is not None and digest(stored.to_str()) == made_with.tokenizer:
+                return stored, made_with.max_seq_length
+        return self.embedder.tokenizer, self.embedder.max_seq_length
 
     # Changing it
 
@@ -220,6 +238,13 @@ class HybridIndex:
             records = [r for source, r in writer.records.items() if source in chosen or source.startswith(below)]
             written = writer.remove(records)
         return Deleted(documents=len(records), chunks=written.chunks_deleted)
+
+    def borrow_vectors(self, lender: Snapshot) -> None:
+        """From now on, embed no string that has a vector in another index's snapshot, if that was made with the same
+        model and prefix. Raises as `embedder`."""
+        made_with = Fingerprint.of(self.config, self.embedder)
+        if lender.fingerprint is not None and lender.fingerprint.embeds_like(made_with):
+            self._keeper.lender = lender
 
     @contextmanager
     def writing(self) -> Iterator[Writer]:
@@ -254,7 +279,7 @@ class HybridIndex:
             return self._rerankers[rerank]
 
 
-def _remembered(pointer: Pointer | None) -> dict[str, Any]:
+def remembered_settings(pointer: Pointer | None) -> dict[str, Any]:
     """The settings that an existing index was made with, for a caller who names none."""
     if pointer is None:
         return {}

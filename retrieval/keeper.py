@@ -7,8 +7,9 @@ from contextlib import contextmanager
 
 from retrieval.config import Config
 from retrieval.directory import IndexDirectory, Pointer
+from retrieval.disk import explaining_failures
 from retrieval.embedder import Embedder
-from retrieval.errors import IndexDamagedError, IndexLockedError, IndexUnusableError
+from retrieval.errors import IndexDamagedError, IndexLockedError, IndexMismatchError, IndexUnusableError
 from retrieval.fingerprint import Fingerprint
 from retrieval.snapshot import Snapshot
 from retrieval.store import Store
@@ -20,7 +21,8 @@ log = logging.getLogger(__name__)
 class SnapshotKeeper:
     """The snapshot that searches read, and the way to change it. Threads may share it.
 
-    made_with   what made the index, as far as is known
+    made_with   what made the index, as far as is known; of the snapshot, once there is one
+    lender      a snapshot of another index whose vectors would be the same, if there is one
 
     The lock is taken at the first change and held until `close`, because an embedded Chroma must not be open in two
     processes: even its readers write.
@@ -28,29 +30,31 @@ class SnapshotKeeper:
 
     def __init__(self, directory: IndexDirectory, config: Config, embedder: Callable[[], Embedder]) -> None:
         self.made_with: Fingerprint | None = None
+        self.lender: Snapshot | None = None
         self._directory = directory
         self._config = config
         self._embedder = embedder
         self._snapshot: Snapshot | None = None
         self._stamp: tuple[int, int] | None = None
         self._store: Store | None = None
+        self._is_patient = False
         self._locked = False
         self._reported = ""
+        self._is_superseded = False
         self._guard = threading.RLock()
         self._one_writer = threading.Lock()
 
     def current(self) -> Snapshot | None:
         """The last published snapshot, or None before the first.
 
-        Raises IndexLockedError where the first is still being made, IndexDamagedError where it cannot be made, and
-        IndexMismatchError where the index was made, perhaps since it was opened, with other settings.
+        Where the index has been rebuilt with other settings since, that is the last one made with these. Raises
+        IndexLockedError where the first is still being made, IndexDamagedError where it cannot be made, and
+        IndexMismatchError where it was made, perhaps since the index was opened, with other settings.
         """
         with self._guard:
             stamp = self._directory.pointer_stamp()
             if stamp != self._stamp:
-                pointer = self._load()
-                if _is_behind(pointer, self._snapshot):
-                    self._heal()
+                self._take_up()
                 self._stamp = self._directory.pointer_stamp() if self._snapshot is not None else stamp
             if self._config.chroma_host and not self._locked and self._is_behind_server():
                 self._heal()
@@ -62,11 +66,11 @@ class SnapshotKeeper:
 
         That is so after an error too, Ctrl-C among them, unless it came in the middle of a change: then the next to
         open the index or to write finds out from Chroma what is true. Raises IndexLockedError where another process
-        writes.
+        writes, IndexUnusableError where a disk is full or fails, or a server goes on not answering.
         """
-        with self._one_writer:
+        with self._one_writer, explaining_failures(self._directory.path):
             with self._guard:
-                writer = self._start_writing()
+                writer = self._start_writing(patient=True)
                 if self._config.chroma_host and not writer.store.state().is_settled:
                     writer.begin()  # what a writer elsewhere left unsettled, this one settles
             try:
@@ -80,24 +84,56 @@ class SnapshotKeeper:
     def close(self) -> None:
         """Release Chroma and the lock."""
         with self._guard:
-            if self._store is not None:
-                self._store.close()
-                self._store = None
+            self._close_store()
             if self._locked:
                 self._directory.unlock()
                 self._locked = False
 
-    def _start_writing(self) -> Writer:
-        if not self._locked:
-            self._directory.lock()
-            self._locked = True
-        pointer = self._load()
+    def _take_up(self) -> None:
+        """Go on to what the pointer says, unless that was made with other settings: the last snapshot serves then."""
+        try:
+            pointer = self._load()
+        except IndexMismatchError:
+            if self._snapshot is None:
+                raise
+            if not self._is_superseded:
+                log.warning(
+                    "%s was rebuilt with other settings; open it again to search the new one.", self._directory.path
+                )
+            self._is_superseded = True
+            return
+        self._is_superseded = False
+        if _is_behind(pointer, self._snapshot):
+            self._heal()
+
+    def _start_writing(self, *, patient: bool) -> Writer:
+        pointer = self._load_locked()
+        if self._store is not None and (self._store.is_broken or self._is_patient != patient):
+            self._close_store()
+        self._is_patient = patient
         writer = Writer(
-            self._directory, self._config, snapshot=self._snapshot, store=self._open_store, embedder=self._embedder
+            self._directory,
+            self._config,
+            snapshot=self._snapshot,
+            store=self._open_store,
+            embedder=self._embedder,
+            lender=self.lender,
         )
         if _is_behind(pointer, self._snapshot) or (self._config.chroma_host and self._is_behind_server()):
             writer.recover()
         return writer
+
+    def _load_locked(self) -> Pointer | None:
+        """The pointer, which nobody else changes from here on."""
+        if self._locked:
+            return self._load()
+        self._directory.lock()
+        self._locked = True
+        try:
+            return self._load()
+        except BaseException:  # whoever cannot write must not keep others from it
+            self.close()
+            raise
 
     def _show(self, writer: Writer) -> None:
         writer.publish()
@@ -106,11 +142,16 @@ class SnapshotKeeper:
             self._stamp = self._directory.pointer_stamp()
 
     def _load(self) -> Pointer | None:
-        """Read the pointer, and the snapshot that it names unless that is the one at hand."""
+        """Read the pointer, and the snapshot that it names unless that is the one at hand.
+
+        Raises IndexMismatchError, changing nothing, for what was made with other settings.
+        """
         pointer = self._directory.read_pointer()
-        if pointer is not None and pointer.fingerprint:
-            self._check(pointer.fingerprint)
-        while pointer is not None and pointer.generation:
+        while True:
+            if pointer is not None and pointer.fingerprint:
+                self._check(pointer.fingerprint)
+            if pointer is None or not pointer.generation:
+                break
             if self._snapshot is not None and self._snapshot.state.generation == pointer.generation:
                 return pointer
             try:
@@ -127,10 +168,17 @@ class SnapshotKeeper:
         return pointer
 
     def _check(self, fingerprint: str) -> None:
-        if self.made_with is None or fingerprint != self.made_with.to_json():
-            made_with = Fingerprint.from_json(fingerprint)
-            made_with.check_config(self._config, index=str(self._directory.path))
-            self.made_with = made_with
+        known = self.made_with
+        if known is not None and fingerprint == known.to_json():
+            return
+        made_with = Fingerprint.from_json(fingerprint)
+        made_with.check_config(self._config, index=str(self._directory.path))
+        if known is not None and not known.embeds_like(made_with):
+            raise IndexMismatchError(
+                f"The index {self._directory.path} was made anew with other weights of {self._config.model} since it "
+                "was opened; open it again."
+            )
+        self.made_with = made_with
 
     def _is_behind_server(self) -> bool:
         """Whether the server's chunks have changed, by whichever machine, since the snapshot was made.
@@ -140,13 +188,13 @@ class SnapshotKeeper:
         try:
             state = self._open_store().state()
         except IndexUnusableError as error:
-            if self._snapshot is None:
+            if self._snapshot is None or self._locked:
                 raise
             log.warning("%s The last snapshot answers.", error)
             return False
         if state.is_settled:
             return state.generation != (self._snapshot.state.generation if self._snapshot is not None else "")
-        return self._snapshot is None and bool(state.fingerprint)
+        return self._locked or (self._snapshot is None and bool(state.fingerprint))  # a writer takes over what was left
 
     def _heal(self) -> None:
         """Build the snapshot again, unless a living writer is about to; then the last one serves, if there is one."""
@@ -154,18 +202,27 @@ class SnapshotKeeper:
             return
         try:
             log.info("Building the snapshot of %s again.", self._directory.path)
-            self._show(self._start_writing())
-        except (IndexLockedError, OSError):  # OSError: the medium is read-only, or full
+            with explaining_failures(self._directory.path):
+                self._show(self._start_writing(patient=self._snapshot is None))
+        except (IndexUnusableError, OSError) as error:  # OSError: of the lock, on a read-only medium
             if self._snapshot is None:
                 raise
+            if not isinstance(error, IndexLockedError):
+                log.warning("%s The last snapshot answers.", error)
         finally:
+            self._is_patient = False
             self._one_writer.release()
             self.close()
 
     def _open_store(self) -> Store:
         if self._store is None:
-            self._store = Store.open(self._directory.chroma, self._config)
+            self._store = Store.open(self._directory.chroma, self._config, patient=self._is_patient)
         return self._store
+
+    def _close_store(self) -> None:
+        if self._store is not None:
+            self._store.close()
+            self._store = None
 
 
 def _is_behind(pointer: Pointer | None, snapshot: Snapshot | None) -> bool:

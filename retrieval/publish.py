@@ -3,7 +3,7 @@
 import json
 import logging
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 
 _BLOCK = 4096
 """Rows copied at once."""
+
+_CONTENTS = 100
+"""Documents whose contents are read at once; one may be as long as a book."""
 
 
 def publish(
@@ -47,17 +50,25 @@ def publish(
     fingerprint = Fingerprint.from_json(state.fingerprint) if state.fingerprint else None
 
     shutil.rmtree(directory, ignore_errors=True)
-    (directory / "lexical").mkdir(parents=True)
-    with BlobWriter(directory, "records") as out:
-        out.extend(record_to_json(record) for record in records)
-    added = list(committed)
-    if _write_rows(directory, base, kept, added, store, fingerprint) < len(added):
-        held = set(store.chunk_ids())
-        present = [id_ for id_ in added if id_ in held]
-        missing = len(added) - len(present)
-        log.warning("%d chunks that the ledger names are missing from Chroma; run `ingest doctor --repair`.", missing)
-        _write_rows(directory, base, kept, present, store, fingerprint)
-    _seal(directory, state)
+    try:
+        (directory / "lexical").mkdir(parents=True)
+        with BlobWriter(directory, "records") as out:
+            out.extend(record_to_json(record) for record in records)
+        with BlobWriter(directory, "contents") as out:
+            out.extend(_contents(records, base, store))
+        added = list(committed)
+        if _write_rows(directory, base, kept, added, store, fingerprint) < len(added):
+            held = set(store.chunk_ids())
+            present = [id_ for id_ in added if id_ in held]
+            log.warning(
+                "%d chunks that the ledger names are missing from Chroma; run `ingest doctor --repair`.",
+                len(added) - len(present),
+            )
+            _write_rows(directory, base, kept, present, store, fingerprint)
+        _seal(directory, state)
+    except BaseException:  # on a full disk, what is half written is in the way of what comes next
+        shutil.rmtree(directory, ignore_errors=True)
+        raise
 
 
 def _rows_to_keep(base: Snapshot | None, committed: Collection[str], touched: Collection[str]) -> list[int]:
@@ -65,6 +76,23 @@ def _rows_to_keep(base: Snapshot | None, committed: Collection[str], touched: Co
         return []
     ids = (id_.decode() for id_ in base.ids.tolist())
     return [row for row, id_ in enumerate(ids) if id_ in committed and id_ not in touched]
+
+
+def _contents(records: Sequence[DocumentRecord], base: Snapshot | None, store: Store) -> Iterator[bytes]:
+    """What each document was made of; nothing where its file tells that. Of a document that was ready, the content's
+    hash vouches for the base's."""
+    shown = enumerate(base.records if base is not None else ())
+    known = {(old.id, old.content_hash): at for at, old in shown if not old.folder and old.status == "ready"}
+    for start in range(0, len(records), _CONTENTS):
+        block = records[start : start + _CONTENTS]
+        added = [record.id for record in block if not record.folder and (record.id, record.content_hash) not in known]
+        stored = store.contents(added) if added else {}
+        for record in block:
+            at = known.get((record.id, record.content_hash))
+            if base is not None and at is not None:
+                yield base.content(at).encode()
+            else:
+                yield stored.get(record.id, "").encode()
 
 
 def _write_rows(
@@ -80,20 +108,23 @@ def _write_rows(
     Returns how many of the added were there; the files are whole only if all were.
     """
     count, dimension = len(kept) + len(added), fingerprint.dimension if fingerprint else 0
-    vectors = np.lib.format.open_memmap(
-        directory / "vectors.npy", mode="w+", dtype=np.float32, shape=(count, dimension)
-    )
     ids = np.zeros(count, dtype="S32")
     digests = np.zeros(count, dtype="S32")
     documents = np.zeros(count, dtype="S32")
     lexical = LexicalIndex()
     at = len(kept)
-    with BlobWriter(directory, "rows") as rows, BlobWriter(directory, "texts") as texts:
+    with (
+        (directory / "vectors.npy").open("wb") as vectors,  # not mapped: a full disk would be a bus error
+        BlobWriter(directory, "rows") as rows,
+        BlobWriter(directory, "texts") as texts,
+    ):
+        array_header = {"descr": "<f4", "fortran_order": False, "shape": (count, dimension)}
+        np.lib.format.write_array_header_1_0(vectors, array_header)
         if base is not None:
             lexical = base.lexical_without(kept)
             for start in range(0, len(kept), _BLOCK):
                 block = slice(start, min(start + _BLOCK, len(kept)))
-                vectors[block] = base.vectors[kept[block]]
+                vectors.write(base.vectors[kept[block]].astype("<f4").data)
             ids[: len(kept)], digests[: len(kept)] = base.ids[kept], base.digests[kept]
             documents[: len(kept)] = base.documents[kept]
             for row in kept:
@@ -104,7 +135,7 @@ def _write_rows(
             analyzer, header = Analyzer(fingerprint.settings["language"]), fingerprint.settings["context_header"]
             for chunks, page in store.read_chunks(added):
                 here = slice(at, at + len(chunks))
-                vectors[here] = page
+                vectors.write(page.astype("<f4").data)
                 ids[here] = [chunk.id for chunk in chunks]
                 documents[here] = [chunk.document_id for chunk in chunks]
                 digests[here] = [embedded_digest(chunk, context_header=header) for chunk in chunks]
@@ -112,7 +143,6 @@ def _write_rows(
                 texts.extend(chunk.text.encode() for chunk in chunks)
                 lexical.add([terms_of(chunk, analyzer, context_header=header) for chunk in chunks])
                 at += len(chunks)
-    vectors.flush()
     np.save(directory / "ids.npy", ids)
     np.save(directory / "digests.npy", digests)
     np.save(directory / "documents.npy", documents)

@@ -5,29 +5,25 @@ The metadata of `documents` holds what is true of the index as a whole: its Stat
 """
 
 import json
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import Any, Self
 
 import numpy as np
 
+from retrieval.chroma import Chroma, cannot_open
 from retrieval.config import Config
-from retrieval.errors import IndexDamagedError, IndexUnusableError
-from retrieval.rows import chunk_from, chunk_metadata, record_from, record_metadata, replacing
-from retrieval.types import Chunk, DocumentRecord, Metadata, Vectors
-
-if TYPE_CHECKING:
-    from chromadb.api import ClientAPI
-
-log = logging.getLogger(__name__)
+from retrieval.errors import IndexUnusableError
+from retrieval.rows import chunk_from, chunk_metadata, folders_from, record_from, record_metadata, replacing
+from retrieval.types import Chunk, DocumentRecord, Metadata, SyncedFolder, Vectors
 
 _PAGE = 1000
 """Rows read at once: bounds memory, and stays below SQLite's limit on variables."""
 
-_T = TypeVar("_T")
-
+_PAGE_OF_IDS = 20_000
+"""Ids read at once; Chroma counts off those before them."""
 
 UNDER_WAY = "writing "
 """How the generation begins while a write is under way; the rest tells one writer from another."""
@@ -36,12 +32,12 @@ UNDER_WAY = "writing "
 @dataclass(frozen=True, slots=True)
 class State:
     """generation: of the snapshot that shows what is stored; "" before the first; see UNDER_WAY.
-    folders: name -> absolute path of the synced folder that owns the sources below that name.
+    folders: name -> the synced folder that owns the sources below that name.
     fingerprint: Fingerprint.to_json() of what made the index, "" before anything was stored.
     """
 
     generation: str = ""
-    folders: Mapping[str, str] = field(default_factory=dict)
+    folders: Mapping[str, SyncedFolder] = field(default_factory=dict)
     fingerprint: str = ""
 
     @property
@@ -50,85 +46,48 @@ class State:
         return bool(self.generation) and not self.generation.startswith(UNDER_WAY)
 
 
-class _Guarded:
-    """A Chroma client or collection whose failures are ours: Chroma lets everything through, from ValueError to its
-    Rust core's and its HTTP library's own errors."""
-
-    def __init__(self, target: object) -> None:
-        self._target = target
-
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self._target, name)
-        if not callable(method):
-            return method
-
-        def call(*arguments: Any, **keywords: Any) -> Any:
-            try:
-                return method(*arguments, **keywords)
-            except Exception as error:
-                log.debug("Chroma's %s failed", name, exc_info=True)
-                raise IndexUnusableError(f"Chroma failed to {name.replace('_', ' ')}: {error}") from error
-
-        return call
-
-
 class Store:
     """The two collections. Every write is idempotent: ids are the caller's, and a row is written whole."""
 
-    def __init__(self, client: "ClientAPI") -> None:
-        cosine: Any = {"hnsw": {"space": "cosine"}}
-        self._client: Any = _Guarded(client)
-        make = self._client.get_or_create_collection
-        self._chunks: Any = _Guarded(make("chunks", configuration=cosine, embedding_function=None))
-        self._documents: Any = _Guarded(make("documents", configuration=cosine, embedding_function=None))
-        self._batch = min(self._client.get_max_batch_size(), 5000)
+    def __init__(self, chroma: Chroma) -> None:
+        self._chroma = chroma
+        self._chunks = chroma.collection("chunks")
+        self._documents = chroma.collection("documents")
+        self._batch = min(chroma.max_batch_size(), 5000)
 
     @classmethod
-    def open(cls, directory: Path, config: Config) -> Self:
+    def open(cls, directory: Path, config: Config, *, patient: bool = False) -> Self:
         """The server that the config names, else an embedded Chroma in `directory`, made where absent.
 
-        An embedded Chroma must be open in one process only: even a read writes to it. Raises IndexUnusableError for
-        a server that does not answer, IndexDamagedError for a database that Chroma cannot open.
-        """
-        import chromadb
-        from chromadb.config import Settings
+        patient   for a writer: each call to a server that does not answer is made again for up to a minute.
 
-        settings = Settings(anonymized_telemetry=False)
-        where = f"Chroma at {config.chroma_host}:{config.chroma_port}" if config.chroma_host else str(directory)
+        An embedded Chroma must be open in one process only: even a read writes to it. Raises IndexUnusableError for
+        a server that does not answer and for a full disk, IndexDamagedError for a database that Chroma cannot open.
+        """
+        chroma = Chroma.server(config, patient=patient) if config.chroma_host else Chroma.embedded(directory)
         try:
-            if config.chroma_host is None:
-                return cls(chromadb.PersistentClient(str(directory), settings=settings))
-            return cls(
-                chromadb.HttpClient(
-                    host=config.chroma_host,
-                    port=config.chroma_port,
-                    ssl=config.chroma_ssl,
-                    headers={key: value.get_secret_value() for key, value in config.chroma_headers.items()},
-                    settings=settings,
-                    tenant=config.chroma_tenant,
-                    database=config.chroma_database,
-                )
-            )
-        except Exception as error:  # Chroma raises everything from ValueError to its Rust core's own kinds
-            log.debug("opening %s failed", where, exc_info=True)
+            return cls(chroma)
+        except IndexUnusableError as error:
+            chroma.close()
             if config.chroma_host:
-                raise IndexUnusableError(
-                    f"{where} does not answer as it should: {error} Is `chroma run` up?"
-                ) from error
-            raise IndexDamagedError(
-                f"Chroma cannot open {where}: {error}; restore it from a backup, or remove the index and sync again."
-            ) from error
+                raise
+            raise cannot_open(directory, error) from error
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether a call has failed in such a way that only another Store of the same Chroma can go on."""
+        return self._chroma.is_broken
 
     def close(self) -> None:
-        self._client.close()
+        self._chroma.close()
 
     # The index as a whole
 
     def state(self) -> State:
-        metadata = self._client.get_collection("documents", embedding_function=None).metadata or {}
+        metadata = self._chroma.metadata("documents")
         return State(
             generation=str(metadata.get("generation", "")),
-            folders=json.loads(str(metadata.get("folders", "{}"))),
+            folders=folders_from(json.loads(str(metadata.get("folders", "{}")))),
             fingerprint=str(metadata.get("fingerprint", "")),
         )
 
@@ -187,19 +146,38 @@ class Store:
 
     def chunk_ids(self, document_id: str | None = None) -> list[str]:
         """The ids of all rows, or of one document's, those that belong to no committed version included."""
-        where: Any = None if document_id is None else {"document_id": document_id}
-        return list(self._chunks.get(where=where, include=[])["ids"])
+        if document_id is None:
+            return list(chain.from_iterable(self.pages_of_chunk_ids()))
+        return list(self._chunks.get(where={"document_id": document_id}, include=[])["ids"])
+
+    def pages_of_chunk_ids(self) -> Iterator[list[str]]:
+        """The ids of all rows, some at a time, in no order; nothing may be written meanwhile."""
+        return (found["ids"] for found in self._pages_of(self._chunks, _PAGE_OF_IDS, include=[]))
 
     # The ledger
 
-    def put_records(self, records: Sequence[DocumentRecord], vectors: Vectors) -> None:
-        """Write records: vectors float32 [n, dim], the normalised mean of the document's chunk vectors, or zero."""
+    def put_records(
+        self, records: Sequence[DocumentRecord], vectors: Vectors, contents: Sequence[str] | None = None
+    ) -> None:
+        """Write records: vectors float32 [n, dim], the normalised mean of the document's chunk vectors, or zero.
+
+        contents   what the documents were made of, where no file can tell it again; None leaves it as it is.
+        """
         for part in self._slices(len(records)):
             self._documents.upsert(
                 ids=[record.id for record in records[part]],
                 embeddings=vectors[part],
                 metadatas=[record_metadata(record) for record in records[part]],
+                documents=None if contents is None else list(contents[part]),
             )
+
+    def contents(self, ids: Sequence[str]) -> dict[str, str]:
+        """By document id: what was given as `contents`."""
+        result: dict[str, str] = {}
+        for page in _pages(ids):
+            found = self._documents.get(ids=list(page), include=["documents"])
+            result.update((id_, text) for id_, text in zip(found["ids"], found["documents"] or [], strict=True) if text)
+        return result
 
     def update_records(self, records: Sequence[DocumentRecord]) -> None:
         """Replace existing records, but not their vectors."""
@@ -215,13 +193,21 @@ class Store:
 
     def records(self) -> list[DocumentRecord]:
         """The whole ledger, by source."""
-        records: list[DocumentRecord] = []
+        return sorted(chain.from_iterable(self.pages_of_records()), key=lambda record: record.source)
+
+    def pages_of_records(self) -> Iterator[list[DocumentRecord]]:
+        """The ledger, some records at a time, in no order; nothing may be written meanwhile."""
+        for found in self._pages_of(self._documents, _PAGE, include=["metadatas"]):
+            yield [record_from(id_, row) for id_, row in zip(found["ids"], found["metadatas"] or [], strict=True)]
+
+    def _pages_of(self, collection: Any, size: int, *, include: list[str]) -> Iterator[Any]:
+        offset = 0
         while True:
-            found = self._documents.get(include=["metadatas"], limit=_PAGE, offset=len(records))
-            for id_, metadata in zip(found["ids"], found["metadatas"] or [], strict=True):
-                records.append(record_from(id_, metadata))
-            if len(found["ids"]) < _PAGE:
-                return sorted(records, key=lambda record: record.source)
+            found = collection.get(include=include, limit=size, offset=offset)
+            yield found
+            offset += len(found["ids"])
+            if len(found["ids"]) < size:
+                return
 
     def _slices(self, count: int) -> Iterator[slice]:
         return (slice(start, start + self._batch) for start in range(0, count, self._batch))

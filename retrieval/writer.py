@@ -15,7 +15,7 @@ in both versions may be cited with the other version's position: a chunk has one
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -29,11 +29,8 @@ from retrieval.fingerprint import Fingerprint
 from retrieval.publish import publish
 from retrieval.snapshot import Snapshot
 from retrieval.store import UNDER_WAY, State, Store
-from retrieval.types import DocumentRecord, Metadata, Vectors
-from retrieval.vector_pool import Embedded, VectorPool
-
-_SLICE = 64
-"""Chunks embedded and written at once."""
+from retrieval.types import DocumentRecord, Metadata, SyncedFolder, Vectors
+from retrieval.vector_pool import Filled, VectorPool
 
 _FIRST_PUBLICATION = 1000
 """Chunks after which a long first sync becomes searchable; from there on each doubling of the index is published."""
@@ -44,7 +41,7 @@ class Writer:
 
     snapshot  what was last published
     records   the ledger by source, as of now
-    folders   name -> absolute path of the synced folder that owns the sources below that name
+    folders   name -> the synced folder that owns the sources below that name
     is_whole  whether `records` is what Chroma holds
     """
 
@@ -56,6 +53,7 @@ class Writer:
         snapshot: Snapshot | None,
         store: Callable[[], Store],
         embedder: Callable[[], Embedder],
+        lender: Snapshot | None = None,
     ) -> None:
         self.snapshot = snapshot
         self.folders = dict(snapshot.state.folders) if snapshot is not None else {}
@@ -65,7 +63,7 @@ class Writer:
         self._store = store
         self._embedder = embedder
         self._fingerprint = snapshot.fingerprint if snapshot is not None else None
-        self._pool = VectorPool(store, embedder, context_header=config.context_header)
+        self._pool = VectorPool(store, embedder, context_header=config.context_header, lender=lender)
         self._pool.start_from(snapshot)
         self._touched: set[str] = set()
         self._recovered = False
@@ -115,19 +113,19 @@ class Writer:
         self._announce(token)
         self._token = token
 
-    def put(self, changes: Sequence[Change]) -> Written:
-        """Make each document what its change says, in one batch."""
+    def put(self, changes: Sequence[Change], *, on_filled: Callable[[Filled], None] = lambda _: None) -> Written:
+        """Make each document what its change says, in one batch. `on_filled` hears of chunks as they are written."""
         dimension = self._made_with().dimension
         self.begin()
         steps = [Step(change, self._rows_of(change.record)) for change in changes]
         previous = {id_: row for step in steps for id_, row in step.previous.items()}
         self._write_records([self._marked(step.change.record) for step in steps], dimension)
-        filled, means = self._write_fresh(steps, previous, dimension)
+        embedded, tokens, means = self._write_fresh(steps, previous, dimension, on_filled)
         ready = [self._ready(step.change) for step in steps]
         untidy = [record for step, record in zip(steps, ready, strict=True) if step.moved or step.stale]
         with self._changing():
             unfinished = [replace(record, status="indexing") if record in untidy else record for record in ready]
-            self.store.put_records(unfinished, means)
+            self.store.put_records(unfinished, means, _contents(changes))
             self.store.update_chunks([chunk for step in steps for chunk in step.moved], previous)
             self.store.delete_chunks([id_ for step in steps for id_ in step.stale])
             self.store.update_records(untidy)
@@ -136,8 +134,8 @@ class Writer:
         return Written(
             chunks_added=sum(chunk.id not in previous for step in steps for chunk in step.fresh),
             chunks_deleted=sum(len(step.stale) for step in steps),
-            chunks_reused=sum(len(step.change.chunks) for step in steps) - filled.embedded,
-            tokens_embedded=filled.tokens,
+            chunks_reused=sum(len(step.change.chunks) for step in steps) - embedded,
+            tokens_embedded=tokens,
         )
 
     def note(self, records: Sequence[DocumentRecord]) -> None:
@@ -163,8 +161,8 @@ class Writer:
                 del self.records[record.source]
         return Written(chunks_deleted=len(ids))
 
-    def claim(self, name: str, folder: str) -> None:
-        """Record where the folder of that name lies."""
+    def claim(self, name: str, folder: SyncedFolder) -> None:
+        """Record where the folder of that name lies, and which of its files were chosen."""
         if self.folders.get(name) != folder:
             self.begin()
             self.folders[name] = folder
@@ -211,7 +209,7 @@ class Writer:
         if self._token and last:
             self.store.set_state(state)
         self._point(generation, writing=not last)
-        self._directory.remove_old_snapshots(keep=generation)
+        self._directory.remove_leftovers(keep=generation)
         self.snapshot = Snapshot.open(target, self._config, verify=False)
         self._pool.start_from(self.snapshot)
         self._touched.clear()
@@ -244,26 +242,30 @@ class Writer:
             self.records.update((record.source, record) for record in records)
 
     def _write_fresh(
-        self, steps: Sequence[Step], previous: Mapping[str, Metadata], dimension: int
-    ) -> tuple[Embedded, Vectors]:
-        """Step 2, in slices: what was embedded, and each document's normalised mean, float32 [len(steps), dim]."""
-        embedded = Embedded()
+        self,
+        steps: Sequence[Step],
+        previous: Mapping[str, Metadata],
+        dimension: int,
+        on_filled: Callable[[Filled], None],
+    ) -> tuple[int, int, Vectors]:
+        """Step 2, slice by slice: strings and tokens embedded, and each document's normalised mean, float32
+        [len(steps), dim]."""
+        embedded = tokens = 0
         sums = {step.change.record.id: np.zeros(dimension) for step in steps}
-        fresh = [chunk for step in steps for chunk in step.fresh]
-        for start in range(0, len(fresh), _SLICE):
-            chunks = fresh[start : start + _SLICE]
-            vectors, work = self._pool.vectors_for(chunks)
-            embedded += work
-            self._touched.update(chunk.id for chunk in chunks)
-            self.store.put_chunks(chunks, vectors, previous)
-            self._pool.written(chunks)
-            for chunk, vector in zip(chunks, vectors, strict=True):
-                sums[chunk.document_id] += vector
+        with closing(self._pool.fill([chunk for step in steps for chunk in step.fresh])) as filling:
+            for filled in filling:
+                embedded, tokens = embedded + filled.embedded, tokens + filled.tokens
+                self._touched.update(chunk.id for chunk in filled.chunks)
+                self.store.put_chunks(filled.chunks, filled.vectors, previous)
+                self._pool.written(filled.chunks)
+                for chunk, vector in zip(filled.chunks, filled.vectors, strict=True):
+                    sums[chunk.document_id] += vector
+                on_filled(filled)
         for step in steps:
             for _, vectors in self.store.read_chunks(step.kept):
                 sums[step.change.record.id] += vectors.sum(axis=0)
         means = [total / max(float(np.linalg.norm(total)), 1e-12) for total in sums.values()]
-        return embedded, np.asarray(means, dtype=np.float32)
+        return embedded, tokens, np.asarray(means, dtype=np.float32)
 
     def _announce(self, token: str) -> None:
         self._point(self.snapshot.state.generation if self.snapshot is not None else "", writing=True)
@@ -309,3 +311,8 @@ class Writer:
             fingerprint=self._made_with().id,
             chunk_ids=tuple(chunk.id for chunk in change.chunks),
         )
+
+
+def _contents(changes: Sequence[Change]) -> list[str] | None:
+    """None where files can tell them again."""
+    return [change.content for change in changes] if any(change.content for change in changes) else None

@@ -1,6 +1,7 @@
 """The command lines as processes: what they print where, and their exit codes."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,43 @@ def test_status_says_what_failed_and_why(folder: Path) -> None:
     assert json.loads(run("ingest", "status", "--json", cwd=folder).stdout)["dimension"] == 384
 
 
+def test_a_dry_run_prints_the_plan(folder: Path) -> None:
+    (folder / "docs" / "two\nlines.txt").write_text("A name on two lines.")
+    (folder / "docs" / "photo.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    try:
+        done = run("ingest", "sync", "docs", "--dry-run", "-v", cwd=folder)
+        assert done.stdout.splitlines() == [
+            "add docs/two\\nlines.txt",
+            "Would do in .retrieval: 1 added, 0 updated, 0 deleted; 1 unchanged, 1 failed, 1 skipped.",
+        ]
+        assert "skipped: docs/photo.png: no loader reads its format (PNG image)" in done.stderr
+        status = run("ingest", "status", cwd=folder).stdout
+        assert f"docs: {folder}/docs: 1 indexed, 1 failed, 1 pending\n" in status
+        assert "  pending: add docs/two\\nlines.txt\n" in status
+        (entry,) = json.loads(run("ingest", "status", "--json", cwd=folder).stdout)["folders"]
+        assert entry["pending"] == [{"action": "add", "source": "docs/two\nlines.txt"}]
+    finally:
+        (folder / "docs" / "two\nlines.txt").unlink()
+        (folder / "docs" / "photo.png").unlink()
+
+
+def test_watching_follows_changes_until_it_is_interrupted(folder: Path) -> None:
+    (folder / "notes").mkdir()
+    (folder / "notes" / "first.txt").write_text("Snow is frozen rain.")
+    command = [BIN / "ingest", "sync", "notes", "--watch", "--index", "watched"]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        assert "1 added" in process.stdout.readline()
+        process.stdout.readline()
+        (folder / "notes" / "second.txt").write_text("Hail is frozen rain too.")
+        assert "1 added, 0 updated, 0 deleted; 1 unchanged" in process.stdout.readline()
+        process.stdout.readline()
+        search = run("retrieve", "search", "hail", "--mode", "lexical", "--index", "watched", cwd=folder)
+        assert "notes/second.txt" in search.stdout
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+
+
 @pytest.mark.parametrize(
     ("command", "code", "says"),
     [
@@ -66,6 +104,7 @@ def test_status_says_what_failed_and_why(folder: Path) -> None:
         (["retrieve", "serch", "x"], 2, "No such command"),
         (["ingest", "sync", "nowhere"], 2, "nowhere"),
         (["ingest", "sync", "docs", "--bogus"], 2, "--bogus"),
+        (["ingest", "sync", "docs", "--dry-run", "--watch"], 2, "leave one out"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -3,68 +3,62 @@
 Another format is one more function `(data, *, source) -> Document`, and one more entry in LOADERS.
 """
 
-import re
-from collections.abc import Mapping
-from pathlib import PurePosixPath
-from typing import Protocol
+from dataclasses import replace
 
-from ingest.loaders.decoding import HEAD, UnsupportedFormatError, magic_number, why_binary
-from ingest.loaders.docx import load_docx
-from ingest.loaders.html import load_html
-from ingest.loaders.markdown import load_markdown
+from ingest.loaders.compressed import compression, decompress, inner_name, peek
+from ingest.loaders.decoding import HEAD, UnsupportedFormatError
+from ingest.loaders.formats import LOADERS, Loader, loader_of, refusal
+from ingest.loaders.ocr import NoTextError, recognise
 from ingest.loaders.pdf import load_pdf
-from ingest.loaders.restructuredtext import load_restructuredtext
-from ingest.loaders.text import LANGUAGES, load_code, load_text
+from retrieval.errors import LoadError
 from retrieval.types import Document
 
-__all__ = ["HEAD", "LOADERS", "Loader", "UnsupportedFormatError", "is_supported", "load"]
+__all__ = ["HEAD", "LOADERS", "Loader", "UnsupportedFormatError", "load", "why_unsupported"]
+
+_COMPRESSED_TWICE = "it is compressed twice, which no loader reads; unpack it once"
 
 
-class Loader(Protocol):
-    """Turns one kind of file into a Document."""
-
-    def __call__(self, data: bytes, *, source: str) -> Document: ...
-
-
-LOADERS: Mapping[str, Loader] = {
-    **dict.fromkeys(LANGUAGES, load_code),
-    **dict.fromkeys((".txt", ".text", ".log", ".json", ".jsonl", ".ndjson", ".csv", ".tsv"), load_text),
-    **dict.fromkeys((".md", ".markdown", ".mdown", ".mdx"), load_markdown),
-    **dict.fromkeys((".rst", ".rest"), load_restructuredtext),
-    **dict.fromkeys((".html", ".htm", ".xhtml"), load_html),
-    **dict.fromkeys((".docx", ".docm", ".dotx", ".dotm"), load_docx),
-    ".pdf": load_pdf,
-}
-"""What reads a file, by its suffix in lower case."""
-
-_HTML_START = re.compile(
-    rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.{0,1000}?-->\s*)?<(?:!doctype\s+html|html)\b", re.I | re.S
-)
-
-
-def load(data: bytes, *, source: str) -> Document:
+def load(data: bytes, *, source: str, max_bytes: int = 50_000_000, ocr_command: str | None = None) -> Document:
     """The document in `data`, the whole content of the file named `source`.
 
-    An empty file is a document without text. A file whose first bytes are those of a PDF is one, whatever its suffix.
-    A file with an unknown suffix is read as HTML if it starts like it, else as plain text.
+    A file compressed with gzip, bzip2 or xz is read as the one within; the document's source is still `source`. An
+    empty file is a document without text. Where suffix and content contradict each other, the content decides what is
+    PDF, RTF, an office document or plain text. A file with an unknown suffix is read as HTML, XML or a manual page if
+    it starts like one, else as plain text.
+
+    max_bytes    what a compressed file may unpack to.
+    ocr_command  what recognises the text of scanned PDFs; with None they cannot be read.
 
     Raises LoadError with a one-line reason for a file that cannot be read, and its subclass UnsupportedFormatError
     for one that no loader reads. The reason does not repeat the source.
     """
-    return _loader(data, source)(data, source=source)
+    name = inner_name(source)
+    if compression(data):
+        data = decompress(data, max_bytes=max_bytes)
+        if compression(data):
+            raise UnsupportedFormatError(_COMPRESSED_TWICE)
+    if reason := refusal(data[:HEAD], name=name):
+        raise UnsupportedFormatError(reason)
+    try:
+        document = loader_of(data, name=name)(data, source=name)
+    except NoTextError:
+        if ocr_command is None:
+            raise
+        document = _load_recognised(data, ocr_command, source=name)
+    return document if name == source else replace(document, source=source)
 
 
-def is_supported(head: bytes, *, source: str) -> bool:
-    """Whether a loader may be able to read the file that starts with `head`, its first HEAD bytes."""
-    return _loader(head, source) in (load_pdf, load_docx) or why_binary(head) is None
+def why_unsupported(head: bytes, *, source: str) -> str | None:
+    """Why no loader can read the file that starts with `head`, its first HEAD bytes; None where one may."""
+    if compression(head):
+        head = peek(head, size=HEAD)
+        if compression(head):
+            return _COMPRESSED_TWICE
+    return refusal(head, name=inner_name(source))
 
 
-def _loader(data: bytes, source: str) -> Loader:
-    if not data:
-        return load_text
-    known = LOADERS.get(PurePosixPath(source).suffix.lower())
-    if magic_number(data) == "PDF":
-        return load_pdf
-    if known is None and _HTML_START.match(data):
-        return load_html
-    return known or load_text
+def _load_recognised(data: bytes, ocr_command: str, *, source: str) -> Document:
+    try:
+        return load_pdf(recognise(data, ocr_command), source=source)
+    except NoTextError as error:
+        raise LoadError("text recognition found no text on its pages; ignore it in .gitignore") from error

@@ -20,7 +20,7 @@ MAGIC_NUMBERS = (
     (b"II*\x00", "TIFF image"),
     (b"MM\x00*", "TIFF image"),
     (b"\x1f\x8b", "gzip archive"),
-    (b"BZh", "bzip2 archive"),
+    *((b"BZh%d1AY&SY" % level, "bzip2 archive") for level in range(1, 10)),  # "BZh" alone may start a text
     (b"\xfd7zXZ\x00", "xz archive"),
     (b"7z\xbc\xaf\x27\x1c", "7z archive"),
     (b"(\xb5/\xfd", "zstd archive"),
@@ -36,6 +36,8 @@ MAGIC_NUMBERS = (
     (b"%!PS-Adobe", "PostScript"),
 )
 """What a file is, by its first bytes; Unicode text never starts with any of these by chance that matters."""
+
+_TAR_MAGIC = 257  # where POSIX has it
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -60,7 +62,9 @@ class UnsupportedFormatError(LoadError):
 
 
 def magic_number(data: bytes) -> str | None:
-    """The name of the binary format that `data` starts as; None where it starts as none of MAGIC_NUMBERS."""
+    """The name of the binary format that `data` starts as; None where it starts as none of MAGIC_NUMBERS, nor a tar."""
+    if data.startswith((b"ustar\0", b"ustar  \0"), _TAR_MAGIC):
+        return "tar archive"
     return next((name for magic, name in MAGIC_NUMBERS if data.startswith(magic)), None)
 
 
@@ -69,7 +73,7 @@ def why_binary(head: bytes) -> str | None:
     if any(head.startswith(mark) for mark, _ in _BOMS):
         return None
     if name := magic_number(head):
-        return f"it is a {name}, which no loader reads; convert it, or ignore it in .gitignore"
+        return f"no loader reads its format ({name}); convert it, or ignore it in .gitignore"
     if 0 in head:
         return None if any(_wide_encodings(head)) else "it is a binary file (it holds NUL bytes), which no loader reads"
     if len(head) - len(head.translate(None, _CONTROLS)) > _MAX_CONTROL_SHARE * len(head):

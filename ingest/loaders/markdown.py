@@ -1,12 +1,13 @@
-"""Markdown: the file's text as it is, with its ATX and setext headings and its title."""
+"""Markdown: the file's text as it is, with its ATX and setext headings, its tables and its title."""
 
 import re
-from collections.abc import Iterator
-from html import unescape
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from ingest.loaders.decoding import decode
-from retrieval.types import Document, Heading
+from ingest.loaders.markdown_inline import plain_words
+from ingest.loaders.markdown_tables import pipe_tables
+from retrieval.types import Document, Heading, Table
 
 _MAX_LINE = 1000  # a longer "heading" is data, and cleaning it would cost more than it is worth
 _FRONT_MATTER = re.compile(
@@ -36,15 +37,6 @@ _RAW_HTML = tuple(
          r"|li|main|nav|ol|p|section|summary|table|tbody|td|th|thead|tr|ul)(?=[\s/>]|\Z)", r"\A\s*\Z"),
     )
 )  # fmt: skip
-_INLINE = (
-    (re.compile(r"!?\[([^\[\]]*)\](?:\([^()]*\)|\[[^\[\]]*\])"), r"\1"),  # links and images
-    (re.compile(r"<[a-zA-Z/!][^<>]*>"), ""),
-    (re.compile(r"(?<!\\)(\*{1,3}|~~)(?=\S)([^*~]+?)(?<=\S)\1"), r"\2"),
-    (re.compile(r"(?<![\w\\])(_{1,3})(?=\S)([^_]+?)(?<=\S)\1(?!\w)"), r"\2"),
-    (re.compile(r"\\([!-/:-@\[-`{-~])"), r"\1"),
-)
-_CODE_SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
-_ATTRIBUTES = re.compile(r"\s*\{[#.:][^{}]*\}\s*\Z")
 
 
 class _Line(NamedTuple):
@@ -59,11 +51,23 @@ def load_markdown(data: bytes, *, source: str) -> Document:
     """
     text = decode(data)
     front = _FRONT_MATTER.match(text)
-    headings = tuple(_headings(text, front.end() if front else 0))
+    headings, tables = outline(text, front.end() if front else 0)
     title = _front_title(front["body"]) if front else None
     return Document(
-        source, text, title=title or (headings[0].text if headings else None), headings=headings, syntax="markdown"
+        source,
+        text,
+        title=title or (headings[0].text if headings else None),
+        headings=headings,
+        tables=tables,
+        syntax="markdown",
     )
+
+
+def outline(text: str, start: int = 0) -> tuple[tuple[Heading, ...], tuple[Table, ...]]:
+    """The headings and the tables from offset `start` on."""
+    lines = list(_prose_lines(text, start))
+    tables = tuple(pipe_tables(lines))
+    return tuple(_headings(_outside(tables, lines))), tables
 
 
 def _front_title(body: str) -> str | None:
@@ -75,11 +79,21 @@ def _front_title(body: str) -> str | None:
     return (match["double"] or "").replace('\\"', '"') or (match["single"] or "").replace("''", "'")
 
 
-def _headings(text: str, start: int) -> Iterator[Heading]:
+def _outside(tables: Iterable[Table], lines: Iterable[_Line]) -> Iterator[_Line]:
+    """The lines, with empty ones in place of tables."""
+    ahead = iter(tables)
+    table = next(ahead, None)
+    for line in lines:
+        while table and table.char_end < line.start:
+            table = next(ahead, None)
+        yield _Line(line.start, "") if table and table.char_start <= line.start else line
+
+
+def _headings(lines: Iterable[_Line]) -> Iterator[Heading]:
     """Non-empty headings in order; the scanner's state is the paragraph that a setext underline would end."""
     paragraph: list[_Line] = []
     in_container = False  # a line below a list item or a quote continues it, up to the next empty line
-    for line in _prose_lines(text, start):
+    for line in lines:
         if atx := _ATX.match(line.text):
             heading = Heading(line.start, len(atx["marks"]), plain_words(atx["text"] or ""))
         elif paragraph and (setext := _SETEXT.match(line.text)):
@@ -140,21 +154,3 @@ def _raw_html_end(line: str) -> re.Pattern[str] | None:
     if "<" not in line[:4]:
         return None
     return next((end for start, end in _RAW_HTML if start.match(line)), None)
-
-
-def plain_words(markup: str) -> str:
-    """A heading's words without inline markup: code, emphasis, links, HTML tags, entities, escapes, {#attributes}."""
-    pieces = []
-    position = 0
-    markup = _ATTRIBUTES.sub("", markup)
-    for span in _CODE_SPAN.finditer(markup):
-        pieces += [_without_inline(markup[position : span.start()]), span[2]]
-        position = span.end()
-    pieces.append(_without_inline(markup[position:]))
-    return " ".join("".join(pieces).split())
-
-
-def _without_inline(markup: str) -> str:
-    for pattern, replacement in _INLINE:
-        markup = pattern.sub(replacement, markup)
-    return unescape(markup)

@@ -1,9 +1,10 @@
-"""reStructuredText: the file's text as it is, with its section titles."""
+"""reStructuredText: the file's text as it is, with its section titles and its tables."""
 
 import re
 from collections.abc import Iterator
 
 from ingest.loaders.decoding import decode
+from ingest.loaders.restructuredtext_tables import tables_with_headers
 from retrieval.types import Document, Heading
 
 _ADORNMENT = re.compile(r"([!-/:-@\[-`{-~])\1*[ \t]*\Z")
@@ -23,7 +24,14 @@ def load_restructuredtext(data: bytes, *, source: str) -> Document:
     """The file's text as it is, with its section titles as headings; the first of them is its title."""
     text = decode(data)
     headings = tuple(_headings(text))
-    return Document(source, text, title=headings[0].text if headings else None, headings=headings, syntax="rst")
+    return Document(
+        source,
+        text,
+        title=headings[0].text if headings else None,
+        headings=headings,
+        tables=tuple(tables_with_headers(text)),
+        syntax="rst",
+    )
 
 
 def _headings(text: str) -> Iterator[Heading]:

@@ -1,4 +1,4 @@
-"""Text that needs no parsing: plain text, data files (JSON, CSV), and source code."""
+"""Text that needs no parsing: plain text, data files such as JSON, and source code."""
 
 from pathlib import PurePosixPath
 
@@ -27,7 +27,6 @@ LANGUAGES = {
     ".mjs": "js",
     ".kt": "kotlin",
     ".kts": "kotlin",
-    ".tex": "latex",
     ".lua": "lua",
     ".pl": "perl",
     ".pm": "perl",

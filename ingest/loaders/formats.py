@@ -1,0 +1,124 @@
+"""Which loader reads a file: by its suffix, unless its content says otherwise."""
+
+import re
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Protocol
+
+from ingest.loaders.asciidoc import load_asciidoc
+from ingest.loaders.decoding import HEAD, magic_number, why_binary
+from ingest.loaders.docx import load_docx
+from ingest.loaders.epub import load_epub
+from ingest.loaders.html import load_html
+from ingest.loaders.latex import load_latex
+from ingest.loaders.mail import load_mail
+from ingest.loaders.manpage import load_manpage
+from ingest.loaders.markdown import load_markdown
+from ingest.loaders.notebook import load_notebook
+from ingest.loaders.opendocument import load_opendocument
+from ingest.loaders.pdf import load_pdf
+from ingest.loaders.presentation import load_presentation
+from ingest.loaders.restructuredtext import load_restructuredtext
+from ingest.loaders.rtf import load_rtf
+from ingest.loaders.spreadsheet import load_spreadsheet
+from ingest.loaders.tabular import load_tabular
+from ingest.loaders.text import LANGUAGES, load_code, load_text
+from ingest.loaders.xml import load_xml
+from ingest.loaders.ziptype import suffix_of_zip
+from retrieval.types import Document
+
+
+class Loader(Protocol):
+    """Turns one kind of file into a Document."""
+
+    def __call__(self, data: bytes, *, source: str) -> Document: ...
+
+
+_OFFICE: Mapping[str, Loader] = {
+    **dict.fromkeys((".docx", ".docm", ".dotx", ".dotm"), load_docx),
+    **dict.fromkeys((".pptx", ".pptm", ".ppsx", ".potx"), load_presentation),
+    **dict.fromkeys((".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"), load_spreadsheet),
+    **dict.fromkeys((".odt", ".ott", ".odp"), load_opendocument),
+    ".epub": load_epub,
+}
+_BINARY: Mapping[str, Loader] = {**_OFFICE, ".pdf": load_pdf, ".rtf": load_rtf}
+LOADERS: Mapping[str, Loader] = {
+    **dict.fromkeys(LANGUAGES, load_code),
+    **dict.fromkeys((".txt", ".text", ".log", ".ini", ".cfg", ".conf"), load_text),
+    **dict.fromkeys((".json", ".jsonl", ".ndjson", ".yaml", ".yml", ".toml"), load_text),
+    **dict.fromkeys((".csv", ".tsv"), load_tabular),
+    **dict.fromkeys((".md", ".markdown", ".mdown", ".mdx"), load_markdown),
+    **dict.fromkeys((".rst", ".rest"), load_restructuredtext),
+    **dict.fromkeys((".adoc", ".asciidoc"), load_asciidoc),
+    **dict.fromkeys((".tex", ".latex", ".ltx"), load_latex),
+    **dict.fromkeys((".html", ".htm", ".xhtml"), load_html),
+    **dict.fromkeys((".xml", ".docbook", ".dbk"), load_xml),
+    ".ipynb": load_notebook,
+    ".eml": load_mail,
+    **_BINARY,
+}
+"""What reads a file, by its suffix in lower case."""
+
+_ARCHIVES = frozenset({".zip", ".jar", ".whl", ".apk"})
+_ZIP, _OLE = b"PK", b"\xd0\xcf\x11\xe0"
+_BEGINNING = rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.{0,1000}?-->\s*)?<(?:!doctype\s+)?"
+_HTML = re.compile(_BEGINNING + rb"html\b", re.I | re.S)
+_SVG = re.compile(_BEGINNING + rb"svg[\s>]", re.I | re.S)
+_XML = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*<(?:\?xml\s|!DOCTYPE\s+\w+\s+PUBLIC\s+\S{0,20}OASIS//DTD DocBook"
+    rb"|\w+\s[^>]{0,1000}http://docbook\.org/ns/docbook)"
+)
+_RTF = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{\s*\\rtf")
+_MANUAL_SUFFIX = re.compile(r"\.(?:[1-9]\w*|[nl]|man|mdoc)")
+_ROFF = re.compile(rb"""^(?:[.'][ \t]*(?:TH|Dd|Dt|SH|Sh|so)\b|[.']\\")""", re.M)
+_PDF_HEADER = 1024  # readers look for it in so many bytes
+
+
+def refusal(head: bytes, *, name: str) -> str | None:
+    """Why no loader can read the file of that name that starts with `head`, its first HEAD bytes; None where one may.
+
+    Only what is surely of no use is refused: a ZIP archive may be a document, whatever its suffix.
+    """
+    suffix = _suffix(name)
+    if suffix in {".svg", ".svgz"} or _SVG.match(head):
+        return "it is an SVG image, which no loader reads; ignore it in .gitignore"
+    magic = magic_number(head)
+    is_left_to_loader = (
+        magic == "PDF"
+        or (head.startswith(_ZIP) and suffix not in _ARCHIVES)
+        or (head.startswith(_OLE) and suffix in _OFFICE)
+        or (magic is None and suffix in _BINARY)  # which says what is damaged
+    )
+    return None if is_left_to_loader else why_binary(head)
+
+
+def loader_of(data: bytes, *, name: str) -> Loader:
+    """What reads the file of that name that holds `data`, if anything does."""
+    if not data:
+        return load_text
+    suffix = _suffix(name)
+    head = data[:HEAD]
+    if magic_number(head) == "PDF" or (suffix == ".pdf" and b"%PDF-" in data[:_PDF_HEADER]):
+        return load_pdf
+    if data.startswith(_ZIP) and (actual := suffix_of_zip(data)):
+        return LOADERS[actual]
+    if _RTF.match(head):
+        return load_rtf
+    if suffix in _BINARY and why_binary(head):
+        return _BINARY[suffix]
+    return _text_loader(head, suffix)
+
+
+def _text_loader(head: bytes, suffix: str) -> Loader:
+    known = None if suffix in _BINARY else LOADERS.get(suffix)
+    if known in (None, load_xml) and _HTML.match(head):
+        return load_html
+    if known is None and _XML.match(head):
+        return load_xml
+    if known is None and _MANUAL_SUFFIX.fullmatch(suffix) and _ROFF.search(head):
+        return load_manpage
+    return known or load_text
+
+
+def _suffix(name: str) -> str:
+    return PurePosixPath(name).suffix.lower()

@@ -1,0 +1,220 @@
+"""An index made anew, with other settings or the same, while searches go on from the old one."""
+
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+from ingest.documents import document_from_json
+from ingest.report import Failure, OnProgress, SyncReport
+from ingest.root import check_claim, checked_name, resolve_root
+from ingest.sync import add, sync
+from retrieval.config import Config
+from retrieval.directory import IndexDirectory, Pointer
+from retrieval.errors import ConfigError, IndexLockedError, IndexNotFoundError, IndexUnusableError
+from retrieval.index import HybridIndex, remembered_settings
+from retrieval.snapshot import Snapshot
+from retrieval.staging import adopt, discard, new_staging, stagings
+from retrieval.types import Document, DocumentRecord, SyncedFolder
+
+_BLOCK = 1 << 25
+"""Characters of added documents that are in memory at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """All that an index was made of.
+
+    folders   by name; the one that was named by the caller is there as it is to be.
+    added     documents from memory: their places in the snapshot's ledger, by source.
+    blank     records of documents from memory of which nothing is stored, because no version could be indexed yet.
+    """
+
+    snapshot: Snapshot
+    folders: Mapping[str, SyncedFolder]
+    added: Mapping[str, int]
+    blank: Sequence[DocumentRecord]
+
+    def keeps(self, record: DocumentRecord) -> bool:
+        """Whether a document that an earlier rebuild has indexed belongs there still."""
+        if not record.folder:
+            return record.source in self.added or record in self.blank
+        return record.folder in self.folders and record.source not in self.added
+
+    def documents(self) -> Iterator[list[Document]]:
+        """Those from memory, block by block."""
+        block: list[Document] = []
+        size = 0
+        for at in self.added.values():
+            content = self.snapshot.content(at)
+            block.append(document_from_json(content))
+            size += len(content)
+            if size >= _BLOCK:
+                yield block
+                block, size = [], 0
+        if block:
+            yield block
+
+
+def rebuild(
+    path: Path | str,
+    folder: Path | str | None = None,
+    *,
+    config: Config | Path | str | None = None,
+    name: str | None = None,
+    include: Sequence[str] | None = None,
+    exclude: Sequence[str] | None = None,
+    stop: threading.Event | None = None,
+    on_progress: OnProgress | None = None,
+) -> SyncReport:
+    """Make the index at `path` anew from every folder and added document that it knows; then it takes the place of
+    the old one, at once. The report counts all of them.
+
+    folder    a folder that is new to the index, has moved, or has other files chosen; with `name`, `include` and
+              `exclude` as in `sync`. The others are read as they were last synced.
+    config    the new settings, over those that the index has.
+    stop      once set, what is in hand is finished, the report says `interrupted`, and the index is still the old
+              one. The next rebuild with the same settings goes on from there.
+
+    The index is locked for as long as this takes; searches, here and in other processes, go on from the old snapshot.
+    Texts that the same model has embedded before are not embedded again. A file that can no longer be read is
+    reported and is not in the new index. It takes about as much disk again as the index has.
+
+    Raises, before anything is done, ConfigError for a folder that is gone, an added document whose content is not
+    stored, or a Chroma server; IndexNotFoundError; IndexLockedError; and what `sync` and opening raise.
+    """
+    started = time.monotonic()
+    directory = IndexDirectory(path)
+    new_config = _mend(directory, config)
+    with directory.locked():
+        snapshot = _read(directory)
+        source = _source_of(snapshot, _as_named(folder, name, include, exclude, new_config))
+        staged = _resumable(directory, new_config) or new_staging(directory, "rebuild")
+        with HybridIndex.open(staged.path, config=new_config) as index:
+            index.borrow_vectors(snapshot)
+            report = _fill(index, source, stop, on_progress)
+        if not report.interrupted:
+            adopt(directory, staged)
+    return replace(report.in_order(), seconds=time.monotonic() - started)
+
+
+def _mend(directory: IndexDirectory, config: Config | Path | str | None) -> Config:
+    """The settings of the new index; what a writer that died has left of the old one is finished."""
+    pointer = directory.read_pointer()
+    if pointer is None:
+        raise IndexNotFoundError(
+            f"There is no index at {directory.path}; `ingest sync FOLDER --index {directory.path}` makes one."
+        )
+    settings = remembered_settings(pointer)
+    new = config if isinstance(config, Config) else Config.load(config, base=settings)
+    if pointer.chroma or new.chroma_host:
+        raise ConfigError(
+            "An index on a Chroma server is not rebuilt in place; sync its folders with another chroma_database into "
+            "another index directory, then search that one."
+        )
+    HybridIndex.open(directory.path, config=Config(**settings)).close()
+    return new
+
+
+def _read(directory: IndexDirectory) -> Snapshot:
+    """The current snapshot, with the lock held."""
+    pointer = directory.read_pointer() or Pointer(writing=True)
+    if pointer.writing:
+        raise IndexLockedError(f"Another process has just written to {directory.path}; try again.")
+    return Snapshot.open(directory.snapshots / pointer.generation, Config(**remembered_settings(pointer)), verify=False)
+
+
+def _as_named(
+    folder: Path | str | None,
+    name: str | None,
+    include: Sequence[str] | None,
+    exclude: Sequence[str] | None,
+    config: Config,
+) -> dict[str, SyncedFolder]:
+    """The caller's folder, by its name."""
+    if folder is None:
+        return {}
+    root = resolve_root(Path(folder))
+    chosen = SyncedFolder(
+        str(root),
+        tuple(config.include if include is None else include),
+        tuple(config.exclude if exclude is None else exclude),
+    )
+    return {checked_name(root, name): chosen}
+
+
+def _source_of(snapshot: Snapshot, named: Mapping[str, SyncedFolder]) -> _Source:
+    """Raises ConfigError where a part of it cannot be had again."""
+    known = snapshot.state.folders
+    for name, folder in named.items():
+        check_claim(known, name, folder.path)
+    folders = {**known, **named}
+    for name, folder in folders.items():
+        if not Path(folder.path).is_dir():
+            raise ConfigError(
+                f"The folder {name!r} of this index is not at {folder.path}; sync it from where it is now, or delete "
+                f"its documents first: `ingest delete {name}/`."
+            )
+    added: dict[str, int] = {}
+    blank: list[DocumentRecord] = []
+    for at, record in enumerate(snapshot.records):
+        if record.folder:
+            continue
+        if snapshot.content(at):
+            added[record.source] = at
+        elif not record.chunk_ids:
+            blank.append(record)
+        else:
+            raise ConfigError(
+                f"The content of the added document {record.source!r} is not stored; delete it first (`ingest delete "
+                f"{record.source}`), and add it again afterwards."
+            )
+    return _Source(snapshot, folders, added, blank)
+
+
+def _resumable(directory: IndexDirectory, config: Config) -> IndexDirectory | None:
+    """What a rebuild with the same settings has left; what any other left is removed."""
+    found: IndexDirectory | None = None
+    for staged in stagings(directory, "rebuild"):
+        if found is None and _fits(staged, config):
+            found = staged
+        else:
+            discard(staged)
+    return found
+
+
+def _fits(staged: IndexDirectory, config: Config) -> bool:
+    if not staged.chroma.is_dir():
+        return False
+    try:
+        with HybridIndex.open(staged.path, config=config) as index:
+            return bool(index.embedder.dimension)  # loading it says whether it is still the same
+    except IndexUnusableError:
+        return False
+
+
+def _fill(
+    index: HybridIndex, source: _Source, stop: threading.Event | None, on_progress: OnProgress | None
+) -> SyncReport:
+    with index.writing() as writer:
+        writer.put([])  # an index without documents remembers its settings too
+        writer.remove([record for record in writer.records.values() if not source.keeps(record)])
+        writer.note(source.blank)
+    failed = [Failure(record.source, record.reason) for record in source.blank if record.status == "failed"]
+    report = SyncReport(failed=tuple(failed))
+    for documents in source.documents():
+        if stop is not None and stop.is_set():
+            return replace(report, interrupted=True)
+        report = _sum(report, add(documents, index, on_progress=on_progress))
+    for name, (path, include, exclude) in source.folders.items():
+        if stop is not None and stop.is_set():
+            return replace(report, interrupted=True)
+        done = sync(path, index, name=name, include=include, exclude=exclude, stop=stop, on_progress=on_progress)
+        report = _sum(report, done)
+    return report
+
+
+def _sum(one: SyncReport, other: SyncReport) -> SyncReport:
+    summed = {each.name: getattr(one, each.name) + getattr(other, each.name) for each in fields(one)}
+    return SyncReport(**{**summed, "interrupted": one.interrupted or other.interrupted, "dry_run": False})

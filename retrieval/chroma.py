@@ -1,0 +1,220 @@
+"""An open Chroma, embedded or a server: with limits of time, patience, and failures that are ours.
+
+Chroma's clients have none of these. The one for a server waits for an answer forever. An embedded Chroma that could
+not finish a write, for want of space, may never answer the next call. One that could not be opened cannot be opened
+again in the same process, because what is left of it is shared by all that come after: so each has a system of its own
+here. And everything comes through as it is, from ValueError to the errors of the HTTP library and of the Rust core.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, Self, cast
+
+from retrieval.config import Config
+from retrieval.disk import is_nearly_full, no_space
+from retrieval.errors import IndexDamagedError, IndexUnusableError
+
+if TYPE_CHECKING:
+    from chromadb.config import Settings
+    from tenacity import RetryCallState
+
+log = logging.getLogger(__name__)
+
+_HASTE = 5.0
+_ANSWER = 60.0
+_PATIENCE = 60.0
+"""Seconds: that a server has to answer someone in haste, or anyone, and that a writer goes on trying."""
+
+
+class _Calls(Protocol):
+    """Makes calls to Chroma; raises IndexUnusableError for one that fails, and for all once it is broken."""
+
+    @property
+    def is_broken(self) -> bool: ...
+
+    def __call__(self, what: str, call: Callable[[], Any]) -> Any: ...
+
+
+class Chroma:
+    """The collections of one database; a context manager's worth of resources until `close`."""
+
+    def __init__(self, settings: "Settings", calls: _Calls, *, tenant: str, database: str, seconds: float) -> None:
+        from chromadb.api import ServerAPI
+        from chromadb.config import System
+
+        self._calls = calls
+        self._place = {"tenant": tenant, "database": database}
+        self._system = System(settings)
+        self._api: Any = self._system.instance(cast(Any, ServerAPI))
+        self._session = getattr(self._api, "_session", None)  # there is no setting for what follows
+        if self._session is not None:
+            self._session.timeout = seconds
+        self._system.start()
+
+    @classmethod
+    def embedded(cls, directory: Path) -> Self:
+        """The database in `directory`, made where absent. Raises as `cannot_open` says."""
+        from chromadb.config import DEFAULT_DATABASE, DEFAULT_TENANT, Settings
+
+        settings = Settings(anonymized_telemetry=False, is_persistent=True, persist_directory=str(directory))
+        calls = _EmbeddedCalls(directory)
+        try:
+            return cls(settings, calls, tenant=DEFAULT_TENANT, database=DEFAULT_DATABASE, seconds=_ANSWER)
+        except Exception as error:  # the Rust core's own kinds
+            log.debug("opening %s failed", directory, exc_info=True)
+            raise cannot_open(directory, error) from error
+
+    @classmethod
+    def server(cls, config: Config, *, patient: bool) -> Self:
+        """The server that the config names; no call is made yet.
+
+        patient   go on for a minute where it does not answer, as after a restart; else say so at once.
+        """
+        from chromadb.config import Settings
+
+        host = f"{config.chroma_host}:{config.chroma_port}"
+        settings = Settings(
+            anonymized_telemetry=False,
+            chroma_api_impl="chromadb.api.fastapi.FastAPI",
+            chroma_server_host=config.chroma_host,
+            chroma_server_http_port=config.chroma_port,
+            chroma_server_ssl_enabled=config.chroma_ssl,
+            chroma_server_headers={key: value.get_secret_value() for key, value in config.chroma_headers.items()},
+        )
+        return cls(
+            settings,
+            _ServerCalls(host, patience=_PATIENCE if patient else 0.0),
+            tenant=config.chroma_tenant,
+            database=config.chroma_database,
+            seconds=_ANSWER if patient else _HASTE,
+        )
+
+    def collection(self, name: str) -> Any:
+        """A chromadb Collection that compares vectors by cosine, made where absent; its calls are made as ours are."""
+        from chromadb.api.models.Collection import Collection
+
+        configuration = {"hnsw": {"space": "cosine"}}
+        model = self._call("get_or_create_collection", name, configuration=configuration, **self._place)
+        return _Guarded(Collection(self._api, model, embedding_function=None), self._calls)
+
+    def metadata(self, name: str) -> Mapping[str, Any]:
+        """What is stored about a collection as a whole, now."""
+        return dict(self._call("get_collection", name, **self._place).metadata or {})
+
+    def max_batch_size(self) -> int:
+        return int(self._call("get_max_batch_size"))
+
+    def close(self) -> None:
+        if self._session is not None:
+            self._session.close()
+        self._system.stop()
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether no call can succeed any more until it is opened again."""
+        return self._calls.is_broken
+
+    def _call(self, name: str, *arguments: Any, **keywords: Any) -> Any:
+        return getattr(_Guarded(self._api, self._calls), name)(*arguments, **keywords)
+
+
+class _Guarded:
+    """A client or a collection of Chroma, called through `calls`."""
+
+    def __init__(self, target: object, calls: _Calls) -> None:
+        self._target = target
+        self._calls = calls
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._target, name)
+        return lambda *arguments, **keywords: self._calls(name, lambda: method(*arguments, **keywords))
+
+
+class _EmbeddedCalls:
+    """After one has failed, all others fail for the same reason: Chroma might never come back from them."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._failure: IndexUnusableError | None = None
+
+    @property
+    def is_broken(self) -> bool:
+        return self._failure is not None
+
+    def __call__(self, what: str, call: Callable[[], Any]) -> Any:
+        if self._failure is not None:
+            raise IndexUnusableError(str(self._failure)) from self._failure
+        try:
+            return call()
+        except Exception as error:
+            log.debug("Chroma's %s failed", what, exc_info=True)
+            full = is_nearly_full(self._directory)
+            self._failure = no_space(self._directory, cause=f"Chroma: {error}") if full else _failed(what, error)
+            raise self._failure from error
+
+
+class _ServerCalls:
+    """Those that fail for reasons that may pass are made again, for so many seconds. All may be: each leads to the
+    same result however often it is done, and one that failed may have been done."""
+
+    is_broken = False
+
+    def __init__(self, host: str, *, patience: float) -> None:
+        self._host = host
+        self._patience = patience
+
+    def __call__(self, what: str, call: Callable[[], Any]) -> Any:
+        from tenacity import Retrying, retry_if_exception, stop_before_delay, wait_random_exponential
+
+        try:
+            return Retrying(
+                retry=retry_if_exception(_may_pass),
+                wait=wait_random_exponential(multiplier=0.25, max=10),
+                stop=stop_before_delay(self._patience),
+                before_sleep=self._tell,
+                reraise=True,
+            )(call)
+        except Exception as error:
+            log.debug("Chroma's %s failed", what, exc_info=True)
+            if not _may_pass(error):
+                raise _failed(what, error) from error
+            raise IndexUnusableError(
+                f"Chroma at {self._host} does not answer as it should: {_words_of(error)}. Is `chroma run` up?"
+            ) from error
+
+    def _tell(self, state: "RetryCallState") -> None:
+        if state.attempt_number == 1 and state.outcome is not None:
+            why = _words_of(state.outcome.exception())
+            log.warning("Chroma at %s does not answer: %s. Trying for %.0f s.", self._host, why, self._patience)
+
+
+def cannot_open(directory: Path, error: Exception) -> IndexUnusableError:
+    """What to raise for an embedded Chroma that fails from the start: its disk is full, or it is damaged."""
+    if is_nearly_full(directory):
+        return no_space(directory, cause=error)
+    return IndexDamagedError(
+        f"Chroma cannot open {directory}: {_words_of(error)}; restore it from a backup, or remove the index and sync "
+        "again."
+    )
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Whether it is the connection that failed, or the server reports trouble of its own (5xx)."""
+    from chromadb.errors import ChromaError
+    from httpx import HTTPStatusError, TransportError
+
+    if isinstance(error, ChromaError):
+        return error.code() >= 500
+    status = error.__context__  # Chroma raises a bare Exception with the text of the answer while it handles this
+    return isinstance(error, TransportError) or (
+        isinstance(status, HTTPStatusError) and status.response.is_server_error
+    )
+
+
+def _failed(what: str, error: Exception) -> IndexUnusableError:
+    return IndexUnusableError(f"Chroma failed to {what.replace('_', ' ')}: {_words_of(error)}")
+
+
+def _words_of(error: BaseException | None) -> str:
+    return (str(error) or type(error).__name__).rstrip(".")

@@ -1,0 +1,41 @@
+"""A disk that is full or failing, told so that one knows what to do."""
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from retrieval.errors import IndexUnusableError
+
+_LITTLE = 64 << 20
+"""Bytes. A transaction that does not fit is rolled back, so a disk is not empty to the last byte after it was full."""
+
+
+def is_nearly_full(directory: Path) -> bool:
+    """Whether a write there that has failed, for a reason that nobody gave, has failed for want of space."""
+    try:
+        return shutil.disk_usage(directory).free < _LITTLE
+    except OSError:
+        return False
+
+
+def no_space(path: Path, *, cause: object = None) -> IndexUnusableError:
+    detail = f" ({cause})" if cause else ""
+    return IndexUnusableError(f"{path}: no space left on device{detail}: free some space, then sync again.")
+
+
+@contextmanager
+def explaining_failures(directory: Path) -> Iterator[None]:
+    """Turns what the operating system says about the disk below `directory` into an IndexUnusableError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise no_space(directory) from error
+        if error.errno in (errno.EIO, errno.EROFS):
+            raise IndexUnusableError(
+                f"{directory} cannot be written: {os.strerror(error.errno).lower()}; see to the disk, then sync again."
+            ) from error
+        raise
