@@ -7,20 +7,16 @@ model's tokenizer stands in for it: the same chunks, hardly any time for the enc
 """
 
 import argparse
-import json
 import subprocess
-import sys
 import tempfile
-import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from runs import timed_sync, tiny_model
 
 MEGABYTE = 10**6
-_INGEST = Path(sys.executable).with_name("ingest")
 _SOURCES = """\
 deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian bookworm main non-free
 deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian bookworm main
@@ -52,7 +48,7 @@ def main() -> None:
     parser.add_argument("--tiny-model", action="store_true")
     parser.add_argument("--cache", type=Path, default=Path(".benchmarks"), help="where packages are kept")
     arguments = parser.parse_args()
-    model = _tiny_model(arguments.cache / "tiny-model") if arguments.tiny_model else "packaged"
+    model = tiny_model(arguments.cache / "tiny-model") if arguments.tiny_model else "packaged"
     print("| folder | files | documents | chunks | failed | skipped | s | no-op s | peak MB |")
     print("|---|---|---|---|---|---|---|---|---|")
     notes = []
@@ -66,8 +62,8 @@ def main() -> None:
 
 def _measure(name: str, folder: Path, model: str) -> tuple[str, str]:
     with tempfile.TemporaryDirectory() as index:
-        first, seconds, peak = _sync(folder, Path(index) / "index", model)
-        again, idle, _ = _sync(folder, Path(index) / "index", model)
+        first, seconds, peak = timed_sync(folder, Path(index) / "index", model)
+        again, idle, _ = timed_sync(folder, Path(index) / "index", model)
     if again["added"] or again["updated"] or again["tokens_embedded"]:
         raise SystemExit(f"{name}: the second sync was no no-op: {again}")
     files = sum(path.is_file() for path in folder.rglob("*"))
@@ -78,58 +74,7 @@ def _measure(name: str, folder: Path, model: str) -> tuple[str, str]:
     return row, "\n".join([f"{name}:", *_by_reason("failed", first), *_by_reason("skipped", first)])
 
 
-def _sync(folder: Path, index: Path, model: str) -> tuple[dict[str, list[dict[str, str]]], float, int]:
-    """The report, wall-clock seconds of the whole process, and the peak memory of it and its children in bytes."""
-    started = time.monotonic()
-    command = [_INGEST, "sync", folder, "--index", index, "--json"]
-    environment = {"RETRIEVAL_MODEL": model, "PATH": "/usr/bin:/bin"}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
-    with _watching(process.pid) as peak:
-        output, _ = process.communicate()
-    if process.returncode not in (0, 1):
-        raise SystemExit(f"{' '.join(map(str, command))} ended with {process.returncode}")
-    return json.loads(output), time.monotonic() - started, max(peak)
-
-
-@contextmanager
-def _watching(pid: int) -> Iterator[list[int]]:
-    """The memory of a process and its descendants, several times a second; pages that they share count once."""
-    seen = [0]
-    done = threading.Event()
-
-    def watch() -> None:
-        while not done.wait(0.2):
-            seen.append(sum(map(_memory, _family(pid))))
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield seen
-    finally:
-        done.set()
-        thread.join()
-
-
-def _family(pid: int) -> list[int]:
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()
-        threads = Path(f"/proc/{pid}/task").iterdir()
-        children += [c for t in threads if t.name != str(pid) for c in (t / "children").read_text("ascii").split()]
-    except OSError:  # it has ended
-        return [pid]
-    return [pid, *(member for child in children for member in _family(int(child)))]
-
-
-def _memory(pid: int) -> int:
-    """Proportional set size without the pages of mapped files, which the kernel may drop at any time."""
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii").splitlines()
-    except OSError:
-        return 0
-    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(("Pss_Anon:", "Pss_Shmem:")))
-
-
-def _by_reason(kind: str, report: dict[str, list[dict[str, str]]]) -> Iterator[str]:
+def _by_reason(kind: str, report: dict[str, Any]) -> Iterator[str]:
     examples: dict[str, str] = {}
     counts: Counter[str] = Counter()
     for entry in report[kind]:
@@ -169,27 +114,6 @@ def _fetch(folder: Folder, scratch: Path) -> None:
         (archive,) = scratch.glob("*.deb")
         unpack = ["dpkg-deb", "-x", archive, scratch / "unpacked"]
     subprocess.run(unpack, check=True)
-
-
-def _tiny_model(directory: Path) -> str:
-    """One layer, 32 dimensions, random weights; tokenizer and limits of the default model."""
-    if not (directory / "modules.json").is_file():
-        from sentence_transformers import SentenceTransformer
-        from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
-        from transformers import AutoTokenizer, BertConfig, BertModel
-
-        from retrieval.model_files import find_model
-
-        original = find_model("packaged", revision=None)
-        bare = directory.with_suffix(".bare")
-        size = BertConfig.from_pretrained(original).vocab_size
-        shape = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
-        BertModel(BertConfig(vocab_size=size, **shape)).save_pretrained(bare)
-        AutoTokenizer.from_pretrained(original).save_pretrained(bare)
-        transformer = Transformer(str(bare), max_seq_length=256)
-        pooling = Pooling(transformer.get_embedding_dimension(), pooling_mode="mean")
-        SentenceTransformer(modules=[transformer, pooling]).save(str(directory))
-    return str(directory.absolute())
 
 
 if __name__ == "__main__":
