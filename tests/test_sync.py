@@ -314,7 +314,7 @@ def test_a_folder_that_has_moved_is_the_same_folder(open_index: Open, docs: Path
         assert index.folders() == {}, "a folder without documents owns no name"
 
 
-def test_a_document_of_white_space_is_known_and_has_no_chunks_and_an_empty_file_is_none(open_index: Open, tmp_path: Path) -> None:
+def test_a_document_of_white_space_is_known_and_an_empty_file_is_none(open_index: Open, tmp_path: Path) -> None:
     folder = tmp_path / "docs"
     folder.mkdir()
     (folder / "empty.txt").write_bytes(b"")
