@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from ingest.chunking import Chunker
+from ingest.loaders import load
 from retrieval.context import MAX_HEADER_CHARS, context_header, contextualize
 from retrieval.errors import ConfigError, DocumentError
-from retrieval.types import Chunk, Document, Heading
+from retrieval.types import Chunk, Document, Heading, Table
 
 PREFIX = "passage: "
 
@@ -186,3 +187,52 @@ def test_context_headers_are_one_short_line(title: str | None, headings: list[st
     header = context_header(title, headings)
     assert len(header) <= MAX_HEADER_CHARS + len("\n\n")
     assert len(header.split("\n\n")) <= 2 and header.strip() == header.removesuffix("\n\n")
+
+
+@pytest.mark.parametrize(
+    ("source", "data"),
+    [
+        ("a.csv", "town,people,founded\n" + "".join(f"Town {n},{n * 37},1{n:03}\n" for n in range(300))),
+        (
+            "a.md",
+            "# Towns\n\n| town | people |\n|---|---|\n" + "".join(f"| Town {n} | {n * 37} |\n" for n in range(300)),
+        ),
+        (
+            "a.html",
+            "<h1>Towns</h1><table><tr><th>town</th><th>people</th></tr>"
+            + "".join(f"<tr><td>Town {n}</td><td>{n * 37}</td></tr>" for n in range(300))
+            + "</table><p>After the table.</p>",
+        ),
+    ],
+    ids=["csv", "markdown", "html"],
+)
+def test_each_chunk_of_a_table_that_is_cut_has_its_header(source: str, data: str) -> None:
+    chunks = chunker().chunk(load(data.encode(), source=source))
+    assert len(chunks) > 5
+    for chunk in chunks:
+        assert count(embedded(chunk)) == chunk.tokens <= 256
+        if "Town 2" in chunk.text:
+            assert all(
+                word in contextualize(chunk.title, chunk.headings, chunk.text, enabled=True)
+                for word in ("town", "people")
+            )
+    assert not any("town | people" in " ".join(chunk.headings) for chunk in chunks if chunk.text.startswith("After"))
+
+
+@given(data=st.data(), text=BODIES.filter(lambda text: len(text) > 10))
+@settings(max_examples=60, deadline=None)
+def test_headings_and_tables_anywhere_leave_every_invariant_standing(data: st.DataObject, text: str) -> None:
+    cuts = data.draw(st.lists(st.integers(0, len(text)), min_size=2, max_size=8, unique=True).map(sorted))
+    tables = tuple(Table(start, end, "town | people") for start, end in zip(cuts[::2], cuts[1::2], strict=False))
+    headings = tuple(
+        Heading(start, 1 + start % 3, f"Heading {start}") for start in data.draw(st.lists(st.sampled_from(cuts)))
+    )
+    document = Document("a", text, title="Towns", headings=headings, tables=tables)
+    chunks = chunker(64).chunk(document)
+    for chunk in chunks:
+        assert count(embedded(chunk)) == chunk.tokens <= 64
+        assert text[chunk.char_start : chunk.char_end] == chunk.text
+        inside = any(table.char_start < chunk.char_start < table.char_end for table in tables)
+        assert ("town | people" in chunk.headings) == inside
+    covered = {at for chunk in chunks for at in range(chunk.char_start, chunk.char_end)}
+    assert all(at in covered for at, character in enumerate(text) if not character.isspace())

@@ -56,7 +56,7 @@ def test_the_suffix_counts_in_any_case() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [PNG, b"PK\x03\x04abc", b"\x7fELF", b"ab\0cd", b"\x01\x02\x03\x04 text", b"\x1f\x8b\x08"]
+    "data", [PNG, b"PK\x03\x04abc", b"\x7fELF", b"ab\0cd", b"\x01\x02\x03\x04 text"]
 )
 @pytest.mark.parametrize("source", ["a.txt", "a.md", "a.html", "a.json", "a.py", "a.bin", "a"])
 def test_binary_files_are_unsupported_whatever_their_suffix(data: bytes, source: str) -> None:
@@ -399,7 +399,7 @@ def test_a_title_that_a_program_made_up_is_none(title: str) -> None:
         (pdf([[], []]), "ocrmypdf"),
         (pdf([["secret"]], encrypted=True), "encrypted"),
         (b"%PDF-1.4\nnonsense", "damaged"),
-        (b"<html>not found</html>", "damaged"),
+        (b"\1\2\3\4\5\6 no PDF", "damaged"),
     ],
 )
 def test_a_pdf_that_cannot_be_read_says_why(data: bytes, way_out: str) -> None:
@@ -488,13 +488,12 @@ def test_docx_notes_follow_the_body() -> None:
     ("data", "way_out"),
     [
         (b"PK\x03\x04 cut", "damaged"),
-        (b"plain text", "damaged"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "password"),
         (word_with("<w:p>"), "damaged"),
         (with_part(b"PK\x05\x06" + b"\0" * 18, name="a.txt", content=b"x"), "without a Word document"),
         (word_with(" " * (MAX_UNPACKED + 1)), "unpacks"),
     ],
-    ids=["cut", "text", "encrypted", "xml", "zip", "bomb"],
+    ids=["cut", "encrypted", "xml", "zip", "bomb"],
 )
 def test_a_docx_that_cannot_be_read_says_why(data: bytes, way_out: str) -> None:
     with pytest.raises(LoadError, match=way_out):

@@ -1,8 +1,10 @@
 """Bytes -> text: which files are text at all, and in which encoding."""
 
 import codecs
+import re
 from collections.abc import Iterator
 
+from ingest.loaders.legacy_encodings import detected_encoding
 from retrieval.errors import LoadError
 
 HEAD = 8192
@@ -49,12 +51,7 @@ _BOMS = (
 _TEXT_CONTROLS = frozenset(b"\t\n\v\f\r\x1b")  # ESC colours logs
 _CONTROLS = bytes(byte for byte in (*range(0x20), 0x7F) if byte not in _TEXT_CONTROLS)
 _MAX_CONTROL_SHARE = 0.02
-_LEGACY = (
-    "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258", "cp874",
-    "koi8_r", "iso8859_2", "iso8859_5", "mac_roman", "cp932", "euc_jp", "gb18030", "big5", "cp949",
-)  # fmt: skip
-_LATIN = frozenset({"cp1250", "cp1252", "cp1254", "cp1257", "cp1258", "iso8859_2", "mac_roman"})
-_SAMPLE = 32768
+_CODING = re.compile(rb"(?:.*\n)?.*?coding[:=][ \t]*([-\w.]+)")  # in the first two lines, as in PEP 263 and Emacs
 
 
 class UnsupportedFormatError(LoadError):
@@ -85,7 +82,8 @@ def decode(data: bytes, *, declared: str | None = None) -> str:
     r"""The text in `data`: newlines are \n, there is no NUL and no byte order mark; else nothing is changed.
 
     By byte order mark, the pattern of UTF-16 and UTF-32, strict UTF-8, the encoding that the file itself declares
-    (`declared`), UTF-8 with a few damaged bytes (they become U+FFFD), and statistics, in this order.
+    (`declared`, or a comment at its start), UTF-8 with a few damaged bytes (they become U+FFFD), and statistics, in
+    this order.
 
     Raises UnsupportedFormatError where the bytes are no text, LoadError where the encoding cannot be told.
     """
@@ -106,9 +104,16 @@ def _decode(data: bytes, declared: str | None) -> str:
                 return text
         raise UnsupportedFormatError("it is a binary file (it holds NUL bytes), which no loader reads")
     text = _strict(data, "utf-8")
+    declared = declared or _coding(head)
     if text is None and declared:
         text = _strict(data, "cp1252" if declared.lower() in {"iso-8859-1", "latin-1", "latin1"} else declared)
     return _legacy(data) if text is None else text
+
+
+def _coding(head: bytes) -> str | None:
+    """The encoding that a comment in the first two lines names."""
+    match = _CODING.match(head)
+    return match[1].decode("ascii", "replace").removesuffix("-unix").removesuffix("-dos") if match else None
 
 
 def _wide_encodings(head: bytes) -> Iterator[str]:
@@ -146,28 +151,10 @@ def _legacy(data: bytes) -> str:
     damaged = text.count("\ufffd")
     if sum(not character.isascii() for character in text) > 10 * damaged:
         return text
-    encoding = _detected(data)
+    encoding = detected_encoding(data)
     if encoding is None:
         raise LoadError("its encoding is unknown; save it as UTF-8")
     return data.decode(encoding, "replace")
-
-
-def _detected(data: bytes) -> str | None:
-    """The likeliest encoding from before Unicode, by charset-normalizer."""
-    from charset_normalizer import from_bytes
-
-    # Only lines that are not ASCII say anything, and detection takes seconds on megabytes.
-    sample = b"\n".join(line for line in data.splitlines() if not line.isascii())[:_SAMPLE]
-    matches = from_bytes(sample, cp_isolation=list(_LEGACY))
-    best = matches.best()
-    if best is None:
-        return "cp1252" if _strict(sample, "cp1252") is not None else None
-    if best.encoding in _LATIN:
-        # Its scores cannot tell the Western European code page from its neighbours in a few accented words.
-        near = (match for match in matches if match.chaos <= best.chaos + 0.1)
-        if any("cp1252" in match.could_be_from_charset for match in near):
-            return "cp1252"
-    return str(best.encoding)
 
 
 def _normalise(text: str) -> str:

@@ -104,7 +104,7 @@ def loader_of(data: bytes, *, name: str) -> Loader:
         return LOADERS[actual]
     if _RTF.match(head):
         return load_rtf
-    if suffix in _BINARY and why_binary(head):
+    if suffix in _BINARY and (0 in head or why_binary(head)):
         return _BINARY[suffix]
     return _text_loader(head, suffix)
 

@@ -1,57 +1,103 @@
 """Which of the encodings from before Unicode a text is in, from a few words on."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from itertools import pairwise
 
 _LATIN = ("cp1252", "cp1250", "cp1254", "cp1257", "cp1258", "iso8859_2", "mac_roman")
-_FREQUENT = {
-    "cp1251": "оеаинтсрвлі",
-    "koi8_r": "оеаинтсрвл",
-    "iso8859_5": "оеаинтсрвл",
-    "cp866": "оеаинтсрвл",
-    "cp1253": "αοιετσνηυρςάέήίόύώ",
-    "cp1255": "יוהלאמרבתש",
-    "cp1256": "اليمونرتبةع",
-    "cp874": "านรอกเงมยล่้",
+_EAST_ASIAN: Mapping[str, Callable[[int, int], bool]] = {
+    # Hangul before hanzi: all of it lies in the range of which Chinese takes only two characters of three.
+    "cp949": lambda lead, trail: trail > 0xA0 and (0xB0 <= lead <= 0xC8 or lead in {0xA1, 0xA3}),
+    "gb18030": lambda lead, trail: trail > 0xA0 and (0xB0 <= lead <= 0xD7 or lead in {0xA1, 0xA3}),
+    "euc_jp": lambda lead, trail: 0xB0 <= lead <= 0xCF or lead in {0xA1, 0xA3, 0xA4, 0xA5},
+    "cp932": lambda lead, trail: 0x88 <= lead <= 0x97 or lead in {0x81, 0x82, 0x83},
+    "big5": lambda lead, trail: 0xA4 <= lead <= 0xC6 or lead == 0xA1,
 }
-"""The letters that make up most of what people write with an alphabet, by encoding."""
+"""Whether two bytes are a character of everyday use: of the first level of KS X 1001, GB 2312, JIS X 0208 and Big5, or
+their signs and kana."""
 
+_ALPHABETS = {
+    "cp1251": ("оеаинтсрвлкмдпуі", "ъэщфцё"),
+    "koi8_r": ("оеаинтсрвлкмдпу", "ъэщфцё"),
+    "iso8859_5": ("оеаинтсрвлкмдпу", "ъэщфцё"),
+    "cp1253": ("αοιετσνηυρςάέήίόύώ", "ψξζΰϊΐϋ"),
+    "cp1255": ("יוהלאמרבתשםנ", "ףץסך"),
+    "cp1256": ("اليمونرتبةع", "ظذثضغپچژگàâçèéêëîïôùûü"),
+    "cp874": ("านรอกเงมยลวดทสตะ", "ฌฎฏฐฑฒฤฦฬฮฃฅ"),
+}
+"""The most frequent letters of an alphabet, and some that are rare but frequent where it is misread, by encoding. They
+are small ones only: the small letters of one Cyrillic encoding are the capitals of another."""
+
+_WORD = re.compile(rb"[A-Za-z\x80-\xff]{2,}")
+_ASCII = bytes(range(128))
 _SAMPLE = 32768
-_MIN_FREQUENT = 0.4  # of the letters; by chance it is a third
-_MIN_COMMON = 0.8
-_MIN_ADJACENT = 0.5
-
-
-class _Characters(NamedTuple):
-    """An encoding of Chinese, Japanese or Korean, and whether two bytes of it are a character in everyday use."""
-
-    encoding: str
-    is_common: Callable[[int, int], bool]
-
-
-_EAST_ASIAN = (
-    # Hangul before hanzi: all of it is among these bytes, of which Chinese uses only two thirds of the time.
-    _Characters("cp949", lambda lead, trail: trail > 0xA0 and (0xB0 <= lead <= 0xC8 or lead in {0xA1, 0xA3})),
-    _Characters("gb18030", lambda lead, trail: trail > 0xA0 and (0xB0 <= lead <= 0xD7 or lead in {0xA1, 0xA3})),
-    _Characters("euc_jp", lambda lead, trail: 0xB0 <= lead <= 0xCF or lead in {0xA1, 0xA3, 0xA4, 0xA5}),
-    _Characters("cp932", lambda lead, trail: 0x88 <= lead <= 0x97 or lead in {0x81, 0x82, 0x83}),
-    _Characters("big5", lambda lead, trail: 0xA4 <= lead <= 0xC6 or lead == 0xA1),
-)
-"""Everyday characters are the first level of each standard: GB 2312, JIS X 0208, KS X 1001 (Hangul), Big5."""
+_MIN_COMMON = 0.8  # of the East Asian characters
+_MIN_ADJACENT = 0.3  # of them, before another; what is a Latin letter with an accent stands alone
+_MIN_SCORE = 0.3  # of an alphabet, for each letter
+_MIN_LETTERS = 4
+_MIN_OTHER = 0.7  # bytes beyond ASCII in the words that have any, in an alphabet that is not Latin
+_MAX_INVALID = 0.01
 
 
 def detected_encoding(data: bytes) -> str | None:
     """The likeliest encoding of text that is not UTF-8; None where the bytes are no text in any.
 
-    East Asian encodings are known by the share of everyday characters among theirs, alphabets other than Latin by
-    the share of their most frequent letters, and the Latin ones by charset-normalizer.
+    East Asian encodings are known by the share of everyday characters, alphabets that are not Latin by the share of
+    their most frequent letters, and the Latin ones by charset-normalizer.
     """
     # Only lines that are not ASCII say anything, and detection takes seconds on megabytes.
     sample = b"\n".join(line for line in data.splitlines() if not line.isascii())[:_SAMPLE]
-    if _adjacent(sample) >= _MIN_ADJACENT:
-        scores = {candidate.encoding: _common_share(sample, candidate) for candidate in _EAST_ASIAN}
+    common = {encoding: _common_share(sample, encoding) for encoding in _EAST_ASIAN}
+    likeliest = max(common, key=lambda encoding: round(common[encoding], 1))  # the first of those that are near
+    if common[likeliest] >= _MIN_COMMON:
+        return likeliest
+    words = b" ".join(word for word in _WORD.findall(sample) if not word.isascii())
+    letters = len(words.translate(None, _ASCII))
+    if letters >= _MIN_LETTERS and letters >= _MIN_OTHER * len(words.translate(None, b" ")):
+        scores = {encoding: _score(words, encoding) / letters for encoding in _ALPHABETS}
         best = max(scores, key=scores.__getitem__)
-        if scores[best] >= _MIN_COMMON:
+        if scores[best] >= _MIN_SCORE:
             return best
-        ...
-    return _latin(sample)
+    return _latin_encoding(sample) or (likeliest if common[likeliest] else None)
+
+
+def _common_share(sample: bytes, encoding: str) -> float:
+    """The share of everyday characters among those beyond ASCII; 0 where these are invalid, or mostly stand alone."""
+    text = sample.decode(encoding, "replace")
+    number = sum(not character.isascii() for character in text)
+    adjacent = sum(not (left.isascii() or right.isascii()) for left, right in pairwise(text))
+    if not number or text.count("\ufffd") > _MAX_INVALID * number or adjacent < _MIN_ADJACENT * number:
+        return 0
+    codes = (character.encode(encoding, "ignore") for character in text if not character.isascii())
+    return sum(len(code) == 2 and _EAST_ASIAN[encoding](code[0], code[1]) for code in codes) / number
+
+
+def _score(words: bytes, encoding: str) -> int:
+    """How many letters are frequent, less those that are rare and the signs that are no letters."""
+    text = words.decode(encoding, "replace")
+    frequent, rare = _ALPHABETS[encoding]
+    odd = sum(not (character.isascii() or unicodedata.category(character)[0] in "LM") for character in text)
+    return sum(map(text.count, frequent)) - sum(map(text.count, rare)) - odd
+
+
+def _latin_encoding(sample: bytes) -> str | None:
+    if len(set(sample.translate(None, _ASCII))) < _MIN_LETTERS and _is_cp1252(sample):
+        return "cp1252"
+    from charset_normalizer import from_bytes
+
+    matches = from_bytes(sample, cp_isolation=list(_LATIN))
+    best = matches.best()
+    if best is None:
+        return "cp1252" if _is_cp1252(sample) else None
+    # Its scores cannot tell the Western European code page from its neighbours in a few accented words.
+    near = (match for match in matches if match.chaos <= best.chaos + 0.1)
+    return "cp1252" if any("cp1252" in match.could_be_from_charset for match in near) else str(best.encoding)
+
+
+def _is_cp1252(sample: bytes) -> bool:
+    try:
+        sample.decode("cp1252")
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -45,7 +45,7 @@ def _records(text: str, delimiter: str) -> list[list[str]]:
 
 
 def _lines(text: str) -> Iterator[str]:
-    """The lines with their ends, up to the first that is too long for any row."""
+    """The lines that are not empty, with their ends, up to the first that is too long for any row."""
     start = 0
     while start < len(text):
         end = text.find("\n", start, start + _LONGEST_LINE)
@@ -53,7 +53,8 @@ def _lines(text: str) -> Iterator[str]:
             if len(text) - start <= _LONGEST_LINE:
                 yield text[start:]
             return
-        yield text[start : end + 1]
+        if end > start:
+            yield text[start : end + 1]
         start = end + 1
 
 

@@ -88,7 +88,7 @@ def _parse(markup: str) -> tuple[Any | None, bool]:
         recover=True, resolve_entities=False, no_network=True, huge_tree=True, remove_comments=True, remove_pis=True
     )
     root = etree.fromstring(markup.encode("utf-8", "replace"), parser)
-    return root, not len(parser.error_log)
+    return root, all(error.domain_name == "NAMESPACE" for error in parser.error_log)
 
 
 def _without_tags(markup: str) -> str:
