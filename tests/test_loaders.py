@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ingest.loaders import LOADERS, UnsupportedFormatError, load
-from ingest.loaders.archive import MAX_UNPACKED
-from ingest.loaders.text import LANGUAGES
+from ingest.loaders.office.archive import MAX_UNPACKED
+from ingest.loaders.text.plain import LANGUAGES
 from retrieval.errors import LoadError
 from retrieval.types import Document
 from tests.loaders_samples import pdf, with_part, word
@@ -55,9 +55,7 @@ def test_the_suffix_counts_in_any_case() -> None:
     assert load(b"# A", source="A.MD").syntax == "markdown"
 
 
-@pytest.mark.parametrize(
-    "data", [PNG, b"PK\x03\x04abc", b"\x7fELF", b"ab\0cd", b"\x01\x02\x03\x04 text"]
-)
+@pytest.mark.parametrize("data", [PNG, b"PK\x03\x04abc", b"\x7fELF", b"ab\0cd", b"\x01\x02\x03\x04 text"])
 @pytest.mark.parametrize("source", ["a.txt", "a.md", "a.html", "a.json", "a.py", "a.bin", "a"])
 def test_binary_files_are_unsupported_whatever_their_suffix(data: bytes, source: str) -> None:
     with pytest.raises(UnsupportedFormatError):

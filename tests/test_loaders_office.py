@@ -12,18 +12,18 @@ from docx.document import Document as WordDocument
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.loaders.docx import load_docx
-from ingest.loaders.epub import load_epub
-from ingest.loaders.html import load_html
-from ingest.loaders.mail import load_mail
-from ingest.loaders.ocr import NoTextError, recognise
-from ingest.loaders.opendocument import load_opendocument
-from ingest.loaders.pdf import load_pdf
-from ingest.loaders.presentation import load_presentation
-from ingest.loaders.rtf import load_rtf
-from ingest.loaders.spreadsheet import load_spreadsheet
+from ingest.loaders.markup.epub import load_epub
+from ingest.loaders.markup.html import load_html
+from ingest.loaders.markup.mail import load_mail
+from ingest.loaders.office.docx import load_docx
+from ingest.loaders.office.ocr import NoTextError, recognise
+from ingest.loaders.office.opendocument import load_opendocument
+from ingest.loaders.office.pdf import load_pdf
+from ingest.loaders.office.presentation import load_presentation
+from ingest.loaders.office.rtf import load_rtf
+from ingest.loaders.office.spreadsheet import load_spreadsheet
+from ingest.loaders.office.ziptype import suffix_of_zip
 from ingest.loaders.tables import looks_like_header
-from ingest.loaders.ziptype import suffix_of_zip
 from retrieval.errors import LoadError
 from retrieval.types import Document
 from tests.loaders_samples import (
@@ -151,7 +151,7 @@ def test_damaged_xml_in_a_sound_archive_is_a_document_or_a_load_error(name: str,
 @pytest.mark.parametrize("name", SAMPLES)
 def test_a_bomb_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     load, data, part = SAMPLES[name]
-    monkeypatch.setattr("ingest.loaders.archive.MAX_UNPACKED", 2_000_000)
+    monkeypatch.setattr("ingest.loaders.office.archive.MAX_UNPACKED", 2_000_000)
     with pytest.raises(LoadError, match="unpacks to more than"):
         load(with_part(data, name=part, content=b" " * 2_000_001), source="a")
 

@@ -5,11 +5,11 @@ Another format is one more function `(data, *, source) -> Document`, and one mor
 
 from dataclasses import replace
 
-from ingest.loaders.compressed import compression, decompress, inner_name, peek
-from ingest.loaders.decoding import HEAD, UnsupportedFormatError
 from ingest.loaders.formats import LOADERS, Loader, loader_of, refusal
-from ingest.loaders.ocr import NoTextError, recognise
-from ingest.loaders.pdf import load_pdf
+from ingest.loaders.office.ocr import NoTextError, recognise
+from ingest.loaders.office.pdf import load_pdf
+from ingest.loaders.text.compressed import compression, decompress, inner_name, peek
+from ingest.loaders.text.decoding import HEAD, UnsupportedFormatError
 from retrieval.errors import LoadError
 from retrieval.types import Document
 

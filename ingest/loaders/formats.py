@@ -5,26 +5,26 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Protocol
 
-from ingest.loaders.asciidoc import load_asciidoc
-from ingest.loaders.decoding import HEAD, magic_number, why_binary
-from ingest.loaders.docx import load_docx
-from ingest.loaders.epub import load_epub
-from ingest.loaders.html import load_html
-from ingest.loaders.latex import load_latex
-from ingest.loaders.mail import load_mail
-from ingest.loaders.manpage import load_manpage
-from ingest.loaders.markdown import load_markdown
-from ingest.loaders.notebook import load_notebook
-from ingest.loaders.opendocument import load_opendocument
-from ingest.loaders.pdf import load_pdf
-from ingest.loaders.presentation import load_presentation
-from ingest.loaders.restructuredtext import load_restructuredtext
-from ingest.loaders.rtf import load_rtf
-from ingest.loaders.spreadsheet import load_spreadsheet
-from ingest.loaders.tabular import load_tabular
-from ingest.loaders.text import LANGUAGES, load_code, load_text
-from ingest.loaders.xml import load_xml
-from ingest.loaders.ziptype import suffix_of_zip
+from ingest.loaders.markup.epub import load_epub
+from ingest.loaders.markup.html import load_html
+from ingest.loaders.markup.mail import load_mail
+from ingest.loaders.markup.xml import load_xml
+from ingest.loaders.office.docx import load_docx
+from ingest.loaders.office.opendocument import load_opendocument
+from ingest.loaders.office.pdf import load_pdf
+from ingest.loaders.office.presentation import load_presentation
+from ingest.loaders.office.rtf import load_rtf
+from ingest.loaders.office.spreadsheet import load_spreadsheet
+from ingest.loaders.office.ziptype import suffix_of_zip
+from ingest.loaders.roff.manpage import load_manpage
+from ingest.loaders.text.asciidoc import load_asciidoc
+from ingest.loaders.text.decoding import HEAD, magic_number, why_binary
+from ingest.loaders.text.latex import load_latex
+from ingest.loaders.text.markdown import load_markdown
+from ingest.loaders.text.notebook import load_notebook
+from ingest.loaders.text.plain import LANGUAGES, load_code, load_text
+from ingest.loaders.text.restructuredtext import load_restructuredtext
+from ingest.loaders.text.tabular import load_tabular
 from retrieval.types import Document
 
 

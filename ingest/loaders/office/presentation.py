@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ingest.loaders.archive import Archive, refuse_ole
-from ingest.loaders.ooxml import core_title, main_part, relationships
+from ingest.loaders.office.archive import Archive, refuse_ole
+from ingest.loaders.office.ooxml import core_title, main_part, relationships
+from ingest.loaders.office.xml_elements import attribute, child, children, local_name
 from ingest.loaders.text_builder import TextBuilder
-from ingest.loaders.xml_elements import attribute, child, children, local_name
 from retrieval.types import Document
 
 _DROPPED = frozenset(

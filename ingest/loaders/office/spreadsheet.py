@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from ingest.loaders.archive import Archive, is_encrypted_office
-from ingest.loaders.opendocument import refuse_encrypted
-from ingest.loaders.optional import optional_library
+from ingest.loaders.office.archive import Archive, is_encrypted_office
+from ingest.loaders.office.opendocument import refuse_encrypted
+from ingest.loaders.office.optional import optional_library
 from ingest.loaders.text_builder import TextBuilder
 from retrieval.errors import LoadError
 from retrieval.types import Document

@@ -2,10 +2,10 @@
 
 import re
 
-from ingest.loaders import mdoc
-from ingest.loaders.decoding import decode
-from ingest.loaders.roff import Line, RoffReader, arguments
-from ingest.loaders.roff_tables import RoffTable
+from ingest.loaders.roff import mdoc
+from ingest.loaders.roff.lines import Line, RoffReader, arguments
+from ingest.loaders.roff.tables import RoffTable
+from ingest.loaders.text.decoding import decode
 from ingest.loaders.text_builder import TextBuilder
 from retrieval.types import Document
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from ingest.loaders.decoding import decode
+from ingest.loaders.text.decoding import decode
 from retrieval.types import Document, Heading, Table
 
 _MAX_LINE = 1000  # a longer title is none

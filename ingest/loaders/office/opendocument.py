@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from ingest.loaders.archive import Archive
+from ingest.loaders.office.archive import Archive
+from ingest.loaders.office.xml_elements import attribute, child, child_text, children, local_name
 from ingest.loaders.text_builder import TextBuilder
 from ingest.loaders.titles import meaningful_title
-from ingest.loaders.xml_elements import attribute, child, child_text, children, local_name
 from retrieval.errors import LoadError
 from retrieval.types import Document
 

@@ -2,7 +2,7 @@
 
 import re
 
-from ingest.loaders.roff import RoffReader
+from ingest.loaders.roff.lines import RoffReader
 from ingest.loaders.text_builder import TextBuilder
 
 _TAB_OPTION = re.compile(r"\btab\s*\((.)\)", re.I)

@@ -4,7 +4,7 @@ import codecs
 import re
 from collections.abc import Iterator
 
-from ingest.loaders.legacy_encodings import detected_encoding
+from ingest.loaders.text.legacy_encodings import detected_encoding
 from retrieval.errors import LoadError
 
 HEAD = 8192

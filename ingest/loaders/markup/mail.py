@@ -8,8 +8,8 @@ from email.header import Header, decode_header
 from email.message import Message
 from pathlib import PurePosixPath
 
-from ingest.loaders.decoding import decode
-from ingest.loaders.html import write_html
+from ingest.loaders.markup.html import write_html
+from ingest.loaders.text.decoding import decode
 from ingest.loaders.text_builder import TextBuilder
 from retrieval.errors import LoadError
 from retrieval.types import Document

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from ingest.loaders.decoding import decode
-from ingest.loaders.restructuredtext_tables import tables_with_headers
+from ingest.loaders.text.decoding import decode
+from ingest.loaders.text.restructuredtext_tables import tables_with_headers
 from retrieval.types import Document, Heading
 
 _ADORNMENT = re.compile(r"([!-/:-@\[-`{-~])\1*[ \t]*\Z")

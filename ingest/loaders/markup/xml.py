@@ -5,9 +5,9 @@ from html import unescape
 from html.entities import html5
 from typing import Any
 
-from ingest.loaders.decoding import UnsupportedFormatError, decode
-from ingest.loaders.xml_elements import local_name
-from ingest.loaders.xml_walker import XmlWalker
+from ingest.loaders.markup.xml_walker import XmlWalker
+from ingest.loaders.office.xml_elements import local_name
+from ingest.loaders.text.decoding import UnsupportedFormatError, decode
 from retrieval.errors import LoadError
 from retrieval.types import Document
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ingest.loaders.roff_escapes import STRINGS, unescape
+from ingest.loaders.roff.escapes import STRINGS, unescape
 
 _COMMENT = re.compile(r'(?<!\\)((?:\\\\)*+)\\["#].*')
 _CONTINUED = re.compile(r"(?<!\\)(?:\\\\)*+\\\Z")

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from ingest.loaders.markdown_inline import plain_words
+from ingest.loaders.text.markdown_inline import plain_words
 from retrieval.types import Table
 
 _DASHES = re.compile(r"\|?[ \t]*+:?-++:?[ \t]*+(?:\|[ \t]*+:?-++:?[ \t]*+)*\|?")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import Any
 
-from ingest.loaders.ocr import NoTextError
+from ingest.loaders.office.ocr import NoTextError
 from ingest.loaders.titles import meaningful_title
 from retrieval.errors import LoadError
 from retrieval.types import Document, Heading

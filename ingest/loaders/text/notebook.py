@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ingest.loaders.decoding import decode
-from ingest.loaders.markdown import outline
+from ingest.loaders.text.decoding import decode
+from ingest.loaders.text.markdown import outline
 from retrieval.errors import LoadError
 from retrieval.types import Document, Heading, Table
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import PurePosixPath
 
-from ingest.loaders.decoding import decode
 from ingest.loaders.tables import looks_like_header
+from ingest.loaders.text.decoding import decode
 from retrieval.types import Document, Table
 
 _DELIMITERS = ",;\t|"

@@ -3,8 +3,8 @@
 from itertools import islice
 from typing import Any, NamedTuple
 
+from ingest.loaders.office.xml_elements import local_name
 from ingest.loaders.text_builder import TextBuilder
-from ingest.loaders.xml_elements import local_name
 
 _TITLES = frozenset({"title", "refentrytitle"})
 _INFO = frozenset({"refmeta", "front", "article-meta", "title-group", "title-info", "description"})

@@ -3,8 +3,8 @@
 import re
 from typing import Any
 
-from ingest.loaders.decoding import decode
-from ingest.loaders.html_tree import HEADINGS, INVISIBLE, LINES, PARAGRAPHS, parse_html, tagless_lines
+from ingest.loaders.markup.html_tree import HEADINGS, INVISIBLE, LINES, PARAGRAPHS, parse_html, tagless_lines
+from ingest.loaders.text.decoding import decode
 from ingest.loaders.text_builder import TextBuilder
 from retrieval.types import Document
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from html.entities import html5
 from typing import Any
 
-from ingest.loaders.archive import parse_xml
+from ingest.loaders.office.archive import parse_xml
 
 HEADINGS = {f"h{level}": level for level in range(1, 7)}
 INVISIBLE = frozenset({"script", "style", "template", "noscript", "head", "svg", "annotation", "object", "iframe"})

@@ -3,7 +3,7 @@ r"""RTF: paragraphs, headings by outline level, tables, and footnotes."""
 import re
 from dataclasses import dataclass
 
-from ingest.loaders.rtf_syntax import Event, RtfReader
+from ingest.loaders.office.rtf_syntax import Event, RtfReader
 from ingest.loaders.text_builder import TextBuilder
 from ingest.loaders.titles import meaningful_title
 from retrieval.errors import LoadError

@@ -2,7 +2,7 @@
 
 from pathlib import PurePosixPath
 
-from ingest.loaders.decoding import decode
+from ingest.loaders.text.decoding import decode
 from retrieval.types import Document
 
 LANGUAGES = {

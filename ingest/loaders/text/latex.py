@@ -3,8 +3,8 @@ r"""LaTeX: the file's text as it is, with its sections and its title."""
 import re
 from collections.abc import Iterator
 
-from ingest.loaders.decoding import decode
-from ingest.loaders.latex_words import plain_words
+from ingest.loaders.text.decoding import decode
+from ingest.loaders.text.latex_words import plain_words
 from retrieval.types import Document, Heading
 
 _TITLE = "title"

@@ -4,9 +4,9 @@ import posixpath
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from ingest.loaders.archive import Archive
+from ingest.loaders.office.archive import Archive
+from ingest.loaders.office.xml_elements import child_text
 from ingest.loaders.titles import meaningful_title
-from ingest.loaders.xml_elements import child_text
 from retrieval.errors import LoadError
 
 

@@ -7,7 +7,7 @@ import lzma
 import zlib
 from pathlib import PurePosixPath
 
-from ingest.loaders.decoding import magic_number
+from ingest.loaders.text.decoding import magic_number
 from retrieval.errors import LoadError
 
 _NAMES = frozenset({"gzip", "bzip2", "xz"})

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
 
-from ingest.loaders.archive import Archive
-from ingest.loaders.decoding import UnsupportedFormatError
-from ingest.loaders.html import write_html
+from ingest.loaders.markup.html import write_html
+from ingest.loaders.office.archive import Archive
+from ingest.loaders.office.xml_elements import attribute, child, children, local_name
+from ingest.loaders.text.decoding import UnsupportedFormatError
 from ingest.loaders.text_builder import TextBuilder
 from ingest.loaders.titles import meaningful_title
-from ingest.loaders.xml_elements import attribute, child, children, local_name
 from retrieval.errors import LoadError
 from retrieval.types import Document
 

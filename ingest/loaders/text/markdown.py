@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from ingest.loaders.decoding import decode
-from ingest.loaders.markdown_inline import plain_words
-from ingest.loaders.markdown_tables import pipe_tables
+from ingest.loaders.text.decoding import decode
+from ingest.loaders.text.markdown_inline import plain_words
+from ingest.loaders.text.markdown_tables import pipe_tables
 from retrieval.types import Document, Heading, Table
 
 _MAX_LINE = 1000  # a longer "heading" is data, and cleaning it would cost more than it is worth

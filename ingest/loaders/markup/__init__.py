@@ -1,0 +1,1 @@
+"""HTML, XML, and what holds them: e-books and mail."""
