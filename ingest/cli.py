@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 from rich.markup import escape
@@ -63,12 +63,12 @@ def sync(
     if dry_run and (watch or rebuild):
         raise ConfigError("--dry-run goes with neither --watch nor --rebuild; leave one out.")
     with stop_on_interrupt() as stop:
+        chosen = _Choice(folder, name, include, exclude, stop)
         if rebuild:
-            report = _rebuild(folder, index, name, include, exclude, config, stop)
+            report = _rebuild(chosen, index, config)
             _show(report, index, as_json=as_json, verbose=verbose, kept=_KEPT_REBUILD)
         if not rebuild or (watch and not report.interrupted):
-            reports = _syncs(folder, index, name, include, exclude, config, stop, dry_run=dry_run, watch=watch)
-            for report in reports:
+            for report in _syncs(chosen, index, config, dry_run=dry_run, watch=watch):
                 _show(report, index, as_json=as_json, verbose=verbose)
     if report.interrupted or (watch and stop.is_set()):
         raise typer.Exit(INTERRUPTED)
@@ -151,64 +151,37 @@ def doctor(
         raise typer.Exit(SOME_FAILED)
 
 
-def _syncs(
-    folder: Path,
-    index: Path,
-    name: str | None,
-    include: list[str] | None,
-    exclude: list[str] | None,
-    config: Path | None,
-    stop: threading.Event,
-    *,
-    dry_run: bool,
-    watch: bool,
-) -> Iterator[SyncReport]:
+class _Choice(NamedTuple):
+    """The folder that was asked for, and how: the arguments that `sync` and `rebuild` share."""
+
+    folder: Path
+    name: str | None
+    include: list[str] | None
+    exclude: list[str] | None
+    stop: threading.Event
+
+
+def _syncs(chosen: _Choice, index: Path, config: Path | None, *, dry_run: bool, watch: bool) -> Iterator[SyncReport]:
     """The report of one sync, and with `watch` of one more for each time that something has changed."""
     from ingest.sync import sync as run_sync
     from ingest.watch import changes
     from retrieval.index import HybridIndex
 
     with HybridIndex.open(index, config=config) as opened:
-        waits = changes(folder, index=index, stop=stop) if watch else iter(())
+        waits = changes(chosen.folder, index=index, stop=chosen.stop) if watch else iter(())
         while True:
             with showing_progress() as on_progress:
-                yield run_sync(
-                    folder,
-                    opened,
-                    name=name,
-                    include=include,
-                    exclude=exclude,
-                    dry_run=dry_run,
-                    stop=stop,
-                    on_progress=on_progress,
-                )
+                yield run_sync(index=opened, dry_run=dry_run, on_progress=on_progress, **chosen._asdict())
             opened.close()  # the lock: while nothing happens, others may write
-            if stop.is_set() or next(waits, None) is None:
+            if chosen.stop.is_set() or next(waits, None) is None:
                 return
 
 
-def _rebuild(
-    folder: Path,
-    index: Path,
-    name: str | None,
-    include: list[str] | None,
-    exclude: list[str] | None,
-    config: Path | None,
-    stop: threading.Event,
-) -> SyncReport:
+def _rebuild(chosen: _Choice, index: Path, config: Path | None) -> SyncReport:
     from ingest.rebuild import rebuild
 
     with showing_progress() as on_progress:
-        return rebuild(
-            index,
-            folder,
-            config=config,
-            name=name,
-            include=include,
-            exclude=exclude,
-            stop=stop,
-            on_progress=on_progress,
-        )
+        return rebuild(index, config=config, on_progress=on_progress, **chosen._asdict())
 
 
 def _show(report: SyncReport, index: Path, *, as_json: bool, verbose: bool, kept: str = _KEPT) -> None:

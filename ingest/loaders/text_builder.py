@@ -1,7 +1,7 @@
 """Builds a text out of blocks, lines, table cells and words, and remembers where headings, tables and pages start."""
 
 from ingest.loaders.tables import looks_like_header
-from retrieval.types import Heading, Table
+from retrieval.types import Document, Heading, Table
 
 _NOTHING, _SPACE, _LINE, _PARAGRAPH = range(4)
 _SEPARATORS = ("", " ", "\n", "\n\n")  # by these numbers: the stronger the higher
@@ -40,6 +40,17 @@ class TextBuilder:
     def pages(self) -> tuple[int, ...]:
         """The offsets in `text()` at which the pages begun so far start."""
         return (*self._pages, *[self.length] * self._pages_begun)
+
+    def document(self, source: str, *, title: str | None) -> Document:
+        """What has been written, with all that was noted of it."""
+        return Document(
+            source,
+            self.text(),
+            title=title,
+            pages=self.pages(),
+            headings=tuple(self.headings),
+            tables=tuple(self.tables),
+        )
 
     def write(self, text: str) -> None:
         if self._verbatim is not None:

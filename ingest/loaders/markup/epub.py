@@ -2,6 +2,7 @@
 
 import posixpath
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
@@ -44,14 +45,8 @@ def load_epub(data: bytes, *, source: str) -> Document:
             continue
     metadata = child(package, "metadata")
     language = _first_text(metadata, "language")
-    return Document(
-        source,
-        builder.text(),
-        title=meaningful_title(_first_text(metadata, "title")) or next((h.text for h in builder.headings), None),
-        metadata={"language": language} if language else {},
-        headings=tuple(builder.headings),
-        tables=tuple(builder.tables),
-    )
+    title = meaningful_title(_first_text(metadata, "title")) or next((h.text for h in builder.headings), None)
+    return replace(builder.document(source, title=title), metadata={"language": language} if language else {})
 
 
 def _package_name(archive: Archive) -> str:

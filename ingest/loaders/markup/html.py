@@ -26,13 +26,7 @@ def load_html(data: bytes, *, source: str) -> Document:
     builder = TextBuilder()
     title = write_html(data, builder)
     first_heading = next((heading.text for heading in builder.headings if heading.level == 1), None)
-    return Document(
-        source,
-        builder.text(),
-        title=title or first_heading,
-        headings=tuple(builder.headings),
-        tables=tuple(builder.tables),
-    )
+    return builder.document(source, title=title or first_heading)
 
 
 def write_html(data: bytes, builder: TextBuilder, *, charset: str | None = None) -> str:

@@ -42,13 +42,7 @@ def load_mail(data: bytes, *, source: str) -> Document:
         raise LoadError("its parts are nested too deeply; save the inner mail on its own") from error
     builder = TextBuilder()
     _write_mail(message, builder, depth=0)
-    return Document(
-        source,
-        builder.text(),
-        title=_header(message, "Subject") or None,
-        headings=tuple(builder.headings),
-        tables=tuple(builder.tables),
-    )
+    return builder.document(source, title=_header(message, "Subject") or None)
 
 
 def _write_mail(message: Message, builder: TextBuilder, *, depth: int) -> None:

@@ -42,14 +42,7 @@ def load_opendocument(data: bytes, *, source: str) -> Document:
     builder = writer.builder
     titles = [meaningful_title(child_text(child(archive.xml("meta.xml"), "meta"), "title")), *writer.titles]
     titles += [heading.text for heading in builder.headings[:1]]
-    return Document(
-        source,
-        builder.text(),
-        title=next(filter(None, titles), None),
-        pages=builder.pages(),
-        headings=tuple(builder.headings),
-        tables=tuple(builder.tables),
-    )
+    return builder.document(source, title=next(filter(None, titles), None))
 
 
 def refuse_encrypted(archive: Archive) -> None:

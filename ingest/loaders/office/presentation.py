@@ -32,14 +32,8 @@ def load_presentation(data: bytes, *, source: str) -> Document:
     for slide in _slides(archive):
         builder.begin_page()
         _write_slide(archive, slide, builder)
-    return Document(
-        source,
-        builder.text(),
-        title=core_title(archive) or next((heading.text for heading in builder.headings), None),
-        pages=builder.pages(),
-        headings=tuple(builder.headings),
-        tables=tuple(builder.tables),
-    )
+    title = core_title(archive) or next((heading.text for heading in builder.headings), None)
+    return builder.document(source, title=title)
 
 
 def _slides(archive: Archive) -> Iterator[str]:

@@ -35,13 +35,7 @@ def load_rtf(data: bytes, *, source: str) -> Document:
         *writer.titles,
         *(heading.text for heading in builder.headings[:1]),
     ]
-    return Document(
-        source,
-        builder.text(),
-        title=next(filter(None, titles), None),
-        headings=tuple(builder.headings),
-        tables=tuple(builder.tables),
-    )
+    return builder.document(source, title=next(filter(None, titles), None))
 
 
 @dataclass(slots=True)

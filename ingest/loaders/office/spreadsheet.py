@@ -43,7 +43,7 @@ def load_spreadsheet(data: bytes, *, source: str) -> Document:
     builder = TextBuilder()
     for name, rows in _sheets(calamine, data):
         _write_sheet(name, rows, builder)
-    return Document(source, builder.text(), headings=tuple(builder.headings), tables=tuple(builder.tables))
+    return builder.document(source, title=None)
 
 
 def _check(data: bytes) -> None:

@@ -35,10 +35,7 @@ def load_manpage(data: bytes, *, source: str) -> Document:
     """
     page = _Page(RoffReader(decode(data)))
     page.read()
-    builder = page.builder
-    return Document(
-        source, builder.text(), title=page.title, headings=tuple(builder.headings), tables=tuple(builder.tables)
-    )
+    return page.builder.document(source, title=page.title)
 
 
 class _Page:
