@@ -39,6 +39,7 @@ app = typer.Typer(
 )
 
 
+_PENDING_SHOWN = 20
 _KEPT = "what was finished is kept, and the next sync goes on from there."
 _KEPT_REBUILD = "the index is as it was, and the next --rebuild goes on from there."
 
@@ -218,8 +219,10 @@ def _print_folder(folder: "FolderStatus") -> None:
         out.print(f"  unreachable: {folder.unreachable}", markup=False)
     for failure in folder.failed:
         out.print(f"  failed: {printable(failure.source)}: {failure.reason}", markup=False)
-    for step in folder.pending:
+    for step in folder.pending[:_PENDING_SHOWN]:
         out.print(f"  pending: {step.action} {printable(step.source)}", markup=False)
+    if (more := len(folder.pending) - _PENDING_SHOWN) > 0:
+        out.print(f"  pending: {more:,} more, which --json lists")
 
 
 def _folder_as_dict(folder: "FolderStatus") -> dict[str, Any]:
