@@ -2,6 +2,7 @@
 are not in step."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -74,9 +75,8 @@ def _examine_pointer(
         )
     directory.lock()
     try:
-        store = Store.open(directory.chroma, settings, patient=True)
-        fingerprint = store.state().fingerprint
-        store.close()
+        with closing(Store.open(directory.chroma, settings, patient=True)) as store:
+            fingerprint = store.state().fingerprint
         directory.write_pointer(Pointer(writing=True, fingerprint=fingerprint, chroma=settings.server_settings()))
     finally:
         directory.unlock()

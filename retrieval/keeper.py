@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -16,6 +17,9 @@ from retrieval.store import Store
 from retrieval.writer import Writer
 
 log = logging.getLogger(__name__)
+
+_SILENCE = 30.0
+"""Seconds for which searches leave a server alone that did not answer one of them."""
 
 
 class SnapshotKeeper:
@@ -38,6 +42,7 @@ class SnapshotKeeper:
         self._stamp: tuple[int, int] | None = None
         self._store: Store | None = None
         self._is_patient = False
+        self._asking_again = 0.0
         self._locked = False
         self._reported = ""
         self._is_superseded = False
@@ -183,14 +188,17 @@ class SnapshotKeeper:
     def _is_behind_server(self) -> bool:
         """Whether the server's chunks have changed, by whichever machine, since the snapshot was made.
 
-        A server that does not answer stops no search that a snapshot can answer.
+        A server that does not answer stops no search that a snapshot can answer, and is not asked again at once.
         """
+        if time.monotonic() < self._asking_again and not self._locked:
+            return False
         try:
             state = self._open_store().state()
         except IndexUnusableError as error:
             if self._snapshot is None or self._locked:
                 raise
             log.warning("%s The last snapshot answers.", error)
+            self._asking_again = time.monotonic() + _SILENCE
             return False
         if state.is_settled:
             return state.generation != (self._snapshot.state.generation if self._snapshot is not None else "")

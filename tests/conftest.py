@@ -90,31 +90,53 @@ def store_writes() -> tuple[str, ...]:
     )  # fmt: skip
 
 
+class ChromaProcess:
+    """A real Chroma server on loopback, that can be killed and started again on the same port and path."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port: int = free.getsockname()[1]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        chroma = Path(sys.executable).with_name("chroma")
+        self._process = subprocess.Popen(
+            [chroma, "run", "--path", str(self.directory), "--host", "127.0.0.1", "--port", str(self.port)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for _ in range(200):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.05)
+        raise RuntimeError("the Chroma server did not come up in 10 s")
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(10)
+            self._process = None
+
+
 @pytest.fixture(scope="session")
 def chroma_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of a real Chroma server on loopback."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    directory = tmp_path_factory.mktemp("chroma-server")
-    chroma = Path(sys.executable).with_name("chroma")
-    process = subprocess.Popen(
-        [chroma, "run", "--path", str(directory), "--host", "127.0.0.1", "--port", str(port)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        for _ in range(200):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.05)
-        else:
-            raise RuntimeError("the Chroma server did not come up in 10 s")
-        yield port
-    finally:
-        process.terminate()
-        process.wait(10)
+    process = ChromaProcess(tmp_path_factory.mktemp("chroma-server"))
+    process.start()
+    yield process.port
+    process.kill()
+
+
+@pytest.fixture
+def chroma_process(tmp_path: Path) -> Iterator[ChromaProcess]:
+    """A Chroma server of the test's own, running."""
+    process = ChromaProcess(tmp_path / "chroma-process")
+    process.start()
+    yield process
+    process.kill()
 
 
 @pytest.fixture

@@ -1,71 +1,156 @@
 """A sync killed with SIGKILL, wherever it was: what was committed is there, and the next sync finishes the work."""
 
-import signal
+import json
+import os
+import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from breaking_points import BATCH_CHUNKS, FIRST_PUBLICATION, change_folder, make_folder
+from equality import assert_same, told_by
 
 from ingest import sync
 from ingest.doctor import examine
 from retrieval import HybridIndex
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-SYNC = """
-import sys
-from ingest import indexer, sync
-from retrieval import HybridIndex
-indexer._BATCH_CHUNKS = 2
-with HybridIndex.open(sys.argv[1]) as index:
-    index.embedder
-    print("ready", flush=True)
-    sync(sys.argv[2], index)
-"""
+Open = Callable[..., HybridIndex]
+Told = dict[str, Any]
+Killed = Callable[..., tuple[Path, list[str]]]
+
+TESTS = Path(__file__).parent
+MARK = f"killed-sync-{uuid.uuid4().hex}"
 
 
-@pytest.mark.parametrize("delay", [0.02, 0.1, 0.3, 0.6, 1.0, 1.5])
-def test_nothing_is_lost_and_nothing_is_half(
-    open_index: Callable[..., HybridIndex], tmp_path: Path, delay: float
-) -> None:
-    docs = tmp_path / "docs"
-    docs.mkdir()
-    for n in range(30):
-        (docs / f"{n:02}.txt").write_text(f"Document {n} speaks of river {n}.\n\n" + f"It has {n} bridges. " * 60)
-    with open_index("index") as index:
+@pytest.fixture
+def docs(tmp_path: Path) -> Path:
+    return tmp_path / "docs"
+
+
+@pytest.fixture
+def undisturbed(open_index: Open, docs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Told, Told]:
+    """What an index tells before and after its folder changed and it was synced; `template` is that of before."""
+    monkeypatch.setattr("ingest.indexer._BATCH_CHUNKS", BATCH_CHUNKS)
+    monkeypatch.setattr("retrieval.writer._FIRST_PUBLICATION", FIRST_PUBLICATION)
+    make_folder(docs)
+    with open_index("template") as index:
         sync(docs, index)
-    for n in range(0, 30, 2):
-        (docs / f"{n:02}.txt").write_text(f"Document {n} now speaks of mount {n}.\n\n" + f"It has {n} summits. " * 60)
-    (docs / "29.txt").unlink()
+        before = told_by(index)
+    change_folder(docs)
+    shutil.copytree(tmp_path / "template", tmp_path / "undisturbed")
+    with open_index("undisturbed") as index:
+        report = sync(docs, index)
+        assert (report.added, report.updated, report.deleted, len(report.failed)) == (6, 2, 2, 2)
+        after = told_by(index)
+    return before, after
 
+
+@pytest.fixture
+def killed(docs: Path, tmp_path: Path, undisturbed: object) -> Iterator[Killed]:
+    """Copies the template, has a process sync it and die as asked, and says where it lies and what was done to it."""
     process = subprocess.Popen(
-        [sys.executable, "-c", SYNC, str(tmp_path / "index"), str(docs)], stdout=subprocess.PIPE, text=True
+        [sys.executable, str(TESTS / "killed_sync.py")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": f"{TESTS.parent}{os.pathsep}{TESTS}", "MARK": MARK},
     )
+    assert process.stdin is not None
     assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    time.sleep(delay)  # not for something to happen: to be somewhere else each time
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    process.stdout.close()
 
-    with open_index("index", read_only=True) as index:
-        for record in index.documents():
-            hits = index.search("river mount", 1000, where={"source": record.source})
-            versions = {"summits" in hit.text for hit in hits if "summits" in hit.text or "bridges" in hit.text}
-            assert len(hits) == len(record.chunk_ids) > 0
-            assert len(versions) == 1, "a search returned the old version and the new one together"
-    with open_index("index") as index, open_index("fresh") as fresh:
+    def kill(**moment: object) -> tuple[Path, list[str]]:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        index = tmp_path / "killed"
+        shutil.rmtree(index, ignore_errors=True)
+        shutil.copytree(tmp_path / "template", index)
+        process.stdin.write(json.dumps({"index": str(index), "docs": str(docs), **moment}) + "\n")
+        process.stdin.flush()
+        return index, json.loads(process.stdout.readline())
+
+    with process:
+        yield kill
+        process.stdin.close()
+
+
+def check(path: Path, docs: Path, open_index: Open, undisturbed: tuple[Told, Told]) -> None:
+    before, after = undisturbed
+    with open_index(path, read_only=True) as index:
+        shown = told_by(index)
+        hits = {hit.id: hit for hit in index.search("paragraph sides", 10_000)}
+        assert hits.keys() == shown["chunks"].keys()
+    for source in before["records"].keys() | after["records"].keys():
+        ids = {id_ for id_, hit in hits.items() if hit.source == source}
+        old, new = (set(ids_of(told, source)) for told in (before, after))
+        assert ids in (old, new), f"{source}: neither its old version nor its new one"
+        record = shown["records"].get(source)
+        assert ids == set(record.chunk_ids if record else ()), f"{source}: not what the ledger says"
+    with open_index(path) as index:
         sync(docs, index)
-        sync(docs, fresh)
-        ours, theirs = (
-            {
-                (hit.id, hit.text, hit.line_start, round(hit.lexical_score, 9))
-                for hit in each.search("summits bridges", 1000)
-            }
-            for each in (index, fresh)
-        )
-        assert ours == theirs
-    assert examine(tmp_path / "index") == []
+        assert_same(told_by(index), after)
+    assert examine(path) == []
+
+
+def ids_of(told: Told, source: str) -> tuple[str, ...]:
+    record = told["records"].get(source)
+    return record.chunk_ids if record else ()
+
+
+def test_killed_at_any_step(
+    open_index: Open,
+    docs: Path,
+    killed: Killed,
+    undisturbed: tuple[Told, Told],
+) -> None:
+    _, steps = killed()
+    assert len(steps) >= 40
+    assert sum(step == "before _seal" for step in steps) == 2, "a part was to be published before the end"
+    for event, step in enumerate(steps):
+        path, done = killed(event=event)
+        assert done == steps[:event]
+        try:
+            check(path, docs, open_index, undisturbed)
+        except AssertionError as error:
+            raise AssertionError(f"killed {step} (event {event}): {error}") from error
+    wait_for_orphans_to_end()
+
+
+def test_killed_at_any_time(
+    open_index: Open,
+    docs: Path,
+    killed: Killed,
+    undisturbed: tuple[Told, Told],
+) -> None:
+    for seconds in (0.05, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.7, 2.0):
+        path, _ = killed(seconds=seconds)
+        check(path, docs, open_index, undisturbed)
+    wait_for_orphans_to_end()
+
+
+def wait_for_orphans_to_end() -> None:
+    """A parser whose sync has died hears nothing more, and ends."""
+    for _ in range(100):
+        if not orphans():
+            return
+        time.sleep(0.1)
+    pytest.fail(f"these processes outlive the sync that started them: {orphans()}")
+
+
+def orphans() -> list[str]:
+    """Those that come from a killed sync, but for the process that forks them."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            if f"MARK={MARK}".encode() in (process / "environ").read_bytes() and "killed_sync.py" not in command:
+                found.append(f"{process.name}: {command[:80]}")
+        except OSError:  # it has just ended
+            continue
+    return found

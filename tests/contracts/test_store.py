@@ -11,7 +11,7 @@ from retrieval.config import Config
 from retrieval.errors import IndexUnusableError
 from retrieval.rows import chunk_metadata
 from retrieval.store import State, Store
-from retrieval.types import Chunk, DocumentRecord, Vectors, chunk_ids, document_id
+from retrieval.types import Chunk, DocumentRecord, SyncedFolder, Vectors, chunk_ids, document_id
 
 DIMENSION = 8
 
@@ -85,12 +85,16 @@ def test_what_is_written_is_read_in_the_order_asked(store: Store) -> None:
     assert sorted(store.chunk_ids()) == sorted(chunk.id for chunk in chunks)
 
 
-def test_more_rows_than_a_batch_holds(store: Store) -> None:
-    count = 6001
+def test_more_rows_than_a_batch_or_a_page_holds(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert 1000 < store._batch <= 5000
+    monkeypatch.setattr(store, "_batch", 500)
+    monkeypatch.setattr("retrieval.store._PAGE_OF_IDS", 400)
+    count = 1201
     chunks = make_chunks("long.txt", *(f"text {n}" for n in range(count)))
     store.put_chunks(chunks, make_vectors(count), {})
     found, _ = read(store, [chunk.id for chunk in chunks])
     assert found == chunks
+    assert sorted(store.chunk_ids()) == sorted(chunk.id for chunk in chunks)
     store.delete_chunks([chunk.id for chunk in chunks])
     assert store.chunk_ids() == []
 
@@ -127,9 +131,9 @@ def test_the_ledger_comes_back_whole_and_sorted(store: Store) -> None:
 
 def test_the_state_is_replaced_whole(store: Store) -> None:
     assert store.state() == State()
-    store.set_state(State("g1", {"docs": "/somewhere/docs"}, "{}"))
-    store.set_state(State("", {"notes": "/else"}, '{"a": 1}'))
-    assert store.state() == State("", {"notes": "/else"}, '{"a": 1}')
+    store.set_state(State("g1", {"docs": SyncedFolder("/somewhere/docs")}, "{}"))
+    store.set_state(State("", {"notes": SyncedFolder("/else", ("*.md",), ("a/", "b"))}, '{"a": 1}'))
+    assert store.state() == State("", {"notes": SyncedFolder("/else", ("*.md",), ("a/", "b"))}, '{"a": 1}')
 
 
 def test_vectors_are_compared_by_cosine(store: Store) -> None:

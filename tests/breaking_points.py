@@ -1,0 +1,67 @@
+"""A sync with something of everything, and the steps at which it writes: where it can be killed, or its disk fill."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import retrieval.publish
+from retrieval.directory import IndexDirectory
+from retrieval.lexical import LexicalIndex
+from retrieval.store import Store
+
+STEPS: tuple[tuple[Any, str], ...] = (
+    (Store, "set_state"),
+    (Store, "put_records"),
+    (Store, "put_chunks"),
+    (Store, "update_records"),
+    (Store, "update_chunks"),
+    (Store, "delete_chunks"),
+    (Store, "delete_records"),
+    (IndexDirectory, "write_pointer"),
+    (IndexDirectory, "remove_leftovers"),
+    (LexicalIndex, "save"),
+    (retrieval.publish, "_write_rows"),
+    (retrieval.publish, "_seal"),
+)
+
+BATCH_CHUNKS = 8
+FIRST_PUBLICATION = 8
+
+
+def break_into(patch: Callable[[Any, str, object], None], on_event: Callable[[str], None]) -> None:
+    """Have `on_event` called before and after every step. `patch` is setattr or a MonkeyPatch's."""
+
+    def wrapped(name: str, real: Callable[..., object]) -> Callable[..., object]:
+        def call(*arguments: object, **keywords: object) -> object:
+            on_event(f"before {name}")
+            result = real(*arguments, **keywords)
+            on_event(f"after {name}")
+            return result
+
+        return call
+
+    for owner, name in STEPS:
+        patch(owner, name, wrapped(name, getattr(owner, name)))
+
+
+def text_of(topic: str, paragraphs: int = 1) -> str:
+    return "\n\n".join(f"Paragraph {n} on {topic}. " + f"The {topic} has {n} sides. " * 22 for n in range(paragraphs))
+
+
+def make_folder(folder: Path) -> None:
+    folder.mkdir()
+    for name in ("kept", "changed", "gone", "moved", "spoilt", "grown"):
+        (folder / f"{name}.txt").write_text(text_of(f"old {name}"))
+    (folder / "broken.pdf").write_bytes(b"%PDF-1.4 and nothing else")
+
+
+def change_folder(folder: Path) -> None:
+    """New, changed, moved and deleted files, one that gets text put before the rest, one that cannot be read any more,
+    and enough new ones that a part is published before the end."""
+    (folder / "changed.txt").write_text(text_of("new changed"))
+    (folder / "grown.txt").write_text("A line in front.\n\n" + text_of("old grown") + "\n\n" + text_of("new grown"))
+    (folder / "gone.txt").unlink()
+    (folder / "moved.txt").rename(folder / "moved-here.txt")
+    (folder / "spoilt.txt").write_bytes(b"%PDF-1.4 and nothing else")
+    for n in range(5):
+        (folder / f"new-{n}.txt").write_text(text_of(f"new {n}", 2))

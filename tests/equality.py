@@ -1,0 +1,36 @@
+"""What two indexes of the same documents must agree in, however they came about."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from retrieval import HybridIndex
+
+QUERIES = ["river mill", "summit", "paragraph number", "rain and bread"]
+
+
+def told_by(index: HybridIndex) -> dict[str, Any]:
+    """By chunk id: text, metadata, vector, and the BM25 scores of a few queries; and the ledger, but for when each
+    file was read."""
+    snapshot = index._keeper.current()
+    records = {record.source: replace(record, indexed_ns=0) for record in index.documents()}
+    if snapshot is None:
+        return {"chunks": {}, "vectors": {}, "scores": {}, "records": records}
+    ids = [id_.decode() for id_ in snapshot.ids.tolist()]
+    scores = np.stack([snapshot.lexical.get_scores(index._analyzer.terms(query)) for query in QUERIES])
+    return {
+        "chunks": {id_: snapshot.chunk(row) for row, id_ in enumerate(ids)},
+        "vectors": {id_: snapshot.vectors[row] for row, id_ in enumerate(ids)},
+        "scores": {id_: scores[:, row] for row, id_ in enumerate(ids)},
+        "records": records,
+    }
+
+
+def assert_same(one: dict[str, Any], other: dict[str, Any]) -> None:
+    """Equal, but for what a batch of other lengths does to the last digits of a vector."""
+    assert one["records"] == other["records"]
+    assert one["chunks"] == other["chunks"]
+    for id_ in one["chunks"]:
+        np.testing.assert_allclose(one["vectors"][id_], other["vectors"][id_], atol=1e-5)
+        np.testing.assert_allclose(one["scores"][id_], other["scores"][id_], atol=1e-9)

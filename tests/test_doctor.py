@@ -1,0 +1,310 @@
+"""The doctor finds whatever disagrees, and what it repairs is as if it had been made anew."""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from equality import assert_same, told_by
+
+from ingest import add, sync
+from ingest.doctor import Finding, examine
+from retrieval import Document, HybridIndex
+from retrieval.config import Config
+from retrieval.directory import IndexDirectory
+from retrieval.errors import IndexDamagedError
+from retrieval.lexical import LexicalIndex
+from retrieval.snapshot import MANIFEST, seal_of
+from retrieval.store import Store
+from retrieval.types import document_id
+
+Open = Callable[..., HybridIndex]
+
+MEMO = Document("memo", "The boiler was serviced in May.", metadata={"team": "house"})
+RIVERS = "docs/rivers.txt"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def healthy() -> dict[str, Any]:
+    """What the index of `docs` tells before anything is done to it."""
+    return {}
+
+
+def make_docs(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    (folder / "rivers.txt").write_text("\n\n".join(f"River {n} " + f"runs past {n} mills. " * 60 for n in range(5)))
+    (folder / "rain.md").write_text("# Rain\n\nRain falls from clouds.\n")
+    (folder / "bread.txt").write_text("Bread rises because yeast eats sugar.\n")
+    (folder / "broken.pdf").write_bytes(b"%PDF-1.4 and nothing else")
+    (folder / "left-out.log").write_text("Nobody asked for this.")
+    for file in folder.iterdir():
+        os.utime(file, (1_700_000_000, 1_700_000_000))
+
+
+@pytest.fixture
+def docs(home: Path) -> Path:
+    return home / "docs"
+
+
+@pytest.fixture
+def path(open_index: Open, home: Path, docs: Path, healthy: dict[str, Any]) -> Path:
+    """A healthy index of a folder and a document from memory; one file of the folder is known to fail. Made once."""
+    template = home / "template"
+    if not template.exists():
+        make_docs(docs)
+        with open_index(home / "index") as index:
+            report = sync(docs, index, exclude=["*.log"])
+            assert (report.added, len(report.failed)) == (3, 1)
+            add([MEMO], index)
+            healthy.update(told_by(index))
+        for name in ("docs", "index"):
+            shutil.move(home / name, template / name)
+    for name in ("docs", "index"):
+        shutil.rmtree(home / name, ignore_errors=True)
+        shutil.copytree(template / name, home / name)
+    return home / "index"
+
+
+class Body:
+    """An index to be hurt, and its folder."""
+
+    def __init__(self, path: Path, docs: Path) -> None:
+        self.path = path
+        self.docs = docs
+        self.store = Store.open(IndexDirectory(path).chroma, Config())
+        self.records = {record.source: record for record in self.store.records()}
+
+    @property
+    def rivers(self) -> list[str]:
+        return list(self.records[RIVERS].chunk_ids)
+
+    @property
+    def snapshot(self) -> Path:
+        return next((self.path / "snapshots").iterdir())
+
+    def reseal(self) -> None:
+        """Damage that no checksum tells of, such as that of a bug."""
+        manifest = json.loads((self.snapshot / MANIFEST).read_text())
+        manifest["files"] = {name: seal_of(self.snapshot / name) for name in manifest["files"]}
+        (self.snapshot / MANIFEST).write_text(json.dumps(manifest))
+
+
+@pytest.fixture
+def body(path: Path, docs: Path) -> Iterator[Body]:
+    body = Body(path, docs)
+    yield body
+    body.store.close()
+
+
+def lose_chunks(body: Body) -> None:
+    body.store.delete_chunks(body.rivers[1:3])
+
+
+def lose_the_chunks_of_a_memo(body: Body) -> None:
+    body.store.delete_chunks(body.records["memo"].chunk_ids)
+
+
+def change_a_text(body: Body) -> None:
+    body.store._chunks.update(ids=body.rivers[:1], documents=["Nobody wrote this."], embeddings=[[1.0] * 384])
+
+
+def change_an_order(body: Body) -> None:
+    body.store._chunks.update(ids=body.rivers[:1], metadatas=[{"ordinal": 7}])
+
+
+def give_a_chunk_to_another_document(body: Body) -> None:
+    body.store._chunks.update(ids=body.rivers[-1:], metadatas=[{"document_id": document_id("docs/bread.txt")}])
+
+
+def leave_a_chunk_behind(body: Body) -> None:
+    ((chunk,), vectors), *_ = body.store.read_chunks(body.rivers[:1])
+    body.store.put_chunks([replace(chunk, id="f" * 32)], vectors, {})
+
+
+def interrupt(body: Body) -> None:
+    body.store.update_records([replace(body.records[RIVERS], status="indexing")])
+
+
+def interrupt_a_memo(body: Body) -> None:
+    body.store.update_records([replace(body.records["memo"], status="indexing")])
+
+
+def forget_a_document(body: Body) -> None:
+    body.store.delete_records([document_id(RIVERS)])
+
+
+def change_a_vector_that_is_shown(body: Body) -> None:
+    vectors = np.load(body.snapshot / "vectors.npy")
+    vectors[2] = -vectors[2]
+    np.save(body.snapshot / "vectors.npy", vectors)
+    body.reseal()
+
+
+def change_a_text_that_is_shown(body: Body) -> None:
+    texts = body.snapshot / "texts.bin"
+    texts.write_bytes(texts.read_bytes().replace(b"yeast", b"sugar"))
+    body.reseal()
+
+
+def change_a_place_that_is_shown(body: Body) -> None:
+    rows = body.snapshot / "rows.bin"
+    rows.write_bytes(rows.read_bytes().replace(b'"line_start": 1', b'"line_start": 9', 1))
+    body.reseal()
+
+
+def change_a_record_that_is_shown(body: Body) -> None:
+    records = body.snapshot / "records.bin"
+    records.write_bytes(records.read_bytes().replace(b'"title": "Rain"', b'"title": "Mist"'))
+    body.reseal()
+
+
+def change_the_postings(body: Body) -> None:
+    lexical = LexicalIndex.load(body.snapshot / "lexical", mmap=False)
+    lexical.delete([0])
+    lexical.add([["something", "else"]])
+    lexical.save(body.snapshot / "lexical")
+    body.reseal()
+
+
+def flip_a_bit_of_the_search_files(body: Body) -> None:
+    texts = body.snapshot / "texts.bin"
+    texts.write_bytes(texts.read_bytes().replace(b"yeast", b"ye\xffst"))
+
+
+def lose_the_search_files(body: Body) -> None:
+    shutil.rmtree(body.path / "snapshots")
+
+
+def remove_a_file(body: Body) -> None:
+    (body.docs / "bread.txt").unlink()
+
+
+def change_a_file(body: Body) -> None:
+    (body.docs / "bread.txt").write_text("Beer needs yeast too.")
+
+
+def change_a_file_and_hide_it(body: Body) -> None:
+    file = body.docs / "bread.txt"
+    before = file.stat()
+    file.write_text(file.read_text().replace("sugar", "honey"))
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def bring_a_file(body: Body) -> None:
+    (body.docs / "new.txt").write_text("Something new.")
+
+
+HURTS = [
+    (lose_chunks, r"docs/rivers.txt: 2 of \d+ chunks are missing"),
+    (lose_the_chunks_of_a_memo, "memo: 1 of 1 chunks are missing"),
+    (change_a_text, r"docs/rivers.txt: 1 of \d+ chunks are not what was written"),
+    (change_an_order, r"docs/rivers.txt: 1 of \d+ chunks are not what was written"),
+    (give_a_chunk_to_another_document, r"docs/rivers.txt: 1 of \d+ chunks are not what was written"),
+    (leave_a_chunk_behind, "1 chunks belong to no document"),
+    (interrupt, "docs/rivers.txt: indexing was interrupted"),
+    (interrupt_a_memo, "memo: indexing was interrupted"),
+    (forget_a_document, "the search files have 1 documents other than the ledger"),
+    (change_a_vector_that_is_shown, "the search files have 1 chunks other than Chroma"),
+    (change_a_text_that_is_shown, "the search files have 1 chunks other than Chroma"),
+    (change_a_place_that_is_shown, "the search files have 1 chunks other than Chroma"),
+    (change_a_record_that_is_shown, "the search files have 1 documents other than the ledger"),
+    (change_the_postings, "the BM25 index is not that of the texts"),
+    (remove_a_file, "docs/bread.txt: its file is gone"),
+    (change_a_file, "docs/bread.txt: its file has changed since it was indexed"),
+    (change_a_file_and_hide_it, "docs/bread.txt: its file has changed, though not its size and time"),
+    (bring_a_file, "docs/new.txt: its file is not indexed"),
+]
+
+
+@pytest.mark.parametrize(("hurt", "words"), HURTS, ids=[hurt.__name__ for hurt, _ in HURTS])
+def test_what_disagrees_is_found_and_mended(
+    open_index: Open, body: Body, healthy: dict[str, Any], hurt: Callable[[Body], None], words: str
+) -> None:
+    hurt(body)
+    found = examine_closed(body)
+    assert any(re.match(words, finding.what) for finding in found), found
+    assert not any(finding.mended for finding in found)
+    mended = examine_closed(body, repair=True)
+    assert [finding.what for finding in mended] == [finding.what for finding in found], "looking changed something"
+    assert all(finding.mended for finding in mended), mended
+    assert examine_closed(body) == []
+    with open_index(body.path) as index:
+        if "file" not in hurt.__name__:
+            assert_same(told_by(index), healthy)
+            return
+        with open_index("fresh") as fresh:
+            sync(body.docs, fresh, exclude=["*.log"])
+            add([MEMO], fresh)
+            assert_same(told_by(index), told_by(fresh))
+
+
+def test_a_healthy_index_has_no_findings(body: Body) -> None:
+    assert examine_closed(body) == [], "that a file is known to fail is no disagreement"
+
+
+def examine_closed(body: Body, *, repair: bool = False) -> list[Finding]:
+    """Chroma must be open once only."""
+    body.store.close()
+    try:
+        return examine(body.path, repair=repair)
+    finally:
+        body.store = Store.open(IndexDirectory(body.path).chroma, Config())
+
+
+@pytest.mark.parametrize("hurt", [flip_a_bit_of_the_search_files, lose_the_search_files])
+def test_search_files_that_cannot_be_read_are_mended_on_opening(body: Body, hurt: Callable[[Body], None]) -> None:
+    hurt(body)
+    (finding,) = examine_closed(body)
+    assert finding.mended
+    assert "damaged" in finding.what
+    assert examine_closed(body) == []
+
+
+def test_a_folder_that_has_gone_cannot_be_mended(body: Body) -> None:
+    shutil.rmtree(body.docs)
+    lose_chunks(body)
+    found = examine_closed(body, repair=True)
+    assert any("docs/rivers.txt: 2 of" in what and not mended for what, mended in found)
+    assert any("the folder docs: " in what and "sync it from where it is" in what for what, _ in found)
+    again = examine_closed(body)
+    assert [finding.what.split(":")[0] for finding in again] == ["docs/rivers.txt", "the folder docs"]
+
+
+def test_a_document_whose_file_cannot_be_read_any_more_says_why(open_index: Open, body: Body) -> None:
+    lose_chunks(body)
+    (body.docs / "rivers.txt").write_bytes(b"%PDF-1.4 and nothing else")
+    found = examine_closed(body, repair=True)
+    assert any("docs/rivers.txt: 2 of" in what and "PDF" in what and not mended for what, mended in found)
+    assert examine_closed(body) == [], "it is a known failure now"
+    with open_index(body.path) as index:
+        assert {record.source: record.status for record in index.documents()}[RIVERS] == "failed"
+
+
+def test_a_lost_pointer_and_lost_chunks_are_mended_together(open_index: Open, body: Body) -> None:
+    lose_chunks(body)
+    (body.path / "retrieval-index.json").unlink()
+    with pytest.raises(IndexDamagedError, match="doctor --repair"):
+        open_index(body.path)
+    assert all(finding.mended for finding in examine_closed(body, repair=True))
+    assert examine_closed(body) == []
+
+
+def test_chunks_are_read_page_by_page(body: Body, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingest.examination._PAGE", 2)
+    read: list[int] = []
+    read_chunks = Store.read_chunks
+    monkeypatch.setattr(Store, "read_chunks", lambda store, ids: (read.append(len(ids)), read_chunks(store, ids))[1])
+    assert examine_closed(body) == []
+    assert sum(read) == sum(len(record.chunk_ids) for record in body.records.values())
+    assert max(read) == 2
