@@ -1,7 +1,9 @@
 """`ingest`: keep an index in step with folders of documents."""
 
+import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -26,7 +28,7 @@ from retrieval.console import (
     run,
     waiting,
 )
-from retrieval.errors import ConfigError
+from retrieval.errors import ConfigError, IndexLockedError
 
 if TYPE_CHECKING:
     from ingest.status import FolderStatus
@@ -40,6 +42,7 @@ app = typer.Typer(
 
 
 _PENDING_SHOWN = 20
+_RETRY_SECONDS = 5.0
 _KEPT = "what was finished is kept, and the next sync goes on from there."
 _KEPT_REBUILD = "the index is as it was, and the next --rebuild goes on from there."
 
@@ -72,7 +75,7 @@ def sync(
             for report in _syncs(chosen, index, config, dry_run=dry_run, watch=watch):
                 _show(report, index, as_json=as_json, verbose=verbose)
     if report.interrupted or (watch and stop.is_set()):
-        raise typer.Exit(INTERRUPTED)
+        sys.exit(INTERRUPTED)  # not typer's way: the report has said so
     if report.failed:
         raise typer.Exit(SOME_FAILED)
 
@@ -169,13 +172,39 @@ def _syncs(chosen: _Choice, index: Path, config: Path | None, *, dry_run: bool, 
     from retrieval.index import HybridIndex
 
     with HybridIndex.open(index, config=config) as opened:
-        waits = changes(chosen.folder, index=index, stop=chosen.stop) if watch else iter(())
+        pending = changes(chosen.folder, index=index, stop=chosen.stop) if watch else iter(())
+        is_first = True
         while True:
-            with showing_progress() as on_progress:
-                yield run_sync(index=opened, dry_run=dry_run, on_progress=on_progress, **chosen._asdict())
-            opened.close()  # the lock: while nothing happens, others may write
-            if chosen.stop.is_set() or next(waits, None) is None:
-                return
+            try:
+                with showing_progress() as on_progress:
+                    report = run_sync(
+                        index=opened,
+                        retry_failed=is_first,
+                        dry_run=dry_run,
+                        on_progress=on_progress,
+                        **chosen._asdict(),
+                    )
+                opened.close()  # the lock: while nothing happens, others may write
+                yield report
+                is_first = False
+                if chosen.stop.is_set() or next(pending, None) is None:
+                    return
+            except (IndexLockedError, ConfigError) as error:
+                if is_first:
+                    raise
+                err.print(f"{error} Trying again until that is over.", markup=False)
+                opened.close()
+                pending = _changes_once_possible(chosen, index)
+
+
+def _changes_once_possible(chosen: _Choice, index: Path) -> Iterator[set[Path]]:
+    """What `changes` yields, once there is a folder to watch again."""
+    from ingest.watch import changes
+
+    while not chosen.stop.wait(_RETRY_SECONDS):
+        with suppress(ConfigError):
+            return changes(chosen.folder, index=index, stop=chosen.stop)
+    return iter(())
 
 
 def _rebuild(chosen: _Choice, index: Path, config: Path | None) -> SyncReport:

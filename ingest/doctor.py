@@ -14,6 +14,7 @@ from retrieval.directory import IndexDirectory, Pointer
 from retrieval.errors import ConfigError, IndexDamagedError, IndexNotFoundError
 from retrieval.index import HybridIndex
 from retrieval.snapshot import Snapshot
+from retrieval.staging import discard, stagings
 from retrieval.store import Store
 from retrieval.types import DocumentRecord
 
@@ -43,6 +44,7 @@ def examine(path: Path | str, *, config: Config | Path | str | None = None, repa
         raise IndexNotFoundError(f"There is no index at {path}; `ingest sync FOLDER --index {path}` makes one.")
     if not findings:
         findings += _examine_snapshot(directory, pointer)
+    findings += _examine_stagings(directory, repair=repair)
     with HybridIndex.open(path, config=config) as index:
         troubles = _troubles(index)
         if not troubles or not repair:
@@ -91,6 +93,18 @@ def _examine_snapshot(directory: IndexDirectory, pointer: Pointer) -> Iterator[F
             Snapshot.open(directory.snapshots / pointer.generation, Config())
         except IndexDamagedError as error:
             yield Finding(f"{error} It was built again from Chroma.", True)
+
+
+def _examine_stagings(directory: IndexDirectory, *, repair: bool) -> Iterator[Finding]:
+    """What interrupted rebuilds have left."""
+    left = stagings(directory, "rebuild")
+    if repair and left:
+        with directory.locked():
+            for staged in left:
+                discard(staged)
+    for staged in left:
+        what = f"{staged.path.name} is left of an interrupted --rebuild, which would go on from there"
+        yield Finding(what, repair)
 
 
 def _troubles(index: HybridIndex) -> list[Trouble]:

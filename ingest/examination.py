@@ -104,16 +104,13 @@ def examine_folder(
     except ConfigError as error:
         yield Trouble(f"the folder {name}: {error}; sync it from where it is, or delete its documents", "none", name)
         return
-    todo, _ = survey(scanned, ledger)
+    todo, _ = survey(scanned, ledger, retry_failed=False)
     for file in todo.add:
-        if (record := ledger.get(file.source)) is None or record.size != file.size or record.mtime_ns != file.mtime_ns:
-            yield Trouble(f"{file.source}: its file is not indexed", "sync", name)
+        yield Trouble(f"{file.source}: its file is not indexed", "sync", name)
     for file in todo.update:
-        record = ledger[file.source]
-        if record.status == "ready" or (record.size, record.mtime_ns) != (file.size, file.mtime_ns):
-            yield Trouble(f"{file.source}: its file has changed since it was indexed", "sync", name)
-    for record in todo.delete:
-        yield Trouble(f"{record.source}: its file is gone", "sync", name)
+        yield Trouble(f"{file.source}: its file has changed since it was indexed", "sync", name)
+    for gone in todo.delete:
+        yield Trouble(f"{gone.source}: its file is gone", "sync", name)
     read = {file.source for file in (*todo.add, *todo.update)}
     for file in scanned.files:
         record = ledger.get(file.source)

@@ -45,8 +45,9 @@ class Indexer:
             self.fail(record, outcome.reason, size=file.size)
         else:
             self.report = replace(self.report, skipped=(*self.report.skipped, Skip(file.source, outcome.reason)))
-            if old := self._writer.records.get(file.source):
+            if (old := self._writer.records.get(file.source)) and old.content_hash:
                 self.remove([old])
+            self._writer.note([replace(record, status="skipped", reason=outcome.reason)])
             self._advance(1, file.size)
 
     def put(self, record: DocumentRecord, chunks: Sequence[Chunk], *, size: int, content: str = "") -> None:

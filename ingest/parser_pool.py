@@ -8,8 +8,8 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import closing, suppress
 from multiprocessing.connection import Pipe
 from types import TracebackType
 from typing import Self
@@ -23,6 +23,12 @@ log = logging.getLogger(__name__)
 
 _AHEAD = 4
 """Files in hand for each worker: enough that one slow file does not stop the others, few enough to bound memory."""
+
+_ONE_THREAD = {"TOKENIZERS_PARALLELISM": "false", "RAYON_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+"""The workers are the parallelism; on a machine of many cores, threads' reserves would pass for a file's memory."""
+
+_STOP_SECONDS = 0.2
+"""How often it is looked whether to stop."""
 
 _PROGRAM = "import sys; sys.path[:] = {path!r}; from ingest.parser_worker import serve; serve({descriptor})"
 """Not multiprocessing's way of starting processes, which would run the caller's main script again."""
@@ -56,15 +62,21 @@ class ParserPool:
         for worker in self._workers:
             worker.end()
 
-    def parse(self, files: Iterable[ScannedFile]) -> Iterator[tuple[ScannedFile, Parsed | Unparsed]]:
-        """Each file with what became of it, in order; some files are parsed ahead of the one that is asked for."""
+    def parse(
+        self, files: Iterable[ScannedFile], *, stop: threading.Event | None = None
+    ) -> Iterator[tuple[ScannedFile, Parsed | Unparsed]]:
+        """Each file with what became of it, in order; some files are parsed ahead of the one that is asked for. Once
+        `stop` is set, no more come."""
         waiting: deque[tuple[ScannedFile, Future[Parsed | Unparsed]]] = deque()
         for file in files:
             waiting.append((file, self._threads.submit(self._parse, file)))
-            if len(waiting) > self._ahead:
-                done, outcome = waiting.popleft()
-                yield done, outcome.result()
-        while waiting:
+            if len(waiting) <= self._ahead:
+                continue
+            if not _is_done(waiting[0][1], stop):
+                return
+            done, outcome = waiting.popleft()
+            yield done, outcome.result()
+        while waiting and _is_done(waiting[0][1], stop):
             done, outcome = waiting.popleft()
             yield done, outcome.result()
 
@@ -76,6 +88,14 @@ class ParserPool:
             if self._closed:  # since this file was taken up: nobody waits for it
                 worker.kill()
         return worker.parse(file)
+
+
+def _is_done(outcome: Future[Parsed | Unparsed], stop: threading.Event | None) -> bool:
+    """Waits for the outcome, or for `stop`."""
+    while stop is None or not stop.is_set():
+        if wait([outcome], timeout=_STOP_SECONDS).done:
+            return True
+    return False
 
 
 class _Worker:
@@ -93,6 +113,8 @@ class _Worker:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=None if log.isEnabledFor(logging.DEBUG) else subprocess.DEVNULL,
+                env={**os.environ, **_ONE_THREAD},
+                process_group=0,  # Ctrl-C at a terminal is not for it, and what it starts can be ended with it
             )
         try:
             self._connection.send(settings)
@@ -116,8 +138,9 @@ class _Worker:
             return Unparsed(self._reason_of_death())
 
     def kill(self) -> None:
-        """Whatever it is doing; `parse`, in its thread, then finds it dead."""
-        self._process.kill()
+        """Whatever it is doing, with what it started; `parse`, in its thread, then finds it dead."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     def end(self) -> int:
         """Its exit code, once it has one: it ends by itself when nobody listens."""
@@ -126,6 +149,7 @@ class _Worker:
 
     def _reason_of_death(self) -> str:
         code = self.end()
+        self.kill()  # what it started, should that be running still
         if code == -signal.SIGALRM:
             return f"parsing it took more than {self._settings.seconds:g} s: raise parse_seconds, or split it"
         if code in (-signal.SIGABRT, -signal.SIGKILL):  # how native code fails to get memory, and the kernel's way

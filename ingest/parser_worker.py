@@ -5,6 +5,7 @@ Python. Nothing that a file does here can harm the process that asked.
 """
 
 import contextlib
+import ctypes
 import resource
 import signal
 from multiprocessing.connection import Connection
@@ -14,6 +15,8 @@ from typing import NamedTuple
 from ingest.chunking import ChunkSettings
 from ingest.parsing import Unparsed, parse
 from retrieval.errors import ConfigError
+
+_PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
 
 
 class ParserSettings(NamedTuple):
@@ -30,7 +33,7 @@ def serve(descriptor: int) -> None:
     """Answer (path, source) with Parsed or Unparsed, and with whether this process has grown so large that another
     should take its place, until the other end is closed. First come the ParserSettings, answered by None, or by the
     ConfigError that is in them."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; whoever asked decides
+    _end_with_parent()
     with Connection(descriptor) as connection, contextlib.suppress(EOFError, BrokenPipeError):
         settings: ParserSettings = connection.recv()
         try:
@@ -51,15 +54,23 @@ def serve(descriptor: int) -> None:
                     max_bytes=settings.max_bytes,
                     ocr_command=settings.ocr_command,
                 )
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                connection.send((outcome, _mapped_memory() - at_first > settings.memory_bytes // 2))
             except MemoryError:
-                outcome = Unparsed(memory_reason(settings))
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            connection.send((outcome, _mapped_memory() - at_first > settings.memory_bytes // 2))
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                connection.send((Unparsed(memory_reason(settings)), True))
 
 
 def memory_reason(settings: ParserSettings) -> str:
     megabytes = settings.memory_bytes // 10**6
     return f"parsing it needs more than {megabytes} MB of memory: raise parse_memory_mb, or split it"
+
+
+def _end_with_parent() -> None:
+    """However that ends, and whatever is being parsed. Where the kernel is not Linux, the end of the pipe ends this
+    process when the file in hand is done."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _limit_memory(allowance: int) -> int:

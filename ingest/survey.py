@@ -1,30 +1,39 @@
 """What a sync has to do: the folder as it was scanned, held against the ledger, reading files only where it must."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from typing import TypeGuard
 
 from ingest.documents import hash_bytes
 from ingest.loaders import HEAD, why_unsupported
 from ingest.plan import Candidate, Plan, needs_reading, plan
 from ingest.report import Failure, PlannedStep, Skip, SyncReport
 from ingest.scan import Scan, ScannedFile
-from retrieval.types import DocumentRecord
+from retrieval.types import DocumentRecord, Status
 
 
-def survey(scanned: Scan, ledger: Mapping[str, DocumentRecord]) -> tuple[Plan, SyncReport]:
-    """What is to be done, and the report of having done it without another failure."""
-    unknown = [source for source, _ in scanned.failed]
+def survey(scanned: Scan, ledger: Mapping[str, DocumentRecord], *, retry_failed: bool) -> tuple[Plan, SyncReport]:
+    """What is to be done, and the report of having done it without another failure. Without `retry_failed`, files
+    that failed and have not changed since count as failed again."""
+    failed = [Failure(*failure) for failure in scanned.failed]
     skipped = [Skip(*skip) for skip in scanned.skipped]
     files: list[ScannedFile] = []
+    settled: list[str] = []
     for file in scanned.files:
-        reason = None if _is_vouched_for(file, ledger) else _why_unsupported(file)
-        if reason is None:
-            files.append(file)
-        else:
+        record = ledger.get(file.source)
+        if _is_settled(record, file, "skipped", scanned.name):
+            skipped.append(Skip(file.source, record.reason))
+            settled.append(file.source)
+        elif not retry_failed and _is_settled(record, file, "failed", scanned.name):
+            failed.append(Failure(file.source, record.reason))
+            settled.append(file.source)
+        elif not _is_vouched_for(file, record) and (reason := _why_unsupported(file)):
             skipped.append(Skip(file.source, reason))
+        else:
+            files.append(file)
+    unknown = [*(source for source, _ in scanned.failed), *settled]
     todo = plan(_examined(files, ledger), ledger, folder=scanned.name, unknown=unknown)
     taken = "its source belongs to a document that was added from elsewhere; delete that, or sync with another --name"
-    failed = (*(Failure(*failure) for failure in scanned.failed), *(Failure(file.source, taken) for file in todo.taken))
+    failed += [Failure(file.source, taken) for file in todo.taken]
     steps = (
         *(PlannedStep("add", file.source) for file in todo.add),
         *(PlannedStep("update", file.source) for file in todo.update),
@@ -35,33 +44,24 @@ def survey(scanned: Scan, ledger: Mapping[str, DocumentRecord]) -> tuple[Plan, S
         updated=len(todo.update),
         deleted=len(todo.delete),
         unchanged=todo.unchanged,
-        failed=failed,
+        failed=tuple(failed),
         skipped=tuple(skipped),
         planned=tuple(sorted(steps, key=lambda step: step.source)),
     )
 
 
-def expecting_failures(report: SyncReport, todo: Plan, ledger: Mapping[str, DocumentRecord]) -> SyncReport:
-    """The report, when files that failed and have not changed since fail again."""
-    known = {
-        record.source: record
-        for file in (*todo.add, *todo.update)
-        if (record := ledger.get(file.source)) and record.status == "failed"
-        if (file.size, file.mtime_ns) == (record.size, record.mtime_ns)
-    }
-    new = sum(not record.content_hash for record in known.values())
-    failures = tuple(Failure(record.source, record.reason) for record in known.values())
-    return replace(
-        report,
-        added=report.added - new,
-        updated=report.updated - (len(known) - new),
-        failed=(*report.failed, *failures),
-        planned=tuple(step for step in report.planned if step.source not in known),
+def _is_settled(
+    record: DocumentRecord | None, file: ScannedFile, status: Status, folder: str
+) -> TypeGuard[DocumentRecord]:
+    """Whether the record's verdict holds for the file as it is."""
+    return (
+        record is not None
+        and (record.status, record.folder) == (status, folder)
+        and (record.size, record.mtime_ns) == (file.size, file.mtime_ns)
     )
 
 
-def _is_vouched_for(file: ScannedFile, ledger: Mapping[str, DocumentRecord]) -> bool:
-    record = ledger.get(file.source)
+def _is_vouched_for(file: ScannedFile, record: DocumentRecord | None) -> bool:
     return record is not None and record.status == "ready" and not needs_reading(file, record)
 
 

@@ -14,7 +14,7 @@ from ingest.parser_worker import ParserSettings
 from ingest.report import OnProgress, SyncReport
 from ingest.root import check_claim
 from ingest.scan import ScannedFile, scan
-from ingest.survey import expecting_failures, survey
+from ingest.survey import survey
 from retrieval.errors import ConfigError, DocumentError
 from retrieval.index import HybridIndex
 from retrieval.types import Document, DocumentRecord, SyncedFolder
@@ -29,6 +29,7 @@ def sync(
     name: str | None = None,
     include: Sequence[str] | None = None,
     exclude: Sequence[str] | None = None,
+    retry_failed: bool = True,
     dry_run: bool = False,
     stop: threading.Event | None = None,
     on_progress: OnProgress | None = None,
@@ -38,6 +39,7 @@ def sync(
     name      the first part of the files' sources; None takes the folder's own name.
     include, exclude   gitignore patterns that choose files, relative to the folder; None takes the configuration's.
               A file that is no longer chosen is deleted from the index.
+    retry_failed   whether files that failed, and have not changed since, are tried again.
     dry_run   report what would be done, and do nothing.
     stop      once set, what is in hand is finished and published, and the report says `interrupted`.
 
@@ -54,12 +56,12 @@ def sync(
     if dry_run:
         check_claim(index.folders(), scanned.name, str(scanned.root))
         ledger = {record.source: record for record in index.documents()}
-        todo, report = survey(scanned, ledger)
-        report = expecting_failures(report, todo, ledger).in_order()
-        return replace(report, dry_run=True, seconds=time.monotonic() - started)
+        _, report = survey(scanned, ledger, retry_failed=False)
+        return replace(report.in_order(), dry_run=True, seconds=time.monotonic() - started)
     with index.writing() as writer:
         check_claim(writer.folders, scanned.name, str(scanned.root))
-        todo, planned = survey(scanned, writer.records)
+        read_ns = time.time_ns()  # before any file is
+        todo, planned = survey(scanned, writer.records, retry_failed=retry_failed)
         report = replace(planned, added=0, updated=0, deleted=0, planned=())
         files = (*todo.add, *todo.update)
         size = sum(file.size for file in files)
@@ -68,7 +70,6 @@ def sync(
             writer.claim(scanned.name, SyncedFolder(str(scanned.root), include, exclude))
         stopped = _index_files(files, index, indexer, folder=scanned.name, stop=stop)
         if not stopped:
-            read_ns = time.time_ns()
             writer.note([replace(old, size=f.size, mtime_ns=f.mtime_ns, indexed_ns=read_ns) for f, old in todo.touch])
             indexer.remove(todo.delete)
     return replace(indexer.report.in_order(), interrupted=stopped, seconds=time.monotonic() - started)
@@ -128,10 +129,10 @@ def _index_files(
         ocr_command=config.ocr_command,
     )
     with ParserPool(settings, workers=min(config.parse_workers, len(files))) as pool:
-        for file, outcome in pool.parse(files):
-            if stop is not None and stop.is_set():
-                return True
+        for file, outcome in pool.parse(files, stop=stop):
             indexer.put_file(file, outcome, folder=folder)
+        if stop is not None and stop.is_set():
+            return True
         indexer.flush()
     return False
 

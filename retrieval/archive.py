@@ -21,6 +21,7 @@ import numpy as np
 
 from retrieval.config import Config
 from retrieval.directory import IndexDirectory, Pointer, sync_to_disk
+from retrieval.disk import explaining_failures
 from retrieval.errors import ConfigError, IndexDamagedError, IndexNotFoundError, IndexUnusableError
 from retrieval.fingerprint import Fingerprint
 from retrieval.index import HybridIndex, remembered_settings
@@ -71,7 +72,7 @@ def save(index: HybridIndex | Path | str, file: Path | str) -> Saved:
         raise ConfigError(f"{file} is a directory; name a file to save to.")
     part = file.with_name(f".{file.name}.{secrets.token_hex(4)}.part")
     try:
-        with ExitStack() as held, part.open("xb") as out:
+        with explaining_failures(file.parent, retry="save"), ExitStack() as held, part.open("xb") as out:
             manifest, files = _hold(IndexDirectory(index.path), held)
             documents, chunks = _count(files["records.ends.npy"]), _count(files["ids.npy"])
             about = {"format": FORMAT, "documents": documents, "chunks": chunks}
@@ -105,7 +106,7 @@ def restore(file: Path | str, path: Path | str, *, config: Config | Path | str |
     settings = config if isinstance(config, Config) else Config.load(config, base=remembered_settings(remembered))
     if remembered.fingerprint:
         Fingerprint.from_json(remembered.fingerprint).check_config(settings, index=f"in {file}")
-    with directory.locked():
+    with explaining_failures(directory.path, retry="restore"), directory.locked():
         for left in stagings(directory, "restore"):
             discard(left)
         staged = new_staging(directory, "restore")
@@ -179,12 +180,18 @@ def _verify(file: Path) -> tuple[dict[str, int], dict[str, Any]]:
     """What the archive says of itself, and the snapshot's manifest, after every byte of the archive was looked at."""
     notes = {_ABOUT: io.BytesIO(), MANIFEST: io.BytesIO()}
     names = set(_copy(file, notes))
-    about = json.loads(notes[_ABOUT].getvalue() or "{}")
-    if about.get("format") != FORMAT:
-        raise ConfigError(f"{file} is no archive, or one of another version: its format is not {FORMAT}.")
-    manifest = json.loads(notes[MANIFEST].getvalue())
-    wrong = names.symmetric_difference((*notes, *manifest["files"]))
-    wrong |= {name for name in manifest["files"] if not _NAME.fullmatch(name)}
+    try:
+        about: dict[str, int] = json.loads(notes[_ABOUT].getvalue() or "{}")
+        if about.get("format") != FORMAT:
+            raise ConfigError(f"{file} is no archive, or one of another version: its format is not {FORMAT}.")
+        manifest = json.loads(notes[MANIFEST].getvalue())
+        wrong = names.symmetric_difference((*notes, *manifest["files"]))
+        wrong |= {name for name in manifest["files"] if not _NAME.fullmatch(name)}
+        if manifest["fingerprint"]:
+            Fingerprint.from_json(manifest["fingerprint"])
+        int(about["documents"]), int(about["chunks"])
+    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise IndexDamagedError(f"{file} is no archive that `ingest snapshot save` has written ({error}).") from None
     if wrong:
         raise IndexDamagedError(
             f"The archive {file} lacks, or has what it should not have: {', '.join(sorted(wrong))}."

@@ -28,6 +28,7 @@ FORMAT = 2
 POINTER = "retrieval-index.json"
 """A folder that holds a file of this name is an index; there are no documents in it."""
 
+_GENERATION = re.compile(r"[0-9a-f]{32}")
 _CHROMA = re.compile(r"chroma(-[0-9a-f]{8})?")
 
 
@@ -94,7 +95,7 @@ class IndexDirectory:
                 )
             return Pointer(**values)
         except FileNotFoundError:
-            if self._chromas():
+            if self._chromas() and Path(self._lock.lock_file).exists():
                 raise IndexDamagedError(f"{self._pointer} is gone; `ingest doctor --repair` writes it anew.") from None
             return None
         except NotADirectoryError:
@@ -125,8 +126,12 @@ class IndexDirectory:
         return stat.st_mtime_ns, stat.st_ino
 
     def lock(self) -> None:
-        """Become the writer. Raises IndexLockedError, naming the holder, where another process is."""
+        """Become the writer. Raises IndexLockedError, naming the holder, where another process is, and ConfigError for
+        a directory that holds other things: what an index outgrows there, it removes."""
         self.path.mkdir(parents=True, exist_ok=True)
+        ours = (self._pointer, Path(self._lock.lock_file))
+        if not any(path.exists() for path in ours) and any(self.path.iterdir()):
+            raise ConfigError(f"{self.path} is no index and holds other things; name a new directory.")
         try:
             self._lock.acquire()
         except Timeout:
@@ -152,7 +157,7 @@ class IndexDirectory:
         """Remove all snapshots but one, and every Chroma that the pointer does not name. Readers that have a snapshot
         mapped go on reading it."""
         for old in self.snapshots.iterdir():
-            if old.name != keep:
+            if old.name != keep and _GENERATION.fullmatch(old.name):
                 shutil.rmtree(old, ignore_errors=True)
         if pointer := self.read_pointer():
             current = None if pointer.chroma else self.chroma

@@ -21,21 +21,23 @@ def is_nearly_full(directory: Path) -> bool:
         return False
 
 
-def no_space(path: Path, *, cause: object = None) -> IndexUnusableError:
+def no_space(path: Path, *, cause: object = None, retry: str = "sync") -> IndexUnusableError:
     detail = f" ({cause})" if cause else ""
-    return IndexUnusableError(f"{path}: no space left on device{detail}: free some space, then sync again.")
+    return IndexUnusableError(f"{path}: no space left on device{detail}: free some space, then {retry} again.")
 
 
 @contextmanager
-def explaining_failures(directory: Path) -> Iterator[None]:
-    """Turns what the operating system says about the disk below `directory` into an IndexUnusableError."""
+def explaining_failures(directory: Path, *, retry: str = "sync") -> Iterator[None]:
+    """Turns what the operating system says about the disk below `directory` into an IndexUnusableError, which says
+    what to try again."""
     try:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise no_space(directory) from error
+            raise no_space(directory, retry=retry) from error
         if error.errno in (errno.EIO, errno.EROFS):
+            cause = os.strerror(error.errno).lower()
             raise IndexUnusableError(
-                f"{directory} cannot be written: {os.strerror(error.errno).lower()}; see to the disk, then sync again."
+                f"{directory} cannot be written: {cause}; see to the disk, then {retry} again."
             ) from error
         raise

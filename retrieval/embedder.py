@@ -152,7 +152,11 @@ def stored_tokenizer(config: Config) -> "Tokenizer | None":
     from tokenizers import Tokenizer
 
     file = find_model(config.model, revision=config.revision) / "tokenizer.json"
-    return exact_copy(Tokenizer.from_file(str(file))) if file.is_file() else None
+    try:
+        return exact_copy(Tokenizer.from_file(str(file))) if file.is_file() else None
+    except Exception:  # all that the library raises; loading the model says what is wrong
+        log.debug("reading %s failed", file, exc_info=True)
+        return None
 
 
 def _tokenizer_of(model: "SentenceTransformer") -> "Tokenizer":

@@ -90,6 +90,11 @@ class Fingerprint:
                     f"The index {index} was built with {name} {made}, and {config.model} now has {loaded}; restore the "
                     f"model's files, or {_REBUILD}."
                 )
+        if embedder.tokenizer_digest != self.tokenizer:
+            raise IndexMismatchError(
+                f"The index {index} was built with another tokenizer than {config.model} has now; restore the model's "
+                f"files, or {_REBUILD}."
+            )
 
     def _check_weights(self, weights: str, config: Config, *, index: str) -> None:
         if weights != self.weights:

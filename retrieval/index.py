@@ -280,11 +280,15 @@ class HybridIndex:
 
 
 def remembered_settings(pointer: Pointer | None) -> dict[str, Any]:
-    """The settings that an existing index was made with, for a caller who names none."""
+    """The settings that an existing index was made with, for a caller who names none.
+
+    All but the consent to run code that comes with a model: whoever opens an index, perhaps one that he was given,
+    gives it anew.
+    """
     if pointer is None:
         return {}
     settings = Fingerprint.from_json(pointer.fingerprint).settings if pointer.fingerprint else {}
-    return {**pointer.chroma, **settings}
+    return {**pointer.chroma, **settings, "trust_remote_code": False}
 
 
 def _matching_sources(snapshot: Snapshot | None, where: Mapping[str, Any] | None) -> set[str]:

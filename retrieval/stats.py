@@ -28,7 +28,7 @@ def describe(snapshot: Snapshot | None, config: Config) -> Stats:
     made_with = snapshot.fingerprint if snapshot is not None else None
     records = snapshot.records if snapshot is not None else ()
     return Stats(
-        documents=len(records),
+        documents=sum(record.status != "skipped" for record in records),
         failed=sum(record.status == "failed" for record in records),
         chunks=snapshot.size if snapshot is not None else 0,
         tokens=snapshot.tokens if snapshot is not None else 0,

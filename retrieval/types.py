@@ -16,7 +16,7 @@ from retrieval.errors import DocumentError
 MetadataValue = str | int | float | bool
 Metadata = Mapping[str, MetadataValue]
 Vectors = NDArray[np.float32]
-Status = Literal["indexing", "ready", "failed"]
+Status = Literal["indexing", "ready", "failed", "skipped"]
 
 CHUNK_KEYS = frozenset(
     {
@@ -200,7 +200,8 @@ class DocumentRecord:
     content_hash  of the file's bytes, or of text and metadata; "" before anything was committed.
     size, mtime_ns, indexed_ns   bytes, and nanoseconds since the epoch; 0 for a document added from memory.
     status        "ready"; "indexing" while a write is under way; "failed" with a reason, where the chunks are those
-                  of the last version that could be read.
+                  of the last version that could be read; "skipped" for a file that, with a reason, holds nothing to
+                  index.
     fingerprint   Fingerprint.id of what made the chunks; "" where nothing has.
     chunk_ids     the chunks that belong to it, in order. No other chunk of it is ever returned by a search.
     """

@@ -296,7 +296,7 @@ class Writer:
         old = self.records.get(record.source)
         if old is None:
             return {}
-        left = self.store.chunk_ids(old.id) if old.status == "indexing" else ()
+        left = self.store.chunk_ids(old.id) if old.status != "ready" else ()
         return self.store.chunk_metadata(list(dict.fromkeys((*old.chunk_ids, *left))))
 
     def _marked(self, record: DocumentRecord) -> DocumentRecord:

@@ -108,7 +108,7 @@ def test_an_index_opens_with_its_own_model_wherever_that_lies_and_with_no_other(
     with (moved / "model.safetensors").open("r+b") as file:
         file.seek(-1, 2)
         file.write(b"\x01")
-    with pytest.raises(IndexMismatchError, match=r"weights .*remove the index and sync again"):
+    with pytest.raises(IndexMismatchError, match=r"weights .*ingest sync --rebuild"):
         HybridIndex.open(tmp_path / "index", config=Config(model=str(moved)))
     moved.rename(copy)
     with HybridIndex.open(tmp_path / "index") as index, pytest.raises(IndexMismatchError, match="weights"):

@@ -288,6 +288,13 @@ def test_other_settings_are_refused_by_name(open_index: Open, setting: str, valu
         open_index(config=Config(**{setting: value}))
 
 
+def test_consent_to_run_a_models_code_is_not_remembered(open_index: Open) -> None:
+    with open_index(config=Config(trust_remote_code=True)) as index:
+        add(DOCUMENTS, index)
+    with open_index() as index:
+        assert not index.config.trust_remote_code
+
+
 def test_settings_are_remembered_and_those_of_a_search_may_change(open_index: Open) -> None:
     with open_index(config=Config(chunk_size=64, language="none")) as index:
         add(DOCUMENTS, index)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from ingest.parsing import Parsed, Unparsed
 from ingest.scan import ScannedFile
 from retrieval.config import Config
 from retrieval.embedder import stored_tokenizer
+from tests.loaders_samples import pdf
 
 
 @pytest.fixture(scope="module")
@@ -141,3 +143,49 @@ def test_no_more_files_are_taken_than_are_wanted_soon(settings: ParserSettings, 
     with ParserPool(settings, workers=1) as pool:
         next(pool.parse(files()))
         assert 1 < len(taken) < len(small)
+
+
+def test_many_cores_are_not_taken_for_a_files_memory(
+    settings: ParserSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAYON_NUM_THREADS", "32")
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "256")
+    files = [written(tmp_path / f"{n}.txt", b"A sentence of some words. \n" * 20_000) for n in range(3)]
+    with ParserPool(settings._replace(memory_bytes=512 * 10**6), workers=1) as pool:
+        assert reasons(pool, files) == {}
+        assert len(pool._workers) == 1, "a file of half a megabyte wore its worker out"
+
+
+def test_what_recognises_text_ends_with_its_file(settings: ParserSettings, tmp_path: Path) -> None:
+    script = tmp_path / "ocr.py"
+    script.write_text(f"import os, time; open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid())); time.sleep(600)")
+    scan = written(tmp_path / "scan.pdf", pdf([[]]))
+    command = f"{sys.executable} {script}"
+    with ParserPool(settings._replace(seconds=2, ocr_command=command), workers=1) as pool:
+        assert "2 s" in reasons(pool, [scan])["docs/scan.pdf"]
+    assert _has_ended(int((tmp_path / "pid").read_text()))
+
+
+def _has_ended(pid: int) -> bool:
+    try:
+        return "State:\tZ" in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return True
+
+
+def test_stopping_does_not_wait_for_a_slow_file(
+    settings: ParserSettings, small: list[ScannedFile], tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "fifo.txt")
+    stop = threading.Event()
+    with ParserPool(settings, workers=2) as pool:
+        outcomes = pool.parse([small[0], scanned(tmp_path / "fifo.txt"), *small[1:]], stop=stop)
+        next(outcomes)
+        stop.set()
+        assert list(outcomes) == []
+
+
+def test_ctrl_c_at_a_terminal_is_not_for_the_workers(settings: ParserSettings, small: list[ScannedFile]) -> None:
+    with ParserPool(settings, workers=1) as pool:
+        list(pool.parse(small[:1]))
+        assert os.getpgid(pool._workers[0]._process.pid) != os.getpgid(0)

@@ -3,21 +3,23 @@
 import os
 import shutil
 import threading
+import time
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ingest import add, sync
+from ingest import add, survey, sync
 from ingest.doctor import examine
 from ingest.report import Progress
 from ingest.status import folder_status
-from retrieval import Document, HybridIndex
+from retrieval import Config, Document, HybridIndex
 from retrieval.embedder import Embedder
 from retrieval.errors import ConfigError, DocumentError
 from retrieval.store import Store
-from retrieval.types import SyncedFolder
+from retrieval.types import DocumentRecord, SyncedFolder
 
 Open = Callable[..., HybridIndex]
 
@@ -347,3 +349,71 @@ def test_unreadable_folder_keeps_what_was_below(open_index: Open, docs: Path, mo
         assert report.deleted == 0
         assert [failure.source for failure in report.failed] == ["docs/guide/"]
         assert "docs/guide/rain.md" in sources(index)
+
+
+def test_what_only_its_parser_finds_unsupported_is_skipped_once_and_for_all(open_index: Open, docs: Path) -> None:
+    (docs / "picture.xml").write_text(f"<?xml version='1.0'?><!-- {'x' * 9000} --><svg>shape</svg>" + "\0" * 3000)
+    with open_index() as index:
+        skipped = sync(docs, index).skipped
+        assert "docs/picture.xml" in [skip.source for skip in skipped]
+        again = sync(docs, index, dry_run=True)
+        assert (again.skipped, again.planned) == (skipped, ())
+        assert index.stats().documents == 4
+    assert examine(docs.parent / "index") == []
+    with open_index() as index:
+        (docs / "picture.xml").write_text("<?xml version='1.0'?><note>Words about whales.</note>")
+        assert sync(docs, index).added == 1
+        assert index.search("whales", 1)[0].source == "docs/picture.xml"
+
+
+def test_a_file_that_failed_is_left_alone_where_it_is_not_to_be_tried_again(open_index: Open, docs: Path) -> None:
+    (docs / "broken.pdf").write_bytes(b"%PDF-1.7 and no more")
+    with open_index() as index:
+        failed = sync(docs, index).failed
+        seen: list[Progress] = []
+        report = sync(docs, index, retry_failed=False, on_progress=seen.append)
+        assert (report.failed, report.deleted, seen) == (failed, 0, [])
+
+
+def test_a_touched_file_is_vouched_for_from_before_it_was_read(
+    open_index: Open, docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    with open_index() as index:
+        sync(docs, index)
+        os.utime(docs / "bread.txt", ns=(1_000_000_000, 1_000_000_000))
+        hash_bytes = survey.hash_bytes
+        monkeypatch.setattr(survey, "hash_bytes", lambda data: (read.append(time.time_ns()), hash_bytes(data))[1])
+        sync(docs, index)
+        (record,) = [record for record in index.documents() if record.source == "docs/bread.txt"]
+        assert record.indexed_ns < min(read)
+
+
+def test_rows_of_an_interrupted_write_go_even_where_the_file_then_fails(
+    open_index: Open, docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = docs / "long.txt"
+    file.write_text("\n\n".join(PARAGRAPHS))
+    put_records = Store.put_records
+
+    def dying(self: Store, records: Sequence[DocumentRecord], *rest: Any) -> None:
+        if any(record.chunk_ids for record in records):
+            raise KeyboardInterrupt
+        put_records(self, records, *rest)
+
+    with open_index() as index, monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Store, "put_records", dying)
+        sync(docs, index)
+    with open_index() as index:
+        file.write_bytes(b"%PDF-1.7 and no more")
+        sync(docs, index)
+        file.write_text("Repaired.")
+        sync(docs, index)
+    assert examine(docs.parent / "index") == []
+
+
+def test_a_directory_that_holds_other_things_becomes_no_index(open_index: Open, docs: Path, tmp_path: Path) -> None:
+    (tmp_path / "project" / "chroma").mkdir(parents=True)
+    with open_index("project", config=Config()) as index, pytest.raises(ConfigError, match="holds other things"):
+        sync(docs, index)
+    assert [path.name for path in (tmp_path / "project").iterdir()] == ["chroma"]

@@ -12,6 +12,9 @@ from retrieval.errors import LoadError
 
 _NAMES = frozenset({"gzip", "bzip2", "xz"})
 _SUFFIXES = frozenset({".gz", ".bz2", ".xz"})
+_MEMORY = 1 << 27
+"""Bytes for unpacking the first few: an xz file says itself how much it wants, and 64 MB is what its tools write."""
+
 _DAMAGES = (EOFError, OSError, zlib.error, lzma.LZMAError)
 
 
@@ -56,9 +59,9 @@ def peek(head: bytes, *, size: int) -> bytes:
     try:
         if name == "gzip":
             return zlib.decompressobj(wbits=16 + zlib.MAX_WBITS).decompress(head, size)
-        decompressor = bz2.BZ2Decompressor() if name == "bzip2" else lzma.LZMADecompressor()
+        decompressor = bz2.BZ2Decompressor() if name == "bzip2" else lzma.LZMADecompressor(memlimit=_MEMORY)
         return decompressor.decompress(head, max_length=size)
-    except _DAMAGES:
+    except _DAMAGES:  # also what wants more memory
         return b""
 
 
