@@ -105,6 +105,17 @@ def test_an_index_opens_with_its_own_model_wherever_that_lies_and_with_no_other(
     moved = copy.rename(tmp_path / "moved")
     with HybridIndex.open(tmp_path / "index", config=Config(model=str(moved))) as index:
         assert index.search("rain", mode="lexical")
+    tokenizer = (moved / "tokenizer.json").read_text("utf-8")
+    (moved / "tokenizer.json").write_text(tokenizer.replace('"lowercase":true', '"lowercase":false'), "utf-8")
+    settings = json.loads((moved / "tokenizer_config.json").read_text("utf-8"))
+    (moved / "tokenizer_config.json").write_text(json.dumps({**settings, "do_lower_case": False}), "utf-8")
+    with (
+        HybridIndex.open(tmp_path / "index", config=Config(model=str(moved))) as index,
+        pytest.raises(IndexMismatchError, match=r"another tokenizer .*ingest sync --rebuild"),
+    ):
+        index.search("rain")
+    (moved / "tokenizer.json").write_text(tokenizer, "utf-8")
+    (moved / "tokenizer_config.json").write_text(json.dumps(settings), "utf-8")
     with (moved / "model.safetensors").open("r+b") as file:
         file.seek(-1, 2)
         file.write(b"\x01")
