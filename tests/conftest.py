@@ -24,6 +24,11 @@ from retrieval.index import HybridIndex
 REPOSITORY = Path(__file__).parent.parent
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes are no name: in what is compressed stands the time, and two processes that test must agree on names."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _no_settings_from_outside() -> None:
     for name in [name for name in os.environ if name.startswith("RETRIEVAL_") and name != "RETRIEVAL_TEST_COLLECTIONS"]:
