@@ -10,12 +10,12 @@ from ingest.documents import document_from_json
 from ingest.examination import Trouble, examine_chunks, examine_folder, examine_lexical
 from ingest.sync import add, sync
 from retrieval.config import Config
-from retrieval.directory import IndexDirectory, Pointer
 from retrieval.errors import ConfigError, IndexDamagedError, IndexNotFoundError
 from retrieval.index import HybridIndex
-from retrieval.snapshot import Snapshot
-from retrieval.staging import discard, stagings
-from retrieval.store import Store
+from retrieval.storage.directory import IndexDirectory, Pointer
+from retrieval.storage.snapshot import Snapshot
+from retrieval.storage.staging import discard, stagings
+from retrieval.storage.store import Store
 from retrieval.types import DocumentRecord
 
 

@@ -19,10 +19,10 @@ from ingest.scan import scan
 from ingest.survey import survey
 from retrieval.analysis import Analyzer
 from retrieval.errors import ConfigError
-from retrieval.postings import Postings, load
-from retrieval.segments import Segments
-from retrieval.snapshot import Snapshot, embedded_digest, terms_of
-from retrieval.store import Store
+from retrieval.lexical.postings import Postings, load
+from retrieval.lexical.segments import Segments
+from retrieval.storage.snapshot import Snapshot, embedded_digest, terms_of
+from retrieval.storage.store import Store
 from retrieval.types import Chunk, DocumentRecord, SyncedFolder, Vectors, digest
 
 Remedy = Literal["index", "delete", "publish", "sync", "none"]

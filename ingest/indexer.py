@@ -6,10 +6,10 @@ from dataclasses import replace
 from ingest.parsing import Parsed, Unparsed
 from ingest.report import Failure, OnProgress, Progress, Skip, SyncReport
 from ingest.scan import ScannedFile
-from retrieval.changes import Change
+from retrieval.storage.changes import Change
+from retrieval.storage.vector_pool import Filled
+from retrieval.storage.writer import Writer
 from retrieval.types import Chunk, DocumentRecord, document_id
-from retrieval.vector_pool import Filled
-from retrieval.writer import Writer
 
 _BATCH_CHUNKS = 256
 """Chunks of whole documents written at once: enough to embed texts of like length together, and to make little of the

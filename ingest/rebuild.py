@@ -11,11 +11,11 @@ from ingest.report import Failure, OnProgress, SyncReport
 from ingest.root import check_claim, checked_name, resolve_root
 from ingest.sync import add, sync
 from retrieval.config import Config
-from retrieval.directory import IndexDirectory, Pointer
 from retrieval.errors import ConfigError, IndexLockedError, IndexNotFoundError, IndexUnusableError
 from retrieval.index import HybridIndex, remembered_settings
-from retrieval.snapshot import Snapshot
-from retrieval.staging import adopt, discard, new_staging, stagings
+from retrieval.storage.directory import IndexDirectory, Pointer
+from retrieval.storage.snapshot import Snapshot
+from retrieval.storage.staging import adopt, discard, new_staging, stagings
 from retrieval.types import Document, DocumentRecord, SyncedFolder
 
 _BLOCK = 1 << 25

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
-from retrieval.changes import Written
+from retrieval.storage.changes import Written
 
 
 class Failure(NamedTuple):

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ingest.gitignore import Rules, read_rules
-from retrieval.directory import POINTER as INDEX_FILE
 from retrieval.errors import ConfigError
+from retrieval.storage.directory import POINTER as INDEX_FILE
 from retrieval.types import SyncedFolder
 
 

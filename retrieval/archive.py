@@ -1,8 +1,8 @@
 """An index in one file: what searches read, from which all the rest can be made again.
 
-The file is a tar of the current snapshot (retrieval/sealed_tar.py), with a note of its format first. A snapshot never
+The file is a tar of the current snapshot (storage/sealed_tar.py), with a note of its format first. A snapshot never
 changes, so that saving needs no lock and disturbs nobody. Restoring makes a new Chroma of the snapshot's rows beside
-the index that is there, and then takes its place (retrieval/staging.py).
+the index that is there, and then takes its place (storage/staging.py).
 """
 
 import io
@@ -20,17 +20,17 @@ from typing import IO, Any, BinaryIO, NamedTuple
 import numpy as np
 
 from retrieval.config import Config
-from retrieval.directory import IndexDirectory, Pointer, sync_to_disk
-from retrieval.disk import explaining_failures
 from retrieval.errors import ConfigError, IndexDamagedError, IndexNotFoundError, IndexUnusableError
 from retrieval.fingerprint import Fingerprint
 from retrieval.index import HybridIndex, remembered_settings
-from retrieval.refill import refill
-from retrieval.sealed_tar import AlteredError, read_members, write_members
-from retrieval.snapshot import MANIFEST, Snapshot
-from retrieval.staging import adopt, discard, new_staging, stagings
 from retrieval.stats import place_of
-from retrieval.store import State, Store
+from retrieval.storage.directory import IndexDirectory, Pointer, sync_to_disk
+from retrieval.storage.disk import explaining_failures
+from retrieval.storage.refill import refill
+from retrieval.storage.sealed_tar import AlteredError, read_members, write_members
+from retrieval.storage.snapshot import MANIFEST, Snapshot
+from retrieval.storage.staging import adopt, discard, new_staging, stagings
+from retrieval.storage.store import State, Store
 
 FORMAT = 1
 

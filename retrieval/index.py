@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, Unpack
 
 from retrieval.analysis import Analyzer
 from retrieval.config import Config, FusionMethod
-from retrieval.directory import IndexDirectory, Pointer
 from retrieval.embedder import Embedder, stored_tokenizer
 from retrieval.errors import ConfigError, IndexMismatchError, IndexNotFoundError, QueryError
 from retrieval.fingerprint import Fingerprint
-from retrieval.keeper import SnapshotKeeper
 from retrieval.rerank import CrossEncoderReranker
 from retrieval.search import Mode, Query, SearchKeywords, SearchOptions, search
-from retrieval.snapshot import Snapshot
 from retrieval.stats import Stats, describe, place_of
+from retrieval.storage.directory import IndexDirectory, Pointer
+from retrieval.storage.keeper import SnapshotKeeper
+from retrieval.storage.snapshot import Snapshot
+from retrieval.storage.writer import Writer
 from retrieval.types import DocumentRecord, Reranker, SearchHit, SyncedFolder, clean_text, digest
-from retrieval.writer import Writer
 
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder

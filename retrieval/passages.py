@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from retrieval.analysis import Analyzer
-from retrieval.snapshot import Snapshot
+from retrieval.storage.snapshot import Snapshot
 from retrieval.types import Chunk
 
 

@@ -13,7 +13,7 @@ from retrieval.errors import QueryError
 from retrieval.fusion import Scores, fuse, is_constant
 from retrieval.passages import expanded, highlights
 from retrieval.rerank import mmr
-from retrieval.snapshot import Snapshot
+from retrieval.storage.snapshot import Snapshot
 from retrieval.types import Chunk, Reranker, SearchHit, Vectors
 
 if TYPE_CHECKING:

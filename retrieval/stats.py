@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from retrieval.config import Config
-from retrieval.snapshot import Snapshot
+from retrieval.storage.snapshot import Snapshot
 
 
 class Stats(NamedTuple):

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import retrieval.publish
-from retrieval.directory import IndexDirectory
+import retrieval.storage.publish
 from retrieval.lexical import LexicalIndex
-from retrieval.store import Store
+from retrieval.storage.directory import IndexDirectory
+from retrieval.storage.store import Store
 
 STEPS: tuple[tuple[Any, str], ...] = (
     (Store, "set_state"),
@@ -20,8 +20,8 @@ STEPS: tuple[tuple[Any, str], ...] = (
     (IndexDirectory, "write_pointer"),
     (IndexDirectory, "remove_leftovers"),
     (LexicalIndex, "save"),
-    (retrieval.publish, "_write_rows"),
-    (retrieval.publish, "_seal"),
+    (retrieval.storage.publish, "_write_rows"),
+    (retrieval.storage.publish, "_seal"),
 )
 
 BATCH_CHUNKS = 8

@@ -17,9 +17,7 @@ from ingest.doctor import examine
 from ingest.rebuild import rebuild
 from ingest.snapshot_cli import app
 from retrieval import Document, HybridIndex
-from retrieval.archive import restore, save
 from retrieval.config import Config
-from retrieval.directory import IndexDirectory
 from retrieval.errors import (
     ConfigError,
     IndexDamagedError,
@@ -28,8 +26,10 @@ from retrieval.errors import (
     IndexNotFoundError,
     RetrievalError,
 )
-from retrieval.sealed_tar import AlteredError, read_members, write_members
-from retrieval.store import Store
+from retrieval.archive import restore, save
+from retrieval.storage.directory import IndexDirectory
+from retrieval.storage.sealed_tar import AlteredError, read_members, write_members
+from retrieval.storage.store import Store
 from retrieval.types import SearchHit
 
 Open = Callable[..., HybridIndex]

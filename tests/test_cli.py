@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from retrieval import SearchHit
-from retrieval.directory import IndexDirectory
+from retrieval.storage.directory import IndexDirectory
 
 BIN = Path(sys.executable).parent
 

@@ -17,11 +17,11 @@ from ingest import add, sync
 from ingest.doctor import Finding, examine
 from retrieval import Document, HybridIndex
 from retrieval.config import Config
-from retrieval.directory import IndexDirectory
 from retrieval.errors import IndexDamagedError
 from retrieval.lexical import LexicalIndex
-from retrieval.snapshot import MANIFEST, seal_of
-from retrieval.store import Store
+from retrieval.storage.directory import IndexDirectory
+from retrieval.storage.snapshot import MANIFEST, seal_of
+from retrieval.storage.store import Store
 from retrieval.types import document_id
 
 Open = Callable[..., HybridIndex]

@@ -23,8 +23,8 @@ from retrieval.errors import (
     IndexNotFoundError,
     QueryError,
 )
-from retrieval.store import Store
-from retrieval.writer import Writer
+from retrieval.storage.store import Store
+from retrieval.storage.writer import Writer
 
 Open = Callable[..., HybridIndex]
 
@@ -479,7 +479,7 @@ def test_a_server_keeps_the_truth_and_the_directory_can_be_lost(open_index: Open
 
 
 def test_a_long_write_is_searchable_before_it_ends(open_index: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("retrieval.writer._FIRST_PUBLICATION", 1)
+    monkeypatch.setattr("retrieval.storage.writer._FIRST_PUBLICATION", 1)
     monkeypatch.setattr("ingest.indexer._BATCH_CHUNKS", 1)
     seen: list[int] = []
     publish = Writer.publish_when_due

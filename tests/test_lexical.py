@@ -14,8 +14,8 @@ from rank_bm25 import BM25Okapi
 from retrieval.analysis import Analyzer
 from retrieval.errors import ConfigError, DocumentError, IndexDamagedError, IndexNotFoundError, QueryError
 from retrieval.lexical import Idf, LexicalIndex
-from retrieval.postings import build
-from retrieval.segments import Segments
+from retrieval.lexical.postings import build
+from retrieval.lexical.segments import Segments
 
 Corpus = list[list[str]]
 

@@ -18,12 +18,12 @@ from ingest.rebuild import rebuild
 from ingest.report import Progress
 from retrieval import Document, HybridIndex
 from retrieval.config import Config
-from retrieval.directory import IndexDirectory
 from retrieval.errors import ConfigError, IndexLockedError, IndexMismatchError, IndexNotFoundError
-from retrieval.keeper import SnapshotKeeper
-from retrieval.snapshot import Snapshot
-from retrieval.staging import adopt
-from retrieval.store import Store
+from retrieval.storage.directory import IndexDirectory
+from retrieval.storage.keeper import SnapshotKeeper
+from retrieval.storage.snapshot import Snapshot
+from retrieval.storage.staging import adopt
+from retrieval.storage.store import Store
 from retrieval.types import SearchHit
 
 Open = Callable[..., HybridIndex]
@@ -214,7 +214,7 @@ def test_what_cannot_be_had_again_is_refused_before_anything_is_done(
         rebuild(index_path, config=OTHER)
     docs.with_name("gone").rename(docs)
     with monkeypatch.context() as patch:
-        patch.setattr("retrieval.snapshot.Snapshot.content", lambda snapshot, at: "")
+        patch.setattr("retrieval.storage.snapshot.Snapshot.content", lambda snapshot, at: "")
         with pytest.raises(ConfigError, match=r"'memo'.*ingest delete memo"):
             rebuild(index_path, config=OTHER)
     with pytest.raises(ConfigError, match="chroma_database"):
@@ -315,8 +315,8 @@ KILLED = """
 import os, signal, sys
 from ingest.rebuild import rebuild
 from retrieval.config import Config
-from retrieval.directory import IndexDirectory
-from retrieval.store import Store
+from retrieval.storage.directory import IndexDirectory
+from retrieval.storage.store import Store
 
 def mortal(kind, name):
     method = getattr(kind, name)

@@ -17,14 +17,14 @@ from ingest.doctor import examine
 from retrieval import HybridIndex
 from retrieval.config import Config
 from retrieval.errors import IndexUnusableError
-from retrieval.store import State, Store
+from retrieval.storage.store import State, Store
 
 if TYPE_CHECKING:
     from conftest import ChromaProcess
 
 Open = Callable[..., HybridIndex]
 
-chroma = import_module("retrieval.chroma")
+chroma = import_module("retrieval.storage.chroma")
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from ingest.status import folder_status
 from retrieval import Config, Document, HybridIndex
 from retrieval.embedder import Embedder
 from retrieval.errors import ConfigError, DocumentError
-from retrieval.store import Store
+from retrieval.storage.store import Store
 from retrieval.types import DocumentRecord, SyncedFolder
 
 Open = Callable[..., HybridIndex]

@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from retrieval.config import Config
-from retrieval.directory import IndexDirectory, Pointer
-from retrieval.disk import explaining_failures
 from retrieval.embedder import Embedder
 from retrieval.errors import IndexDamagedError, IndexLockedError, IndexMismatchError, IndexUnusableError
 from retrieval.fingerprint import Fingerprint
-from retrieval.snapshot import Snapshot
-from retrieval.store import Store
-from retrieval.writer import Writer
+from retrieval.storage.directory import IndexDirectory, Pointer
+from retrieval.storage.disk import explaining_failures
+from retrieval.storage.snapshot import Snapshot
+from retrieval.storage.store import Store
+from retrieval.storage.writer import Writer
 
 log = logging.getLogger(__name__)
 

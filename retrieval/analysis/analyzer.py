@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import regex
 import Stemmer
 
+from retrieval.analysis.stopwords import ENGLISH
 from retrieval.errors import ConfigError
-from retrieval.stopwords import ENGLISH
 
 RULES_VERSION = 1
 """Raise it with every change that can change a term: indexes stored under another version are then rebuilt."""

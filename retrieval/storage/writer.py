@@ -20,17 +20,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from retrieval.changes import Change, Step, Written
 from retrieval.config import Config
-from retrieval.directory import IndexDirectory, Pointer
 from retrieval.embedder import Embedder
 from retrieval.errors import IndexDamagedError, IndexLockedError
 from retrieval.fingerprint import Fingerprint
-from retrieval.publish import publish
-from retrieval.snapshot import Snapshot
-from retrieval.store import UNDER_WAY, State, Store
+from retrieval.storage.changes import Change, Step, Written
+from retrieval.storage.directory import IndexDirectory, Pointer
+from retrieval.storage.publish import publish
+from retrieval.storage.snapshot import Snapshot
+from retrieval.storage.store import UNDER_WAY, State, Store
+from retrieval.storage.vector_pool import Filled, VectorPool
 from retrieval.types import DocumentRecord, Metadata, SyncedFolder, Vectors
-from retrieval.vector_pool import Filled, VectorPool
 
 _FIRST_PUBLICATION = 1000
 """Chunks after which a long first sync becomes searchable; from there on each doubling of the index is published."""

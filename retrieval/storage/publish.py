@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from retrieval.analysis import Analyzer
-from retrieval.blobs import BlobWriter
-from retrieval.directory import sync_to_disk
 from retrieval.fingerprint import Fingerprint
 from retrieval.lexical import LexicalIndex
-from retrieval.rows import chunk_metadata
-from retrieval.snapshot import MANIFEST, Snapshot, embedded_digest, record_to_json, seal_of, terms_of
-from retrieval.store import State, Store
+from retrieval.storage.blobs import BlobWriter
+from retrieval.storage.directory import sync_to_disk
+from retrieval.storage.rows import chunk_metadata
+from retrieval.storage.snapshot import MANIFEST, Snapshot, embedded_digest, record_to_json, seal_of, terms_of
+from retrieval.storage.store import State, Store
 from retrieval.types import DocumentRecord
 
 log = logging.getLogger(__name__)

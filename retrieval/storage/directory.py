@@ -5,7 +5,7 @@ writer.lock             held by the one process that writes
 chroma/                 the embedded Chroma: the truth (absent where a server keeps it); chroma-XXXXXXXX/ in an index
                         that was rebuilt or restored
 snapshots/GENERATION/   what searches read
-rebuild-XXXXXXXX/       an index that is being made to take the place of this one (retrieval/staging.py); or restore-
+rebuild-XXXXXXXX/       an index that is being made to take the place of this one (staging.py); or restore-
 """
 
 import json

@@ -7,8 +7,8 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from retrieval.context import contextualize
-from retrieval.snapshot import Snapshot, embedded_digest
-from retrieval.store import Store
+from retrieval.storage.snapshot import Snapshot, embedded_digest
+from retrieval.storage.store import Store
 from retrieval.types import Chunk, Encoder, Vectors
 
 _SLICE = 64

@@ -27,15 +27,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.analysis import Analyzer
-from retrieval.blobs import Blobs
 from retrieval.config import Config
 from retrieval.context import contextualize
 from retrieval.errors import IndexDamagedError, IndexNotFoundError
 from retrieval.filters import compile_where, compile_where_document
 from retrieval.fingerprint import Fingerprint
 from retrieval.lexical import LexicalIndex
-from retrieval.rows import chunk_from, folders_from
-from retrieval.store import State
+from retrieval.storage.blobs import Blobs
+from retrieval.storage.rows import chunk_from, folders_from
+from retrieval.storage.store import State
 from retrieval.types import Chunk, DocumentRecord, Vectors, digest
 
 MANIFEST = "manifest.json"

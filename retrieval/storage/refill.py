@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from retrieval.snapshot import Snapshot
-from retrieval.store import Store
+from retrieval.storage.snapshot import Snapshot
+from retrieval.storage.store import Store
 from retrieval.types import Vectors
 
 _ROWS = 1000

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.postings import Postings, build, merge
+from retrieval.lexical.postings import Postings, build, merge
 
 _BLOCK_TOKENS = 1 << 22
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from rank_bm25 import BM25Okapi
 
 from retrieval.errors import ConfigError, QueryError
-from retrieval.postings import decode, load, save
-from retrieval.segments import Segments
+from retrieval.lexical.postings import decode, load, save
+from retrieval.lexical.segments import Segments
 
 Idf = Literal["lucene", "okapi"]
 T = TypeVar("T")
