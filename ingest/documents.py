@@ -1,10 +1,13 @@
-"""Documents made in memory as JSON, so that an index can be made of them again; and hashes of what documents hold."""
+"""What is kept of a document in the ledger: its language, a hash of what it holds, and the JSON of one made in memory,
+so that an index can be made of it again."""
 
 import hashlib
 import json
 from dataclasses import asdict
 from typing import Any
 
+from retrieval.analysis import detect_language
+from retrieval.config import AUTO
 from retrieval.types import Document, Heading, Table
 
 
@@ -23,6 +26,11 @@ def document_from_json(text: str) -> Document:
             "tables": tuple(Table(*table) for table in values["tables"]),
         }
     )
+
+
+def language_of(document: Document, language: str) -> str:
+    """The language that the document's text is analysed in, where the configuration says `language`."""
+    return detect_language(document.text) if language == AUTO else language
 
 
 def hash_bytes(data: bytes) -> str:

@@ -83,9 +83,9 @@ def examine_lexical(shown: Snapshot) -> Iterator[Trouble]:
     """The BM25 index against the texts that it was made from: they are analysed again."""
     if shown.fingerprint is None:
         return
-    analyzer, header = Analyzer(shown.fingerprint.settings["language"]), shown.fingerprint.settings["context_header"]
-    chunks = (shown.chunk(row) for row in range(shown.size))
-    anew = Segments().with_added(terms_of(chunk, analyzer, context_header=header) for chunk in chunks)
+    header = shown.fingerprint.settings["context_header"]
+    chunks = ((shown.chunk(row), Analyzer(shown.language(row))) for row in range(shown.size))
+    anew = Segments().with_added(terms_of(chunk, analyzer, context_header=header) for chunk, analyzer in chunks)
     if not _same_postings(load(shown.directory / "lexical"), anew.compacted.parts[0]):
         yield Trouble("the BM25 index is not that of the texts", "publish")
 

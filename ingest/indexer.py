@@ -39,7 +39,13 @@ class Indexer:
         """Index what was found in a file."""
         record = replace(new_record(file.source, folder=folder), size=file.size, mtime_ns=file.mtime_ns)
         if isinstance(outcome, Parsed):
-            record = replace(record, content_hash=outcome.content_hash, indexed_ns=outcome.read_ns, title=outcome.title)
+            record = replace(
+                record,
+                content_hash=outcome.content_hash,
+                indexed_ns=outcome.read_ns,
+                title=outcome.title,
+                language=outcome.language,
+            )
             self.put(record, outcome.chunks, size=file.size)
         elif outcome.is_supported:
             self.fail(record, outcome.reason, size=file.size)
@@ -125,5 +131,6 @@ def new_record(source: str, *, folder: str = "", content_hash: str = "", indexed
         reason="",
         fingerprint="",
         title=None,
+        language="",
         chunk_ids=(),
     )

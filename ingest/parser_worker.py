@@ -20,9 +20,11 @@ _PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
 
 
 class ParserSettings(NamedTuple):
-    """max_bytes of a file, seconds of wall-clock time and memory_bytes for parsing it; ocr_command as in Config."""
+    """max_bytes of a file, seconds of wall-clock time and memory_bytes for parsing it; language and ocr_command as in
+    Config."""
 
     chunks: ChunkSettings
+    language: str
     max_bytes: int
     seconds: float
     memory_bytes: int
@@ -51,6 +53,7 @@ def serve(descriptor: int) -> None:
                     Path(path),
                     source,
                     chunker=chunker,
+                    language=settings.language,
                     max_bytes=settings.max_bytes,
                     ocr_command=settings.ocr_command,
                 )

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ingest.chunking import Chunker
-from ingest.documents import hash_bytes
+from ingest.documents import hash_bytes, language_of
 from ingest.loaders import UnsupportedFormatError, load
 from retrieval.errors import DocumentError, LoadError
 from retrieval.types import Chunk
@@ -15,11 +15,13 @@ log = logging.getLogger(__name__)
 
 
 class Parsed(NamedTuple):
-    """A file's chunks; `read_ns` is when it was about to be read, in nanoseconds since the epoch."""
+    """A file's chunks; `read_ns` is when it was about to be read, in nanoseconds since the epoch; `language` as in
+    DocumentRecord."""
 
     content_hash: str
     read_ns: int
     title: str | None
+    language: str
     chunks: list[Chunk]
 
 
@@ -30,8 +32,10 @@ class Unparsed(NamedTuple):
     is_supported: bool = True
 
 
-def parse(path: Path, source: str, *, chunker: Chunker, max_bytes: int, ocr_command: str | None) -> Parsed | Unparsed:
-    """Whatever a file holds, this raises nothing but MemoryError."""
+def parse(
+    path: Path, source: str, *, chunker: Chunker, language: str, max_bytes: int, ocr_command: str | None
+) -> Parsed | Unparsed:
+    """Whatever a file holds, this raises nothing but MemoryError. `language` as in Config."""
     read_ns = time.time_ns()
     try:
         with path.open("rb") as file:
@@ -39,7 +43,9 @@ def parse(path: Path, source: str, *, chunker: Chunker, max_bytes: int, ocr_comm
         if len(data) > max_bytes:
             return Unparsed("it has grown beyond max_file_mb while it was being read; sync again")
         document = load(data, source=source, max_bytes=max_bytes, ocr_command=ocr_command)
-        return Parsed(hash_bytes(data), read_ns, document.title, chunker.chunk(document))
+        return Parsed(
+            hash_bytes(data), read_ns, document.title, language_of(document, language), chunker.chunk(document)
+        )
     except UnsupportedFormatError as error:
         return Unparsed(str(error), is_supported=False)
     except (LoadError, DocumentError) as error:

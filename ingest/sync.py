@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ingest.chunking import ChunkSettings
-from ingest.documents import document_to_json, hash_bytes
+from ingest.documents import document_to_json, hash_bytes, language_of
 from ingest.indexer import Indexer, new_record
 from ingest.parser_pool import ParserPool
 from ingest.parser_worker import ParserSettings
@@ -108,7 +108,7 @@ def add(documents: Iterable[Document], index: HybridIndex, *, on_progress: OnPro
             except DocumentError as error:
                 indexer.fail(record, str(error), size=len(document.text))
             else:
-                record = replace(record, title=document.title)
+                record = replace(record, title=document.title, language=language_of(document, index.config.language))
                 indexer.put(record, chunks, size=len(document.text), content=contents[document.source])
         indexer.flush()
     return replace(indexer.report.in_order(), seconds=time.monotonic() - started)
@@ -123,6 +123,7 @@ def _index_files(
     config = index.config
     settings = ParserSettings(
         chunks=_chunk_settings(index),
+        language=config.language,
         max_bytes=int(config.max_file_mb * _MEGABYTE),
         seconds=config.parse_seconds,
         memory_bytes=config.parse_memory_mb * _MEGABYTE,

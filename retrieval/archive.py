@@ -23,7 +23,7 @@ from retrieval.config import Config
 from retrieval.errors import ConfigError, IndexDamagedError, IndexNotFoundError, IndexUnusableError
 from retrieval.fingerprint import Fingerprint
 from retrieval.index import HybridIndex, remembered_settings
-from retrieval.stats import place_of
+from retrieval.inspection.stats import place_of
 from retrieval.storage.directory import IndexDirectory, Pointer, sync_to_disk
 from retrieval.storage.disk import explaining_failures
 from retrieval.storage.refill import refill

@@ -1,12 +1,9 @@
 """`retrieve`: search an index, look at it, and measure how well it answers."""
 
 import json
-import tempfile
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from retrieval.console import (
     DEFAULT_INDEX,
@@ -21,6 +18,8 @@ from retrieval.console import (
     waiting,
 )
 from retrieval.errors import QueryError
+from retrieval.evaluation_cli import evaluate, tune
+from retrieval.inspection_cli import similar, stats
 
 app = typer.Typer(
     help="Search an index made by `ingest`.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
@@ -39,10 +38,17 @@ def search(
     fusion: Annotated[str | None, typer.Option(help="dbsf, rrf or convex.")] = None,
     rrf_k: Annotated[int, typer.Option(help="Constant of reciprocal rank fusion.")] = 60,
     candidates: Annotated[int, typer.Option(help="Chunks that each side brings.")] = 100,
+    feedback: Annotated[
+        str | None, typer.Option(help="Ask again with the first answers: dense, lexical, both.")
+    ] = None,
+    operators: Annotated[
+        bool | None, typer.Option(help='Read "phrase", +must and -not in QUERY.', show_default="unless a sentence")
+    ] = None,
     rerank: Annotated[str | None, typer.Option(help="Cross-encoder: name or directory.")] = None,
     mmr_lambda: Annotated[float | None, typer.Option(help="1: relevance, 0: diversity.")] = None,
-    expand: Annotated[int, typer.Option(help="Neighbouring chunks to show.")] = 0,
+    expand: Annotated[str, typer.Option(help="Neighbouring chunks to show, or: section.")] = "0",
     group_by_document: Annotated[bool, typer.Option(help="One hit per document.")] = False,
+    document_score: Annotated[str, typer.Option(help="What ranks a document: max (best chunk), mean.")] = "max",
     min_score: Annotated[float | None, typer.Option(help="Drop hits below.")] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Show both sides' scores and ranks.")] = False,
     as_json: JsonOption = False,
@@ -52,7 +58,14 @@ def search(
     from retrieval.index import HybridIndex
 
     with waiting("Searching"), HybridIndex.open(index, config=config, read_only=True) as opened:
-        options: Any = {"mode": mode, "fusion": fusion}  # names from the shell; the search itself checks them
+        # Names from the shell; the search itself checks them.
+        options: Any = {
+            "mode": mode,
+            "fusion": fusion,
+            "feedback": feedback,
+            "expand": int(expand) if expand.isdecimal() else expand,
+            "document_score": document_score,
+        }
         hits = opened.search(
             query,
             top_k,
@@ -62,9 +75,9 @@ def search(
             candidates=candidates,
             where=_filter("--where", where),
             where_document=_filter("--where-document", where_document),
+            operators=operators,
             rerank=rerank,
             mmr_lambda=mmr_lambda,
-            expand=expand,
             group_by_document=group_by_document,
             min_score=min_score,
         )
@@ -76,52 +89,10 @@ def search(
         out.print("Nothing found.")
 
 
-@app.command()
-def stats(index: IndexOption = DEFAULT_INDEX, config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Show what the index holds, and what made it."""
-    from retrieval.index import HybridIndex
-
-    with HybridIndex.open(index, config=config, read_only=True) as opened:
-        values = opened.stats()._asdict()
-    if as_json:
-        print_json(values)
-        return
-    table = Table(show_header=False, box=None)
-    for name, value in values.items():
-        table.add_row(name.replace("_", " "), repr(value) if name.endswith("prefix") else f"{value}")
-    out.print(table)
-
-
-@app.command()
-def evaluate(
-    collection: Annotated[Path, typer.Argument(help="Directory in BEIR layout: corpus.jsonl, queries.jsonl, qrels/.")],
-    index: Annotated[Path | None, typer.Option("--index", help="Keep the index here, to use it again.")] = None,
-    split: Annotated[str, typer.Option(help="Which qrels to use.")] = "test",
-    config: ConfigOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Index a test collection and print how well each mode answers its queries."""
-    from ingest.sync import add
-    from retrieval.evaluation import evaluate as measure
-    from retrieval.evaluation import read_collection
-    from retrieval.index import HybridIndex
-
-    judged = read_collection(collection, split=split)
-    with tempfile.TemporaryDirectory() as scratch, HybridIndex.open(index or scratch, config=config) as opened:
-        with waiting(f"Indexing {len(judged.documents)} documents"):
-            add(judged.documents, opened)
-        with waiting(f"Answering {len(judged.queries)} queries in each mode"):
-            figures = measure(opened, judged)
-    if as_json:
-        print_json(figures)
-        return
-    table = Table(title=f"{collection.name}: {len(judged.documents)} documents, {len(judged.queries)} queries")
-    table.add_column("mode")
-    for measure_name in next(iter(figures.values())):
-        table.add_column(measure_name, justify="right")
-    for mode, values in figures.items():
-        table.add_row(mode, *(f"{value:.3f}" for value in values.values()))
-    out.print(table)
+app.command()(similar)
+app.command()(stats)
+app.command()(evaluate)
+app.command()(tune)
 
 
 def _filter(option: str, text: str | None) -> dict[str, Any] | None:

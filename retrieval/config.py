@@ -6,15 +6,24 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import yaml
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, SettingsError
 
+from retrieval.analysis import Analyzer
 from retrieval.errors import ConfigError
 
 Pooling = Literal["mean", "cls", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
+Mode = Literal["hybrid", "dense", "lexical"]
 FusionMethod = Literal["dbsf", "rrf", "convex"]
+Feedback = Literal["none", "dense", "lexical", "both"]
+Bm25Variant = Literal["bm25", "bm25l", "bm25plus"]
+Bm25Idf = Literal["lucene", "okapi"]
 
 _E5 = re.compile(r"(?<![a-z0-9])e5(?![a-z0-9])", re.IGNORECASE)
+
+
+AUTO = "auto"
+"""The language that is found anew for each document."""
 
 
 class Config(BaseSettings):
@@ -47,11 +56,15 @@ class Config(BaseSettings):
     """Put document title and heading path before each chunk for embedding and BM25."""
 
     # What turns text into terms, and terms into scores.
-    language: str = "english"
-    """Stop words and stemmer: a Snowball language, or "none"."""
-    bm25_idf: Literal["lucene", "okapi"] = "lucene"
+    language: str = AUTO
+    """Stop words and stemmer: "auto" finds each document's language; else a Snowball language, or "none"."""
+    bm25_variant: Bm25Variant = "bm25"
+    bm25_idf: Bm25Idf | None = None
+    """None is the variant's own."""
     bm25_k1: float = Field(1.5, ge=0)
     bm25_b: float = Field(0.75, ge=0, le=1)
+    bm25_delta: float | None = Field(None, ge=0)
+    """What bm25l and bm25plus add for a term that occurs; None is the variant's own."""
 
     # How folders are read.
     include: tuple[str, ...] = ()
@@ -73,6 +86,8 @@ class Config(BaseSettings):
     fusion: FusionMethod = "dbsf"
     alpha: float = Field(0.6, ge=0, le=1)
     """Weight of the dense side: 1 is dense alone, 0 is BM25 alone."""
+    feedback: Feedback = "none"
+    """Which side asks again with what its first answers have in common."""
 
     # Where the work is done.
     device: str | None = None
@@ -99,10 +114,18 @@ class Config(BaseSettings):
             )
             raise ConfigError(f"Bad configuration: {problems}.") from None
 
+    @field_validator("language")
+    @classmethod
+    def _known(cls, language: str) -> str:
+        """Its one name: "en" and "English" are "english"."""
+        return AUTO if language.strip().lower() == AUTO else Analyzer(language).language
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if isinstance(self.chunk_size, int) and self.chunk_overlap * 2 > self.chunk_size:
             raise ValueError(f"chunk_overlap {self.chunk_overlap} is more than half of chunk_size {self.chunk_size}")
+        if self.bm25_delta is not None and self.bm25_variant == "bm25":
+            raise ValueError("bm25_delta belongs to bm25_variant bm25l or bm25plus; plain bm25 has none")
         if _E5.search(self.model) and not (self.query_prefix.strip() and self.passage_prefix.strip()):
             raise ValueError(
                 f"{self.model} is an E5 model, trained with 'query: ' and 'passage: ' before its texts; without them "

@@ -20,8 +20,8 @@ _WAY_OUT = f"Open it without that setting (an index remembers its own), or {_REB
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """settings: those of config.INDEX_SETTINGS; weights: SHA-256; analyzer: Analyzer.fingerprint, which changes with
-    the stemmer's version: then the BM25 postings are made again, from the same chunks."""
+    """settings: those of config.INDEX_SETTINGS; weights: SHA-256; analyzer: Analyzer.fingerprint of whichever language,
+    which changes with the stemmer's version: then the BM25 postings are made again, from the same chunks."""
 
     settings: dict[str, Any]
     weights: str
@@ -40,7 +40,7 @@ class Fingerprint:
             dimension=embedder.dimension,
             max_seq_length=embedder.max_seq_length,
             tokenizer=embedder.tokenizer_digest,
-            analyzer=Analyzer(config.language).fingerprint,
+            analyzer=_analyzer(config.language),
         )
 
     @classmethod
@@ -53,7 +53,7 @@ class Fingerprint:
     @property
     def current_analyzer(self) -> dict[str, Any]:
         """What `analyzer` would be if the index were made today."""
-        return Analyzer(self.settings["language"]).fingerprint
+        return _analyzer(self.settings["language"])
 
     @property
     def id(self) -> str:
@@ -70,8 +70,6 @@ class Fingerprint:
     def check_config(self, config: Config, *, index: str) -> None:
         """Raises IndexMismatchError where the settings would give other vectors, chunks or terms."""
         wanted = config.index_settings()
-        if Analyzer(self.settings["language"]) == Analyzer(wanted["language"]):
-            wanted["language"] = self.settings["language"]  # "en" and "english" are one
         for name in INDEX_SETTINGS:
             if name not in _MODEL_NAMES and self.settings[name] != wanted[name]:
                 raise IndexMismatchError(
@@ -102,3 +100,8 @@ class Fingerprint:
                 f"The index {index} was built with the model {self.settings['model']} (weights {self.weights[:12]}), "
                 f"not {config.model} (weights {weights[:12]}). {_WAY_OUT}"
             )
+
+
+def _analyzer(language: str) -> dict[str, Any]:
+    """The rules and stemmers that any language's text goes through, and the language, which may be "auto"."""
+    return {**Analyzer("english").fingerprint, "language": language}

@@ -7,16 +7,19 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, Unpack
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, Unpack
 
-from retrieval.analysis import Analyzer
-from retrieval.config import Config, FusionMethod
+from retrieval.config import Config, Feedback, FusionMethod, Mode
 from retrieval.embedder import Embedder, stored_tokenizer
 from retrieval.errors import ConfigError, IndexMismatchError, IndexNotFoundError, QueryError
 from retrieval.fingerprint import Fingerprint
+from retrieval.inspection.embedding_stats import EmbeddingStats
+from retrieval.inspection.similar import SimilarDocument, SimilarPair, similar_documents, similar_pairs
+from retrieval.inspection.stats import Stats, describe, describe_embeddings, place_of
 from retrieval.rerank import CrossEncoderReranker
-from retrieval.search import Mode, Query, SearchKeywords, SearchOptions, search
-from retrieval.stats import Stats, describe, place_of
+from retrieval.search import DocumentScore, Query, SearchKeywords, SearchOptions, search
+from retrieval.search.operators import read_operators
+from retrieval.search.query import terms_by_language
 from retrieval.storage.directory import IndexDirectory, Pointer
 from retrieval.storage.keeper import SnapshotKeeper
 from retrieval.storage.snapshot import Snapshot
@@ -47,7 +50,6 @@ class HybridIndex:
         self.config = config
         self.read_only = read_only
         self._keeper = SnapshotKeeper(directory, config, lambda: self.embedder)
-        self._analyzer = Analyzer(config.language)
         self._embedder: Embedder | None = None
         self._checked_with: Fingerprint | None = None
         self._rerankers: dict[str, Reranker] = {}
@@ -111,28 +113,41 @@ class HybridIndex:
         alpha: float | None = None,
         rrf_k: int = 60,
         candidates: int = 100,
+        feedback: Feedback | None = None,
         where: Mapping[str, Any] | None = None,
         where_document: Mapping[str, Any] | None = None,
+        operators: bool | None = None,
         rerank: "str | Reranker | CrossEncoder | None" = None,
         mmr_lambda: float | None = None,
-        expand: int = 0,
+        expand: int | Literal["section"] = 0,
         group_by_document: bool = False,
+        document_score: DocumentScore = "max",
         min_score: float | None = None,
+        highlight: bool = True,
     ) -> list[SearchHit]:
         """The `top_k` best chunks for a question, best first.
 
         mode               both sides, or one: "dense" ranks by cosine, "lexical" by BM25 the chunks that share a term.
         fusion, alpha      how the sides' scores become one, and the weight of the dense side in [0, 1]; None takes
-                           the configuration's. alpha 1 is mode "dense", alpha 0 is mode "lexical".
+                           the configuration's, for feedback too. alpha 1 is mode "dense", alpha 0 is mode "lexical".
         rrf_k              constant of reciprocal rank fusion.
         candidates         how many chunks each side brings; both scores are then computed for all of them.
+        feedback           ask again with what the first answers have in common: on the "dense" side their mean vector
+                           (Rocchio), on the "lexical" side their terms (RM3), or "both". Scores are then those of the
+                           query as it was asked again.
         where, where_document   Chroma's filters, for both sides. A filter never changes a chunk's score.
+        operators          whether `"exact phrase"`, `+required` and `-excluded` in the query filter the hits; None
+                           means yes, unless the query reads like a sentence (retrieval/search/operators.py).
         rerank             a cross-encoder (name, directory, sentence-transformers CrossEncoder, or Reranker) that
                            rescores the fused candidates.
         mmr_lambda         maximal marginal relevance over the result: 1 is relevance alone, 0 diversity alone.
-        expand             put so many neighbouring chunks on each side into a hit's text; hits that touch merge.
-        group_by_document  only the best chunk of each document.
+        expand             put so many neighbouring chunks on each side into a hit's text, or its whole "section": what
+                           stands under the same headings. Hits that touch merge.
+        group_by_document  one hit for each document.
+        document_score     what ranks a document: "max", its best chunk; "mean", the cosine of its mean vector and its
+                           best BM25 score. `score` is then the document's, all else the shown chunk's.
         min_score          drop hits whose `score` is below.
+        highlight          mark the words that match; a long list is had faster without.
 
         Raises QueryError for an empty query or options that make no sense.
         """
@@ -144,13 +159,17 @@ class HybridIndex:
             alpha=alpha,
             rrf_k=rrf_k,
             candidates=candidates,
+            feedback=feedback,
             where=where,
             where_document=where_document,
+            operators=operators,
             rerank=rerank,
             mmr_lambda=mmr_lambda,
             expand=expand,
             group_by_document=group_by_document,
+            document_score=document_score,
             min_score=min_score,
+            highlight=highlight,
         )[0]
 
     def search_batch(
@@ -159,21 +178,28 @@ class HybridIndex:
         """As `search`, for many queries at once: they are embedded together and all read the same snapshot."""
         if isinstance(queries, str) or not all(isinstance(query, str) for query in queries):
             raise QueryError("A query is a string, and a batch is a list of them.")
-        queries = [clean_text(query) for query in queries]
-        if not all(query.strip() for query in queries):
-            raise QueryError("The query is empty; ask with at least one word.")
         reranker = self._reranker(options.pop("rerank", None))
-        keywords: dict[str, Any] = {"fusion": None, "alpha": None, **options}
-        keywords["fusion"] = keywords["fusion"] or self.config.fusion
-        keywords["alpha"] = self.config.alpha if keywords["alpha"] is None else keywords["alpha"]
-        chosen = SearchOptions(top_k=top_k, **keywords)
+        configured = {"fusion": self.config.fusion, "alpha": self.config.alpha, "feedback": self.config.feedback}
+        given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+        chosen = SearchOptions(top_k=top_k, **{**configured, **given})
         snapshot = self._keeper.current()
+        asked = [_checked(query) for query in queries]
         if snapshot is None or not snapshot.size:
-            return [[] for _ in queries]
-        return [
-            search(snapshot, query, chosen, analyzer=self._analyzer, reranker=reranker)
-            for query in self._analysed(queries, chosen)
-        ]
+            return [[] for _ in asked]
+        return [search(snapshot, query, chosen, reranker=reranker) for query in self._analysed(snapshot, asked, chosen)]
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """What searches read now: the last published generation; None before the first."""
+        return self._keeper.current()
+
+    def queries(self, texts: Sequence[str]) -> list[Query]:
+        """Plain texts, embedded and analysed, as `search` would with operators off. Raises as `search`."""
+        snapshot = self._keeper.current()
+        if snapshot is None:
+            return []
+        options = SearchOptions(top_k=1, fusion="dbsf", alpha=0.5, operators=False)
+        return self._analysed(snapshot, [_checked(text) for text in texts], options)
 
     async def asearch(self, query: str, top_k: int = 10, **options: Unpack[SearchKeywords]) -> list[SearchHit]:
         """As `search`, in a thread: the event loop goes on."""
@@ -193,6 +219,70 @@ class HybridIndex:
 
     def stats(self) -> Stats:
         return describe(self._keeper.current(), self.config)
+
+    def embedding_stats(self, *, sample: int = 4096, seed: int = 0) -> EmbeddingStats:
+        """How good the embedding space of this index is, and how sound its chunks; how to read it is said in
+        retrieval.inspection.embedding_report. Loads no model.
+
+        sample   chunks, drawn by `seed`, that the figures of the space are taken from; lengths and word-for-word
+                 repetitions are counted over all. Memory is bounded by the sample.
+
+        Raises QueryError where there are no chunks.
+        """
+        return describe_embeddings(self._keeper.current(), sample=sample, seed=seed)
+
+    def similar(
+        self,
+        source: str,
+        top_k: int = 10,
+        *,
+        where: Mapping[str, Any] | None = None,
+        min_score: float | None = None,
+    ) -> list[SimilarDocument]:
+        """The documents most like one of the index, best first, ties by source; not the document itself.
+
+        All are compared, exactly: by the cosine of their mean vectors. Loads no model.
+
+        where       Chroma's filter: documents of which a chunk passes it.
+        min_score   least cosine.
+
+        Raises QueryError for a source that is not in the index (and names those like it) or has no text.
+        """
+        return similar_documents(self._keeper.current(), source, top_k=top_k, where=where, min_score=min_score)
+
+    def similar_pairs(
+        self,
+        *,
+        top_k: int = 100,
+        max_pairs: int = 10_000,
+        where: Mapping[str, Any] | None = None,
+        min_score: float | None = 0.9,
+        query_chunk_size: int = 1000,
+        corpus_chunk_size: int = 100_000,
+    ) -> list[SimilarPair]:
+        """All pairs of documents that are alike, each once, best first, ties by sources: what there is twice.
+
+        Found by sentence_transformers.util.paraphrase_mining_embeddings, among the mean vectors. Loads torch and no
+        model.
+
+        top_k               neighbours of each document that are looked at; of a text that there is more often, some
+                            pairs are left out.
+        max_pairs           the best so many; of those that tie for the last place, any.
+        where, min_score    as `similar`; both documents must pass.
+        query_chunk_size, corpus_chunk_size   so many documents are compared with so many at once, in 4 bytes times
+                            both of memory: 400 MB. The result does not depend on them.
+
+        Raises QueryError for options that make no sense.
+        """
+        return similar_pairs(
+            self._keeper.current(),
+            top_k=top_k,
+            max_pairs=max_pairs,
+            where=where,
+            min_score=min_score,
+            query_chunk_size=query_chunk_size,
+            corpus_chunk_size=corpus_chunk_size,
+        )
 
     @property
     def embedder(self) -> Embedder:
@@ -259,12 +349,14 @@ class HybridIndex:
 
     # Parts of a search
 
-    def _analysed(self, queries: Sequence[str], options: SearchOptions) -> list[Query]:
-        terms = [self._analyzer.terms(query) for query in queries]
-        if options.sides == "lexical":
-            return [Query(text, words, None) for text, words in zip(queries, terms, strict=True)]
-        vectors = self.embedder.embed_queries(queries)
-        return [Query(*parts) for parts in zip(queries, terms, vectors, strict=True)]
+    def _analysed(self, snapshot: Snapshot, queries: Sequence[str], options: SearchOptions) -> list[Query]:
+        read = [read_operators(query, operators=options.operators) for query in queries]
+        needs_vectors = options.sides != "lexical"
+        vectors = self.embedder.embed_queries([text for text, _ in read]) if needs_vectors else [None] * len(read)
+        return [
+            Query(text, terms_by_language(text, snapshot.languages), vector, clauses)
+            for (text, clauses), vector in zip(read, vectors, strict=True)
+        ]
 
     def _reranker(self, rerank: "str | Reranker | CrossEncoder | None") -> Reranker | None:
         if rerank is None or isinstance(rerank, Reranker):
@@ -277,6 +369,13 @@ class HybridIndex:
                     rerank, trust_remote_code=self.config.trust_remote_code
                 )
             return self._rerankers[rerank]
+
+
+def _checked(query: str) -> str:
+    query = clean_text(query)
+    if not query.strip():
+        raise QueryError("The query is empty; ask with at least one word.")
+    return query
 
 
 def remembered_settings(pointer: Pointer | None) -> dict[str, Any]:

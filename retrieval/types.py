@@ -203,6 +203,7 @@ class DocumentRecord:
                   of the last version that could be read; "skipped" for a file that, with a reason, holds nothing to
                   index.
     fingerprint   Fingerprint.id of what made the chunks; "" where nothing has.
+    language      how its text is analysed for BM25: a language of retrieval.analysis; "" where nothing was indexed yet.
     chunk_ids     the chunks that belong to it, in order. No other chunk of it is ever returned by a search.
     """
 
@@ -217,6 +218,7 @@ class DocumentRecord:
     reason: str
     fingerprint: str
     title: str | None
+    language: str
     chunk_ids: tuple[str, ...]
 
 

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 
 from retrieval import HybridIndex
+from retrieval.search.candidates import Sides
+from retrieval.search.query import Query, terms_by_language
 
 QUERIES = ["river mill", "summit", "paragraph number", "rain and bread"]
 
@@ -13,12 +15,13 @@ QUERIES = ["river mill", "summit", "paragraph number", "rain and bread"]
 def told_by(index: HybridIndex) -> dict[str, Any]:
     """By chunk id: text, metadata, vector, and the BM25 scores of a few queries; and the ledger, but for when each
     file was read."""
-    snapshot = index._keeper.current()
+    snapshot = index.snapshot
     records = {record.source: replace(record, indexed_ns=0) for record in index.documents()}
     if snapshot is None:
         return {"chunks": {}, "vectors": {}, "scores": {}, "records": records}
     ids = [id_.decode() for id_ in snapshot.ids.tolist()]
-    scores = np.stack([snapshot.lexical.get_scores(index._analyzer.terms(query)) for query in QUERIES])
+    queries = [Query(text, terms_by_language(text, snapshot.languages), None) for text in QUERIES]
+    scores = np.stack([Sides(snapshot, query).lexical for query in queries])
     return {
         "chunks": {id_: snapshot.chunk(row) for row, id_ in enumerate(ids)},
         "vectors": {id_: snapshot.vectors[row] for row, id_ in enumerate(ids)},

@@ -17,6 +17,7 @@ from ingest.doctor import examine
 from ingest.rebuild import rebuild
 from ingest.snapshot_cli import app
 from retrieval import Document, HybridIndex
+from retrieval.archive import restore, save
 from retrieval.config import Config
 from retrieval.errors import (
     ConfigError,
@@ -26,7 +27,6 @@ from retrieval.errors import (
     IndexNotFoundError,
     RetrievalError,
 )
-from retrieval.archive import restore, save
 from retrieval.storage.directory import IndexDirectory
 from retrieval.storage.sealed_tar import AlteredError, read_members, write_members
 from retrieval.storage.store import Store

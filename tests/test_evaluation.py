@@ -4,13 +4,28 @@ import json
 import math
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from retrieval.config import Mode
 from retrieval.errors import ConfigError
-from retrieval.evaluation import Collection, evaluate, read_collection
-from retrieval.search import Mode
+from retrieval.evaluation import (
+    Collection,
+    evaluate,
+    judge,
+    judge_run,
+    read_collection,
+    read_judgements,
+    read_run,
+    resolve,
+    write_qrels,
+    write_run,
+)
+from retrieval.evaluation.runs import escaped, strictly_falling
 from retrieval.types import Document, SearchHit
 
 CORPUS = [
@@ -53,9 +68,17 @@ class FakeIndex:
         self.batches: list[int] = []
 
     def search_batch(
-        self, queries: Sequence[str], top_k: int, *, mode: Mode, group_by_document: bool
+        self,
+        queries: Sequence[str],
+        top_k: int,
+        *,
+        mode: Mode,
+        group_by_document: bool,
+        operators: bool,
+        highlight: bool,
     ) -> list[list[SearchHit]]:
         assert group_by_document
+        assert not operators and not highlight
         self.batches.append(len(queries))
         rankings = self.rankings[mode]
         return [
@@ -88,6 +111,70 @@ def test_another_split_has_its_own_judgements(tmp_path: Path) -> None:
     write(tmp_path)
     (tmp_path / "qrels" / "dev.tsv").write_text("query-id\tcorpus-id\tscore\nq3\td1\t1\n")
     assert set(read_collection(tmp_path, split="dev").queries) == {"q3"}
+
+
+@pytest.mark.parametrize("splits", [["dev"], ["dev", "train"]])
+def test_a_split_that_is_not_there_is_answered_with_those_that_are(tmp_path: Path, splits: list[str]) -> None:
+    write(tmp_path)
+    (tmp_path / "qrels" / "test.tsv").unlink()
+    for split in splits:
+        (tmp_path / "qrels" / f"{split}.tsv").write_text(QRELS)
+    with pytest.raises(ConfigError, match=rf"test\.tsv: no such file; .* split {' and '.join(splits)}"):
+        read_collection(tmp_path)
+
+
+def test_queries_between_tabs_and_judgements_in_trecs_columns_are_read_too(tmp_path: Path) -> None:
+    (tmp_path / "queries.tsv").write_text("q1\twhat causes rain?\nq2\twho\tsleeps?\nq3\tnever judged\n")
+    (tmp_path / "qrels.txt").write_text("q1 0 guide/rain.md 2\nq2 Q0 cats.txt 0\n")
+    (tmp_path / "tabs.txt").write_text("q1\t0\ta name.md\t2\n")
+    queries, qrels = read_judgements(tmp_path / "queries.tsv", tmp_path / "qrels.txt")
+    assert queries == {"q1": "what causes rain?", "q2": "who\tsleeps?"}
+    assert qrels == {"q1": {"guide/rain.md": 2}, "q2": {"cats.txt": 0}}
+    assert read_judgements(tmp_path / "queries.tsv", tmp_path / "tabs.txt").qrels == {"q1": {"a name.md": 2}}
+
+
+@pytest.mark.parametrize(
+    ("queries", "cause"),
+    [
+        ("q1 no tab\n", "queries:1: .*tab"),
+        ("q1\ta\nq1\tb\n", "queries:2: .*before"),
+        ("q1\t \n", "queries:1: .*no text"),
+    ],
+)
+def test_bad_queries_are_refused_by_line(tmp_path: Path, queries: str, cause: str) -> None:
+    (tmp_path / "queries").write_text(queries)
+    (tmp_path / "qrels").write_text("q1 0 d 1\n")
+    with pytest.raises(ConfigError, match=cause):
+        read_judgements(tmp_path / "queries", tmp_path / "qrels")
+
+
+def judged(**qrels: dict[str, int]) -> Collection:
+    return Collection(documents=(), queries={query: query for query in qrels}, qrels=qrels)
+
+
+def test_judged_documents_are_sources_or_paths_in_the_folder() -> None:
+    collection = judged(q1={"rain.md": 1, "docs/snow.md": 2, "./sun.md": 1}, q2={"gone.md": 1})
+    resolved = resolve(collection, ["docs/rain.md", "docs/snow.md", "docs/sun.md"], folder="docs")
+    assert resolved.collection.qrels == {
+        "q1": {"docs/rain.md": 1, "docs/snow.md": 2, "docs/sun.md": 1},
+        "q2": {"gone.md": 1},
+    }
+    assert resolved.missing == ("gone.md",)
+    assert resolved.sources["rain.md"] == "docs/rain.md"
+
+
+def test_a_source_comes_before_a_path_in_the_folder() -> None:
+    resolved = resolve(judged(q={"docs/a.md": 1}), ["docs/a.md", "docs/docs/a.md"], folder="docs")
+    assert resolved.collection.qrels == {"q": {"docs/a.md": 1}}
+
+
+def test_judgements_that_name_nothing_in_the_index_or_one_thing_twice_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"None of the 2 judged documents, such as 'a', .* like 'docs/rain\.md'"):
+        resolve(judged(q={"b": 1, "a": 1}), ["docs/rain.md"], folder="docs")
+    with pytest.raises(ConfigError, match="empty"):
+        resolve(judged(q={"a": 1}), [])
+    with pytest.raises(ConfigError, match="two of its names"):
+        resolve(judged(q={"a.md": 1, "docs/a.md": 0}), ["docs/a.md"], folder="docs")
 
 
 def test_figures_are_those_computed_by_hand(collection: Collection) -> None:
@@ -212,3 +299,80 @@ def test_a_missing_file_is_named(tmp_path: Path, missing: str) -> None:
     (tmp_path / missing).unlink()
     with pytest.raises(ConfigError, match=missing):
         read_collection(tmp_path)
+
+
+def test_every_judged_query_has_its_figure_and_their_mean_is_the_mean(collection: Collection) -> None:
+    index = FakeIndex({"dense": {"what causes rain?": ["d3", "d2", "d1"]}})
+    figures = judge(index, collection, modes=["dense"])["dense"].figures
+    for measure, values in figures.values.items():
+        assert list(values) == ["q1", "q2"]
+        assert values["q2"] == 0  # it has no answer
+        assert figures.means[measure] == pytest.approx(sum(values.values()) / 2)
+
+
+SCORES = st.floats(-(2.0**100), 2.0**100, width=32)
+NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
+
+
+@settings(deadline=None)
+@given(st.lists(SCORES))
+def test_scores_fall_strictly_and_stay_what_they_are_where_they_do(scores: list[float]) -> None:
+    falling = strictly_falling(scores)
+    assert all(above > below for above, below in pairwise(falling))
+    ordered = sorted(set(scores), reverse=True)
+    assert strictly_falling(ordered) == ordered
+
+
+@settings(deadline=None)
+@given(st.lists(NAMES, min_size=1, max_size=30, unique=True), st.data())
+def test_equal_scores_keep_the_order_in_which_they_came(names: list[str], data: st.DataObject) -> None:
+    relevant = data.draw(st.sampled_from(names))
+    run = {"q": dict(zip(names, strictly_falling([0.25] * len(names)), strict=True))}
+    figures = judge_run(run, {"q": {relevant: 1}}, measures=["RR"]).figures
+    assert figures.means["RR"] == pytest.approx(1 / (names.index(relevant) + 1))
+
+
+@settings(deadline=None)
+@given(st.dictionaries(NAMES, st.lists(NAMES, min_size=1, max_size=5, unique=True), min_size=1, max_size=5))
+def test_a_run_that_was_written_is_read_as_it_was(
+    tmp_path_factory: pytest.TempPathFactory, found: dict[str, list[str]]
+) -> None:
+    directory = tmp_path_factory.mktemp("run")
+    run = {
+        query: dict(zip(documents, strictly_falling(range(len(documents), 0, -1)), strict=True))
+        for query, documents in found.items()
+    }
+    qrels = {query: {documents[0]: 1} for query, documents in found.items()}
+    write_run(directory / "run", run, tag="test")
+    read = read_run(directory / "run", qrels)
+    assert {query: list(documents.items()) for query, documents in read.items()} == {
+        query: list(documents.items()) for query, documents in run.items()
+    }
+    write_qrels(directory / "qrels", qrels)
+    lines = (directory / "qrels").read_text("utf-8").splitlines()
+    assert [line.split() for line in lines] == [
+        [escaped(query), "0", escaped(document), "1"] for query in qrels for document in qrels[query]
+    ]
+
+
+def test_another_systems_run_is_ordered_by_its_scores_and_read_by_the_judgements_names(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("q Q0 b%20c 1 0.5 x\nq Q0 rain.md 2 0.7 x\nq Q0 a%20b 3 0.5 x\nother Q0 a 1 1 x\n")
+    qrels = {"q": {"a%20b": 1, "docs/rain.md": 1}}
+    run = read_run(tmp_path / "run", qrels, sources={"rain.md": "docs/rain.md"})
+    assert [*run] == ["q"]
+    assert [*run["q"]] == ["docs/rain.md", "b c", "a%20b"]
+
+
+@pytest.mark.parametrize(
+    ("line", "cause"),
+    [
+        ("q Q0 d 1 0.5", "run:1: .*six columns"),
+        ("q Q0 d 1 high x", "run:1: .*six columns"),
+        ("q Q0 d 1 2 x\nq Q0 d 2 1 x", "run:2: .*before"),
+        ("other Q0 d 1 2 x", "no judged query"),
+    ],
+)
+def test_a_bad_run_is_refused(tmp_path: Path, line: str, cause: str) -> None:
+    (tmp_path / "run").write_text(line + "\n")
+    with pytest.raises(ConfigError, match=cause):
+        read_run(tmp_path / "run", {"q": {"d": 1}})

@@ -1,6 +1,7 @@
 import json
 import math
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,17 +10,19 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from rank_bm25 import BM25Okapi
+from rank_bm25 import BM25L, BM25Okapi, BM25Plus
 
 from retrieval.analysis import Analyzer
+from retrieval.config import Bm25Idf, Bm25Variant
 from retrieval.errors import ConfigError, DocumentError, IndexDamagedError, IndexNotFoundError, QueryError
-from retrieval.lexical import Idf, LexicalIndex
+from retrieval.lexical import LexicalIndex
 from retrieval.lexical.postings import build
 from retrieval.lexical.segments import Segments
 
 Corpus = list[list[str]]
 
-IDFS: list[Idf] = ["lucene", "okapi"]
+IDFS: list[Bm25Idf] = ["lucene", "okapi"]
+VARIANTS: list[Bm25Variant] = ["bm25", "bm25l", "bm25plus"]
 RAIN: Corpus = [["rain", "cloud"], ["sun"], ["rain", "rain", "wind"], [], ["cloud", "sun", "wind", "snow"]]
 
 # Few different terms, so that documents share them and some are in more than half of the corpus.
@@ -57,6 +60,89 @@ def test_okapi_is_rank_bm25(corpus: Corpus, query: list[str], k1: float, b: floa
 @given(corpora, documents)
 def test_lucene_is_its_definition(corpus: Corpus, query: list[str]) -> None:
     np.testing.assert_allclose(LexicalIndex(corpus).get_scores(query), lucene_by_definition(corpus, query), atol=1e-12)
+
+
+@given(corpora.filter(any), documents, st.floats(0.1, 3), st.floats(0, 0.99))
+def test_lucene_is_rank_bm25_with_another_idf(corpus: Corpus, query: list[str], k1: float, b: float) -> None:
+    theirs, ours = BM25Okapi(corpus, k1=k1, b=b), LexicalIndex(corpus, k1=k1, b=b)
+    theirs.idf = ours.idf
+    np.testing.assert_allclose(ours.get_scores(query), theirs.get_scores(query), rtol=0, atol=1e-9)
+
+
+@given(corpora.filter(any), documents, st.floats(0.1, 3), st.floats(0, 0.99), st.floats(0, 2))
+def test_bm25plus_is_rank_bm25_where_no_term_is_missing(
+    corpus: Corpus, query: list[str], k1: float, b: float, delta: float
+) -> None:
+    theirs = BM25Plus(corpus, k1=k1, b=b, delta=delta)
+    ours = LexicalIndex(corpus, variant="bm25plus", k1=k1, b=b, delta=delta)
+    assert ours.idf == pytest.approx(theirs.idf, abs=1e-12)
+    # Theirs adds delta * idf for a term that is missing.
+    unearned = [delta * sum(theirs.idf.get(term, 0) for term in query if term not in document) for document in corpus]
+    np.testing.assert_allclose(ours.get_scores(query), theirs.get_scores(query) - unearned, rtol=0, atol=1e-9)
+    complete = [position for position, document in enumerate(corpus) if set(query) <= set(document)]
+    expected = theirs.get_scores(query)[complete]
+    np.testing.assert_allclose(ours.get_scores(query)[complete], expected, rtol=0, atol=1e-9)
+
+
+@given(corpora.filter(any), documents, st.floats(0.1, 3), st.floats(0, 0.99), st.floats(0, 2))
+def test_bm25l_is_rank_bm25_before_it_multiplies_by_the_frequency(
+    corpus: Corpus, query: list[str], k1: float, b: float, delta: float
+) -> None:
+    theirs = BM25L(corpus, k1=k1, b=b, delta=delta)
+    ours = LexicalIndex(corpus, variant="bm25l", k1=k1, b=b, delta=delta)
+    assert ours.idf == pytest.approx(theirs.idf, abs=1e-12)
+    # Theirs takes the saturated weight f times.
+    expected = np.zeros(len(corpus))
+    for term in query:
+        expected += theirs.get_scores([term]) / [max(1, document.count(term)) for document in corpus]
+    np.testing.assert_allclose(ours.get_scores(query), expected, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_term_that_is_missing_adds_nothing(variant: Bm25Variant) -> None:
+    index = LexicalIndex(RAIN, variant=variant)
+    assert index.get_scores(["snow"]).tolist()[:4] == [0, 0, 0, 0]
+    assert index.get_scores(["snow"])[4] > 0
+
+
+@pytest.mark.parametrize("variant", ["bm25l", "bm25plus"])
+def test_the_variants_for_long_documents_keep_what_length_takes_away(variant: Bm25Variant) -> None:
+    corpus = [["rain", *["word"] * 500], ["rain"], ["snow"]]
+    long, short, _ = LexicalIndex(corpus).get_scores(["rain"])
+    long_here, short_here, _ = LexicalIndex(corpus, variant=variant).get_scores(["rain"])
+    assert long_here / short_here > 1.5 * long / short
+    # Without delta nothing is added.
+    no_delta = LexicalIndex(corpus, variant=variant, delta=0, idf="lucene")
+    np.testing.assert_allclose(no_delta.get_scores(["rain"]), [long, short, 0], atol=1e-12)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@given(corpora, documents, st.lists(st.sampled_from([0.0, 0.25, 1.0, 3.0]), min_size=8, max_size=8))
+def test_weights_scale_what_terms_are_worth(
+    variant: Bm25Variant, corpus: Corpus, query: list[str], weights: list[float]
+) -> None:
+    index = LexicalIndex(corpus, variant=variant)
+    weighted = dict(zip(query, weights, strict=False))
+    expected = sum((weight * index.get_scores([term]) for term, weight in weighted.items()), np.zeros(len(corpus)))
+    scores, matching = index.score(weighted)
+    np.testing.assert_allclose(scores, expected, atol=1e-12)
+    assert matching.tolist() == index.matching([term for term, weight in weighted.items() if weight]).tolist()
+    assert (scores[~matching] == 0).all()
+    # Repeating a term is the same as counting it.
+    assert index.get_scores(query).tolist() == index.get_scores(Counter(query)).tolist()
+
+
+def test_a_query_looks_each_term_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_up = []
+    occurrences = Segments.occurrences
+
+    def count(segments: Segments, term: str) -> Any:
+        looked_up.append(term)
+        return occurrences(segments, term)
+
+    monkeypatch.setattr(Segments, "occurrences", count)
+    LexicalIndex(RAIN).search(["rain", "sun", "rain"], 3)
+    assert looked_up == ["rain", "sun"]
 
 
 @given(corpora, documents, st.integers(1, 15))
@@ -98,7 +184,7 @@ def histories(draw: st.DrawFn) -> list[tuple[str, Any]]:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(histories(), documents)
 def test_no_history_leaves_a_trace(
-    tmp_path_factory: pytest.TempPathFactory, idf: Idf, history: list[tuple[str, Any]], query: list[str]
+    tmp_path_factory: pytest.TempPathFactory, idf: Bm25Idf, history: list[tuple[str, Any]], query: list[str]
 ) -> None:
     corpus: Corpus = []
     index = LexicalIndex(idf=idf)
@@ -125,7 +211,7 @@ def test_no_history_leaves_a_trace(
 
 @pytest.mark.parametrize("idf", IDFS)
 @pytest.mark.parametrize("corpus", [[], [[]], [[], []]])
-def test_nothing_to_score_is_no_error(corpus: Corpus, idf: Idf, tmp_path: Path) -> None:
+def test_nothing_to_score_is_no_error(corpus: Corpus, idf: Bm25Idf, tmp_path: Path) -> None:
     index = LexicalIndex(corpus, idf=idf)
     index.save(tmp_path)
     for opened in (index, LexicalIndex.load(tmp_path, idf=idf), LexicalIndex.load(tmp_path, idf=idf, mmap=False)):
@@ -178,6 +264,14 @@ def test_delete_takes_positions_in_any_order_and_once() -> None:
     assert index.idf.keys() == {"sun", "rain", "wind"}
 
 
+def test_document_frequencies_follow_the_documents() -> None:
+    index = LexicalIndex(RAIN)
+    assert [index.document_frequency(term) for term in ("rain", "snow", "hail")] == [2, 1, 0]
+    index.delete([0])
+    index.add([["snow", "snow"], ["hail"]])
+    assert [index.document_frequency(term) for term in ("rain", "snow", "hail")] == [1, 2, 1]
+
+
 def test_strings_are_not_lists_of_terms() -> None:
     with pytest.raises(DocumentError, match="list of terms"):
         LexicalIndex(["rain and wind"])
@@ -185,10 +279,66 @@ def test_strings_are_not_lists_of_terms() -> None:
         LexicalIndex(RAIN).get_scores("rain")
 
 
-@pytest.mark.parametrize("parameters", [{"idf": "plus"}, {"k1": -1}, {"b": 1.1}, {"k1": math.nan}])
-def test_parameters_out_of_range_are_refused(parameters: dict[str, Any]) -> None:
+@pytest.mark.parametrize("weight", [-1, math.nan, math.inf])
+def test_weights_out_of_range_are_refused(weight: float) -> None:
+    with pytest.raises(QueryError, match="'sun'"):
+        LexicalIndex(RAIN).score({"rain": 1, "sun": weight})
+
+
+PARAMETERS_OUT_OF_RANGE: list[dict[str, Any]] = [
+    {"idf": "plus"},
+    {"variant": "bm25f"},
+    {"k1": -1},
+    {"k1": math.nan},
+    {"k1": math.inf},
+    {"b": 1.1},
+    {"delta": 0.5},
+    {"variant": "bm25l", "delta": -1},
+    {"variant": "bm25plus", "delta": math.nan},
+]
+
+
+@pytest.mark.parametrize("parameters", PARAMETERS_OUT_OF_RANGE)
+def test_parameters_out_of_range_are_refused(parameters: dict[str, Any], tmp_path: Path) -> None:
+    index = LexicalIndex(RAIN)
+    index.save(tmp_path)
     with pytest.raises(ConfigError):
         LexicalIndex(RAIN, **parameters)
+    with pytest.raises(ConfigError):
+        index.with_parameters(**parameters)
+    with pytest.raises(ConfigError):
+        LexicalIndex.load(tmp_path, **parameters)
+
+
+PARAMETERS: list[dict[str, Any]] = [
+    {"variant": "bm25", "idf": "okapi", "k1": 0.9, "b": 0.4},
+    {"variant": "bm25l", "delta": 0.1},
+    {"variant": "bm25plus", "idf": "lucene", "b": 0.0},
+]
+
+
+@pytest.mark.parametrize("before", PARAMETERS)
+@pytest.mark.parametrize("after", PARAMETERS)
+def test_other_parameters_score_as_if_made_with_them(before: dict[str, Any], after: dict[str, Any]) -> None:
+    index = LexicalIndex(RAIN, **before)
+    query = ["rain", "snow", "wind"]
+    untouched = index.get_scores(query).tolist()
+    inherited = {name: before[name] for name in ("k1", "b") if name in before}
+    expected = LexicalIndex(RAIN, **{**inherited, **after}).get_scores(query)
+    assert index.with_parameters(**after).get_scores(query).tolist() == expected.tolist()
+    expected = LexicalIndex(RAIN, **{**before, "k1": 2.0}).get_scores(query)
+    assert index.with_parameters(k1=2.0).get_scores(query).tolist() == expected.tolist()
+    assert index.get_scores(query).tolist() == untouched
+
+
+def test_other_parameters_share_the_postings_and_not_the_future(tmp_path: Path) -> None:
+    LexicalIndex(RAIN).save(tmp_path)
+    index = LexicalIndex.load(tmp_path)
+    other = index.with_parameters(variant="bm25plus")
+    assert other._segments is index._segments
+    index.add([["rain"]])
+    other.delete([0])
+    assert (len(index), len(other)) == (len(RAIN) + 1, len(RAIN) - 1)
 
 
 def test_arguments_that_do_not_fit_are_refused() -> None:
@@ -203,9 +353,10 @@ def test_arguments_that_do_not_fit_are_refused() -> None:
 
 def test_what_is_saved_holds_for_all_parameters(tmp_path: Path) -> None:
     LexicalIndex(RAIN, idf="okapi", k1=0.5).save(tmp_path / "new" / "index")
-    loaded = LexicalIndex.load(tmp_path / "new" / "index", idf="lucene", k1=0.9, b=0.4)
-    expected = LexicalIndex(RAIN, k1=0.9, b=0.4).get_scores(["rain", "snow"])
-    assert loaded.get_scores(["rain", "snow"]).tolist() == expected.tolist()
+    for parameters in ({"k1": 0.9, "b": 0.4}, *PARAMETERS):
+        loaded = LexicalIndex.load(tmp_path / "new" / "index", **parameters)
+        expected = LexicalIndex(RAIN, **parameters).get_scores(["rain", "snow"])
+        assert loaded.get_scores(["rain", "snow"]).tolist() == expected.tolist()
 
 
 def test_a_loaded_index_changes_without_touching_its_files(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from ingest.parser_pool import ParserPool
 from ingest.parser_worker import ParserSettings
 from ingest.parsing import Parsed, Unparsed
 from ingest.scan import ScannedFile
-from retrieval.config import Config
+from retrieval.config import AUTO, Config
 from retrieval.embedder import stored_tokenizer
 from tests.loaders_samples import pdf
 
@@ -25,7 +25,7 @@ def settings() -> ParserSettings:
     tokenizer = stored_tokenizer(Config())
     assert tokenizer is not None
     chunks = ChunkSettings(tokenizer.to_str(), 256, "passage: ", overlap=0, context_header=True)
-    return ParserSettings(chunks, max_bytes=10**8, seconds=60, memory_bytes=10**9, ocr_command=None)
+    return ParserSettings(chunks, language=AUTO, max_bytes=10**8, seconds=60, memory_bytes=10**9, ocr_command=None)
 
 
 def scanned(path: Path) -> ScannedFile:

@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from retrieval import Document, HybridIndex, SearchHit
 from retrieval.config import Config
 from retrieval.embedder import Embedder
 from retrieval.errors import QueryError
-from retrieval.search import SearchKeywords, SearchOptions
+from retrieval.search.options import SearchKeywords, SearchOptions
 
 TOPICS = {
     "rain": "Rain falls when water vapour in a cloud condenses into drops that grow too heavy to float.",
@@ -174,7 +174,7 @@ def test_an_empty_query_is_refused(index: HybridIndex, query: str) -> None:
     "options",
     [
         {"top_k": 0}, {"mode": "sparse"}, {"fusion": "borda"}, {"alpha": 1.5}, {"candidates": 0}, {"rrf_k": 0},
-        {"mmr_lambda": -1}, {"expand": -1},
+        {"mmr_lambda": -1}, {"expand": -1}, {"expand": "chapter"}, {"feedback": "yes"}, {"document_score": "mean"},
         {"min_score": "x"}, {"min_score": float("nan")}, {"where": {"a": {"$like": "x"}}}, {"top_k": 2.5},
     ],
 )  # fmt: skip
@@ -198,6 +198,56 @@ def test_one_hit_per_document(index: HybridIndex) -> None:
     assert len({hit.document_id for hit in hits}) == len(hits) == index.stats().documents
     few = index.search("Paragraph", 10, group_by_document=True, candidates=1)
     assert len(few) == 10
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "dense", "lexical"])
+def test_documents_by_the_whole_of_them(index: HybridIndex, mode: str) -> None:
+    options = {"mode": mode, "group_by_document": True, "document_score": "mean"}
+    hits = everything(index, "rain from clouds", **options)
+    assert hits == sorted(hits, key=lambda hit: -hit.score)
+    assert len({hit.document_id for hit in hits}) == len(hits)
+    if mode == "lexical":
+        best = everything(index, "rain from clouds", mode=mode, group_by_document=True)
+        assert {hit.source: hit.score for hit in hits} == {hit.source: hit.score for hit in best}
+        return
+    assert len(hits) == index.stats().documents
+    if mode == "dense":
+        (vector,) = index.embedder.embed_queries(["rain from clouds"])
+        for hit in hits:
+            snapshot = index.snapshot
+            vectors = snapshot.vectors[snapshot.rows_of_document[hit.document_id]].astype(np.float64)
+            mean = vectors.mean(axis=0)
+            assert hit.score == pytest.approx(mean @ vector / np.linalg.norm(mean), abs=1e-6)
+            assert hit.dense_score == pytest.approx((vectors @ vector).max(), abs=1e-6)
+
+
+def test_a_document_shows_a_chunk_that_passes_the_filter(index: HybridIndex) -> None:
+    options = {"group_by_document": True, "document_score": "mean"}
+    unfiltered = {hit.source: hit.score for hit in everything(index, "Paragraph 3 rain", **options)}
+    hits = everything(index, "Paragraph 3 rain", where_document={"$contains": "Paragraph 5"}, **options)
+    assert [(hit.source, "Paragraph 5" in hit.text) for hit in hits] == [("long", True)]
+    assert hits[0].score == unfiltered["long"]
+
+
+def test_a_section_is_put_around_a_hit(index: HybridIndex) -> None:
+    (whole,) = index.search("Paragraph 3", 1, where={"source": "long"}, expand="section")
+    assert all(f"Paragraph {n}." in whole.text for n in range(6))
+    (rain,) = index.search("what causes rain?", 1, expand="section")
+    assert rain == index.search("what causes rain?", 1)[0]
+
+
+@pytest.mark.parametrize("feedback", ["dense", "lexical", "both"])
+def test_feedback_finds_what_the_first_answers_have_in_common(index: HybridIndex, feedback: str) -> None:
+    plain = everything(index, "what causes rain?")
+    fed = everything(index, "what causes rain?", feedback=feedback)
+    assert fed[0].metadata["topic"] == "rain"
+    assert {hit.id: hit.score for hit in fed} != {hit.id: hit.score for hit in plain}
+    if feedback != "dense":
+        lexical = everything(index, "raining", mode="lexical", feedback="lexical")
+        assert len(lexical) > len(everything(index, "raining", mode="lexical"))
+    filtered = everything(index, "what causes rain?", feedback=feedback, where={"n": 1})
+    scores = {hit.id: hit.score for hit in fed}
+    assert {hit.id: hit.score for hit in filtered} == {hit.id: scores[hit.id] for hit in filtered}
 
 
 def test_a_minimal_score(index: HybridIndex) -> None:
@@ -239,17 +289,18 @@ def test_a_reranker_has_the_last_word(index: HybridIndex) -> None:
 def test_highlights_are_the_words_that_match(index: HybridIndex) -> None:
     hit = index.search("raining clouds", 1, mode="lexical")[0]
     assert {hit.text[start:end].casefold() for start, end in hit.highlights} == {"rain", "cloud"}
+    (plain,) = index.search("raining clouds", 1, mode="lexical", highlight=False)
+    assert plain == replace(hit, highlights=())
 
 
 def test_the_options_are_named_alike_wherever_they_are_named() -> None:
+    configured = {"fusion", "alpha", "feedback"}
     signature = inspect.signature(HybridIndex.search).parameters
     keywords = {name for name, parameter in signature.items() if parameter.kind is parameter.KEYWORD_ONLY}
     assert keywords == set(SearchKeywords.__annotations__)
-    defaults = {
-        field.name: field.default for field in fields(SearchOptions) if field.name in keywords - {"fusion", "alpha"}
-    }
+    defaults = {field.name: field.default for field in fields(SearchOptions) if field.name in keywords - configured}
     assert defaults == {name: signature[name].default for name in defaults}
-    assert set(defaults) == keywords - {"fusion", "alpha", "rerank"}
+    assert set(defaults) == keywords - configured - {"rerank"}
 
 
 def test_an_empty_index_answers_with_nothing(tmp_path: Path) -> None:

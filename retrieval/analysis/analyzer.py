@@ -2,7 +2,8 @@
 
 The same rules read documents and queries: segmentation into words (letters, marks and digits, close to Unicode Standard
 Annex #29), case and compatibility folding, stop words, Snowball stems, accent folding. Scripts that are written without
-spaces, and Korean, which glues particles to its nouns, become overlapping pairs of characters.
+spaces, and Korean, which glues particles to its nouns, become overlapping pairs of characters. A name from code or a
+catalogue is a term as a whole, and so are its parts (identifiers.py).
 """
 
 import functools
@@ -14,10 +15,11 @@ from dataclasses import dataclass
 import regex
 import Stemmer
 
-from retrieval.analysis.stopwords import ENGLISH
+from retrieval.analysis.identifiers import CONNECTOR, SYMBOLS, parts_of
+from retrieval.analysis.stopwords import stop_words
 from retrieval.errors import ConfigError
 
-RULES_VERSION = 1
+RULES_VERSION = 2
 """Raise it with every change that can change a term: indexes stored under another version are then rebuilt."""
 
 _UNSPACED = (
@@ -38,6 +40,12 @@ _OPTIONAL_MARKS = (
 _PLAIN_LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ŧ": "t", "ı": "i", "æ": "ae", "œ": "oe"})
 _SPELLING = str.maketrans(dict.fromkeys(_APOSTROPHES, "'") | dict.fromkeys(_IGNORABLE + ","))
 
+_KNOWN_TOKENS = 1 << 15
+"""Words whose terms are remembered: a few thousand make up nearly all of a text."""
+
+_LONGEST_IDENTIFIER = 100
+"""Characters; beyond are dumps and hashes, of which the parts are enough."""
+
 # Where an apostrophe ends a word of its own (l'homme, dell'arte) or begins a suffix (Ankara'da).
 _APOSTROPHE_SEPARATES = frozenset({"catalan", "french", "irish", "italian", "turkish"})
 
@@ -50,13 +58,15 @@ _CODES = {
     "tr": "turkish", "yi": "yiddish",
 }  # fmt: skip
 
+LANGUAGES = ("none", *Stemmer.algorithms())
+
 
 @dataclass(frozen=True)
 class Analyzer:
     """Turns text into the terms that BM25 counts.
 
     language   "none" (no stop words, no stems), the English name of a Snowball algorithm, or its two-letter code.
-               English has stop words; the other languages have stems only.
+               Those with a file in stopwords/ have stop words.
 
     An instance holds no state and may be shared between threads. Raises ConfigError for an unknown language.
     """
@@ -66,9 +76,10 @@ class Analyzer:
     def __post_init__(self) -> None:
         name = self.language.strip().lower()
         name = _CODES.get(name, name)
-        choices = ["none", *Stemmer.algorithms()]
-        if name not in choices:
-            raise ConfigError(f"There is no analysis for language {self.language!r}; choose from {', '.join(choices)}.")
+        if name not in LANGUAGES:
+            raise ConfigError(
+                f"There is no analysis for language {self.language!r}; choose from {', '.join(LANGUAGES)}."
+            )
         object.__setattr__(self, "language", name)
 
     @property
@@ -84,35 +95,50 @@ class Analyzer:
     def spans(self, text: str) -> list[tuple[str, int, int]]:
         """The terms with the place of their word: (term, start, end), where text[start:end] is the word as written.
 
-        In order of start. Words do not overlap; pairs of characters in unspaced scripts overlap by one character.
+        In order of start. The parts of an identifier follow the whole and lie within it; pairs of characters in
+        unspaced scripts overlap by one character; other words do not overlap.
         """
-        # A Snowball stemmer may not be shared between threads; a new one costs less than stemming one word.
-        stem = _unchanged if self.language == "none" else Stemmer.Stemmer(self.language).stemWord
-        known: dict[str, str] = {}
         spans: list[tuple[str, int, int]] = []
         for match in _tokens(self.language not in _APOSTROPHE_SEPARATES).finditer(text):
-            word = match[0]
+            at = match.start()
             if match.lastgroup is None:
-                spans.extend(_character_pairs(word, match.start()))
+                spans.extend(_character_pairs(match[0], at))
                 continue
-            term = known.get(word)
-            if term is None:
-                term = known[word] = self._term(word, stem)
-            if term:
-                spans.append((term, *match.span()))
+            for term, start, end in _terms(match[0], self.language):
+                spans.append((term, at + start, at + end))
         return spans
 
-    def _term(self, word: str, stem: Callable[[str], str]) -> str:
-        """The term a word stands for; empty for a stop word."""
-        word = _fold_case(word, turkish=self.language == "turkish")
-        if self.language != "english":
-            # The stemmers know their language's accents (é, ü, й), so those are folded last.
-            return _fold_accents(stem(word)).replace("'", "")
+
+@functools.lru_cache(maxsize=_KNOWN_TOKENS)
+def _terms(token: str, language: str) -> tuple[tuple[str, int, int], ...]:
+    """The terms of one word, or of an identifier and its parts, with their places in it."""
+    terms = []
+    for start, end, is_compound in parts_of(token):
+        word = token[start:end]
+        term = _fold_identifier(word) if is_compound else _term(word, language)
+        if term:
+            terms.append((term, start, end))
+    return tuple(terms)
+
+
+def _term(word: str, language: str) -> str:
+    """The term a word stands for; empty for a function word."""
+    if language == "none":
+        return _fold_accents(_fold_case(word)).replace("'", "")
+    # A Snowball stemmer may not be shared between threads; a new one costs less than stemming one word.
+    stem: Callable[[str], str] = Stemmer.Stemmer(language).stemWord
+    word = _fold_case(word, turkish=language == "turkish")
+    function_words = _function_words(language)
+    if language == "english":
         word = _fold_accents(word)
         base = word.removesuffix("'s")
-        if word in ENGLISH or base in ENGLISH:
-            return ""
-        return stem(base.replace("'", ""))
+        return "" if word in function_words or base in function_words else stem(base.replace("'", ""))
+    if word in function_words:
+        return ""
+    if language == "arabic" and _and_the(word):
+        word = word[1:]  # the stemmer takes off either, but not both
+    # The stemmers know their language's accents (é, ü, й), so those are folded last.
+    return _fold_accents(stem(word)).replace("'", "")
 
 
 @functools.cache
@@ -125,7 +151,9 @@ def _tokens(apostrophe_joins: bool) -> regex.Pattern[str]:
         r"|(?<=\p{N})\.(?=\p{N})"  # 1.5.9
         r"|(?<=\p{N}),(?=\p{N}{3}(?!\p{N})))"  # 1,000
     )
-    return regex.compile(rf"(?P<word>{part}(?:{joiner}{part})*+)|{_UNSPACED}(?:{_UNSPACED}|\p{{M}})*+", regex.VERSION1)
+    word = rf"{part}(?:{joiner}{part})*+"
+    token = rf"{word}(?:{CONNECTOR}{word})*+{SYMBOLS}?+"
+    return regex.compile(rf"(?P<word>{token})|{_UNSPACED}(?:{_UNSPACED}|\p{{M}})*+", regex.VERSION1)
 
 
 @functools.cache
@@ -133,19 +161,36 @@ def _optional_marks() -> regex.Pattern[str]:
     return regex.compile(_OPTIONAL_MARKS)
 
 
-def _unchanged(word: str) -> str:
-    return word
+@functools.cache
+def _function_words(language: str) -> frozenset[str]:
+    """Folded, with their accents and, as some write them, without."""
+    words = {_fold_case(word, turkish=language == "turkish") for word in stop_words(language)}
+    return frozenset(words | {_fold_accents(word) for word in words})
+
+
+def _and_the(word: str) -> bool:
+    """Whether an Arabic word begins with "and" or "so", and an article after it."""
+    return len(word) > 4 and word[0] in "وف" and word[1:3] in ("ال", "لل")
 
 
 def _fold_case(word: str, *, turkish: bool = False) -> str:
-    """Lower case without compatibility variants; one apostrophe; no thousands separators or invisible characters."""
+    """Lower case without compatibility variants; one apostrophe; the digits of every script as 0 to 9; no thousands
+    separators or invisible characters."""
     if word.isascii() and not turkish:
         return word.lower().replace(",", "")
+    if any(map(str.isdecimal, word)):
+        word = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in word)
     # Case folding makes two letters of İ, and i of I, whose lower case is ı in Turkish.
     word = unicodedata.normalize("NFKC", word).replace("İ", "i")
     if turkish:
         word = word.replace("I", "ı")
     return unicodedata.normalize("NFKC", word.casefold()).translate(_SPELLING)
+
+
+def _fold_identifier(word: str) -> str:
+    """As it is written, but for case and accents; neither stemmed nor a stop word."""
+    folded = _fold_accents(_fold_case(word)).removesuffix("'s")
+    return folded if len(folded) <= _LONGEST_IDENTIFIER else ""
 
 
 def _fold_accents(word: str) -> str:

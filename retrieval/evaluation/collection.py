@@ -7,29 +7,42 @@
 Thakur et al. 2021, "BEIR: A Heterogeneous Benchmark for Zero-shot Evaluation of Information Retrieval Models".
 """
 
-import json
+from collections.abc import Collection as Container
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from retrieval.errors import ConfigError, DocumentError
+from retrieval.evaluation.judgements import Qrels, read_judgements
+from retrieval.evaluation.lines import read_entries, string_of
 from retrieval.types import Document
-
-Qrels = Mapping[str, Mapping[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
 class Collection:
     """Documents, the queries that were judged, and the judgements.
 
-    documents   in the corpus's order; `source` is the corpus's _id.
+    documents   in the corpus's order; `source` is the corpus's _id. Empty where a folder holds them.
     queries     id -> text.
-    qrels       query id -> document's _id -> relevance, 0 and below for "not relevant".
+    qrels       query id -> document's source -> relevance, 0 and below for "not relevant".
     """
 
     documents: tuple[Document, ...]
     queries: Mapping[str, str]
     qrels: Qrels
+
+
+class Resolved(NamedTuple):
+    """A collection whose judgements name documents as the index does.
+
+    sources   judged document -> what the index calls it
+    missing   judged documents that it does not have
+    """
+
+    collection: Collection
+    sources: Mapping[str, str]
+    missing: tuple[str, ...]
 
 
 def read_collection(directory: Path, *, split: str = "test") -> Collection:
@@ -39,89 +52,58 @@ def read_collection(directory: Path, *, split: str = "test") -> Collection:
 
     Raises ConfigError naming file, line and cause.
     """
-    qrels = _read_qrels(directory / "qrels" / f"{split}.tsv")
-    texts = {query: text for query, text in _read_queries(directory / "queries.jsonl") if query in qrels}
-    if missing := sorted(qrels.keys() - texts.keys()):
+    corpus, qrels = directory / "corpus.jsonl", directory / "qrels" / f"{split}.tsv"
+    splits = sorted(path.stem for path in qrels.parent.glob("*.tsv"))
+    if splits and split not in splits:
+        raise ConfigError(f"{qrels}: no such file; this collection has the split {' and '.join(splits)}: name it.")
+    for path in (corpus, directory / "queries.jsonl", qrels):
+        if not path.is_file():
+            raise ConfigError(
+                f"{path}: no such file; a collection has corpus.jsonl, queries.jsonl and qrels/<split>.tsv, and a "
+                "folder of any documents is given together with its queries and qrels."
+            )
+    queries, judged = read_judgements(directory / "queries.jsonl", qrels)
+    return Collection(documents=tuple(_read_corpus(corpus)), queries=queries, qrels=judged)
+
+
+def resolve(collection: Collection, sources: Container[str], *, folder: str | None = None) -> Resolved:
+    """The same judgements by the index's own names.
+
+    sources   what the index holds.
+    folder    what sources begin with; a judged document may then also be a path relative to the folder.
+
+    Raises ConfigError where the index has none of the judged documents, or two of their names mean one.
+    """
+    known = set(sources)
+    qrels: dict[str, dict[str, int]] = {}
+    named: dict[str, str] = {}
+    for query, documents in collection.qrels.items():
+        judged = qrels[query] = {}
+        for document, relevance in documents.items():
+            source = named[document] = _source_of(document, known, folder=folder)
+            if judged.setdefault(source, relevance) != relevance:
+                raise ConfigError(f"The document {source!r} is judged twice for query {query!r}, by two of its names.")
+    missing = tuple(sorted(document for document, source in named.items() if source not in known))
+    if len(missing) == len(named):
+        example = min(known, default=None)
         raise ConfigError(
-            f"{directory / 'queries.jsonl'}: {len(missing)} judged queries are missing, such as {missing[0]!r}; "
-            f"complete it or correct qrels/{split}.tsv."
+            f"None of the {len(missing)} judged documents, such as {missing[0]!r}, is in the index, "
+            + (f"whose sources look like {example!r}; name them so in the qrels." if example else "which is empty.")
         )
-    return Collection(documents=tuple(_read_corpus(directory / "corpus.jsonl")), queries=texts, qrels=qrels)
+    return Resolved(replace(collection, qrels=qrels), named, missing)
+
+
+def _source_of(document: str, known: Container[str], *, folder: str | None) -> str:
+    inside = f"{folder}/{document.removeprefix('./')}"
+    return inside if folder is not None and document not in known and inside in known else document
 
 
 def _read_corpus(path: Path) -> Iterator[Document]:
-    for where, key, entry in _read_entries(path):
+    for where, key, entry in read_entries(path):
         title = entry.get("title") or None
         if title is not None and not isinstance(title, str):
             raise ConfigError(f"{where}: title is a string, got {title!r}.")
         try:
-            yield Document(source=key, text=_string(entry, "text", where=where), title=title)
+            yield Document(source=key, text=string_of(entry, "text", where=where), title=title)
         except DocumentError as error:
             raise ConfigError(f"{where}: {error}") from error
-
-
-def _read_queries(path: Path) -> Iterator[tuple[str, str]]:
-    for where, key, entry in _read_entries(path):
-        yield key, _string(entry, "text", where=where)
-
-
-def _read_entries(path: Path) -> Iterator[tuple[str, str, dict[str, object]]]:
-    """Where it stands, its _id and the whole object, for each line of a JSON Lines file; every _id is unique."""
-    seen: set[str] = set()
-    for where, line in _read_lines(path):
-        try:
-            entry = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise ConfigError(f"{where}: not a line of JSON: {error.msg} at column {error.colno}.") from error
-        if not isinstance(entry, dict):
-            raise ConfigError(f"{where}: expected an object with _id and text, got {line[:80]!r}.")
-        key = _string(entry, "_id", where=where)
-        if key in seen:
-            raise ConfigError(f"{where}: _id {key!r} came before; every _id must be unique.")
-        seen.add(key)
-        yield where, key, entry
-
-
-def _read_qrels(path: Path) -> Qrels:
-    qrels: dict[str, dict[str, int]] = {}
-    for number, (where, line) in enumerate(_read_lines(path)):
-        fields = line.split("\t")
-        if number == 0 and fields[-1].strip().casefold() == "score":
-            continue
-        try:
-            query, document, score = fields
-            relevance = int(score)
-        except ValueError as error:
-            raise ConfigError(
-                f"{where}: expected query-id, corpus-id and a whole number between tabs, got {line[:80]!r}."
-            ) from error
-        if qrels.setdefault(query, {}).setdefault(document, relevance) != relevance:
-            raise ConfigError(f"{where}: query {query!r} and document {document!r} were judged otherwise before.")
-    if not qrels:
-        raise ConfigError(f"{path}: no judgements in it; at least one is needed.")
-    return qrels
-
-
-def _read_lines(path: Path) -> Iterator[tuple[str, str]]:
-    """ "file:line" and the text of each line that is not blank."""
-    try:
-        file = path.open("rb")
-    except OSError as error:
-        raise ConfigError(
-            f"{path}: {error.strerror}; a collection has corpus.jsonl, queries.jsonl and qrels/<split>.tsv."
-        ) from error
-    with file:
-        for number, raw in enumerate(file, start=1):
-            try:
-                line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
-            except UnicodeDecodeError as error:
-                raise ConfigError(f"{path}:{number}: not UTF-8 (byte {error.start + 1} of the line).") from error
-            if line := line.rstrip("\r\n"):
-                yield f"{path}:{number}", line
-
-
-def _string(entry: Mapping[str, object], key: str, *, where: str) -> str:
-    value = entry.get(key)
-    if not isinstance(value, str):
-        raise ConfigError(f"{where}: {key} must be a string, got {value!r}.")
-    return value

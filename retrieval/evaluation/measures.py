@@ -1,82 +1,134 @@
-"""How well an index answers a collection's queries, by mode, in the field's measures."""
+"""How well an index answers a collection's queries, by mode, in the field's measures.
+
+All figures are ir_measures': MacAvaney, Macdonald & Ounis 2022, "Streamlining Evaluation with ir-measures".
+"""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any
 
+from retrieval.config import Mode
 from retrieval.errors import ConfigError
 from retrieval.evaluation.collection import Collection
-from retrieval.search import Mode
-from retrieval.types import SearchHit
+from retrieval.evaluation.judgements import Qrels
+from retrieval.evaluation.runs import Run, Searchable, answer
 
-_QUERIES_AT_ONCE = 256  # bounds the hits that are in memory together
+MODES: tuple[Mode, ...] = ("lexical", "dense", "hybrid")
+MEASURES = ("nDCG@10", "RR@10", "R@100", "AP")
+DEPTH = 100
 
 
-class Searchable(Protocol):
-    """What evaluation needs of an index: the hits of each query, best first, one for each document."""
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How good a run is.
 
-    def search_batch(
-        self, queries: Sequence[str], top_k: int, *, mode: Mode, group_by_document: bool
-    ) -> list[list[SearchHit]]: ...
+    means    measure -> mean over all judged queries
+    values   measure -> query id -> value, in the order of the judgements; 0 for a query without an answer
+    """
+
+    means: Mapping[str, float]
+    values: Mapping[str, Mapping[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedRun:
+    """A run, and how good it is."""
+
+    run: Run
+    figures: Figures
+
+
+class Judge:
+    """Computes measures of runs against one set of judgements.
+
+    measures   as ir_measures writes them (https://ir-measur.es): nDCG@10, RR@10, R@100, P@5, AP (which is MAP).
+    depth      the documents that a run has for each query, at most.
+
+    Raises ConfigError for a measure that is unknown or looks deeper than `depth`, and where ir-measures is missing.
+    """
+
+    def __init__(self, qrels: Qrels, measures: Sequence[str], *, depth: int = DEPTH) -> None:
+        ir_measures = _import_ir_measures()
+        self._measures = {name: _parse_measure(ir_measures, name, depth=depth) for name in measures}
+        self._queries = tuple(qrels)
+        self.cutoff = max((measure.params.get("cutoff", depth) for measure in self._measures.values()), default=depth)
+        """What stands below in a run changes no figure."""
+        try:
+            self._evaluator = ir_measures.evaluator(list(dict.fromkeys(self._measures.values())), qrels)
+        except (ValueError, AssertionError) as error:  # it asserts that a measure's parameters are given
+            cause = " ".join(str(error).split())
+            raise ConfigError(f"ir_measures cannot compute {', '.join(measures)}: {cause}.") from error
+
+    def figures(self, run: Run) -> Figures:
+        means, per_query = self._evaluator.calc(run)
+        values: dict[Any, dict[str, float]] = {}
+        for query, measure, value in per_query:
+            values.setdefault(measure, {})[query] = float(value)
+        return Figures(
+            means={name: float(means[measure]) for name, measure in self._measures.items()},
+            values={
+                name: {query: values[measure][query] for query in self._queries}
+                for name, measure in self._measures.items()
+            },
+        )
+
+
+def judge(
+    index: Searchable,
+    collection: Collection,
+    *,
+    modes: Sequence[Mode] = MODES,
+    measures: Sequence[str] = MEASURES,
+    depth: int = DEPTH,
+) -> dict[str, JudgedRun]:
+    """mode -> what the index answers to all judged queries, and how good that is, query by query.
+
+    A document is ranked by its best chunk: `SearchHit.source` is the document's id, and its first hit counts. Equal
+    scores keep the index's order, which is what a user sees.
+
+    depth   documents asked for each query.
+
+    Raises ConfigError as `Judge`, before anything is asked.
+    """
+    judge_ = Judge(collection.qrels, measures, depth=depth)
+    judged: dict[str, JudgedRun] = {}
+    for mode in modes:
+        run = answer(index, collection.queries, mode=mode, depth=depth)
+        judged[mode] = JudgedRun(run, judge_.figures(run))
+    return judged
+
+
+def judge_run(run: Run, qrels: Qrels, *, measures: Sequence[str] = MEASURES) -> JudgedRun:
+    """How good an earlier run, or another system's, is: `read_run` reads one. Raises ConfigError as `Judge`."""
+    depth = max((len(documents) for documents in run.values()), default=0)
+    return JudgedRun(run, Judge(qrels, measures, depth=max(depth, DEPTH)).figures(run))
 
 
 def evaluate(
     index: Searchable,
     collection: Collection,
     *,
-    modes: Sequence[Mode] = ("lexical", "dense", "hybrid"),
-    measures: Sequence[str] = ("nDCG@10", "RR@10", "R@100", "AP"),
-    depth: int = 100,
+    modes: Sequence[Mode] = MODES,
+    measures: Sequence[str] = MEASURES,
+    depth: int = DEPTH,
 ) -> dict[str, dict[str, float]]:
-    """mode -> measure -> mean over all judged queries, in [0, 1]; a query without an answer counts as zero.
-
-    A document is ranked by its best chunk: `SearchHit.source` is the document's id, and its first hit counts. Equal
-    scores keep the index's order, which is what a user sees.
-
-    measures   as ir_measures writes them (https://ir-measur.es): nDCG@10, RR@10, R@100, P@5, AP (which is MAP).
-    depth      documents asked for each query.
-
-    Raises ConfigError for a measure that is unknown or looks deeper than `depth`, and where ir-measures is missing.
-    """
-    ir_measures = _import_ir_measures()
-    parsed = {name: _parse_measure(ir_measures, name, depth=depth) for name in measures}
-    try:
-        evaluator = ir_measures.evaluator(list(dict.fromkeys(parsed.values())), collection.qrels)
-    except (ValueError, AssertionError) as error:  # it asserts that a measure's parameters are given
-        cause = " ".join(str(error).split())
-        raise ConfigError(f"ir_measures cannot compute {', '.join(measures)}: {cause}.") from error
-    figures: dict[str, dict[str, float]] = {}
-    for mode in modes:
-        means = evaluator.calc_aggregate(_run(index, collection.queries, mode=mode, depth=depth))
-        figures[mode] = {name: float(means[measure]) for name, measure in parsed.items()}
-    return figures
-
-
-def _run(index: Searchable, queries: Mapping[str, str], *, mode: Mode, depth: int) -> dict[str, dict[str, float]]:
-    """query id -> document id -> a score that falls by 1 with each rank.
-
-    trec_eval, which computes the figures, rounds scores to float32 and breaks ties by document id; ranks survive both.
-    """
-    run: dict[str, dict[str, float]] = {}
-    ids = list(queries)
-    for start in range(0, len(ids), _QUERIES_AT_ONCE):
-        batch = ids[start : start + _QUERIES_AT_ONCE]
-        answers = index.search_batch([queries[query] for query in batch], depth, mode=mode, group_by_document=True)
-        for query, hits in zip(batch, answers, strict=True):
-            sources = dict.fromkeys(hit.source for hit in hits)
-            run[query] = {source: float(-rank) for rank, source in enumerate(sources, start=1)}
-    return run
+    """mode -> measure -> mean over all judged queries, a query without an answer counting as zero; else as `judge`."""
+    judged = judge(index, collection, modes=modes, measures=measures, depth=depth)
+    return {mode: dict(answers.figures.means) for mode, answers in judged.items()}
 
 
 def _import_ir_measures() -> ModuleType:
     try:
         import ir_measures
     except ImportError as error:
-        raise ConfigError(
-            'Evaluation needs the package ir-measures; run: pip install "hybrid-retrieval[evaluate]"'
-        ) from error
+        raise missing_extra("ir-measures") from error
     module: ModuleType = ir_measures
     return module
+
+
+def missing_extra(package: str) -> ConfigError:
+    return ConfigError(f'Evaluation needs the package {package}; run: pip install "hybrid-retrieval[evaluate]"')
 
 
 def _parse_measure(ir_measures: ModuleType, name: str, *, depth: int) -> Any:

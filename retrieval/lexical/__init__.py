@@ -1,5 +1,5 @@
-"""BM25 over postings that grow, shrink and are saved."""
+"""BM25, and two variants for long documents, over postings that grow, shrink and are saved."""
 
-from retrieval.lexical.bm25 import Idf, LexicalIndex
+from retrieval.lexical.bm25 import LexicalIndex, Terms
 
-__all__ = ["Idf", "LexicalIndex"]
+__all__ = ["LexicalIndex", "Terms"]

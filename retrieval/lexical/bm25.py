@@ -2,19 +2,23 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from rank_bm25 import BM25Okapi
 
-from retrieval.errors import ConfigError, QueryError
+from retrieval.config import Bm25Idf, Bm25Variant
+from retrieval.errors import QueryError
 from retrieval.lexical.postings import decode, load, save
 from retrieval.lexical.segments import Segments
+from retrieval.lexical.similarities import DELTA, FREQUENCY, IDF, OWN_IDF, check_parameters
 
-Idf = Literal["lucene", "okapi"]
+Terms = Sequence[str] | Mapping[str, float]
+"""A query: terms, each of weight 1 as often as it is named, or the weight of each, finite and at least 0."""
+
 T = TypeVar("T")
 
 
@@ -22,35 +26,42 @@ class LexicalIndex(BM25Okapi):  # type: ignore[misc]  # rank_bm25 has no types
     """A `rank_bm25.BM25Okapi` that can grow, shrink and be saved. Documents are numbered by position, as in a list.
 
     corpus    one sequence of terms per document; it may be empty, and so may a document.
-    idf       "lucene": ln(1 + (N - n + 0.5) / (n + 0.5)), which is positive for every term. "okapi": rank_bm25's own,
-              ln((N - n + 0.5) / (n + 0.5)), where what is negative becomes epsilon times the vocabulary's mean.
+    variant   how a term's frequency counts: "bm25", "bm25l" or "bm25plus". The last two do more for long documents.
+    idf       how its rarity counts. "lucene": ln(1 + (N - n + 0.5) / (n + 0.5)), which is positive for every term.
+              "okapi": rank_bm25's own, ln((N - n + 0.5) / (n + 0.5)), where what is negative becomes epsilon times the
+              vocabulary's mean. None is the variant's own: for bm25plus ln((N + 1) / n), for the others "lucene".
     k1, b     saturation of term frequency (>= 0), and weight of document length, in [0, 1].
+    delta     what bm25l and bm25plus add for a term that occurs (>= 0); None is 0.5 for bm25l, 1 for bm25plus.
 
-    A document's score is the sum over the query's terms, repeated ones included, of
-    idf * f * (k1 + 1) / (f + k1 * (1 - b + b * length / avgdl)); Robertson & Zaragoza 2009, eq. 3.15, times k1 + 1.
+    A document's score is the sum over the query's terms that it has of weight * idf * frequency; the formulas, with
+    their sources, are in `retrieval.lexical.similarities`. With idf="okapi" the scores are rank_bm25.BM25Okapi's.
+    rank_bm25's other two classes are not followed where they leave the papers: its BM25Plus adds delta for terms that a
+    document lacks, too, which cancels what delta is for, and its BM25L multiplies by the raw frequency once more.
     The parameters act at query time: what is saved holds for all of them.
 
     Threads may search together; `add` and `delete` need the index for themselves. Raises ConfigError for parameters out
-    of range, DocumentError and QueryError for a string where a list of terms belongs.
+    of range and a delta that the variant does not have, DocumentError and QueryError for a string where a list of terms
+    belongs, QueryError for weights out of range.
     """
 
     def __init__(
         self,
         corpus: Iterable[Sequence[str]] = (),
         *,
-        idf: Idf = "lucene",
+        variant: Bm25Variant = "bm25",
+        idf: Bm25Idf | None = None,
         k1: float = 1.5,
         b: float = 0.75,
+        delta: float | None = None,
         epsilon: float = 0.25,
     ) -> None:
         # BM25Okapi.__init__ would count the corpus into dicts; what it sets is a parameter here or a property below.
-        if idf not in ("lucene", "okapi"):
-            raise ConfigError(f'idf must be "lucene" or "okapi", not {idf!r}.')
-        if not (k1 >= 0 and 0 <= b <= 1):
-            raise ConfigError(f"BM25 needs k1 >= 0 and b in [0, 1]; got k1={k1}, b={b}.")
-        self.idf_variant: Idf = idf
-        self.k1 = k1
-        self.b = b
+        check_parameters(variant, idf, k1, b, delta)
+        self.variant: Bm25Variant = variant
+        self.idf_variant: Bm25Idf | None = idf
+        self.k1 = float(k1)
+        self.b = float(b)
+        self.delta = delta
         self.epsilon = epsilon
         self._segments = Segments().with_added(corpus)
 
@@ -60,16 +71,18 @@ class LexicalIndex(BM25Okapi):  # type: ignore[misc]  # rank_bm25 has no types
         directory: Path,
         *,
         mmap: bool = True,
-        idf: Idf = "lucene",
+        variant: Bm25Variant = "bm25",
+        idf: Bm25Idf | None = None,
         k1: float = 1.5,
         b: float = 0.75,
+        delta: float | None = None,
         epsilon: float = 0.25,
     ) -> "LexicalIndex":
         """The documents that `save` wrote, under any parameters; with `mmap`, arrays stay on disk until they are read.
 
         Raises IndexNotFoundError and IndexDamagedError.
         """
-        index = cls(idf=idf, k1=k1, b=b, epsilon=epsilon)
+        index = cls(variant=variant, idf=idf, k1=k1, b=b, delta=delta, epsilon=epsilon)
         index._segments = Segments((load(directory, mmap=mmap),))
         return index
 
@@ -77,6 +90,30 @@ class LexicalIndex(BM25Okapi):  # type: ignore[misc]  # rank_bm25 has no types
         """Write the documents' postings, without the parameters, to a directory that is created where missing."""
         (part,) = self._compact().parts
         save(part, directory)
+
+    def with_parameters(
+        self,
+        *,
+        variant: Bm25Variant | None = None,
+        idf: Bm25Idf | None = None,
+        k1: float | None = None,
+        b: float | None = None,
+        delta: float | None = None,
+    ) -> "LexicalIndex":
+        """The same documents scored otherwise, at no cost: the postings are shared until one of the two changes.
+
+        What is left out stays as it is; but where a `variant` is given, an idf or delta left out is that variant's own.
+        """
+        index = LexicalIndex(
+            variant=variant or self.variant,
+            idf=self.idf_variant if variant is None and idf is None else idf,
+            k1=self.k1 if k1 is None else k1,
+            b=self.b if b is None else b,
+            delta=self.delta if variant is None and delta is None else delta,
+            epsilon=self.epsilon,
+        )
+        index._segments = self._segments
+        return index
 
     def add(self, corpus: Iterable[Sequence[str]]) -> None:
         """Append documents. Costs what they cost, and now and then the merge of a larger part."""
@@ -121,24 +158,41 @@ class LexicalIndex(BM25Okapi):  # type: ignore[misc]  # rank_bm25 has no types
         """The mean of okapi's idf over the vocabulary, before the floor; 0 without terms."""
         return self._compact().average_log_odds
 
-    def get_scores(self, query: Sequence[str]) -> NDArray[np.float64]:
-        """float64 [n]: the score of every document; 0 for those that share no term with the query."""
+    def score(self, query: Terms) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """float64 [n], bool [n]: every document's score, and whether it shares a term with the query; 0 if it does not.
+
+        A term of weight 0 is no part of the query.
+        """
         segments = self._segments
-        scores = np.zeros(segments.size)
-        for term, repeats in _count(query).items():
+        scores, matching = np.zeros(segments.size), np.zeros(segments.size, dtype=np.bool_)
+        frequency, delta = FREQUENCY[self.variant], DELTA[self.variant] if self.delta is None else self.delta
+        for term, weight in _weights(query).items():
             documents, frequencies = segments.occurrences(term)
             if documents.size:
-                weight = repeats * self._idf(documents.size) * (self.k1 + 1)
-                norm = self.k1 * (1 - self.b) + (self.k1 * self.b) * segments.relative_lengths[documents]
-                scores[documents] += weight * (frequencies / (frequencies + norm))
-        return scores
+                length_factors = 1 - self.b + self.b * segments.relative_lengths[documents]
+                counted = frequency(frequencies, length_factors, self.k1, delta)
+                scores[documents] += weight * self._idf(documents.size) * counted
+                matching[documents] = True
+        return scores, matching
 
-    def get_batch_scores(self, query: Sequence[str], doc_ids: Sequence[int]) -> list[float]:
+    def get_scores(self, query: Terms) -> NDArray[np.float64]:
+        """float64 [n]: the score of every document; 0 for those that share no term with the query."""
+        return self.score(query)[0]
+
+    def matching(self, query: Terms) -> NDArray[np.bool_]:
+        """bool [n]: which documents share a term with the query."""
+        return self.score(query)[1]
+
+    def document_frequency(self, term: str) -> int:
+        """How many documents have the term."""
+        return len(self._segments.occurrences(term)[0])
+
+    def get_batch_scores(self, query: Terms, doc_ids: Sequence[int]) -> list[float]:
         """The scores of the documents at these positions, in the order asked. Raises IndexError out of range."""
         scores: list[float] = self.get_scores(query)[np.asarray(doc_ids, dtype=np.int64)].tolist()
         return scores
 
-    def get_top_n(self, query: Sequence[str], documents: Sequence[T], n: int = 5) -> list[T]:
+    def get_top_n(self, query: Terms, documents: Sequence[T], n: int = 5) -> list[T]:
         """The best of `documents`, the caller's own, one per position.
 
         As in rank_bm25, but documents that share no term with the query are left out instead of filling up the list.
@@ -149,20 +203,13 @@ class LexicalIndex(BM25Okapi):  # type: ignore[misc]  # rank_bm25 has no types
             )
         return [documents[position] for position, _ in self.search(query, n)]
 
-    def matching(self, query: Sequence[str]) -> NDArray[np.bool_]:
-        """bool [n]: which documents share a term with the query."""
-        segments = self._segments
-        found = np.zeros(segments.size, dtype=np.bool_)
-        for term in _count(query):
-            found[segments.occurrences(term)[0]] = True
-        return found
-
-    def search(self, query: Sequence[str], top_k: int) -> list[tuple[int, float]]:
+    def search(self, query: Terms, top_k: int) -> list[tuple[int, float]]:
         """At most `top_k` (position, score) of the documents that share a term, best first, ties by position."""
         if top_k < 1:
             raise QueryError(f"top_k must be at least 1, not {top_k}.")
-        candidates = np.flatnonzero(self.matching(query))
-        scores = self.get_scores(query)[candidates]
+        scores, matching = self.score(query)
+        candidates = np.flatnonzero(matching)
+        scores = scores[candidates]
         if candidates.size > top_k:
             contenders = scores >= np.partition(scores, -top_k)[-top_k]
             candidates, scores = candidates[contenders], scores[contenders]
@@ -176,14 +223,17 @@ class LexicalIndex(BM25Okapi):  # type: ignore[misc]  # rank_bm25 has no types
 
     def _idf(self, containing: int) -> float:
         """The idf of a term that `containing` documents have, at least one."""
-        others = len(self) - containing
-        if self.idf_variant == "lucene":
-            return math.log(1 + (others + 0.5) / (containing + 0.5))
-        idf = math.log(others + 0.5) - math.log(containing + 0.5)
-        return idf if idf >= 0 else self.epsilon * self.average_idf
+        name = self.idf_variant or OWN_IDF[self.variant]
+        idf = IDF[name](len(self), containing)
+        return self.epsilon * self.average_idf if name == "okapi" and idf < 0 else idf
 
 
-def _count(query: Sequence[str]) -> Counter[str]:
+def _weights(query: Terms) -> dict[str, float]:
+    """The weight of each term that has one."""
     if isinstance(query, str):
         raise QueryError("A query is a list of terms; got a string, whose terms would be its letters.")
-    return Counter(query)
+    weights = dict(query) if isinstance(query, Mapping) else Counter(query)
+    for term, weight in weights.items():
+        if not 0 <= weight < math.inf:
+            raise QueryError(f"Weights of terms must be finite and at least 0; {term!r} has {weight}.")
+    return {term: float(weight) for term, weight in weights.items() if weight}

@@ -3,7 +3,7 @@
 import json
 import logging
 import shutil
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -39,7 +39,8 @@ def publish(
 ) -> None:
     """Write the snapshot of the committed chunks of `records` into `directory`, which is absent or of no worth.
 
-    Rows of `base` are taken over as they are, but for the chunk ids in `touched`; all others are read from Chroma.
+    Rows of `base` are taken over as they are, but for the chunk ids in `touched`; all others are read from Chroma. A
+    chunk whose document's language has changed must be in `touched`.
     Chunks that the ledger names and Chroma does not hold are left out; a warning is logged.
     """
     committed = {id_: None for record in records for id_ in record.chunk_ids}
@@ -57,18 +58,25 @@ def publish(
         with BlobWriter(directory, "contents") as out:
             out.extend(_contents(records, base, store))
         added = list(committed)
-        if _write_rows(directory, base, kept, added, store, fingerprint) < len(added):
+        languages = _languages(records, fingerprint)
+        if _write_rows(directory, base, kept, added, store, fingerprint, languages) < len(added):
             held = set(store.chunk_ids())
             present = [id_ for id_ in added if id_ in held]
             log.warning(
                 "%d chunks that the ledger names are missing from Chroma; run `ingest doctor --repair`.",
                 len(added) - len(present),
             )
-            _write_rows(directory, base, kept, present, store, fingerprint)
+            _write_rows(directory, base, kept, present, store, fingerprint, languages)
         _seal(directory, state)
     except BaseException:  # on a full disk, what is half written is in the way of what comes next
         shutil.rmtree(directory, ignore_errors=True)
         raise
+
+
+def _languages(records: Sequence[DocumentRecord], fingerprint: Fingerprint | None) -> dict[str, str]:
+    """Document id -> the language that its chunks are analysed in; records of old have none but the index's own."""
+    default = fingerprint.settings["language"] if fingerprint is not None else ""
+    return {record.id: record.language or default for record in records}
 
 
 def _rows_to_keep(base: Snapshot | None, committed: Collection[str], touched: Collection[str]) -> list[int]:
@@ -102,6 +110,7 @@ def _write_rows(
     added: Sequence[str],
     store: Store,
     fingerprint: Fingerprint | None,
+    languages: Mapping[str, str],
 ) -> int:
     """All that has a row a chunk: `kept` rows of the base first, then the chunks `added`, in that order.
 
@@ -132,7 +141,7 @@ def _write_rows(
                 rows.append(metadata)
                 texts.append(text)
         if fingerprint is not None:
-            analyzer, header = Analyzer(fingerprint.settings["language"]), fingerprint.settings["context_header"]
+            header = fingerprint.settings["context_header"]
             for chunks, page in store.read_chunks(added):
                 here = slice(at, at + len(chunks))
                 vectors.write(page.astype("<f4").data)
@@ -141,11 +150,16 @@ def _write_rows(
                 digests[here] = [embedded_digest(chunk, context_header=header) for chunk in chunks]
                 rows.extend(json.dumps(chunk_metadata(chunk), ensure_ascii=False).encode() for chunk in chunks)
                 texts.extend(chunk.text.encode() for chunk in chunks)
-                lexical.add([terms_of(chunk, analyzer, context_header=header) for chunk in chunks])
+                analysed = ((chunk, Analyzer(languages[chunk.document_id])) for chunk in chunks)
+                lexical.add([terms_of(chunk, analyzer, context_header=header) for chunk, analyzer in analysed])
                 at += len(chunks)
     np.save(directory / "ids.npy", ids)
     np.save(directory / "digests.npy", digests)
     np.save(directory / "documents.npy", documents)
+    np.save(
+        directory / "languages.npy",
+        np.array([languages.get(id_.decode(), "") for id_ in documents.tolist()], dtype="S32"),
+    )
     lexical.save(directory / "lexical")
     return at - len(kept)
 

@@ -57,6 +57,7 @@ def record_metadata(record: DocumentRecord) -> dict[str, MetadataValue]:
         "reason": record.reason,
         "fingerprint": record.fingerprint,
         "title": record.title or "",
+        "language": record.language,
         "chunks": len(record.chunk_ids),
         "chunk_ids": " ".join(record.chunk_ids),
     }
@@ -65,7 +66,7 @@ def record_metadata(record: DocumentRecord) -> dict[str, MetadataValue]:
 def record_from(id_: str, metadata: Mapping[str, Any]) -> DocumentRecord:
     fields = {key: metadata[key] for key in metadata if key not in ("chunks", "chunk_ids", "title")}
     chunk_ids = tuple(metadata["chunk_ids"].split())
-    return DocumentRecord(id=id_, chunk_ids=chunk_ids, title=metadata["title"] or None, **fields)
+    return DocumentRecord(id=id_, chunk_ids=chunk_ids, title=metadata["title"] or None, **{"language": "", **fields})
 
 
 def folders_from(values: Mapping[str, Any]) -> dict[str, SyncedFolder]:

@@ -9,6 +9,7 @@ read while one writes, and what is missing or damaged is noticed and built again
     digests.npy         S32 [n]: embedded_digest of each chunk
     ids.npy             S32 [n]
     documents.npy       S32 [n], the id of each chunk's document
+    languages.npy       S32 [n], the language that each chunk was analysed in
     rows.bin, texts.bin one JSON metadata, one text a chunk
     records.bin         one JSON record a document
     contents.bin        what each document was made of, where no file can tell it again; else nothing
@@ -39,6 +40,9 @@ from retrieval.storage.store import State
 from retrieval.types import Chunk, DocumentRecord, Vectors, digest
 
 MANIFEST = "manifest.json"
+_BLOCK = 4096
+"""Rows averaged at once."""
+
 _RECORD_FIELDS = [field.name for field in fields(DocumentRecord)]
 
 
@@ -75,7 +79,14 @@ class Snapshot:
             altered = [name for name, seal in manifest["files"].items() if verify and seal_of(directory / name) != seal]
             if altered:
                 raise IndexDamagedError(f"The snapshot {directory} is damaged: {', '.join(altered)}.")
-            lexical = LexicalIndex.load(directory / "lexical", idf=config.bm25_idf, k1=config.bm25_k1, b=config.bm25_b)
+            lexical = LexicalIndex.load(
+                directory / "lexical",
+                variant=config.bm25_variant,
+                idf=config.bm25_idf,
+                k1=config.bm25_k1,
+                b=config.bm25_b,
+                delta=config.bm25_delta,
+            )
             snapshot = cls(directory, manifest, lexical)
             made_with = snapshot.fingerprint
             if searchable and made_with and made_with.analyzer != made_with.current_analyzer:
@@ -88,6 +99,11 @@ class Snapshot:
     def size(self) -> int:
         """How many chunks. (Not `len`: a snapshot without chunks must not pass for no snapshot.)"""
         return len(self.ids)
+
+    @property
+    def context_header(self) -> bool:
+        """Whether chunks were embedded and analysed with their context header."""
+        return self.fingerprint is not None and bool(self.fingerprint.settings["context_header"])
 
     def chunk(self, row: int) -> Chunk:
         return chunk_from(self.ids[row].decode(), self.text(row), json.loads(self._rows[row]))
@@ -117,6 +133,19 @@ class Snapshot:
         return self._contents[at].decode("utf-8")
 
     @cached_property
+    def languages(self) -> tuple[str, ...]:
+        """The languages that chunks were analysed in, sorted."""
+        return self._languages[0]
+
+    @cached_property
+    def language_of_row(self) -> NDArray[np.uint8]:
+        """uint8 [n]: the place of each row's language in `languages`."""
+        return self._languages[1]
+
+    def language(self, row: int) -> str:
+        return self.languages[int(self.language_of_row[row])]
+
+    @cached_property
     def tokens(self) -> int:
         """Of all embedded strings together."""
         return sum(metadata["tokens"] for metadata in self._metadata)
@@ -125,6 +154,25 @@ class Snapshot:
     def row_of_digest(self) -> dict[str, int]:
         """Where a string that is embedded already has its vector."""
         return {key.decode(): row for row, key in enumerate(self.digests.tolist())}
+
+    @cached_property
+    def rows_by_document(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """intp [n], the rows sorted by their document's id, and intp [m], where each document's begin among them."""
+        rows = np.argsort(self.documents, kind="stable")
+        return rows, np.unique(self.documents[rows], return_index=True)[1]
+
+    @cached_property
+    def document_vectors(self) -> Vectors:
+        """float32 [m, dim], unit rows: the normalised mean of each document's chunks, in the order of rows_by_document.
+        The ledger keeps the same."""
+        rows, starts = self.rows_by_document
+        document = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(rows)))
+        sums = np.zeros((len(starts), self.vectors.shape[1]), np.float32)
+        for first in range(0, len(rows), _BLOCK):  # blocks of rows: one document may have more of them than fit
+            numbers = document[first : first + _BLOCK]
+            begins = np.flatnonzero(np.diff(numbers, prepend=-1))
+            sums[numbers[begins]] += np.add.reduceat(self.vectors[rows[first : first + _BLOCK]], begins, axis=0)
+        return np.asarray(sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12))
 
     @cached_property
     def rows_of_document(self) -> dict[str, list[int]]:
@@ -150,6 +198,11 @@ class Snapshot:
         return chosen
 
     @cached_property
+    def _languages(self) -> tuple[tuple[str, ...], NDArray[np.uint8]]:
+        names, numbers = np.unique(np.load(self.directory / "languages.npy"), return_inverse=True)
+        return tuple(name.decode() for name in names.tolist()), numbers.astype(np.uint8)
+
+    @cached_property
     def _metadata(self) -> list[dict[str, Any]]:
         return [json.loads(self._rows[row]) for row in range(self.size)]
 
@@ -171,7 +224,7 @@ def record_to_json(record: DocumentRecord) -> bytes:
 
 def record_from_json(data: bytes) -> DocumentRecord:
     values = json.loads(data)
-    return DocumentRecord(**{**values, "chunk_ids": tuple(values["chunk_ids"])})
+    return DocumentRecord(**{"language": "", **values, "chunk_ids": tuple(values["chunk_ids"])})
 
 
 def seal_of(path: Path) -> list[int]:

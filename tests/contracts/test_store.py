@@ -66,6 +66,7 @@ def make_record(source: str, *, ids: tuple[str, ...] = ()) -> DocumentRecord:
         reason="",
         fingerprint="f",
         title=None,
+        language="english",
         chunk_ids=ids,
     )
 

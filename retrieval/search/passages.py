@@ -1,27 +1,33 @@
 """What is shown of a hit: the chunk with its neighbours, and the words that match."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from typing import Literal
 
-from retrieval.analysis import Analyzer
+from retrieval.search.query import analyzer
 from retrieval.storage.snapshot import Snapshot
 from retrieval.types import Chunk
 
 
-def expanded(snapshot: Snapshot, rows: Sequence[int], neighbours: int) -> Iterator[tuple[int, Chunk]]:
-    """(place in `rows`, passage) for each row, with up to `neighbours` chunks of its document before and after it.
+def expanded(snapshot: Snapshot, rows: Sequence[int], reach: int | Literal["section"]) -> Iterator[tuple[int, Chunk]]:
+    """(place in `rows`, passage) for each row: with up to `reach` chunks of its document before and after it, or with
+    all around it that stand under the same headings.
 
     Passages of a document that touch or overlap become one, in the place of the best.
     """
-    if not neighbours:
+    if not reach:
         yield from ((at, snapshot.chunk(row)) for at, row in enumerate(rows))
         return
     ranges: list[tuple[int, list[int], int, int]] = []
     for at, row in enumerate(rows):
         siblings = snapshot.rows_of_document[snapshot.chunk(row).document_id]
         place = siblings.index(row)
-        first, last = max(0, place - neighbours), min(len(siblings) - 1, place + neighbours)
-        touching = [r for r in ranges if r[1] is siblings and r[2] <= last + 1 and first <= r[3] + 1]
+        if reach == "section":
+            first, last = _section(snapshot, siblings, place)
+        else:
+            first, last = max(0, place - reach), min(len(siblings) - 1, place + reach)
+        near = 0 if reach == "section" else 1  # sections side by side are still two
+        touching = [r for r in ranges if r[1] is siblings and r[2] <= last + near and first <= r[3] + near]
         for other in touching:
             ranges.remove(other)
             first, last = min(first, other[2]), max(last, other[3])
@@ -30,12 +36,22 @@ def expanded(snapshot: Snapshot, rows: Sequence[int], neighbours: int) -> Iterat
         yield at, _joined([snapshot.chunk(row) for row in siblings[first : last + 1]])
 
 
-def highlights(text: str, terms: Sequence[str], analyzer: Analyzer) -> tuple[tuple[int, int], ...]:
+def _section(snapshot: Snapshot, siblings: Sequence[int], place: int) -> tuple[int, int]:
+    """The first and last place around this one with the same headings."""
+    headings = snapshot.chunk(siblings[place]).headings
+    first = last = place
+    while first > 0 and snapshot.chunk(siblings[first - 1]).headings == headings:
+        first -= 1
+    while last + 1 < len(siblings) and snapshot.chunk(siblings[last + 1]).headings == headings:
+        last += 1
+    return first, last
+
+
+def highlights(text: str, terms: Collection[str], language: str) -> tuple[tuple[int, int], ...]:
     """(start, end) of the words of `text` that match one of the query's terms, in order, none within another."""
-    wanted = set(terms)
     spans: list[tuple[int, int]] = []
-    for term, start, end in analyzer.spans(text) if wanted else ():
-        if term not in wanted:
+    for term, start, end in analyzer(language).spans(text) if terms else ():
+        if term not in terms:
             continue
         if spans and start < spans[-1][1]:
             spans[-1] = (spans[-1][0], max(end, spans[-1][1]))  # CJK pairs overlap

@@ -1,0 +1,218 @@
+"""`retrieve evaluate` and `retrieve tune`: how good the answers are, and with which settings they would be better."""
+
+import re
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+from rich.text import Text
+
+from retrieval.console import ConfigOption, JsonOption, err, out, print_json, waiting
+from retrieval.errors import ConfigError
+
+if TYPE_CHECKING:
+    from retrieval.evaluation import Collection, Resolved
+    from retrieval.index import HybridIndex
+
+CollectionArgument = Annotated[
+    Path,
+    typer.Argument(help="Directory in BEIR layout: corpus.jsonl, queries.jsonl, qrels/. Or a folder of documents."),
+]
+QueriesOption = Annotated[
+    Path | None, typer.Option(help="For a folder: its queries, as JSON lines {_id, text} or id<TAB>text.")
+]
+QrelsOption = Annotated[
+    Path | None, typer.Option(help="For a folder: the judgements, as query<TAB>document<TAB>score or in TREC's format.")
+]
+SplitOption = Annotated[str, typer.Option(help="For BEIR layout: which qrels to use.")]
+KeptIndexOption = Annotated[Path | None, typer.Option("--index", help="Keep the index here, to use it again.")]
+
+
+def evaluate(
+    collection: CollectionArgument,
+    queries: QueriesOption = None,
+    qrels: QrelsOption = None,
+    split: SplitOption = "test",
+    index: KeptIndexOption = None,
+    measures: Annotated[
+        str, typer.Option(help="As ir_measures writes them, between spaces; the first counts queries won and lost.")
+    ] = "nDCG@10 RR@10 R@100 AP",
+    baseline: Annotated[
+        Path | None, typer.Option(help="A TREC run to compare with, an earlier hybrid.run say.")
+    ] = None,
+    test: Annotated[str, typer.Option(help="Significance test: randomisation or t.")] = "randomisation",
+    run: Annotated[
+        Path | None, typer.Option(help="Write the runs and every query's figures to this directory.")
+    ] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw a picture: .png, .svg or .pdf.")] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Index judged documents and print how well each mode answers their queries.
+
+    The documents are a test collection in BEIR's layout, or any folder together with --queries and --qrels.
+    """
+    from retrieval.evaluation.measures import Judge, judge, judge_run
+    from retrieval.evaluation.plot import check_plot
+    from retrieval.evaluation.plot import plot as draw
+    from retrieval.evaluation.report import write_report
+    from retrieval.evaluation.runs import read_run
+    from retrieval.evaluation.significance import compare_with_all, read_test
+    from retrieval.evaluation.tables import comparisons_table, evaluation_as_dict, figures_table
+
+    # What can be refused is refused before the documents are indexed.
+    names = tuple(filter(None, re.split(r"[\s,]+(?![^(]*\))", measures)))
+    chosen_test = read_test(test)
+    if plot is not None:
+        check_plot(plot)
+    given = _read(collection, queries=queries, qrels=qrels, split=split)
+    judged = given.judged
+    Judge(judged.qrels, names)
+    if baseline is not None:
+        read_run(baseline, judged.qrels)
+    with _indexed(given, index=index, config=config) as (opened, resolved):
+        documents = len(opened.documents())
+        with waiting(f"Answering {len(judged.queries)} queries in each mode"):
+            answers = judge(opened, resolved.collection, measures=names)
+    if baseline is not None:
+        earlier = read_run(baseline, resolved.collection.qrels, sources=resolved.sources)
+        answers["baseline"] = judge_run(earlier, resolved.collection.qrels, measures=names)
+    figures = {name: answered.figures for name, answered in answers.items()}
+    with waiting("Comparing"):
+        comparisons = compare_with_all(figures, "hybrid", test=chosen_test)
+    title = f"{given.name}: {documents:,} documents, {len(judged.queries):,} queries"
+    if run is not None:
+        write_report(run, resolved.collection, answers)
+    if plot is not None:
+        draw(plot, figures, title=title)
+    if as_json:
+        counts = {"collection": str(collection), "documents": documents, "queries": len(judged.queries)}
+        print_json({**counts, "missing": resolved.missing, **evaluation_as_dict(figures, comparisons)})
+        return
+    out.print(figures_table(figures, title=title))
+    out.print(comparisons_table(comparisons))
+
+
+def tune(
+    collection: CollectionArgument,
+    queries: QueriesOption = None,
+    qrels: QrelsOption = None,
+    split: SplitOption = "test",
+    index: KeptIndexOption = None,
+    measure: Annotated[str, typer.Option(help="What to make high, as ir_measures writes it.")] = "nDCG@10",
+    folds: Annotated[int, typer.Option(help="Parts of the queries; each is judged by what the others choose.")] = 5,
+    output: Annotated[Path | None, typer.Option(help="Write the recommended settings to this YAML file.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the output file.")] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find the fusion, alpha, k1 and b that answer judged queries best, and say whether that is more than luck.
+
+    The settings are chosen on some of the queries and judged on the others. Where what they gain there cannot be told
+    from nothing, the present settings are recommended.
+    """
+    from retrieval.evaluation.cross_validation import check_folds
+    from retrieval.evaluation.measures import Judge
+    from retrieval.evaluation.report import tuned_config
+    from retrieval.evaluation.tables import folds_table, tuning_as_dict, tuning_in_words
+    from retrieval.evaluation.tuning import tune as run_tune
+
+    if output is not None:
+        _check_output(output, force=force)
+    given = _read(collection, queries=queries, qrels=qrels, split=split)
+    judged = given.judged
+    Judge(judged.qrels, [measure])
+    check_folds(len(judged.queries), folds)
+    with _indexed(given, index=index, config=config) as (opened, resolved):
+        with waiting(f"Scoring {len(judged.queries)} queries under many settings"):
+            tuning = run_tune(opened, resolved.collection, measure=measure, folds=folds)
+        text = tuned_config(opened.config, tuning, collection=given.name)
+    if output is not None:
+        _write(output, text, force=force)
+    if as_json:
+        print_json({"collection": str(collection), "missing": resolved.missing, **tuning_as_dict(tuning)})
+        return
+    out.print(folds_table(tuning, title=f"{given.name}: {tuning.queries:,} queries, {measure}"))
+    out.print(tuning_in_words(tuning), markup=False)
+    if output is not None:
+        out.print(f"Wrote {output}.", markup=False)
+
+
+class _Given(NamedTuple):
+    """Where documents lie, and what was judged. For a folder of documents, the files that hold the judgements."""
+
+    path: Path
+    judged: "Collection"
+    judgement_files: tuple[Path, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.path.resolve().name
+
+
+def _read(path: Path, *, queries: Path | None, qrels: Path | None, split: str) -> _Given:
+    from retrieval.evaluation import Collection, read_collection, read_judgements
+
+    if (queries is None) != (qrels is None):
+        raise ConfigError("--queries and --qrels go together: the one says what is asked, the other what answers it.")
+    if queries is None or qrels is None:
+        return _Given(path, read_collection(path, split=split))
+    return _Given(path, Collection((), *read_judgements(queries, qrels)), (queries, qrels))
+
+
+@contextmanager
+def _indexed(given: _Given, *, index: Path | None, config: Path | None) -> "Iterator[tuple[HybridIndex, Resolved]]":
+    """An index that is in step with the judged documents, and the judgements by its names."""
+    from ingest.sync import add, sync
+    from retrieval.evaluation import resolve
+    from retrieval.index import HybridIndex
+
+    with tempfile.TemporaryDirectory() as scratch, HybridIndex.open(index or scratch, config=config) as opened:
+        with waiting(f"Indexing {given.path}"):
+            if given.judgement_files:
+                exclude = (*opened.config.exclude, *_patterns_within(given.path, given.judgement_files))
+                report = sync(given.path, opened, exclude=exclude)
+            else:
+                report = add(given.judged.documents, opened)
+        if report.failed:
+            source, reason = report.failed[0]
+            _warn(f"{len(report.failed)} documents could not be indexed, such as {source}: {reason}")
+        sources = {record.source for record in opened.documents() if record.status == "ready"}
+        resolved = resolve(given.judged, sources, folder=given.name if given.judgement_files else None)
+        if resolved.missing:
+            _warn(
+                f"{len(resolved.missing)} of {len(resolved.sources)} judged documents are not in the index, such as "
+                f"{resolved.missing[0]}; they count as not found."
+            )
+        yield opened, resolved
+
+
+def _patterns_within(folder: Path, files: Sequence[Path]) -> Iterator[str]:
+    """gitignore patterns of the files that lie in the folder: questions must not be found as their own answers."""
+    root = folder.resolve()
+    for file in files:
+        if file.resolve().is_relative_to(root):
+            path = file.resolve().relative_to(root).as_posix()
+            yield "/" + re.sub(r"([\\*?\[\]!# ])", r"\\\1", path)
+
+
+def _check_output(output: Path, *, force: bool) -> None:
+    if output.exists() and not force:
+        raise ConfigError(f"{output} exists; name another file, or replace it with --force.")
+    if not output.parent.is_dir():
+        raise ConfigError(f"{output.parent} is not a directory that exists; create it, or write elsewhere.")
+
+
+def _write(output: Path, text: str, *, force: bool) -> None:
+    try:
+        with output.open("w" if force else "x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise ConfigError(f"{output} cannot be written: {error.strerror}.") from error
+
+
+def _warn(message: str) -> None:
+    err.print(Text(f"warning: {' '.join(message.split())}", style="yellow"))

@@ -1,0 +1,1 @@
+"""What an index holds: figures, documents that are alike, and how good its vectors are."""

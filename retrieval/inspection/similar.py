@@ -1,0 +1,196 @@
+"""Documents that are like each other, by the vectors of whole documents. No model takes part."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import lru_cache
+from pathlib import PurePath
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.errors import QueryError
+from retrieval.inspection.resemblance import Sketch, resemblance, sketch_of
+from retrieval.search.candidates import any_of
+from retrieval.storage.snapshot import Snapshot
+
+Likeness = Literal["identical", "near-duplicate", "related"]
+"""identical        the same text, white space aside
+near-duplicate   at least half of their wording is the same
+related          anything less; they may treat the same subject in other words"""
+
+_NEAR_DUPLICATE = 0.5
+"""Least overlap of near-duplicates, as in Broder 1997. The cosine alone cannot tell: with all-MiniLM-L6-v2, abstracts
+that share a quarter of their wording reached .96, and licences that share nine tenths stayed at .82; with other models
+it has another scale altogether."""
+
+_DIGITS = 6
+"""Of a score: what float32 vectors are good for. So equal texts score 1.0, and ties are ties."""
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarDocument:
+    """A document that is like another one.
+
+    score     cosine of the documents' mean vectors, in [-1, 1], to six digits
+    rank      from 1
+    overlap   share of the wording that both have, in [0, 1] (retrieval.inspection.resemblance)
+    """
+
+    source: str
+    title: str | None
+    score: float
+    document_id: str
+    rank: int
+    overlap: float
+    likeness: Likeness
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarPair:
+    """Two documents that are like each other, the first by source first; all else as in SimilarDocument."""
+
+    sources: tuple[str, str]
+    titles: tuple[str | None, str | None]
+    score: float
+    document_ids: tuple[str, str]
+    rank: int
+    overlap: float
+    likeness: Likeness
+
+
+def similar_documents(
+    snapshot: Snapshot | None, source: str, *, top_k: int, where: Mapping[str, Any] | None, min_score: float | None
+) -> list[SimilarDocument]:
+    """The documents nearest to one, as HybridIndex.similar."""
+    _check_counts({"top_k": top_k})
+    if snapshot is None:
+        raise QueryError(f"{source} is not in the index, which is empty; sync a folder first.")
+    documents = _Documents(snapshot)
+    this = documents.number_of(source)
+    chosen = documents.passing(where)
+    chosen = chosen[chosen != this]
+    vectors = snapshot.document_vectors
+    scores = (vectors[chosen] @ vectors[this]).astype(np.float64).round(_DIGITS)
+    if len(chosen) > top_k:  # the rest cannot be among the best, whatever their names
+        least = np.partition(scores, len(chosen) - top_k)[len(chosen) - top_k]
+        chosen, scores = chosen[scores >= least], scores[scores >= least]
+    found = [
+        (score, documents.records[number], number)
+        for score, number in zip(scores.tolist(), chosen.tolist(), strict=True)
+        if min_score is None or score >= min_score
+    ]
+    found.sort(key=lambda each: (-each[0], each[1].source))
+    return [
+        SimilarDocument(record.source, record.title, score, record.id, rank, *documents.likeness(this, number))
+        for rank, (score, record, number) in enumerate(found[:top_k], 1)
+    ]
+
+
+def similar_pairs(
+    snapshot: Snapshot | None,
+    *,
+    top_k: int,
+    max_pairs: int,
+    where: Mapping[str, Any] | None,
+    min_score: float | None,
+    query_chunk_size: int,
+    corpus_chunk_size: int,
+) -> list[SimilarPair]:
+    """All pairs of documents that are alike, as HybridIndex.similar_pairs."""
+    blocks = {"query_chunk_size": query_chunk_size, "corpus_chunk_size": corpus_chunk_size}
+    _check_counts({"top_k": top_k, "max_pairs": max_pairs, **blocks})
+    if snapshot is None:
+        return []
+    documents = _Documents(snapshot)
+    chosen = documents.passing(where)
+    if len(chosen) < 2:
+        return []
+    import torch
+    from sentence_transformers.util import paraphrase_mining_embeddings
+
+    mined = paraphrase_mining_embeddings(
+        torch.from_numpy(snapshot.document_vectors[chosen]),
+        query_chunk_size=query_chunk_size,
+        corpus_chunk_size=corpus_chunk_size,
+        max_pairs=max_pairs,
+        top_k=top_k,
+    )
+    found = []
+    for cosine, *pair in mined:
+        score = round(float(cosine), _DIGITS)
+        if min_score is None or score >= min_score:
+            one, other = sorted((int(chosen[at]) for at in pair), key=lambda number: documents.records[number].source)
+            found.append((score, documents.records[one], documents.records[other], one, other))
+    found.sort(key=lambda each: (-each[0], each[1].source, each[2].source))
+    return [
+        SimilarPair(
+            (first.source, second.source),
+            (first.title, second.title),
+            score,
+            (first.id, second.id),
+            rank,
+            *documents.likeness(one, other),
+        )
+        for rank, (score, first, second, one, other) in enumerate(found, 1)
+    ]
+
+
+class _Documents:
+    """The documents that have chunks, numbered as the rows of `snapshot.document_vectors`."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        rows, starts = snapshot.rows_by_document
+        record_of = {record.id: record for record in snapshot.records}
+        self.records = [record_of[id_.decode()] for id_ in snapshot.documents[rows[starts]].tolist()]
+        self._rows, self._bounds = rows, np.append(starts, len(rows))
+        self._snapshot = snapshot
+        self._sketch = lru_cache(maxsize=4096)(self._sketch_of)
+
+    def number_of(self, source: str) -> int:
+        """Raises QueryError for a source that is unknown, or has no text."""
+        for number, record in enumerate(self.records):
+            if record.source == source:
+                return number
+        for record in self._snapshot.records:
+            if record.source == source:
+                raise QueryError(f"{source} has no text in the index: {record.reason or 'it is empty'}.")
+        known = [record.source for record in self.records]
+        close = " or ".join(_close_matches(source, known))
+        hint = f"did you mean {close}?" if close else "`ingest status` tells what is."
+        raise QueryError(f"{source} is not in the index; {hint}")
+
+    def passing(self, where: Mapping[str, Any] | None) -> NDArray[np.intp]:
+        """The numbers of those of which any chunk passes the filter. Raises QueryError."""
+        mask = self._snapshot.select(where, None)
+        return np.arange(len(self.records)) if mask is None else np.flatnonzero(any_of(mask, self._snapshot))
+
+    def likeness(self, one: int, other: int) -> tuple[float, Likeness]:
+        """Overlap, and what it is called."""
+        first, second = self._sketch(one), self._sketch(other)
+        if first.digest == second.digest:
+            return 1.0, "identical"
+        overlap = round(resemblance(first, second), 3)
+        return overlap, "near-duplicate" if overlap >= _NEAR_DUPLICATE else "related"
+
+    def _sketch_of(self, number: int) -> Sketch:
+        rows = self._rows[self._bounds[number] : self._bounds[number + 1]].tolist()
+        parts, end = [], 0
+        for chunk in sorted(map(self._snapshot.chunk, rows), key=lambda chunk: chunk.ordinal):
+            parts.append(chunk.text[max(0, end - chunk.char_start) :])  # what chunks share is not repeated
+            end = max(end, chunk.char_end)
+        return sketch_of("\n".join(parts))
+
+
+def _close_matches(source: str, known: Sequence[str]) -> list[str]:
+    """Up to three sources with the same file name, or else of like spelling."""
+    name = PurePath(source).name.casefold()
+    same_name = [other for other in known if PurePath(other).name.casefold() == name]
+    return get_close_matches(source, same_name or known, n=3, cutoff=0.0 if same_name else 0.6)
+
+
+def _check_counts(counts: Mapping[str, int]) -> None:
+    for name, value in counts.items():
+        if not isinstance(value, int) or value < 1:
+            raise QueryError(f"{name} is {value!r}; it must be a whole number of at least 1.")

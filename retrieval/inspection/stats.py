@@ -1,0 +1,127 @@
+"""What an index holds, and what made it, in figures."""
+
+import json
+from collections.abc import Mapping
+from itertools import chain
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.config import Config
+from retrieval.errors import QueryError
+from retrieval.inspection.embedding_stats import (
+    EmbeddingStats,
+    alignment,
+    components_for,
+    effective_rank,
+    histogram,
+    mean_cosine_and_uniformity,
+    near_duplicate_share,
+    repeated_share,
+    spectrum,
+)
+from retrieval.storage.snapshot import Snapshot
+
+_DUPLICATES_SOUGHT = 1000
+"""Sampled chunks that are held against all others, which is what takes longest."""
+
+
+class Stats(NamedTuple):
+    """tokens counts whole embedded strings; what is known of the model is None before anything was indexed."""
+
+    documents: int
+    failed: int
+    chunks: int
+    tokens: int
+    model: str
+    pooling: str | None
+    dimension: int | None
+    max_seq_length: int | None
+    query_prefix: str
+    passage_prefix: str
+    chroma: str
+
+
+def describe(snapshot: Snapshot | None, config: Config) -> Stats:
+    """The figures of the last published generation."""
+    made_with = snapshot.fingerprint if snapshot is not None else None
+    records = snapshot.records if snapshot is not None else ()
+    return Stats(
+        documents=sum(record.status != "skipped" for record in records),
+        failed=sum(record.status == "failed" for record in records),
+        chunks=snapshot.size if snapshot is not None else 0,
+        tokens=snapshot.tokens if snapshot is not None else 0,
+        model=config.model,
+        pooling=made_with.pooling if made_with else None,
+        dimension=made_with.dimension if made_with else None,
+        max_seq_length=made_with.max_seq_length if made_with else None,
+        query_prefix=config.query_prefix,
+        passage_prefix=config.passage_prefix,
+        chroma=place_of(config.server_settings()),
+    )
+
+
+def describe_embeddings(snapshot: Snapshot | None, *, sample: int, seed: int) -> EmbeddingStats:
+    """As HybridIndex.embedding_stats. Raises QueryError."""
+    if not isinstance(sample, int) or sample < 2:
+        raise QueryError(f"sample is {sample!r}; it must be a whole number of at least 2.")
+    if snapshot is None or not snapshot.size or snapshot.fingerprint is None:
+        raise QueryError("The index holds no chunks yet, and so there is nothing to measure; sync a folder first.")
+    random = np.random.default_rng(seed)
+    rows = np.sort(random.choice(snapshot.size, min(sample, snapshot.size), replace=False))
+    sought = np.sort(random.choice(rows, min(_DUPLICATES_SOUGHT, len(rows)), replace=False))
+    pairs = _neighbours(snapshot)
+    pairs = pairs[np.sort(random.choice(len(pairs), min(sample, len(pairs)), replace=False))]
+    vectors = snapshot.vectors[rows]
+    mean_cosine, uniformity = mean_cosine_and_uniformity(vectors) if len(rows) > 1 else (None, None)
+    shares = spectrum(vectors)
+    reads = snapshot.fingerprint.max_seq_length
+    chunk_size = snapshot.fingerprint.settings["chunk_size"]
+    limit = reads if chunk_size == "auto" else chunk_size
+    tokens = _tokens(snapshot)
+    quantiles = np.quantile(tokens, (0.05, 0.25, 0.5, 0.75, 0.95), method="lower").tolist()
+    return EmbeddingStats(
+        chunks=snapshot.size,
+        sampled=len(rows),
+        dimension=snapshot.fingerprint.dimension,
+        mean_cosine=mean_cosine,
+        uniformity=uniformity,
+        neighbours=len(pairs),
+        alignment=alignment(snapshot.vectors[pairs[:, 0]], snapshot.vectors[pairs[:, 1]]) if len(pairs) else None,
+        effective_dimensions=effective_rank(shares) if len(rows) > 1 else None,
+        dimensions_for_90=components_for(shares, share=0.9) if len(rows) > 1 else None,
+        chunk_limit=limit,
+        max_seq_length=reads,
+        token_quantiles=tuple(quantiles),
+        fill=quantiles[2] / limit,
+        token_histogram=histogram(tokens, limit),
+        truncated=int((tokens > reads).sum()),
+        exact_duplicates=repeated_share(snapshot.digests),
+        near_duplicates=near_duplicate_share(snapshot.vectors, sought),
+        near_duplicates_of=len(sought),
+    )
+
+
+def _neighbours(snapshot: Snapshot) -> NDArray[np.intp]:
+    """intp [p, 2]: the rows of chunks that follow one another in a document."""
+    records = snapshot.records
+    ids = np.array(list(chain.from_iterable(record.chunk_ids for record in records)), dtype="S32")
+    order = np.argsort(snapshot.ids)
+    places = np.minimum(np.searchsorted(snapshot.ids, ids, sorter=order), snapshot.size - 1)
+    rows = order[places]
+    present = snapshot.ids[rows] == ids
+    document = np.repeat(np.arange(len(records)), [len(record.chunk_ids) for record in records])
+    follows = present[:-1] & present[1:] & (document[:-1] == document[1:])
+    return np.column_stack((rows[:-1][follows], rows[1:][follows]))
+
+
+def _tokens(snapshot: Snapshot) -> NDArray[np.int64]:
+    """int64 [n], without keeping the metadata that holds them."""
+    counts = (json.loads(snapshot.raw(row)[0])["tokens"] for row in range(snapshot.size))
+    return np.fromiter(counts, np.int64, snapshot.size)
+
+
+def place_of(server: Mapping[str, Any]) -> str:
+    """Where Chroma is, in words, from Config.server_settings."""
+    return f"Chroma at {server['chroma_host']}:{server['chroma_port']}" if server else "its own directory"

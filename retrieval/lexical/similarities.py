@@ -1,0 +1,89 @@
+"""What a term is worth to BM25: its idf, by how rare it is, times a weight by how often the document has it.
+
+Pure functions, chosen by name from the tables below them. N is the number of documents, n of those that have the term,
+at least 1; f is how often a document has it; B = 1 - b + b * length / avgdl is the document's length factor.
+
+Kamphuis, de Vries, Boytsov & Lin 2020, "Which BM25 do you mean?", has all of them side by side.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.config import Bm25Idf, Bm25Variant
+from retrieval.errors import ConfigError
+
+Weights = NDArray[np.float64]
+IdfName = Bm25Idf | Literal["bm25plus"]
+
+
+def lucene_idf(size: int, containing: int) -> float:
+    """ln(1 + (N - n + 0.5) / (n + 0.5)), as in Lucene's BM25Similarity: above 0 for every term.
+
+    It is ln((N + 1) / (n + 0.5)), too: the idf that Lv & Zhai 2011, "When documents are very long, BM25 fails!", take.
+    """
+    return math.log(1 + (size - containing + 0.5) / (containing + 0.5))
+
+
+def okapi_idf(size: int, containing: int) -> float:
+    """ln((N - n + 0.5) / (n + 0.5)), as in Robertson & Zaragoza 2009: below 0 for a term in most documents."""
+    return math.log(size - containing + 0.5) - math.log(containing + 0.5)
+
+
+def bm25plus_idf(size: int, containing: int) -> float:
+    """ln((N + 1) / n); Lv & Zhai 2011, "Lower-bounding term frequency normalization"."""
+    return math.log((size + 1) / containing)
+
+
+def bm25(frequencies: NDArray[Any], length_factors: Weights, k1: float, _delta: float) -> Weights:
+    """f * (k1 + 1) / (f + k1 * B); Robertson & Zaragoza 2009, eq. 3.15, times k1 + 1. Falls to 0 as B grows."""
+    return np.asarray((k1 + 1) * (frequencies / (frequencies + k1 * length_factors)))
+
+
+def bm25l(frequencies: NDArray[Any], length_factors: Weights, k1: float, delta: float) -> Weights:
+    """(k1 + 1) * (f / B + delta) / (k1 + f / B + delta); Lv & Zhai 2011, "When documents are very long ...".
+
+    As if a term that occurs did so delta times more in a document of average length: long documents lose less.
+    """
+    normalised = frequencies / length_factors + delta
+    return np.asarray((k1 + 1) * (normalised / (k1 + normalised)))
+
+
+def bm25plus(frequencies: NDArray[Any], length_factors: Weights, k1: float, delta: float) -> Weights:
+    """f * (k1 + 1) / (f + k1 * B) + delta; Lv & Zhai 2011, "Lower-bounding term frequency normalization".
+
+    A term that occurs is worth delta at least, however long the document.
+    """
+    return bm25(frequencies, length_factors, k1, delta) + delta
+
+
+IDF: Mapping[IdfName, Callable[[int, int], float]] = {
+    "lucene": lucene_idf,
+    "okapi": okapi_idf,
+    "bm25plus": bm25plus_idf,
+}
+OWN_IDF: Mapping[Bm25Variant, IdfName] = {"bm25": "lucene", "bm25l": "lucene", "bm25plus": "bm25plus"}
+FREQUENCY: Mapping[Bm25Variant, Callable[[NDArray[Any], Weights, float, float], Weights]] = {
+    "bm25": bm25,
+    "bm25l": bm25l,
+    "bm25plus": bm25plus,
+}
+DELTA: Mapping[Bm25Variant, float] = {"bm25": 0.0, "bm25l": 0.5, "bm25plus": 1.0}
+"""As in rank_bm25 and in the papers."""
+
+
+def check_parameters(variant: Bm25Variant, idf: Bm25Idf | None, k1: float, b: float, delta: float | None) -> None:
+    """Raises ConfigError for what is unknown, out of range, or no parameter of the variant."""
+    if variant not in FREQUENCY:
+        raise ConfigError(f"The BM25 variant must be one of {', '.join(FREQUENCY)}, not {variant!r}.")
+    if idf not in (None, *get_args(Bm25Idf)):
+        raise ConfigError(f"idf must be one of {', '.join(get_args(Bm25Idf))} or None, not {idf!r}.")
+    if not (0 <= k1 < math.inf and 0 <= b <= 1):
+        raise ConfigError(f"BM25 needs k1 >= 0 and b in [0, 1]; got k1={k1}, b={b}.")
+    if delta is not None and variant == "bm25":
+        raise ConfigError(f"BM25 has no delta; leave out delta={delta}, or choose the variant bm25l or bm25plus.")
+    if delta is not None and not 0 <= delta < math.inf:
+        raise ConfigError(f"{variant} needs delta >= 0; got {delta}.")

@@ -1,0 +1,63 @@
+"""A ranking -> hits: the passages with their scores, where they stand, and the words that match."""
+
+from typing import Literal
+
+from retrieval.search.candidates import Ranking, Rows, Sides
+from retrieval.search.passages import expanded, highlights
+from retrieval.search.query import Query
+from retrieval.storage.snapshot import Snapshot
+from retrieval.types import Chunk, SearchHit
+
+
+def hits_of(
+    snapshot: Snapshot,
+    query: Query,
+    sides: Sides,
+    ranking: Ranking,
+    *,
+    ranks: tuple[Rows, Rows],
+    expand: int | Literal["section"],
+    highlight: bool,
+) -> list[SearchHit]:
+    """One hit for each passage.
+
+    ranks    the candidates of the dense and of the lexical side, best first
+    expand   how many neighbours, or that the whole section, goes into a passage; those that touch become one
+    highlight   whether to find the words that match
+    """
+    dense_ranks, lexical_ranks = ({row: rank for rank, row in enumerate(side.tolist(), 1)} for side in ranks)
+    cosines = sides.cosines(ranking.rows)
+    hits = []
+    for rank, (at, passage) in enumerate(expanded(snapshot, ranking.rows.tolist(), expand), 1):
+        row = int(ranking.rows[at])
+        chunk = passage if not expand else snapshot.chunk(row)
+        hits.append(
+            SearchHit(
+                id=chunk.id,
+                document_id=chunk.document_id,
+                text=passage.text,
+                score=float(ranking.scores[at]),
+                rank=rank,
+                source=chunk.source,
+                title=chunk.title,
+                headings=chunk.headings,
+                page=chunk.page,
+                line_start=passage.line_start,
+                line_end=passage.line_end,
+                char_start=passage.char_start,
+                char_end=passage.char_end,
+                metadata=chunk.metadata,
+                dense_score=None if sides.vector is None else float(cosines[at]),
+                dense_rank=dense_ranks.get(row),
+                lexical_score=float(sides.lexical[row]),
+                lexical_rank=lexical_ranks.get(row),
+                rerank_score=None if ranking.rerank is None else float(ranking.rerank[at]),
+                highlights=_highlights(snapshot, query, row, passage) if highlight else (),
+            )
+        )
+    return hits
+
+
+def _highlights(snapshot: Snapshot, query: Query, row: int, passage: Chunk) -> tuple[tuple[int, int], ...]:
+    language = snapshot.language(row)
+    return highlights(passage.text, query.terms[language], language)

@@ -1,0 +1,63 @@
+"""Operators in a query: `"exact phrase"`, `+required`, `-excluded`.
+
+They are filters: a hit has every required word and phrase, and none that is excluded, but its score is that of the
+words as such. Plain text stays plain: an operator stands at the beginning of a word, before a letter or a quotation
+mark, so that C++, e-mail, --force and -5 mean themselves; and what reads like a sentence, with a full stop, question or
+exclamation mark at its end, has no operators unless the caller says so.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import regex
+
+from retrieval.errors import QueryError
+
+_CLAUSE = regex.compile(
+    r"""(?<!\S)(?:(?P<sign>[+-]?)"(?P<phrase>[^"]*[\p{L}\p{N}][^"]*)"(?![\p{L}\p{N}])|(?P<sign>[+-])(?P<word>\p{L}\S*))"""
+)
+_SENTENCE = regex.compile(r"""[.?!…。？！؟।]["”’»)\]]*\s*$""")
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A word or an exact phrase that every hit must contain, or must not."""
+
+    text: str
+    is_phrase: bool
+    is_excluded: bool
+
+
+class Operators(NamedTuple):
+    """What is asked once the operators are taken out, and what they said."""
+
+    text: str
+    clauses: tuple[Clause, ...]
+
+
+def read_operators(query: str, *, operators: bool | None) -> Operators:
+    """Take a query apart.
+
+    operators   whether to look for them; None does so unless the query reads like a sentence.
+
+    Raises QueryError where nothing is wanted, only excluded.
+    """
+    if operators is False or (operators is None and _is_sentence(query)):
+        return Operators(query, ())
+    clauses: list[Clause] = []
+
+    def take(match: "regex.Match[str]") -> str:
+        phrase, word = match["phrase"], match["word"]
+        clause = Clause(phrase or word, is_phrase=word is None, is_excluded=match["sign"] == "-")
+        clauses.append(clause)
+        return "" if clause.is_excluded else clause.text
+
+    text = _CLAUSE.sub(take, query).strip()
+    if clauses and not text:
+        raise QueryError(f"The query says only what is not wanted: {query!r}; say what is, too.")
+    return Operators(text, tuple(clauses))
+
+
+def _is_sentence(query: str) -> bool:
+    """Whether it ends like one and is more than quotations."""
+    return bool(_SENTENCE.search(query)) and bool(_CLAUSE.sub("", query).strip())

@@ -1,0 +1,113 @@
+"""One query over one snapshot: candidates from both sides, both scores completed, fused, filtered and ranked."""
+
+import numpy as np
+
+from retrieval.fusion import fuse, is_constant
+from retrieval.rerank import mmr
+from retrieval.search.candidates import Mask, Ranking, Rows, Sides, any_of
+from retrieval.search.clauses import satisfying
+from retrieval.search.expansion import expanded_query
+from retrieval.search.hits import hits_of
+from retrieval.search.options import SearchOptions
+from retrieval.search.query import Query
+from retrieval.storage.snapshot import Snapshot
+from retrieval.types import Reranker, SearchHit
+
+
+def search(
+    snapshot: Snapshot, query: Query, options: SearchOptions, *, reranker: Reranker | None = None
+) -> list[SearchHit]:
+    """The best hits, best first; equal scores are ordered by id."""
+    sides = Sides(snapshot, query, options.sides)
+    if options.feedback != "none":
+        first = _best(sides, options, None)  # whatever the filter, so that it changes no score
+        asked = expanded_query(snapshot, query, sides, first.rows, feedback=options.feedback)
+        sides = Sides(snapshot, asked, options.sides)
+    allowed = _allowed(snapshot, query, options)
+    ranking = _ranked(snapshot, sides, options, allowed)
+    if reranker is not None:
+        ranking = _reranked(snapshot, ranking.take(slice(0, options.depth)), query, reranker)
+    if options.min_score is not None:
+        ranking = ranking.take(ranking.scores >= options.min_score)
+    if options.mmr_lambda is not None and len(ranking.rows):
+        vectors = snapshot.vectors[ranking.rows]
+        ranking = ranking.take(mmr(ranking.scores, vectors, lambda_=options.mmr_lambda, top_k=options.top_k))
+    ranking = ranking.take(slice(0, options.top_k))
+    ranks = sides.candidates(options.depth, allowed)
+    return hits_of(snapshot, query, sides, ranking, ranks=ranks, expand=options.expand, highlight=options.highlight)
+
+
+def _allowed(snapshot: Snapshot, query: Query, options: SearchOptions) -> Mask | None:
+    """bool [n]: the rows that pass filters and operators; None where there are neither."""
+    filtered = snapshot.select(options.where, options.where_document)
+    satisfied = satisfying(snapshot, query.clauses)
+    if filtered is None or satisfied is None:
+        return satisfied if filtered is None else filtered
+    return np.asarray(filtered & satisfied)
+
+
+def _ranked(snapshot: Snapshot, sides: Sides, options: SearchOptions, allowed: Mask | None) -> Ranking:
+    """The fused candidates: chunks, or one chunk for each document."""
+    if not options.group_by_document:
+        return _best(sides, options, allowed)
+    if options.document_score == "mean":
+        return _best_documents(snapshot, sides, options, allowed)
+    depth = options.depth
+    while True:
+        ranking = _best(sides, options, allowed, depth=depth)
+        ranking = ranking.take(_first_of_each_document(snapshot, ranking.rows))
+        if len(ranking.rows) >= options.top_k or depth >= snapshot.size:
+            return ranking
+        depth *= 4  # the best chunks crowd into few documents: look further down
+
+
+def _best_documents(snapshot: Snapshot, sides: Sides, options: SearchOptions, allowed: Mask | None) -> Ranking:
+    """Documents by the scores of the whole, each shown by its chunk that the dense side, or else BM25, likes best."""
+    rows, starts = snapshot.rows_by_document
+    ranking = _best(sides.by_document(snapshot), options, None if allowed is None else any_of(allowed, snapshot))
+    liking = sides.lexical if options.sides == "lexical" else sides.dense
+    liking = liking if allowed is None else np.where(allowed, liking, -np.inf)
+    ends = np.append(starts[1:], snapshot.size)
+    of_documents = (rows[starts[document] : ends[document]] for document in ranking.rows.tolist())
+    shown = [chunks[np.argmax(liking[chunks])] for chunks in of_documents]
+    return Ranking(np.array(shown, dtype=np.intp), ranking.scores)
+
+
+def _best(sides: Sides, options: SearchOptions, allowed: Mask | None, *, depth: int | None = None) -> Ranking:
+    """The candidates of both sides by the score that the mode asks for.
+
+    Fusion takes its scale from the unfiltered candidates, or where those are all alike on one side, from all rows.
+    """
+    rows = np.union1d(*sides.candidates(depth or options.depth, allowed))
+    if options.sides == "lexical":
+        scores = sides.lexical[rows]
+    elif options.sides == "dense" or not len(rows):
+        scores = sides.cosines(rows)
+    elif options.fusion == "rrf":  # ranks in the whole index
+        scores = fuse(
+            sides.dense[rows], sides.lexical[rows], sides.dense, sides.lexical, method="rrf", alpha=options.alpha,
+            rrf_k=options.rrf_k,
+        )  # fmt: skip
+    else:
+        best = np.union1d(*sides.candidates(options.candidates, None))
+        dense, lexical = sides.cosines(best), sides.lexical[best]
+        scores = fuse(
+            sides.cosines(rows),
+            sides.lexical[rows],
+            sides.dense.astype(np.float64) if is_constant(dense) else dense,
+            sides.lexical if is_constant(lexical) else lexical,
+            method=options.fusion,
+            alpha=options.alpha,
+            rrf_k=options.rrf_k,
+        )
+    return Ranking(rows, scores).take(sides.in_order(rows, scores))
+
+
+def _reranked(snapshot: Snapshot, ranking: Ranking, query: Query, reranker: Reranker) -> Ranking:
+    scores = np.asarray(reranker.score(query.text, [snapshot.text(row) for row in ranking.rows.tolist()]), np.float64)
+    return Ranking(ranking.rows, scores, scores).take(np.lexsort((snapshot.id_ranks[ranking.rows], -scores)))
+
+
+def _first_of_each_document(snapshot: Snapshot, rows: Rows) -> Rows:
+    _, first = np.unique(snapshot.documents[rows], return_index=True)
+    return np.sort(first)

@@ -1,0 +1,39 @@
+"""A question, ready to be asked: what is embedded, what BM25 counts, and what its operators demand."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from retrieval.analysis import Analyzer
+from retrieval.search.operators import Clause
+from retrieval.types import Vectors
+
+Terms = Mapping[str, Mapping[str, float]]
+"""Language -> term -> weight."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question, analysed.
+
+    text      without operators, and without what is not wanted
+    terms     as each language of the index sees it, so that query and chunk are always analysed alike
+    vector    float32 [dim], of unit length; None where only BM25 takes part
+    clauses   what every hit must or must not contain
+    """
+
+    text: str
+    terms: Terms
+    vector: Vectors | None
+    clauses: tuple[Clause, ...] = ()
+
+
+def terms_by_language(text: str, languages: Iterable[str]) -> dict[str, Mapping[str, float]]:
+    """A term's weight is how often it occurs."""
+    return {language: Counter(analyzer(language).terms(text)) for language in languages}
+
+
+@cache
+def analyzer(language: str) -> Analyzer:
+    return Analyzer(language)

@@ -1,0 +1,261 @@
+"""Figures of an embedding space: spaces made so that the answer is known, and one real index."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from ingest import add
+from retrieval import Document, HybridIndex
+from retrieval.embedder import Embedder
+from retrieval.errors import QueryError
+from retrieval.inspection import embedding_stats
+from retrieval.inspection.embedding_report import readings
+from retrieval.inspection.embedding_stats import (
+    EmbeddingStats,
+    alignment,
+    components_for,
+    effective_rank,
+    histogram,
+    mean_cosine_and_uniformity,
+    near_duplicate_share,
+    repeated_share,
+    spectrum,
+)
+from retrieval.types import Vectors
+
+
+def on_the_sphere(count: int, dimension: int, *, seed: int = 0) -> Vectors:
+    """Directions drawn evenly."""
+    points = np.random.default_rng(seed).standard_normal((count, dimension))
+    return (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32)
+
+
+def collapsed(count: int, dimension: int) -> Vectors:
+    return np.repeat(on_the_sphere(1, dimension), count, axis=0)
+
+
+def even_uniformity(dimension: int) -> float:
+    """log E exp(4 cos - 4) for directions drawn evenly: the series of the sphere's moment generating function."""
+    term = total = 1.0
+    for k in range(1, 60):
+        term *= 16 / (2 * k * (dimension + 2 * k - 2))
+        total += term
+    return float(np.log(total) - 4)
+
+
+# Spaces whose figures are known
+
+
+@pytest.mark.parametrize("dimension", [2, 16, 384])
+def test_an_even_sphere_has_no_preferred_direction_and_the_known_uniformity(dimension: int) -> None:
+    mean_cosine, uniformity = mean_cosine_and_uniformity(on_the_sphere(4000, dimension))
+    assert mean_cosine == pytest.approx(0, abs=0.005)
+    assert uniformity == pytest.approx(even_uniformity(dimension), abs=0.02)
+
+
+def test_a_collapsed_space_is_a_point() -> None:
+    vectors = collapsed(700, 64)
+    assert mean_cosine_and_uniformity(vectors) == pytest.approx((1, 0), abs=1e-5)
+    assert effective_rank(spectrum(vectors)) == components_for(spectrum(vectors), share=0.9) == 0
+    assert near_duplicate_share(vectors, np.arange(700)) == 1
+
+
+def test_orthogonal_vectors_are_all_at_a_right_angle() -> None:
+    vectors = np.eye(600, dtype=np.float32)
+    assert mean_cosine_and_uniformity(vectors) == pytest.approx((0, -4), abs=1e-6)
+    assert effective_rank(spectrum(vectors)) == pytest.approx(599, abs=1e-3)  # about their mean, one axis less
+    assert near_duplicate_share(vectors, np.arange(600)) == 0
+    assert alignment(vectors[:300], vectors[300:]) == 2
+
+
+def test_pairs_are_all_pairs_whatever_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors = on_the_sphere(50, 5) + np.float32(0.2)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    cosines = (vectors.astype(np.float64) @ vectors.T)[np.triu_indices(50, 1)]
+    expected = cosines.mean(), np.log(np.exp(-2 * (2 - 2 * cosines)).mean())
+    for block in (1, 7, 50, 512):
+        monkeypatch.setattr(embedding_stats, "_GRAM_BLOCK", block)
+        assert mean_cosine_and_uniformity(vectors) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("rank", [1, 7, 40])
+def test_a_subspace_has_as_many_effective_dimensions_as_axes(rank: int) -> None:
+    axes = np.linalg.qr(np.random.default_rng(1).standard_normal((384, rank)))[0].T
+    signed = np.concatenate([axes, -axes]).astype(np.float32)  # the same variance along each axis
+    shares = spectrum(signed)
+    assert effective_rank(shares) == pytest.approx(rank, rel=1e-4)
+    assert components_for(shares, share=1.0) == rank
+    assert components_for(shares, share=0.5) == (rank + 1) // 2
+    assert shares.sum() == pytest.approx(1)
+
+
+def test_uneven_axes_count_for_less() -> None:
+    assert effective_rank(np.array([0.5, 0.25, 0.25])) == pytest.approx(2**1.5)
+    assert components_for(np.array([0.7, 0.2, 0.1]), share=0.9) == 2
+    assert components_for(np.array([0.7, 0.2, 0.1]), share=0.91) == 3
+
+
+@pytest.mark.parametrize("block", [1, 16, 4096])
+def test_alignment_is_the_mean_squared_distance(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedding_stats, "_BLOCK", block)
+    one, other = on_the_sphere(100, 8), on_the_sphere(100, 8, seed=1)
+    assert alignment(one, other) == pytest.approx(np.mean(2 - 2 * (one * other).sum(axis=1)), abs=1e-6)
+    assert alignment(one, one) == 0
+
+
+@pytest.mark.parametrize("block", [1, 16, 4096])
+def test_a_chunk_is_not_its_own_double(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedding_stats, "_BLOCK", block)
+    vectors = on_the_sphere(100, 64)
+    vectors[90:95] = vectors[:5]
+    assert near_duplicate_share(vectors, np.arange(0, 100, 2)) == pytest.approx((3 + 3) / 50)
+    assert near_duplicate_share(vectors, np.arange(100)) == 0.1
+
+
+def test_repetitions_are_counted_with_the_first() -> None:
+    assert repeated_share(np.array([b"a", b"b", b"a", b"a", b"c"])) == pytest.approx(0.6)
+    assert repeated_share(np.array([b"a", b"b"])) == 0
+
+
+@pytest.mark.parametrize("limit", [3, 100, 256])
+def test_every_chunk_is_in_the_bin_of_its_length(limit: int) -> None:
+    tokens = np.random.default_rng(0).integers(1, limit + 20, 500)
+    bins = histogram(tokens, limit)
+    assert [length.chunks for length in bins] == [int(((tokens >= b.low) & (tokens <= b.high)).sum()) for b in bins]
+    assert sum(length.chunks for length in bins) == 500
+    assert bins[0].low == 1
+    assert all(left.high + 1 == right.low for left, right in pairwise(bins))
+    assert limit in {length.high for length in bins}  # what is over the limit is by itself
+
+
+# A real index
+
+TOPICS = {
+    "rain": "Rain falls when water vapour in a cloud condenses into drops that grow too heavy to float. ",
+    "bread": "Bread rises because yeast eats sugar and breathes out gas that stretches the dough. ",
+    "chess": "In chess the queen moves any number of squares in a straight line or diagonally. ",
+    "tides": "Tides rise and fall because the moon pulls on the water of the oceans, said page {n}. ",
+}
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory, loaded_embedder: Embedder) -> Iterator[HybridIndex]:
+    load, Embedder.load = Embedder.load, classmethod(lambda cls, config: loaded_embedder)
+    with HybridIndex.open(tmp_path_factory.mktemp("embeddings") / "index") as opened:
+        documents = [
+            Document(name, "\n\n".join(f"Paragraph {n}. " + text.format(n=n) * 10 for n in range(5)))
+            for name, text in TOPICS.items()
+        ]
+        add([*documents, Document("rain again", documents[0].text), Document("empty", "")], opened)
+        yield opened
+    Embedder.load = load
+
+
+def test_the_figures_of_an_index_are_those_of_its_chunks(index: HybridIndex) -> None:
+    measured, snapshot = index.embedding_stats(), index.snapshot
+    assert snapshot is not None
+    assert measured.chunks == measured.sampled == measured.near_duplicates_of == snapshot.size
+    assert (measured.dimension, measured.max_seq_length, measured.chunk_limit) == (384, 256, 256)
+    assert (measured.mean_cosine, measured.uniformity) == mean_cosine_and_uniformity(np.array(snapshot.vectors))
+    documents = [rows for rows in snapshot.rows_of_document.values() if len(rows) > 1]
+    follows = [pair for rows in documents for pair in pairwise(rows)]
+    distances = [float(np.square(snapshot.vectors[a] - snapshot.vectors[b]).sum()) for a, b in follows]
+    assert measured.neighbours == len(follows) > 5
+    assert measured.alignment == pytest.approx(np.mean(distances), abs=1e-6)
+    tokens = [snapshot.chunk(row).tokens for row in range(snapshot.size)]
+    assert measured.truncated == 0
+    assert measured.token_quantiles[2] == np.quantile(tokens, 0.5, method="lower")
+    assert sum(length.chunks for length in measured.token_histogram) == snapshot.size
+    doubled = 2 * len(snapshot.rows_of_document[next(r.id for r in index.documents() if r.source == "rain")])
+    assert measured.exact_duplicates == pytest.approx(doubled / snapshot.size)
+    assert measured.near_duplicates >= measured.exact_duplicates
+
+
+def test_a_sample_is_drawn_by_its_seed(index: HybridIndex) -> None:
+    small = index.embedding_stats(sample=5, seed=3)
+    assert (small.sampled, small.near_duplicates_of, small.neighbours) == (5, 5, 5)
+    assert small == index.embedding_stats(sample=5, seed=3)
+    assert len({index.embedding_stats(sample=5, seed=seed).mean_cosine for seed in range(5)}) > 1
+    whole = index.embedding_stats()
+    assert (small.token_histogram, small.exact_duplicates) == (whole.token_histogram, whole.exact_duplicates)
+
+
+def test_what_cannot_be_measured_is_none_or_refused(open_index: Callable[..., HybridIndex]) -> None:
+    with open_index() as index:
+        with pytest.raises(QueryError, match="sync a folder first"):
+            index.embedding_stats()
+        add([Document("only", "One sentence.")], index)
+        single = index.embedding_stats()
+        assert single.mean_cosine is single.uniformity is single.alignment is single.effective_dimensions is None
+        assert (single.neighbours, single.near_duplicates) == (0, 0)
+        assert [reading.name for reading in readings(single)][:1] == ["truncated chunks"]
+        with pytest.raises(QueryError, match="sample is 1"):
+            index.embedding_stats(sample=1)
+
+
+# How it is read
+
+SOUND = EmbeddingStats(
+    chunks=9000, sampled=4096, dimension=384, mean_cosine=0.1, uniformity=-3.4, neighbours=4000, alignment=0.6,
+    effective_dimensions=120.0, dimensions_for_90=130, chunk_limit=256, max_seq_length=256,
+    token_quantiles=(60, 120, 180, 220, 250), fill=0.7, token_histogram=(), truncated=0, exact_duplicates=0.01,
+    near_duplicates=0.02, near_duplicates_of=1000,
+)  # fmt: skip
+
+
+def warned(stats: EmbeddingStats) -> list[str]:
+    return [reading.name for reading in readings(stats) if reading.warning]
+
+
+def test_a_sound_space_has_no_warning() -> None:
+    assert warned(SOUND) == []
+    assert len(list(readings(SOUND))) == 7
+    assert all(reading.meaning.endswith(".") for reading in readings(SOUND))
+
+
+@pytest.mark.parametrize(
+    ("poor", "name"),
+    [
+        ({"truncated": 1}, "truncated chunks"),
+        ({"fill": 0.1}, "tokens a chunk"),
+        ({"near_duplicates": 0.2}, "near-duplicate chunks"),
+        ({"exact_duplicates": 0.2}, "near-duplicate chunks"),
+        ({"mean_cosine": 0.7}, "mean cosine of random pairs"),
+        ({"uniformity": -1.0}, "uniformity"),
+        ({"alignment": 1.75}, "alignment of neighbours"),
+        ({"effective_dimensions": 20.0}, "effective dimensions"),
+    ],
+)
+def test_a_poor_figure_has_a_warning(poor: dict[str, float], name: str) -> None:
+    assert name in warned(replace(SOUND, **poor))
+
+
+def test_few_chunks_are_not_blamed_for_few_dimensions() -> None:
+    few = replace(SOUND, sampled=30, effective_dimensions=15.0)
+    assert warned(few) == []
+    assert "30 chunks can show no more than 29" in list(readings(few))[-1].meaning
+
+
+def test_the_shell_shows_figures_to_people_and_numbers_to_programs(
+    index: HybridIndex, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from retrieval.cli import app
+
+    monkeypatch.setattr(Embedder, "load", None)  # no model is needed
+    app(["stats", "--embeddings", "--index", str(index.path)], standalone_mode=False)
+    printed = capsys.readouterr().out
+    for reading in readings(index.embedding_stats()):
+        assert f"{reading.name}: {reading.value}\n    {reading.meaning}\n" in printed
+        assert reading.warning in printed
+    app(["stats", "--embeddings", "--index", str(index.path), "--sample", "6", "--json"], standalone_mode=False)
+    numbers = json.loads(capsys.readouterr().out)
+    assert "near-duplicate chunks" in numbers.pop("warnings")
+    measured = asdict(index.embedding_stats(sample=6))
+    assert numbers.keys() == measured.keys()
+    assert (numbers["sampled"], numbers["alignment"]) == (6, measured["alignment"])
+    with pytest.raises(QueryError, match="give both"):
+        app(["stats", "--sample", "6", "--index", str(index.path)], standalone_mode=False)

@@ -1,0 +1,130 @@
+"""`"exact phrase"`, `+required`, `-excluded`: what is read as an operator, and which chunks satisfy it."""
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest import add
+from retrieval import Document, HybridIndex
+from retrieval.embedder import Embedder
+from retrieval.errors import QueryError
+from retrieval.search.operators import Clause, read_operators
+
+TEXTS = {
+    "plate": "A boundary layer grows on a flat plate at zero incidence.",
+    "plates": "On flat plates, the layer at the boundary is thin. A café stands beside the wind tunnel.",
+    "cone": "The Boundary-Layer of a cone differs; see max_batch_size in CVE-2024-3094.",
+    "stops": "To be, or not to be: that is the question.",
+    "chinese": "北京大学在中国的首都。雪山很高。",
+    "mixed": "大学在北京：新学期。",
+}
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory, loaded_embedder: Embedder) -> Iterator[HybridIndex]:
+    load, Embedder.load = Embedder.load, classmethod(lambda cls, config: loaded_embedder)
+    with HybridIndex.open(tmp_path_factory.mktemp("operators") / "index") as opened:
+        add([Document(source, text) for source, text in TEXTS.items()], opened)
+        yield opened
+    Embedder.load = load
+
+
+def found(index: HybridIndex, query: str, **options: object) -> set[str]:
+    return {hit.source for hit in index.search(query, 100, **options)}
+
+
+@pytest.mark.parametrize(
+    ("query", "sources"),
+    [
+        ('"boundary layer"', {"plate", "cone"}),
+        ('"BOUNDARY  layer"', {"plate", "cone"}),
+        ('"layer boundary"', set()),
+        ('"bound"', set()),
+        ('flow "flat plate"', {"plate"}),
+        ("flow +plate", {"plate", "plates"}),
+        ("flow +plates", {"plate", "plates"}),
+        ("+plate -thin", {"plate"}),
+        ('layer -"boundary layer" +layer', {"plates"}),
+        ('"cafe stands"', {"plates"}),
+        ('"to be or not to be"', {"stops"}),
+        ("+max_batch_size layer", {"cone"}),
+        ("+CVE-2024-3094", {"cone"}),
+        ('"北京大学"', {"chinese"}),
+        ("+北京大学", {"chinese"}),
+        ('"雪"', {"chinese"}),
+        ("+unheardof layer", set()),
+    ],
+)
+@pytest.mark.parametrize("mode", ["hybrid", "dense", "lexical"])
+def test_operators_filter_both_sides(index: HybridIndex, query: str, sources: set[str], mode: str) -> None:
+    hits = found(index, query, mode=mode)
+    assert hits == sources if mode != "lexical" else hits <= sources
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "C++ and C# or e-mail",
+        "what is -5 or +3 degrees",
+        "run it with --force",
+        'a 5" pipe and 3" nails',
+        "well-known state-of-the-art",
+        "A - B + C",
+        'Who wrote "War and Peace"?',
+        "papers -dash exact or approximate -dash on pressure.",
+        '""',
+        '"?!"',
+    ],
+)
+def test_plain_text_stays_plain(query: str) -> None:
+    assert read_operators(query, operators=None) == (query, ())
+
+
+def test_a_sentence_has_operators_if_asked_for() -> None:
+    query = 'Who wrote "War and Peace"?'
+    assert read_operators(query, operators=True) == ("Who wrote War and Peace ?".replace(" ?", "?"), (PHRASE,))
+    assert read_operators('"what is love?"', operators=None).clauses
+    assert not read_operators('"what is love"', operators=False).clauses
+
+
+PHRASE = Clause("War and Peace", is_phrase=True, is_excluded=False)
+
+
+def test_what_is_embedded_has_no_operators_and_nothing_unwanted() -> None:
+    text, clauses = read_operators('fast +cars -red "very fast cars" -"slow ones"', operators=None)
+    assert text.split() == ["fast", "cars", "very", "fast", "cars"]
+    assert [(clause.text, clause.is_phrase, clause.is_excluded) for clause in clauses] == [
+        ("cars", False, False),
+        ("red", False, True),
+        ("very fast cars", True, False),
+        ("slow ones", True, True),
+    ]
+
+
+def test_a_query_that_wants_nothing_is_refused(index: HybridIndex) -> None:
+    with pytest.raises(QueryError, match="not wanted"):
+        index.search("-rain -snow")
+
+
+def test_operators_change_no_score(index: HybridIndex) -> None:
+    plain = {hit.id: hit.score for hit in index.search("boundary layer plate", 100, operators=False)}
+    for hit in index.search("boundary layer +plate", 100):
+        assert hit.score == plain[hit.id]
+
+
+@given(st.text(alphabet='ab "+-.?\n雪é', max_size=30))
+def test_any_text_is_read(query: str) -> None:
+    try:
+        text, clauses = read_operators(query, operators=True)
+    except QueryError:
+        return
+    assert all(any(character.isalpha() for character in clause.text) for clause in clauses)
+    assert bool(text) == bool(query.strip())
+    assert read_operators(query, operators=False) == (query, ())
+
+
+@given(st.lists(st.sampled_from(["rain", "snow", "wind", "cloud", "sky"]), min_size=1, max_size=5))
+def test_words_alone_are_no_operators(words: list[str]) -> None:
+    assert read_operators(" ".join(words), operators=True) == (" ".join(words), ())
