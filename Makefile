@@ -9,7 +9,10 @@ DOCS ?= .
 Q    ?= why do searches read a snapshot and not Chroma?
 DEMO := $(VENV)/demo/$(notdir $(abspath $(DOCS)))
 
-.PHONY: setup demo test test-all lint format typecheck clean
+CHUNKS ?= 100000
+PEERS  := .benchmarks/peers
+
+.PHONY: setup demo test test-all lint format typecheck bench-quality bench-recall clean
 
 setup: $(READY)
 
@@ -40,6 +43,20 @@ format: $(READY)
 
 typecheck: $(READY)
 	$(BIN)/mypy
+
+# Our search next to LangChain's, LlamaIndex's and txtai's, on collections in BEIR's format: COLLECTIONS="path ..."
+bench-quality: $(READY) $(if $(COLLECTIONS),$(PEERS)/.ready)
+	$(BIN)/python benchmarks/quality --peers $(PEERS)/bin/python $(COLLECTIONS)
+
+$(PEERS)/.ready: benchmarks/quality/peers.txt
+	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	@echo "Installing the peers into $(PEERS); the first time takes a few minutes and 1.6 GB."
+	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+# What Chroma's own queries find of the nearest chunks; DOCS=FOLDER takes its passages, if they are enough.
+bench-recall: $(READY)
+	$(BIN)/python benchmarks/recall.py "$(DOCS)" --chunks $(CHUNKS)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,16 +1,14 @@
 """`ingest`: keep an index in step with folders of documents."""
 
 import sys
-import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
-from rich.markup import escape
 
-from ingest.interrupts import stop_on_interrupt
+from ingest.interrupts import Stop, stop_on_interrupt
 from ingest.progress import showing_progress
 from ingest.report import SyncReport
 from ingest.snapshot_cli import app as snapshot_app
@@ -21,20 +19,22 @@ from retrieval.console import (
     ConfigOption,
     IndexOption,
     JsonOption,
+    VersionOption,
+    counted,
     err,
+    meant,
     out,
     print_json,
     printable,
     run,
-    waiting,
 )
 from retrieval.errors import ConfigError, IndexLockedError
 
 if TYPE_CHECKING:
     from ingest.status import FolderStatus
+    from retrieval.types import DocumentRecord
 
 app = typer.Typer(
-    help="Keep an index in step with folders of documents.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -49,6 +49,11 @@ _KEPT_REBUILD = "the index is as it was, and the next --rebuild goes on from the
 app.add_typer(snapshot_app, name="snapshot")
 
 
+@app.callback()
+def about(version: VersionOption = False) -> None:
+    """Keep an index in step with folders of documents."""
+
+
 @app.command()
 def sync(
     folder: Annotated[Path, typer.Argument(help="Folder of documents.")],
@@ -59,7 +64,9 @@ def sync(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan, and do nothing.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Then follow changes as they happen, until Ctrl-C.")] = False,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Make the index anew, with other settings.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say which files were skipped, and why.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Name what was added, updated, deleted and, with reasons, skipped.")
+    ] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -72,8 +79,8 @@ def sync(
             report = _rebuild(chosen, index, config)
             _show(report, index, as_json=as_json, verbose=verbose, kept=_KEPT_REBUILD)
         if not rebuild or (watch and not report.interrupted):
-            for report in _syncs(chosen, index, config, dry_run=dry_run, watch=watch):
-                _show(report, index, as_json=as_json, verbose=verbose)
+            for report, done in _syncs(chosen, index, config, dry_run=dry_run, watch=watch, verbose=verbose):
+                _show(report, index, as_json=as_json, verbose=verbose, done=done)
     if report.interrupted or (watch and stop.is_set()):
         sys.exit(INTERRUPTED)  # not typer's way: the report has said so
     if report.failed:
@@ -89,11 +96,15 @@ def status(index: IndexOption = DEFAULT_INDEX, config: ConfigOption = None, as_j
     with HybridIndex.open(index, config=config, read_only=True) as opened:
         stats, folders = opened.stats(), folder_status(opened)
         added = [record for record in opened.documents() if not record.folder]
+        searchable = opened.snapshot.searchable if opened.snapshot is not None else ()
+        added_indexed = sum(not record.folder for record in searchable)
     if as_json:
         print_json({**stats._asdict(), "folders": [_folder_as_dict(folder) for folder in folders]})
         return
     out.print(
-        f"{stats.documents:,} documents, {stats.chunks:,} chunks, {stats.tokens:,} tokens in {escape(str(index))}"
+        f"{counted(stats.documents, 'document')}, {counted(stats.chunks, 'chunk')}, {counted(stats.tokens, 'token')} "
+        f"in {index}",
+        markup=False,
     )
     out.print(
         f"model {stats.model}, {stats.dimension} dimensions, {stats.pooling} pooling, at most {stats.max_seq_length} "
@@ -103,10 +114,10 @@ def status(index: IndexOption = DEFAULT_INDEX, config: ConfigOption = None, as_j
     for folder in folders:
         _print_folder(folder)
     if added:
-        out.print(f"added from Python: {len(added):,} indexed")
+        out.print(f"added from Python: {added_indexed:,} indexed")
     for record in added:
         if record.status != "ready":
-            out.print(f"  {record.status}: {record.source}: {record.reason or 'add it again'}", markup=False)
+            out.print(f"  {record.status}: {printable(record.source)}: {record.reason or 'add it again'}", markup=False)
 
 
 @app.command()
@@ -120,15 +131,18 @@ def delete(
     from retrieval.index import HybridIndex
 
     with HybridIndex.open(index, config=config) as opened:
-        known = [f"{record.source}/" for record in opened.documents()]
-        unknown = [source for source in sources if not any(k.startswith(f"{source.rstrip('/')}/") for k in known)]
-        deleted = opened.delete(sources)
+        known = [record.source for record in opened.documents()]
+        named = {source: meant(source, known) for source in sources}
+        deleted = opened.delete(sorted({*sources}.union(*named.values())))
     if as_json:
         print_json(deleted._asdict())
     else:
-        out.print(f"Deleted {deleted.documents} documents, {deleted.chunks} chunks.")
+        out.print(f"Deleted {counted(deleted.documents, 'document')}, {counted(deleted.chunks, 'chunk')}.")
+    unknown = [source for source, found in named.items() if not found]
     for source in unknown:
-        err.print(f"not in the index: {source}", markup=False)
+        is_folder = bool(meant(f"{source}/", known))
+        hint = f"; write {source}/ for all that is below" if is_folder else ""
+        err.print(f"not in the index: {printable(source)}{hint}", markup=False)
     if unknown:
         raise typer.Exit(SOME_FAILED)
 
@@ -140,15 +154,16 @@ def doctor(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Hold ledger, chunks and search files against each other."""
-    from ingest.doctor import examine
+    """Hold ledger, chunks, search files and folders against each other. Nobody can write meanwhile."""
+    from ingest.doctor import examine, in_words
 
-    with waiting("Examining"):
-        findings = examine(index, config=config, repair=repair)
+    with showing_progress("examining") as on_progress:
+        findings = examine(index, config=config, repair=repair, on_progress=on_progress)
     if as_json:
         print_json([finding._asdict() for finding in findings])
-    for finding in [] if as_json else findings:
-        out.print(f"{'mended' if finding.mended else 'found'}: {finding.what}", markup=False)
+    mended = "mended" if repair else "mended on opening"
+    for is_mended, line in [] if as_json else in_words(findings):
+        out.print(f"{mended if is_mended else 'found'}: {printable(line)}", markup=False)
     if not findings and not as_json:
         out.print("All is well.")
     if any(not finding.mended for finding in findings):
@@ -162,11 +177,14 @@ class _Choice(NamedTuple):
     name: str | None
     include: list[str] | None
     exclude: list[str] | None
-    stop: threading.Event
+    stop: Stop
 
 
-def _syncs(chosen: _Choice, index: Path, config: Path | None, *, dry_run: bool, watch: bool) -> Iterator[SyncReport]:
-    """The report of one sync, and with `watch` of one more for each time that something has changed."""
+def _syncs(
+    chosen: _Choice, index: Path, config: Path | None, *, dry_run: bool, watch: bool, verbose: bool
+) -> Iterator[tuple[SyncReport, list[str]]]:
+    """The report of one sync and, if `verbose`, the lines of what it did; with `watch` of one more for each time that
+    something has changed."""
     from ingest.sync import sync as run_sync
     from ingest.watch import changes
     from retrieval.index import HybridIndex
@@ -176,16 +194,18 @@ def _syncs(chosen: _Choice, index: Path, config: Path | None, *, dry_run: bool, 
         is_first = True
         while True:
             try:
+                before = opened.documents() if verbose else ()
                 with showing_progress() as on_progress:
                     report = run_sync(
                         index=opened,
                         retry_failed=is_first,
                         dry_run=dry_run,
-                        on_progress=on_progress,
+                        on_progress=chosen.stop.hearing(on_progress),
                         **chosen._asdict(),
                     )
+                done = _done(before, opened.documents()) if verbose else []
                 opened.close()  # the lock: while nothing happens, others may write
-                yield report
+                yield report, done
                 is_first = False
                 if chosen.stop.is_set() or next(pending, None) is None:
                     return
@@ -195,6 +215,19 @@ def _syncs(chosen: _Choice, index: Path, config: Path | None, *, dry_run: bool, 
                 err.print(f"{error} Trying again until that is over.", markup=False)
                 opened.close()
                 pending = _changes_once_possible(chosen, index)
+
+
+def _done(before: "Sequence[DocumentRecord]", after: "Sequence[DocumentRecord]") -> list[str]:
+    """What became of each document between two states of the ledger, such as "added docs/rain.md", by source."""
+    was = {record.source: record for record in before}
+    kept = {record.source for record in after if record.content_hash or record.status == "failed"}
+    lines = [(source, "deleted") for source in was.keys() - kept if was[source].status != "skipped"]
+    for record in after:
+        old = was.get(record.source)
+        is_new = old is None or (old.status, old.content_hash) != (record.status, record.content_hash)
+        if is_new and record.status == "ready":
+            lines.append((record.source, "updated" if old is not None and old.content_hash else "added"))
+    return [f"{action} {printable(source)}" for source, action in sorted(lines)]
 
 
 def _changes_once_possible(chosen: _Choice, index: Path) -> Iterator[set[Path]]:
@@ -211,11 +244,13 @@ def _rebuild(chosen: _Choice, index: Path, config: Path | None) -> SyncReport:
     from ingest.rebuild import rebuild
 
     with showing_progress() as on_progress:
-        return rebuild(index, config=config, on_progress=on_progress, **chosen._asdict())
+        return rebuild(index, config=config, on_progress=chosen.stop.hearing(on_progress), **chosen._asdict())
 
 
-def _show(report: SyncReport, index: Path, *, as_json: bool, verbose: bool, kept: str = _KEPT) -> None:
-    """`kept`: what becomes of an interrupted run."""
+def _show(
+    report: SyncReport, index: Path, *, as_json: bool, verbose: bool, done: Sequence[str] = (), kept: str = _KEPT
+) -> None:
+    """`done`: a line for each document that changed. `kept`: what becomes of an interrupted run."""
     if as_json:
         print_json(report.as_dict())
         return
@@ -223,6 +258,8 @@ def _show(report: SyncReport, index: Path, *, as_json: bool, verbose: bool, kept
     rest = f"{report.unchanged:,} unchanged, {len(report.failed):,} failed, {len(report.skipped):,} skipped"
     for step in report.planned:
         out.print(f"{step.action} {printable(step.source)}", markup=False)
+    for line in done:
+        out.print(line, markup=False)
     if report.dry_run:
         out.print(f"Would do in {index}: {documents}; {rest}.", markup=False)
     else:

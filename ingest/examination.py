@@ -25,7 +25,7 @@ from retrieval.storage.snapshot import Snapshot, embedded_digest, terms_of
 from retrieval.storage.store import Store
 from retrieval.types import Chunk, DocumentRecord, SyncedFolder, Vectors, digest
 
-Remedy = Literal["index", "delete", "publish", "sync", "none"]
+Remedy = Literal["index", "finish", "delete", "publish", "sync", "none"]
 
 _PAGE = 1000
 _ROUNDING = 1e-5
@@ -37,7 +37,8 @@ class Trouble(NamedTuple):
     """Something wrong.
 
     what     in words.
-    remedy   "index" the document anew; "delete" chunks; "publish" the search files again; "sync" the folder; "none".
+    kind     the same of many, as it goes on after their number; "" where there is one at most.
+    remedy   "index" the document anew; "finish" to do so, as any sync would; "delete" chunks; "publish" the search files again; "sync" the folder; "none".
     name     of the document or the folder.
     record   the document's, as it is to be noted before it is indexed anew: with the chunks that are good.
     ids      of the chunks to be deleted.
@@ -45,6 +46,7 @@ class Trouble(NamedTuple):
 
     what: str
     remedy: Remedy
+    kind: str = ""
     name: str = ""
     record: DocumentRecord | None = None
     ids: tuple[str, ...] = ()
@@ -74,9 +76,11 @@ def examine_chunks(store: Store, shown: Snapshot | None) -> Iterator[Trouble]:
             yield from document.troubles()
     yield from _strays(store, np.sort(np.concatenate(committed)))
     if unshown or known:
-        yield Trouble(f"the search files have {unshown + len(known)} documents other than the ledger", "publish")
+        yield Trouble(
+            f"the search files differ from the ledger in {_many(unshown + len(known), 'document')}", "publish"
+        )
     if rows is not None and (different := rows.different()):
-        yield Trouble(f"the search files have {different} chunks other than Chroma", "publish")
+        yield Trouble(f"the search files differ from Chroma in {_many(different, 'chunk')}", "publish")
 
 
 def examine_lexical(shown: Snapshot) -> Iterator[Trouble]:
@@ -102,15 +106,16 @@ def examine_folder(
             Path(folder.path), name=name, include=folder.include, exclude=folder.exclude, max_bytes=max_bytes
         )
     except ConfigError as error:
-        yield Trouble(f"the folder {name}: {error}; sync it from where it is, or delete its documents", "none", name)
+        yield Trouble(f"the folder {name}: {str(error).rstrip('.')}", "none", name=name)
         return
     todo, _ = survey(scanned, ledger, retry_failed=False)
     for file in todo.add:
-        yield Trouble(f"{file.source}: its file is not indexed", "sync", name)
+        yield Trouble(f"{file.source}: its file is not indexed", "sync", "files are not indexed", file.source)
     for file in todo.update:
-        yield Trouble(f"{file.source}: its file has changed since it was indexed", "sync", name)
+        what = f"{file.source}: its file has changed since it was indexed"
+        yield Trouble(what, "sync", "files have changed since they were indexed", file.source)
     for gone in todo.delete:
-        yield Trouble(f"{gone.source}: its file is gone", "sync", name)
+        yield Trouble(f"{gone.source}: its file is gone", "sync", "documents have lost their files", gone.source)
     read = {file.source for file in (*todo.add, *todo.update)}
     for file in scanned.files:
         record = ledger.get(file.source)
@@ -121,7 +126,8 @@ def examine_folder(
                 continue  # the next sync will say what is wrong
             if not same:
                 what = f"{file.source}: its file has changed, though not its size and time"
-                yield Trouble(what, "index", file.source, replace(record, status="indexing"))
+                kind = "files have changed, though not their sizes and times"
+                yield Trouble(what, "index", kind, file.source, replace(record, status="indexing"))
 
 
 class _Document:
@@ -152,9 +158,11 @@ class _Document:
             if self._wrong:
                 bad = f"{len(self._wrong)} of {count} chunks are not what was written, {missing} are missing"
             left = replace(record, status="indexing", content_hash="", chunk_ids=tuple(self._good))
-            yield Trouble(f"{record.source}: {bad}", "index", record.source, left, tuple(self._wrong))
+            kind = "documents have chunks that are missing, or not what was written"
+            yield Trouble(f"{record.source}: {bad}", "index", kind, record.source, left, tuple(self._wrong))
         elif record.status == "indexing":
-            yield Trouble(f"{record.source}: indexing was interrupted", "index", record.source, record)
+            kind = "documents were being written when a sync ended"
+            yield Trouble(f"{record.source}: indexing was interrupted", "finish", kind, record.source, record)
 
 
 class _Rows:
@@ -205,12 +213,17 @@ def _strays(store: Store, committed: NDArray[np.bytes_]) -> Iterator[Trouble]:
         known[inside] = committed[at[inside]] == ids[inside]
         strays += [page[i] for i in np.flatnonzero(~known)]
     if strays:
-        yield Trouble(f"{len(strays)} chunks belong to no document", "delete", ids=tuple(strays))
+        verb = "1 chunk belongs" if len(strays) == 1 else f"{len(strays):,} chunks belong"
+        yield Trouble(f"{verb} to no document", "delete", ids=tuple(strays))
 
 
 def _same_postings(one: Postings, other: Postings) -> bool:
     names = ("terms", "term_bounds", "posting_bounds", "documents", "frequencies", "lengths")
     return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in names)
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _batched(items: Iterable[_T], size: int) -> Iterator[list[_T]]:

@@ -82,16 +82,21 @@ class Indexer:
         batch, self._batch = self._batch, []
         size, self._batch_bytes = self._batch_bytes, 0
         chunks = sum(len(change.chunks) for change in batch)
-        filled_bytes = 0
+        told_documents = told_bytes = filled_chunks = 0
 
         def on_filled(filled: Filled) -> None:
-            nonlocal filled_bytes
-            part = size * len(filled.chunks) // max(chunks, 1)
-            filled_bytes += part
-            self._advance(0, part, chunks=len(filled.chunks), tokens=filled.tokens)
+            """A batch mixes chunks of all its documents, so that these are done as a share; the last, once written."""
+            nonlocal told_documents, told_bytes, filled_chunks
+            filled_chunks += len(filled.chunks)
+            documents = min(len(batch) * filled_chunks // max(chunks, 1), len(batch) - 1)
+            done = size * filled_chunks // max(chunks, 1)
+            new = documents - told_documents, done - told_bytes
+            told_documents, told_bytes = documents, done
+            self._advance(*new, chunks=len(filled.chunks), tokens=filled.tokens, in_hand=chunks - filled_chunks)
 
         sources = [change.record.source for change in batch]
         updated = sum(bool((old := self._writer.records.get(source)) and old.content_hash) for source in sources)
+        self._advance(0, 0, in_hand=chunks)
         written = self._writer.put(batch, on_filled=on_filled)
         self.report = replace(
             self.report.with_written(written),
@@ -99,19 +104,20 @@ class Indexer:
             updated=self.report.updated + updated,
         )
         self._writer.publish_when_due()
-        self._advance(len(batch), size - filled_bytes)
+        self._advance(len(batch) - told_documents, size - told_bytes)
 
     def remove(self, records: Sequence[DocumentRecord]) -> None:
         written = self._writer.remove(records)
         self.report = replace(self.report.with_written(written), deleted=self.report.deleted + len(records))
 
-    def _advance(self, documents: int, size: int, *, chunks: int = 0, tokens: int = 0) -> None:
+    def _advance(self, documents: int, size: int, *, chunks: int = 0, tokens: int = 0, in_hand: int = 0) -> None:
         now = self._progress
         self._progress = now._replace(
             documents=now.documents + documents,
             bytes=now.bytes + size,
             chunks=now.chunks + chunks,
             tokens=now.tokens + tokens,
+            in_hand=in_hand,
         )
         if self._on_progress is not None:
             self._on_progress(self._progress)

@@ -7,14 +7,32 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from retrieval.console import INTERRUPTED, err
+from ingest.report import OnProgress, Progress
+from retrieval.console import INTERRUPTED, counted, err
+
+
+class Stop(threading.Event):
+    """Set once someone asks to stop; `in_hand` as in Progress, as far as it was heard."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.in_hand = 0
+
+    def hearing(self, on_progress: OnProgress) -> OnProgress:
+        """Passes progress on, and keeps in mind what is in hand."""
+
+        def heard(progress: Progress) -> None:
+            self.in_hand = progress.in_hand
+            on_progress(progress)
+
+        return heard
 
 
 @contextmanager
-def stop_on_interrupt() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C sets. The second ends the process on the spot: an index survives SIGKILL at any
-    moment, and so this."""
-    stop = threading.Event()
+def stop_on_interrupt() -> Iterator[Stop]:
+    """An event that the first Ctrl-C sets, and says what will be finished. The second ends the process on the spot: an
+    index survives SIGKILL at any moment, and so this."""
+    stop = Stop()
 
     def interrupted(number: int, frame: FrameType | None) -> None:
         if stop.is_set():
@@ -22,7 +40,8 @@ def stop_on_interrupt() -> Iterator[threading.Event]:
             err.print("Stopped; what was finished is kept, and the next sync goes on from there.")
             os._exit(INTERRUPTED)
         stop.set()
-        err.print("Finishing what is in hand; Ctrl-C again stops at once.")
+        doing = f"Finishing {counted(stop.in_hand, 'chunk')}, then stopping" if stop.in_hand else "Stopping"
+        err.print(f"{doing}; Ctrl-C again stops at once.")
 
     before = signal.signal(signal.SIGINT, interrupted)
     try:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from ingest.report import OnProgress, Progress
@@ -14,10 +14,13 @@ _LINE_SECONDS = 10.0
 
 
 @contextmanager
-def showing_progress() -> Iterator[OnProgress]:
-    """On standard error. Nothing is shown of a sync with nothing to index, or off a terminal of one that is quick."""
+def showing_progress(before: str = "reading") -> Iterator[OnProgress]:
+    """On standard error. Off a terminal, nothing is shown of what is quick.
+
+    before   what is being done until the first document is.
+    """
     if err.is_terminal:
-        with _bar() as on_progress:
+        with _bar(before) as on_progress:
             yield on_progress
     else:
         yield lines(err.print)
@@ -38,11 +41,12 @@ def lines(print_line: Callable[[str], object], *, clock: Callable[[], float] = t
 
 
 @contextmanager
-def _bar() -> Iterator[OnProgress]:
-    columns = (TextColumn("{task.fields[counts]}"), BarColumn(), TextColumn("{task.fields[rate]}"))
-    with Bar(*columns, TimeRemainingColumn(), console=err, transient=True) as bar:
+def _bar(before: str) -> Iterator[OnProgress]:
+    # The time left is ours: rich's is that of the last seconds, and unknown again after each batch that took longer.
+    columns = (TextColumn("{task.fields[counts]}"), BarColumn(), TextColumn("{task.fields[rates]}"))
+    with Bar(*columns, console=err, transient=True) as bar:
         rates = _Rates(time.monotonic)
-        task = bar.add_task("", total=None, counts="reading", rate="")
+        task = bar.add_task("", total=None, counts=before, rates="")
 
         def show(progress: Progress) -> None:
             bar.update(
@@ -50,7 +54,7 @@ def _bar() -> Iterator[OnProgress]:
                 total=progress.total_bytes,
                 completed=progress.bytes,
                 counts=_counts(progress),
-                rate=rates.tokens(progress),
+                rates=f"{rates.tokens(progress)}, {rates.remaining(progress)}",
             )
 
         yield show

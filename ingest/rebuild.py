@@ -9,6 +9,7 @@ from pathlib import Path
 from ingest.documents import document_from_json
 from ingest.report import Failure, OnProgress, SyncReport
 from ingest.root import check_claim, checked_name, resolve_root
+from ingest.selection import patterns_of
 from ingest.sync import add, sync
 from retrieval.config import Config
 from retrieval.errors import ConfigError, IndexLockedError, IndexNotFoundError, IndexUnusableError
@@ -63,8 +64,8 @@ def rebuild(
     *,
     config: Config | Path | str | None = None,
     name: str | None = None,
-    include: Sequence[str] | None = None,
-    exclude: Sequence[str] | None = None,
+    include: str | Sequence[str] | None = None,
+    exclude: str | Sequence[str] | None = None,
     stop: threading.Event | None = None,
     on_progress: OnProgress | None = None,
 ) -> SyncReport:
@@ -128,8 +129,8 @@ def _read(directory: IndexDirectory) -> Snapshot:
 def _as_named(
     folder: Path | str | None,
     name: str | None,
-    include: Sequence[str] | None,
-    exclude: Sequence[str] | None,
+    include: str | Sequence[str] | None,
+    exclude: str | Sequence[str] | None,
     config: Config,
 ) -> dict[str, SyncedFolder]:
     """The caller's folder, by its name."""
@@ -138,8 +139,8 @@ def _as_named(
     root = resolve_root(Path(folder))
     chosen = SyncedFolder(
         str(root),
-        tuple(config.include if include is None else include),
-        tuple(config.exclude if exclude is None else exclude),
+        patterns_of(include, config.include),
+        patterns_of(exclude, config.exclude),
     )
     return {checked_name(root, name): chosen}
 

@@ -79,7 +79,11 @@ class SyncReport:
 
 
 class Progress(NamedTuple):
-    """How far a sync is: documents and bytes done of those to do, and the chunks and tokens that went into them."""
+    """How far a sync is: documents and bytes done of those to do, and the chunks and tokens that went into them.
+
+    in_hand   chunks of the batch that is being written which are still to come; a sync that is asked to stop finishes
+              them.
+    """
 
     documents: int
     total_documents: int
@@ -87,6 +91,7 @@ class Progress(NamedTuple):
     total_bytes: int
     chunks: int
     tokens: int
+    in_hand: int = 0
 
 
 OnProgress = Callable[[Progress], None]

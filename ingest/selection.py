@@ -34,6 +34,13 @@ def select(include: Sequence[str] = (), exclude: Sequence[str] = ()) -> Selectio
     return selection
 
 
+def patterns_of(given: str | Sequence[str] | None, configured: Sequence[str]) -> tuple[str, ...]:
+    """The patterns that a caller gives, else the configured ones; a string is one pattern."""
+    if given is None:
+        return tuple(configured)
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
 def _patterns(setting: str, lines: Sequence[str]) -> tuple[Pattern, ...]:
     if isinstance(lines, str):
         raise ConfigError(f"{setting} is a list of patterns; write [{lines!r}].")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.filesize import decimal
 
-from retrieval.console import DEFAULT_INDEX, ConfigOption, IndexOption, JsonOption, out, print_json, waiting
+from retrieval.console import DEFAULT_INDEX, ConfigOption, IndexOption, JsonOption, counted, out, print_json, waiting
 
 app = typer.Typer(help="Save an index in one file, and restore it.", no_args_is_help=True)
 
@@ -25,7 +25,7 @@ def save(
     if as_json:
         print_json(saved._asdict())
     else:
-        counts = f"{saved.documents:,} documents, {saved.chunks:,} chunks"
+        counts = f"{counted(saved.documents, 'document')}, {counted(saved.chunks, 'chunk')}"
         out.print(f"Saved {counts} of {index} in {file} ({decimal(saved.size)}).", markup=False)
 
 
@@ -44,6 +44,8 @@ def restore(
     if as_json:
         print_json(restored._asdict())
     else:
-        counts = f"{restored.documents:,} documents, {restored.chunks:,} chunks ({decimal(restored.size)})"
+        counts = (
+            f"{counted(restored.documents, 'document')}, {counted(restored.chunks, 'chunk')} ({decimal(restored.size)})"
+        )
         instead = ", in place of the index that was there" if restored.replaced else ""
         out.print(f"Restored {counts} from {file} in {index}{instead}.", markup=False)

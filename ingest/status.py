@@ -1,5 +1,6 @@
 """How an index and its folders stand to each other: what is indexed, what failed, what is pending, and why."""
 
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,8 +12,9 @@ from retrieval.types import SyncedFolder
 
 
 class FolderStatus(NamedTuple):
-    """indexed: documents that searches return. failed: what the next sync cannot index either, unless it changes.
-    pending: what the next sync would do. unreachable: why the folder could not be looked at, else ""."""
+    """indexed: documents that searches can return, also where a later version failed; over all folders, and with the
+    documents added from memory, these are `Stats.documents`. failed: what the next sync cannot index either, unless it
+    changes. pending: what the next sync would do. unreachable: why the folder could not be looked at, else ""."""
 
     name: str
     folder: SyncedFolder
@@ -25,11 +27,12 @@ class FolderStatus(NamedTuple):
 
 def folder_status(index: HybridIndex) -> list[FolderStatus]:
     """Each synced folder, as chosen when it was last synced, against the ledger. Nothing is written."""
-    return [_status_of(name, folder, index) for name, folder in sorted(index.folders().items())]
+    snapshot = index.snapshot
+    indexed = Counter(record.folder for record in snapshot.searchable) if snapshot is not None else Counter[str]()
+    return [_status_of(name, folder, index, indexed[name]) for name, folder in sorted(index.folders().items())]
 
 
-def _status_of(name: str, folder: SyncedFolder, index: HybridIndex) -> FolderStatus:
-    indexed = sum(record.folder == name and bool(record.content_hash) for record in index.documents())
+def _status_of(name: str, folder: SyncedFolder, index: HybridIndex, indexed: int) -> FolderStatus:
     try:
         planned = sync(
             Path(folder.path), index, name=name, include=folder.include, exclude=folder.exclude, dry_run=True

@@ -14,6 +14,7 @@ from ingest.parser_worker import ParserSettings
 from ingest.report import OnProgress, SyncReport
 from ingest.root import check_claim
 from ingest.scan import ScannedFile, scan
+from ingest.selection import patterns_of
 from ingest.survey import survey
 from retrieval.errors import ConfigError, DocumentError
 from retrieval.index import HybridIndex
@@ -27,8 +28,8 @@ def sync(
     index: HybridIndex,
     *,
     name: str | None = None,
-    include: Sequence[str] | None = None,
-    exclude: Sequence[str] | None = None,
+    include: str | Sequence[str] | None = None,
+    exclude: str | Sequence[str] | None = None,
     retry_failed: bool = True,
     dry_run: bool = False,
     stop: threading.Event | None = None,
@@ -49,8 +50,7 @@ def sync(
     """
     started = time.monotonic()
     config = index.config
-    include = tuple(config.include if include is None else include)
-    exclude = tuple(config.exclude if exclude is None else exclude)
+    include, exclude = patterns_of(include, config.include), patterns_of(exclude, config.exclude)
     max_bytes = int(config.max_file_mb * _MEGABYTE)
     scanned = scan(Path(folder), name=name, include=include, exclude=exclude, max_bytes=max_bytes)
     if dry_run:

@@ -42,7 +42,7 @@ _BLOCK = 1 << 20
 
 
 class Saved(NamedTuple):
-    """What is in an archive; `size` is that of its file, in bytes."""
+    """What is in an archive: documents that searches can return, and chunks. `size` is that of its file, in bytes."""
 
     documents: int
     chunks: int
@@ -50,7 +50,7 @@ class Saved(NamedTuple):
 
 
 class Restored(NamedTuple):
-    """What was restored, from a file of `size` bytes, and whether another index was there before."""
+    """What was restored, counted as in Saved, from a file of `size` bytes, and whether another index was there before."""
 
     documents: int
     chunks: int
@@ -62,7 +62,8 @@ def save(index: HybridIndex | Path | str, file: Path | str) -> Saved:
     """Write the last published generation of an index into one file, which takes the place of one that is there.
 
     Others may search and write meanwhile. Raises IndexNotFoundError where nothing was indexed yet, IndexDamagedError
-    for search files that were altered since the index was opened, and as opening.
+    for search files that were altered since the index was opened, ConfigError where no such file can be, and as
+    opening.
     """
     if not isinstance(index, HybridIndex):
         with HybridIndex.open(index, read_only=True) as opened:
@@ -70,11 +71,13 @@ def save(index: HybridIndex | Path | str, file: Path | str) -> Saved:
     file = Path(file)
     if file.is_dir():
         raise ConfigError(f"{file} is a directory; name a file to save to.")
+    if not file.parent.is_dir():
+        raise ConfigError(f"There is no directory {file.parent} to save to; make it, or name another.")
     part = file.with_name(f".{file.name}.{secrets.token_hex(4)}.part")
     try:
         with explaining_failures(file.parent, retry="save"), ExitStack() as held, part.open("xb") as out:
             manifest, files = _hold(IndexDirectory(index.path), held)
-            documents, chunks = _count(files["records.ends.npy"]), _count(files["ids.npy"])
+            documents, chunks = _count_documents(files["documents.npy"])
             about = {"format": FORMAT, "documents": documents, "chunks": chunks}
             write_members(out, _members(json.dumps(about).encode(), manifest, files))
             size = out.tell()
@@ -166,11 +169,11 @@ def _checked(file: BinaryIO, name: str, size: int, crc: int) -> Iterator[bytes]:
         raise IndexDamagedError(f"The search file {name} was altered; open the index again, which mends it.")
 
 
-def _count(file: BinaryIO) -> int:
-    """How many entries an array on disk has."""
-    length = len(np.load(file))
+def _count_documents(file: BinaryIO) -> tuple[int, int]:
+    """Documents that searches can return, and chunks, by the array of each chunk's document."""
+    document_of_chunk = np.load(file)
     file.seek(0)
-    return length
+    return len(np.unique(document_of_chunk)), len(document_of_chunk)
 
 
 # Restoring

@@ -10,10 +10,13 @@ from retrieval.console import (
     ConfigOption,
     IndexOption,
     JsonOption,
+    VersionOption,
+    err,
     hit_as_dict,
     out,
     print_hits,
     print_json,
+    printable,
     run,
     waiting,
 )
@@ -21,35 +24,69 @@ from retrieval.errors import QueryError
 from retrieval.evaluation_cli import evaluate, tune
 from retrieval.inspection_cli import similar, stats
 
-app = typer.Typer(
-    help="Search an index made by `ingest`.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
-)
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def about(version: VersionOption = False) -> None:
+    """Search an index made by `ingest`, and look at it."""
 
 
 @app.command()
 def search(
     query: Annotated[str, typer.Argument(help="What you want to know.")],
     index: IndexOption = DEFAULT_INDEX,
-    top_k: Annotated[int, typer.Option("-k", "--top-k", help="Number of hits.")] = 10,
-    mode: Annotated[str, typer.Option(help="hybrid, dense or lexical.")] = "hybrid",
-    where: Annotated[str | None, typer.Option(help="Chroma metadata filter, as JSON.")] = None,
-    where_document: Annotated[str | None, typer.Option(help="Chroma text filter, as JSON.")] = None,
-    alpha: Annotated[float | None, typer.Option(help="Weight of the dense side, 0 to 1.")] = None,
-    fusion: Annotated[str | None, typer.Option(help="dbsf, rrf or convex.")] = None,
-    rrf_k: Annotated[int, typer.Option(help="Constant of reciprocal rank fusion.")] = 60,
-    candidates: Annotated[int, typer.Option(help="Chunks that each side brings.")] = 100,
+    top_k: Annotated[int, typer.Option("-k", "--top-k", help="Hits at most.")] = 10,
+    mode: Annotated[
+        str, typer.Option(help="Which sides answer: hybrid, dense (by meaning) or lexical (by words, no model).")
+    ] = "hybrid",
+    where: Annotated[
+        str | None, typer.Option(help='Metadata filter of Chroma, as JSON: {"source": "docs/rain.md"}.')
+    ] = None,
+    where_document: Annotated[
+        str | None, typer.Option(help='Text filter of Chroma, as JSON: {"$contains": "rain"}.')
+    ] = None,
+    alpha: Annotated[
+        float | None, typer.Option(help="Weight of the dense side, 0 to 1.", show_default="0.6, or as configured")
+    ] = None,
+    fusion: Annotated[
+        str | None,
+        typer.Option(
+            help="How both sides' scores become one: dbsf, rrf or convex.", show_default="dbsf, or as configured"
+        ),
+    ] = None,
+    rrf_k: Annotated[int, typer.Option(help="With --fusion rrf: its constant; more evens the ranks out.")] = 60,
+    candidates: Annotated[int, typer.Option(help="Chunks that each side brings to the fusion.")] = 100,
     feedback: Annotated[
-        str | None, typer.Option(help="Ask again with the first answers: dense, lexical, both.")
+        str | None,
+        typer.Option(
+            help="Ask again with what the first answers have in common: none, dense, lexical or both.",
+            show_default="none, or as configured",
+        ),
     ] = None,
     operators: Annotated[
-        bool | None, typer.Option(help='Read "phrase", +must and -not in QUERY.', show_default="unless a sentence")
+        bool | None,
+        typer.Option(
+            "--operators/--no-operators",
+            help='Read "phrase", +must and -not in QUERY.',
+            show_default="read, unless it is a sentence",
+        ),
     ] = None,
-    rerank: Annotated[str | None, typer.Option(help="Cross-encoder: name or directory.")] = None,
-    mmr_lambda: Annotated[float | None, typer.Option(help="1: relevance, 0: diversity.")] = None,
-    expand: Annotated[str, typer.Option(help="Neighbouring chunks to show, or: section.")] = "0",
-    group_by_document: Annotated[bool, typer.Option(help="One hit per document.")] = False,
-    document_score: Annotated[str, typer.Option(help="What ranks a document: max (best chunk), mean.")] = "max",
-    min_score: Annotated[float | None, typer.Option(help="Drop hits below.")] = None,
+    rerank: Annotated[
+        str | None, typer.Option(help="Cross-encoder that scores the candidates anew: name or directory.")
+    ] = None,
+    mmr_lambda: Annotated[
+        float | None, typer.Option(help="Spread the hits out: 1 is relevance alone, 0 diversity alone.")
+    ] = None,
+    expand: Annotated[
+        str,
+        typer.Option(help="Neighbouring chunks to show on each side of a hit, or `section`: all under its headings."),
+    ] = "0",
+    group_by_document: Annotated[bool, typer.Option("--group-by-document", help="One hit per document.")] = False,
+    document_score: Annotated[
+        str, typer.Option(help="With --group-by-document, what ranks a document: max (its best chunk) or mean.")
+    ] = "max",
+    min_score: Annotated[float | None, typer.Option(help="Leave out hits with a lower score.")] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Show both sides' scores and ranks.")] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
@@ -66,6 +103,7 @@ def search(
             "expand": int(expand) if expand.isdecimal() else expand,
             "document_score": document_score,
         }
+        metadata_filter = _filter("--where", where)
         hits = opened.search(
             query,
             top_k,
@@ -73,7 +111,7 @@ def search(
             alpha=alpha,
             rrf_k=rrf_k,
             candidates=candidates,
-            where=_filter("--where", where),
+            where=metadata_filter,
             where_document=_filter("--where-document", where_document),
             operators=operators,
             rerank=rerank,
@@ -81,6 +119,10 @@ def search(
             group_by_document=group_by_document,
             min_score=min_score,
         )
+        known = opened.snapshot.metadata_fields if metadata_filter and opened.snapshot is not None else frozenset[str]()
+    if unknown := sorted(_fields(metadata_filter) - known) if known else []:
+        names, fields = ", ".join(map(repr, unknown)), ", ".join(sorted(known))
+        err.print(f"--where: no chunk has a field {printable(names)}; there are {printable(fields)}.", markup=False)
     if as_json:
         print_json([hit_as_dict(hit) for hit in hits])
     elif hits:
@@ -105,6 +147,15 @@ def _filter(option: str, text: str | None) -> dict[str, Any] | None:
     if not isinstance(value, dict):
         raise QueryError(f'{option} must be a JSON object such as {{"source": "docs/rain.md"}}.')
     return value
+
+
+def _fields(where: object) -> set[str]:
+    """The metadata fields that a filter asks for."""
+    if isinstance(where, list):
+        return set().union(*map(_fields, where))
+    if not isinstance(where, dict):
+        return set()
+    return {name for name in where if not name.startswith("$")}.union(*map(_fields, where.values()))
 
 
 def main() -> None:

@@ -1,15 +1,20 @@
 """The settings: file < environment < arguments, all flat, all checked."""
 
+import json
+import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal, Self
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, SettingsError
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, SettingsConfigDict
 
 from retrieval.analysis import Analyzer
+from retrieval.config_errors import explain, misspelt
 from retrieval.errors import ConfigError
 
 Pooling = Literal["mean", "cls", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
@@ -19,6 +24,7 @@ Feedback = Literal["none", "dense", "lexical", "both"]
 Bm25Variant = Literal["bm25", "bm25l", "bm25plus"]
 Bm25Idf = Literal["lucene", "okapi"]
 
+_PREFIX = "RETRIEVAL_"
 _E5 = re.compile(r"(?<![a-z0-9])e5(?![a-z0-9])", re.IGNORECASE)
 
 
@@ -30,10 +36,11 @@ class Config(BaseSettings):
     """Everything that can be set. Unknown names are refused; a Config does not change once made.
 
     `Config(...)` reads arguments over RETRIEVAL_* environment variables over the defaults below; `Config.load` puts a
-    YAML file between the environment and the defaults. Raises ConfigError, naming the setting and what is wrong.
+    YAML file between the environment and the defaults. Raises ConfigError, naming the setting, where it was set, and
+    what is wrong.
     """
 
-    model_config = SettingsConfigDict(env_prefix="RETRIEVAL_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, extra="forbid", frozen=True)
 
     # What turns text into vectors. An index remembers these and refuses others.
     model: str = Field("packaged", min_length=1)
@@ -48,7 +55,7 @@ class Config(BaseSettings):
     passage_prefix: str = "passage: "
 
     # What turns documents into chunks.
-    chunk_size: int | Literal["auto"] = "auto"
+    chunk_size: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     """Tokens of the whole embedded string, prefix and special tokens included; "auto" is the model's limit."""
     chunk_overlap: int = Field(0, ge=0)
     """Tokens that neighbouring chunks may share."""
@@ -67,9 +74,9 @@ class Config(BaseSettings):
     """What bm25l and bm25plus add for a term that occurs; None is the variant's own."""
 
     # How folders are read.
-    include: tuple[str, ...] = ()
+    include: Annotated[tuple[str, ...], NoDecode] = ()
     """gitignore patterns; where there are any, only files that match one are read."""
-    exclude: tuple[str, ...] = ()
+    exclude: Annotated[tuple[str, ...], NoDecode] = ()
     """gitignore patterns of files and folders to leave out."""
     max_file_mb: float = Field(50, gt=0)
     """Megabytes (10**6 bytes) of a file, and of what a compressed one holds, at most."""
@@ -98,21 +105,37 @@ class Config(BaseSettings):
     """A Chroma server (`chroma run`); None keeps an embedded Chroma in the index directory."""
     chroma_port: int = Field(8000, ge=1, le=65535)
     chroma_ssl: bool = False
-    chroma_headers: dict[str, SecretStr] = Field(default_factory=dict)
+    chroma_headers: Annotated[dict[str, SecretStr], NoDecode] = Field(default_factory=dict)
     """Sent with each request, for a proxy that authenticates."""
     chroma_tenant: str = "default_tenant"
     chroma_database: str = "default_database"
     """Indexes that share a server need a database each."""
 
-    def __init__(self, **values: Any) -> None:
+    def __init__(self, places: Mapping[str, str] = MappingProxyType({}), /, **values: Any) -> None:
+        """`places`: where `values` are from, by their names, as an error is to say it."""
+        settings = type(self).model_fields
+        if wrong := misspelt(os.environ, prefix=_PREFIX, settings=settings):
+            raise ConfigError(wrong)
         try:
             super().__init__(**values)
         except ValidationError as error:
-            problems = "; ".join(
-                f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg'].removeprefix('Value error, ')}"
-                for e in error.errors()
-            )
-            raise ConfigError(f"Bad configuration: {problems}.") from None
+            environment = EnvSettingsSource(type(self))().keys() - values.keys()
+            variables = {name: _PREFIX + name.upper() for name in environment}
+            problems = error.errors(include_url=False)
+            text = explain(problems, settings=settings, places={**variables, **places}, secret={"chroma_headers"})
+            raise ConfigError(text) from None
+
+    @field_validator("include", "exclude", "chroma_headers", mode="before")
+    @classmethod
+    def _from_text(cls, value: Any, info: ValidationInfo) -> Any:
+        """The environment has them as JSON; and one pattern does not need a list."""
+        if not isinstance(value, str):
+            return value
+        with suppress(ValueError):
+            read = json.loads(value)
+            if isinstance(read, list | dict):
+                return read
+        return value if info.field_name == "chroma_headers" else (value,)
 
     @field_validator("language")
     @classmethod
@@ -136,12 +159,11 @@ class Config(BaseSettings):
     @classmethod
     def load(cls, file: Path | str | None = None, *, base: Mapping[str, Any] | None = None, **overrides: Any) -> Self:
         """Settings from `overrides` over the environment over `file` over `base`, over the defaults."""
-        values = {**(base or {}), **(_read_yaml(Path(file)) if file is not None else {})}
-        try:
-            environment = EnvSettingsSource(cls)()
-        except SettingsError as error:
-            raise ConfigError(f"Bad configuration in the environment: {error}.") from None
-        return cls(**{**values, **environment, **overrides})
+        from_file = _read_yaml(Path(file)) if file is not None else {}
+        environment = EnvSettingsSource(cls)()
+        below = {name: value for name, value in {**(base or {}), **from_file}.items() if name not in environment}
+        places = dict.fromkeys(from_file.keys() & below.keys() - overrides.keys(), f"in {file}")
+        return cls(places, **{**below, **overrides})
 
     def index_settings(self) -> dict[str, Any]:
         """The settings that an index is made with, JSON-able: another value would give other vectors or chunks."""

@@ -4,7 +4,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from retrieval import __version__
 from retrieval.context import context_header
 from retrieval.errors import IndexNotFoundError, IndexUnusableError, RetrievalError
 from retrieval.types import SearchHit
@@ -32,24 +33,53 @@ out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        out.print(f"hybrid-retrieval {__version__}")
+        raise typer.Exit
+
+
+VersionOption = Annotated[
+    bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version, and no more.")
+]
+
+
 def run(app: typer.Typer) -> None:
     """Run a command line and exit: an error is one line on standard error and one of the exit codes above."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     try:
         code = app(standalone_mode=False) or DONE
+        sys.stdout.flush()
     except typer.TyperException as error:
-        cause = str(error).rstrip(".")
-        code = _fail(f"{cause}. See --help.", USAGE) if cause else USAGE  # without a command, the help was printed
+        cause = error.format_message().rstrip(".")
+        says = f"{cause}{'' if cause.endswith('?') else '.'} See --help."
+        code = _fail(says, USAGE) if cause else USAGE  # without a command, the help was printed
     except RetrievalError as error:
         code = _fail(str(error), UNUSABLE if _is_unusable(error) else USAGE)
+    except SystemExit as leaving:
+        if not isinstance(leaving.__context__, BrokenPipeError):  # which typer and rich make an exit of
+            raise
+        code = _stop_printing()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone: nothing more to say
-        code = DONE
+        code = _stop_printing()
     except OSError as error:
-        code = _fail(str(error), UNUSABLE)
+        place = f"{error.filename} cannot be used: " if error.filename else ""
+        code = _fail(f"{place}{(error.strerror or str(error)).lower()}. See to that, then try again.", UNUSABLE)
     if code == INTERRUPTED:  # typer's own code for Ctrl-C
         err.print("Interrupted; what was finished is kept, and the next sync goes on from there.")
     sys.exit(code)
+
+
+def _stop_printing() -> int:
+    """Whoever read the output has gone, as `head` does: there is nothing more to say, and nothing wrong."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return DONE
+
+
+def counted(number: int, noun: str) -> str:
+    """ "1 document", "2,000 documents", "2 queries"."""
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{number:,} {noun if number == 1 else plural}"
 
 
 def print_json(value: Any) -> None:
@@ -87,6 +117,19 @@ def hit_as_dict(hit: SearchHit) -> dict[str, Any]:
 def printable(text: str) -> str:
     """On one line of a terminal, whatever a file is called: control characters as escapes."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def meant(name: str, sources: Iterable[str]) -> set[str]:
+    """The sources that a person names: one as it is stored or as `printable` shows it, or with "/" at its end all that
+    begin so. What is stored goes before what is shown."""
+    known = list(sources)
+    stored = {source for source in known if source == name or (name.endswith("/") and source.startswith(name))}
+    shown = (source for source in known if printable(source) == name or _is_shown_below(source, name))
+    return stored or set(shown)
+
+
+def _is_shown_below(source: str, name: str) -> bool:
+    return name.endswith("/") and printable(source).startswith(name)
 
 
 def cite(hit: SearchHit) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 from rich.text import Text
 
-from retrieval.console import ConfigOption, JsonOption, err, out, print_json, waiting
+from retrieval.console import ConfigOption, JsonOption, counted, err, out, print_json, waiting
 from retrieval.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -74,8 +74,8 @@ def evaluate(
     if baseline is not None:
         read_run(baseline, judged.qrels)
     with _indexed(given, index=index, config=config) as (opened, resolved):
-        documents = len(opened.documents())
-        with waiting(f"Answering {len(judged.queries)} queries in each mode"):
+        documents = opened.stats().documents
+        with waiting(f"Answering {counted(len(judged.queries), 'query')} in each mode"):
             answers = judge(opened, resolved.collection, measures=names)
     if baseline is not None:
         earlier = read_run(baseline, resolved.collection.qrels, sources=resolved.sources)
@@ -83,7 +83,7 @@ def evaluate(
     figures = {name: answered.figures for name, answered in answers.items()}
     with waiting("Comparing"):
         comparisons = compare_with_all(figures, "hybrid", test=chosen_test)
-    title = f"{given.name}: {documents:,} documents, {len(judged.queries):,} queries"
+    title = f"{given.name}: {counted(documents, 'document')}, {counted(len(judged.queries), 'query')}"
     if run is not None:
         write_report(run, resolved.collection, answers)
     if plot is not None:
@@ -135,7 +135,7 @@ def tune(
     if as_json:
         print_json({"collection": str(collection), "missing": resolved.missing, **tuning_as_dict(tuning)})
         return
-    out.print(folds_table(tuning, title=f"{given.name}: {tuning.queries:,} queries, {measure}"))
+    out.print(folds_table(tuning, title=f"{given.name}: {counted(tuning.queries, 'query')}, {measure}"))
     out.print(tuning_in_words(tuning), markup=False)
     if output is not None:
         out.print(f"Wrote {output}.", markup=False)
@@ -179,7 +179,7 @@ def _indexed(given: _Given, *, index: Path | None, config: Path | None) -> "Iter
                 report = add(given.judged.documents, opened)
         if report.failed:
             source, reason = report.failed[0]
-            _warn(f"{len(report.failed)} documents could not be indexed, such as {source}: {reason}")
+            _warn(f"{counted(len(report.failed), 'document')} could not be indexed, such as {source}: {reason}")
         sources = {record.source for record in opened.documents() if record.status == "ready"}
         resolved = resolve(given.judged, sources, folder=given.name if given.judgement_files else None)
         if resolved.missing:

@@ -13,6 +13,8 @@ from retrieval.console import (
     ConfigOption,
     IndexOption,
     JsonOption,
+    counted,
+    meant,
     out,
     print_json,
     printable,
@@ -109,7 +111,9 @@ def similar(
     with waiting("Comparing"), HybridIndex.open(index, config=config, read_only=True) as opened:
         found: Sequence[SimilarDocument | SimilarPair]
         if source is not None:
-            found = opened.similar(source, **given)
+            named = meant(source, (record.source for record in opened.documents()))
+            is_one = len(named) == 1 and not source.endswith("/")
+            found = opened.similar(named.pop() if is_one else source, **given)
         else:
             most = given.setdefault("max_pairs", 100)
             found = opened.similar_pairs(**given)
@@ -146,7 +150,9 @@ def _named(each: "SimilarDocument | SimilarPair") -> list[tuple[str, str | None]
 def _print_readings(measured: "EmbeddingStats") -> None:
     from retrieval.inspection.embedding_report import readings
 
-    out.print(f"{measured.chunks:,} chunks, {measured.sampled:,} of them sampled for the figures of the space.\n")
+    out.print(
+        f"{counted(measured.chunks, 'chunk')}, {measured.sampled:,} of them sampled for the figures of the space.\n"
+    )
     for name, value, meaning, warning in readings(measured):
         out.print(Text.assemble((f"{name}: ", "bold"), (value, "bold cyan")))
         out.print(Text(f"    {meaning}"))

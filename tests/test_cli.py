@@ -1,14 +1,18 @@
 """The command lines as processes: what they print where, and their exit codes."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 
+import retrieval.cli
 from retrieval import SearchHit
+from retrieval.config import Config
 from retrieval.storage.directory import IndexDirectory
 
 BIN = Path(sys.executable).parent
@@ -101,7 +105,11 @@ def test_watching_follows_changes_until_it_is_interrupted(folder: Path) -> None:
         (["retrieve", "search", "x", "--where", "{"], 2, "--where is not JSON"),
         (["retrieve", "search", "x", "--index", "nowhere"], 2, "ingest sync FOLDER --index nowhere"),
         (["retrieve", "search", "x", "--config", "none.yaml"], 2, "none.yaml"),
-        (["retrieve", "serch", "x"], 2, "No such command"),
+        (["retrieve", "serch", "x"], 2, "No such command 'serch'. Did you mean 'search'? See --help."),
+        (["retrieve", "search", "x", "--alpha", "much"], 2, "'--alpha'"),
+        (["retrieve", "search", "x", "--expand", "much"], 2, 'a whole number of at least 0 or "section"'),
+        (["retrieve", "search", "x", "--feedback", "much"], 2, "none, dense, lexical, both"),
+        (["retrieve", "search", "x", "--document-score", "mean"], 2, "it needs group_by_document"),
         (["ingest", "sync", "nowhere"], 2, "nowhere"),
         (["ingest", "sync", "docs", "--bogus"], 2, "--bogus"),
         (["ingest", "sync", "docs", "--dry-run", "--watch"], 2, "leave one out"),
@@ -114,6 +122,45 @@ def test_a_mistake_is_one_line_and_a_code(folder: Path, command: list[str], code
     assert says in done.stderr
     assert done.stderr.count("\n") == 1
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["retrieve", "search", "rain", "--mode", "lexical"],
+        ["retrieve", "search", "rain", "--mode", "lexical", "--json"],
+        ["retrieve", "--help"],
+        ["ingest", "status"],
+    ],
+    ids=" ".join,
+)
+def test_a_reader_who_has_gone_is_no_error(folder: Path, command: list[str]) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [BIN / command[0], *command[1:]], cwd=folder, stdout=write, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_search_takes_its_options_from_the_shell(folder: Path) -> None:
+    def search(*options: str) -> str:
+        done = run("retrieve", "search", '"rain falls" -snow', "--mode", "lexical", *options, cwd=folder)
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout
+
+    plain = search()
+    assert "docs/rain.md:1" in plain
+    given = ("--operators", "--expand", "section", "--feedback", "lexical")
+    assert "docs/rain.md:1" in search(*given, "--group-by-document", "--document-score", "max")
+    assert "docs/rain.md:1" in search("--no-operators")
+
+
+def test_the_help_tells_the_defaults_of_the_configuration() -> None:
+    hints = get_type_hints(retrieval.cli.search, include_extras=True)
+    for name in ("alpha", "fusion", "feedback"):
+        assert hints[name].__metadata__[0].show_default == f"{Config.model_fields[name].default}, or as configured"
 
 
 def test_a_locked_index_says_who_holds_it(folder: Path) -> None:

@@ -64,6 +64,73 @@ def test_what_is_wrong_is_named(setting: str, value: object) -> None:
         Config(**{setting: value})
 
 
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"chunksize": 3}, "there is no setting chunksize, did you mean chunk_size?"),
+        ({"k1": 3}, "there is no setting k1, did you mean bm25_k1?"),
+        ({"colour": "red"}, "there is no setting colour."),
+        ({"chunk_size": -5}, "chunk_size is -5; it must be at least 1 or 'auto'."),
+        ({"chunk_size": "big"}, "chunk_size is 'big'; it must be a whole number or 'auto'."),
+        ({"chunk_size": 9, "chunk_overlap": 6}, "chunk_overlap 6 is more than half of chunk_size 9."),
+        ({"alpha": 2, "batch_size": "x"}, "alpha is 2; it must be at most 1; batch_size is 'x'; it must be a whole"),
+        ({"exclude": 3}, "exclude is 3; it must be a list."),
+        ({"exclude": ["*.md", 3]}, "what exclude holds is 3; it must be text."),
+        ({"model": ""}, "model is ''; it must be text that is not empty."),
+    ],
+    ids=repr,
+)
+def test_an_error_says_what_a_setting_must_be(values: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Config(**values)
+    assert str(caught.value).startswith(f"Bad configuration: {message}")
+
+
+def test_an_error_says_where_the_value_was_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text("alpha: 2\nchunk_size: 100\n")
+    with pytest.raises(ConfigError, match=r"alpha \(in .*c\.yaml\) is 2"):
+        Config.load(file)
+    with pytest.raises(ConfigError, match=r"alpha is 3; it must"):
+        Config.load(file, alpha=3)
+    monkeypatch.setenv("RETRIEVAL_ALPHA", "x")
+    with pytest.raises(ConfigError, match=r"alpha \(RETRIEVAL_ALPHA\) is 'x'; it must be a number"):
+        Config.load(file)
+    monkeypatch.setenv("RETRIEVAL_ALPHA", "1")
+    monkeypatch.setenv("RETRIEVAL_CHUNK_OVERLAP", "60")
+    with pytest.raises(ConfigError, match=r"\(chunk_overlap: RETRIEVAL_CHUNK_OVERLAP, chunk_size: in .*c\.yaml\)"):
+        Config.load(file)
+
+
+def test_a_misspelt_variable_is_refused_and_a_stranger_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RETRIEVAL_INDEX", "elsewhere")
+    monkeypatch.setenv("RETRIEVAL_OF_SPACECRAFT", "yes")
+    Config()
+    monkeypatch.setenv("RETRIEVAL_CHUNKSIZE", "128")
+    with pytest.raises(ConfigError, match=r"RETRIEVAL_CHUNKSIZE sets nothing; did you mean RETRIEVAL_CHUNK_SIZE\?"):
+        Config()
+
+
+@pytest.mark.parametrize("written", ["'*.md'", "['*.md']"])
+def test_one_pattern_needs_no_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str) -> None:
+    (tmp_path / "c.yaml").write_text(f"exclude: {written}\n")
+    assert Config.load(tmp_path / "c.yaml").exclude == ("*.md",)
+    monkeypatch.setenv("RETRIEVAL_EXCLUDE", written.strip("'").replace("'", '"'))
+    assert Config().exclude == ("*.md",)
+    monkeypatch.setenv("RETRIEVAL_EXCLUDE", "[ab].md")
+    assert Config().exclude == ("[ab].md",)
+
+
+def test_headers_come_from_json_in_the_environment_and_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RETRIEVAL_CHROMA_HEADERS", '{"Authorization": "secret"}')
+    assert Config().chroma_headers["Authorization"].get_secret_value() == "secret"
+    for wrong in ("secret", '["secret"]', '{"Authorization": ["secret"]}'):
+        monkeypatch.setenv("RETRIEVAL_CHROMA_HEADERS", wrong)
+        with pytest.raises(ConfigError, match=r"chroma_headers \(RETRIEVAL_CHROMA_HEADERS\)") as caught:
+            Config()
+        assert "secret" not in str(caught.value)
+
+
 @pytest.mark.parametrize("content", ["- a\n- b\n", "a: [", "just words", b"\xff\xfe\x00"])
 def test_a_file_that_is_not_settings_is_named(tmp_path: Path, content: str | bytes) -> None:
     file = tmp_path / "bad.yaml"

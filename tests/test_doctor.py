@@ -14,7 +14,7 @@ import pytest
 from equality import assert_same, told_by
 
 from ingest import add, sync
-from ingest.doctor import Finding, examine
+from ingest.doctor import Finding, examine, in_words
 from retrieval import Document, HybridIndex
 from retrieval.config import Config
 from retrieval.errors import IndexDamagedError
@@ -211,14 +211,14 @@ HURTS = [
     (change_a_text, r"docs/rivers.txt: 1 of \d+ chunks are not what was written"),
     (change_an_order, r"docs/rivers.txt: 1 of \d+ chunks are not what was written"),
     (give_a_chunk_to_another_document, r"docs/rivers.txt: 1 of \d+ chunks are not what was written"),
-    (leave_a_chunk_behind, "1 chunks belong to no document"),
+    (leave_a_chunk_behind, "1 chunk belongs to no document"),
     (interrupt, "docs/rivers.txt: indexing was interrupted"),
     (interrupt_a_memo, "memo: indexing was interrupted"),
-    (forget_a_document, "the search files have 1 documents other than the ledger"),
-    (change_a_vector_that_is_shown, "the search files have 1 chunks other than Chroma"),
-    (change_a_text_that_is_shown, "the search files have 1 chunks other than Chroma"),
-    (change_a_place_that_is_shown, "the search files have 1 chunks other than Chroma"),
-    (change_a_record_that_is_shown, "the search files have 1 documents other than the ledger"),
+    (forget_a_document, "the search files differ from the ledger in 1 document"),
+    (change_a_vector_that_is_shown, "the search files differ from Chroma in 1 chunk"),
+    (change_a_text_that_is_shown, "the search files differ from Chroma in 1 chunk"),
+    (change_a_place_that_is_shown, "the search files differ from Chroma in 1 chunk"),
+    (change_a_record_that_is_shown, "the search files differ from the ledger in 1 document"),
     (change_the_postings, "the BM25 index is not that of the texts"),
     (remove_a_file, "docs/bread.txt: its file is gone"),
     (change_a_file, "docs/bread.txt: its file has changed since it was indexed"),
@@ -238,6 +238,8 @@ def test_what_disagrees_is_found_and_mended(
     mended = examine_closed(body, repair=True)
     assert [finding.what for finding in mended] == [finding.what for finding in found], "looking changed something"
     assert all(finding.mended for finding in mended), mended
+    told = [(finding.action, again.action) for finding, again in zip(found, mended, strict=True)]
+    assert all("--repair" in would and "--repair" not in done for would, done in told), told
     assert examine_closed(body) == []
     with open_index(body.path) as index:
         if "file" not in hurt.__name__:
@@ -267,7 +269,8 @@ def test_search_files_that_cannot_be_read_are_mended_on_opening(body: Body, hurt
     hurt(body)
     (finding,) = examine_closed(body)
     assert finding.mended
-    assert "damaged" in finding.what
+    assert re.fullmatch(r"The snapshot \S+ is damaged: (texts\.bin|manifest\.json is missing)", finding.what)
+    assert finding.action == "built again from Chroma"
     assert examine_closed(body) == []
 
 
@@ -275,8 +278,10 @@ def test_a_folder_that_has_gone_cannot_be_mended(body: Body) -> None:
     shutil.rmtree(body.docs)
     lose_chunks(body)
     found = examine_closed(body, repair=True)
-    assert any("docs/rivers.txt: 2 of" in what and not mended for what, mended in found)
-    assert any("the folder docs: " in what and "sync it from where it is" in what for what, _ in found)
+    assert any("docs/rivers.txt: 2 of" in finding.what and not finding.mended for finding in found)
+    assert any(
+        "the folder docs: " in finding.what and "sync it from where it is" in finding.action for finding in found
+    )
     again = examine_closed(body)
     assert [finding.what.split(":")[0] for finding in again] == ["docs/rivers.txt", "the folder docs"]
 
@@ -285,7 +290,7 @@ def test_a_document_whose_file_cannot_be_read_any_more_says_why(open_index: Open
     lose_chunks(body)
     (body.docs / "rivers.txt").write_bytes(b"%PDF-1.4 and nothing else")
     found = examine_closed(body, repair=True)
-    assert any("docs/rivers.txt: 2 of" in what and "PDF" in what and not mended for what, mended in found)
+    assert any("docs/rivers.txt: 2 of" in f.what and "PDF" in f.action and not f.mended for f in found)
     assert examine_closed(body) == [], "it is a known failure now"
     with open_index(body.path) as index:
         assert {record.source: record.status for record in index.documents()}[RIVERS] == "failed"
@@ -298,6 +303,39 @@ def test_a_lost_pointer_and_lost_chunks_are_mended_together(open_index: Open, bo
         open_index(body.path)
     assert all(finding.mended for finding in examine_closed(body, repair=True))
     assert examine_closed(body) == []
+
+
+def test_a_pointer_to_a_chroma_that_is_gone_takes_the_one_that_is_there(path: Path) -> None:
+    shutil.move(path / "chroma", path / "chroma-01234567")
+    (found,) = examine(path)
+    assert (found.mended, "chroma-01234567 beside it has one" in found.what) == (False, True)
+    assert all(finding.mended for finding in examine(path, repair=True))
+    assert examine(path) == []
+
+
+def test_many_findings_of_one_kind_are_one_line(body: Body) -> None:
+    remove_a_file(body)
+    for n in range(75):
+        (body.docs / f"new-{n:02}.txt").write_text(f"Something new, number {n}.")
+    told = list(in_words(examine_closed(body)))
+    way_out = "`ingest sync`, or --repair, brings the index in step"
+    assert told == [
+        (False, f"75 files are not indexed, such as docs/new-00.txt; {way_out}"),
+        (False, f"docs/bread.txt: its file is gone; {way_out}"),
+    ]
+
+
+def test_a_file_whose_indexing_was_interrupted_is_told_of_once(body: Body) -> None:
+    body.store.update_records([replace(body.records[RIVERS], status="indexing", content_hash="", chunk_ids=())])
+    about_it = [finding for finding in examine_closed(body) if finding.what.startswith(RIVERS)]
+    assert [finding.what for finding in about_it] == [f"{RIVERS}: indexing was interrupted"]
+
+
+def test_a_repair_tells_of_its_progress(path: Path, docs: Path) -> None:
+    (docs / "new.txt").write_text("Something new.")
+    heard: list[int] = []
+    examine(path, repair=True, on_progress=lambda progress: heard.append(progress.documents))
+    assert heard[-1] == 2, "the new file, and the one that fails again"
 
 
 def test_chunks_are_read_page_by_page(body: Body, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -394,9 +394,9 @@ def test_a_chroma_that_was_removed_does_not_empty_the_search_files(open_index: O
         before = contents(index)
     shutil.rmtree(tmp_path / "index" / "chroma")
     for _ in range(2):
-        with open_index() as index, pytest.raises(IndexDamagedError, match="remove the index and sync again"):
+        with open_index() as index, pytest.raises(IndexDamagedError, match="has no Chroma database"):
             add([Document("late", "text")], index)
-        with pytest.raises(IndexDamagedError, match="remove the index and sync again"):
+        with pytest.raises(IndexDamagedError, match="has no Chroma database"):
             examine(tmp_path / "index", repair=True)
     with open_index(read_only=True) as index:
         assert contents(index) == before

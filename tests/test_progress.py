@@ -2,16 +2,20 @@
 
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from ingest import sync
+from ingest.interrupts import stop_on_interrupt
 from ingest.progress import lines
 from ingest.report import Progress
+from retrieval.index import HybridIndex
 
 INGEST = Path(sys.executable).with_name("ingest")
 
@@ -23,6 +27,32 @@ def test_a_line_every_ten_seconds_tells_what_is_done_and_left() -> None:
     for _ in range(3):
         show(Progress(documents=10, total_documents=1200, bytes=1000, total_bytes=61_000, chunks=40, tokens=8000))
     assert printed == ["10 of 1,200 documents, 40 chunks, 800 tokens/s, about 10 min left"]
+
+
+def test_progress_moves_within_a_batch_and_never_back(open_index: Callable[..., HybridIndex], tmp_path: Path) -> None:
+    (tmp_path / "few").mkdir()
+    for n in range(200):
+        (tmp_path / "few" / f"{n:03}.txt").write_text(f"Mountain {n} is {n} metres high.")
+    heard: list[Progress] = []
+    with open_index() as index:
+        sync(tmp_path / "few", index, on_progress=heard.append)
+    documents = [progress.documents for progress in heard]
+    assert documents == sorted(documents)
+    assert {0, 64, 128, 192, 200} <= set(documents), "a batch has 256 chunks, and 64 are embedded at once"
+    assert [progress.bytes for progress in heard] == sorted(progress.bytes for progress in heard)
+    assert heard[-1][:4] == (200, 200, heard[-1].total_bytes, heard[-1].total_bytes)
+    assert [heard[0].in_hand, heard[-1].in_hand] == [200, 0]
+
+
+@pytest.mark.parametrize(("in_hand", "says"), [(256, "Finishing 256 chunks, then stopping"), (0, "Stopping")])
+def test_the_first_ctrl_c_says_at_once_what_it_finishes(
+    in_hand: int, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with stop_on_interrupt() as stop:
+        stop.hearing(lambda _: None)(Progress(0, 10, 0, 10, 0, 0, in_hand))
+        signal.raise_signal(signal.SIGINT)
+        assert stop.is_set()
+        assert capsys.readouterr().err == f"{says}; Ctrl-C again stops at once.\n"
 
 
 @pytest.fixture
@@ -74,7 +104,7 @@ def test_ctrl_c_finishes_what_is_in_hand_and_says_what_is_done(
     assert process.stdout is not None
     report = process.stdout.read().decode()
     assert process.wait(60) == 130
-    assert "Finishing what is in hand" in said
+    assert re.search(r"Finishing \d+ chunks, then stopping; Ctrl-C again stops at once", said), said
     assert "Interrupted; what was finished is kept" in said
     assert "Documents in .retrieval: " in report
     status = subprocess.run([INGEST, "status"], cwd=docs.parent, capture_output=True, text=True, check=True).stdout

@@ -166,7 +166,7 @@ def test_patterns_choose_files_and_are_remembered_for_whoever_asks(open_index: O
         assert folder_status(index)[0].pending == ()
         report = sync(docs, index)
         assert (report.added, report.unchanged) == (3, 1)
-        assert sync(docs, index, exclude=["*.py"]).deleted == 1
+        assert sync(docs, index, exclude="*.py").deleted == 1
 
 
 def test_stopping_finishes_what_is_in_hand_and_loses_nothing(
@@ -417,3 +417,19 @@ def test_a_directory_that_holds_other_things_becomes_no_index(open_index: Open, 
     with open_index("project", config=Config()) as index, pytest.raises(ConfigError, match="holds other things"):
         sync(docs, index)
     assert [path.name for path in (tmp_path / "project").iterdir()] == ["chroma"]
+
+
+def test_a_folder_does_not_become_its_own_index(open_index: Open, docs: Path) -> None:
+    (docs / "writer.lock").touch()  # of an earlier attempt, when there were no files yet
+    before = sorted(docs.iterdir())
+    with open_index(docs.name) as index, pytest.raises(ConfigError, match="is no index and holds other things"):
+        sync(docs, index)
+    assert sorted(docs.iterdir()) == before
+
+
+@pytest.mark.parametrize("place", [".retrieval", "index"])
+def test_an_index_in_the_folder_is_no_part_of_it(open_index: Open, docs: Path, place: str) -> None:
+    with open_index(f"{docs.name}/{place}") as index:
+        first = sync(docs, index)
+        again = sync(docs, index)
+        assert (again.added, again.unchanged, again.skipped) == (0, first.added, first.skipped)

@@ -120,12 +120,13 @@ def open_filled(filled: Path, tmp_path: Path, open_index: Callable[..., HybridIn
     return open_
 
 
-@pytest.mark.parametrize("feedback", ["none", "both"])
+@pytest.mark.parametrize("feedback", ["none", pytest.param("both", marks=pytest.mark.slow)])
 def test_a_setting_scores_what_an_index_with_it_is_judged_to_be(
     open_filled: Callable[..., HybridIndex], feedback: str
 ) -> None:
     collection = generated(queries=12)
     index = open_filled(feedback=feedback)
+    measures = ["nDCG@10", "AP"]
     settings = [
         PRESENT,
         Settings("rrf", 0.3, 1.5, 0.75),
@@ -133,12 +134,12 @@ def test_a_setting_scores_what_an_index_with_it_is_judged_to_be(
         Settings("dbsf", 0.0, 2.0, 0.9),
         Settings("dbsf", 1.0, 1.5, 0.75),
     ]
-    for measure in ("nDCG@10", "AP"):
-        values = score_settings(index, collection, settings, measure=measure)
-        for row, setting in enumerate(settings):
-            index.close()
-            index = open_filled(feedback=feedback, **setting._asdict())
-            judged = judge(index, collection, modes=["hybrid"], measures=[measure])["hybrid"].figures
+    scored = {measure: score_settings(index, collection, settings, measure=measure) for measure in measures}
+    for row, setting in enumerate(settings):
+        index.close()
+        index = open_filled(feedback=feedback, **setting._asdict())
+        judged = judge(index, collection, modes=["hybrid"], measures=measures)["hybrid"].figures
+        for measure, values in scored.items():
             assert values[row].tolist() == list(judged.values[measure].values()), setting
 
 

@@ -28,7 +28,13 @@ _DUPLICATES_SOUGHT = 1000
 
 
 class Stats(NamedTuple):
-    """tokens counts whole embedded strings; what is known of the model is None before anything was indexed."""
+    """What is known of the model is None before anything was indexed.
+
+    documents   those that searches can return: with chunks, also where a later version of the file failed
+    failed      those whose last version was read and could not be indexed; what was indexed before is among the
+                documents. Files that could not even be read, or hold nothing to index, are known to folder_status.
+    tokens      of whole embedded strings
+    """
 
     documents: int
     failed: int
@@ -48,7 +54,7 @@ def describe(snapshot: Snapshot | None, config: Config) -> Stats:
     made_with = snapshot.fingerprint if snapshot is not None else None
     records = snapshot.records if snapshot is not None else ()
     return Stats(
-        documents=sum(record.status != "skipped" for record in records),
+        documents=len(snapshot.searchable) if snapshot is not None else 0,
         failed=sum(record.status == "failed" for record in records),
         chunks=snapshot.size if snapshot is not None else 0,
         tokens=snapshot.tokens if snapshot is not None else 0,

@@ -21,6 +21,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_HNSW = {"max_neighbors": 32, "ef_construction": 200, "ef_search": 800}
+"""The graph that Chroma's own queries walk. Searches here scan the snapshot and never do: it is for those who query the
+collections with other tools. Chroma's defaults (16, 100, 100) miss many of the 100 nearest in a large collection, and
+nobody sees it. These find all but one in a hundred for a question that has an answer, in a few milliseconds, and cost a
+sync little next to embedding (benchmarks/README.md). ef_search can be changed at any time with `collection.modify`."""
+
+_READ_ONLY = "readonly database"
+"""In what SQLite says of a database that may not be written."""
+
 _HASTE = 5.0
 _ANSWER = 60.0
 _PATIENCE = 60.0
@@ -91,10 +100,12 @@ class Chroma:
         )
 
     def collection(self, name: str) -> Any:
-        """A chromadb Collection that compares vectors by cosine, made where absent; its calls are made as ours are."""
+        """A chromadb Collection that compares vectors by cosine, made where absent; its calls are made as ours are.
+
+        One that was made with other HNSW settings keeps them."""
         from chromadb.api.models.Collection import Collection
 
-        configuration = {"hnsw": {"space": "cosine"}}
+        configuration = {"hnsw": {"space": "cosine", **_HNSW}}
         model = self._call("get_or_create_collection", name, configuration=configuration, **self._place)
         return _Guarded(Collection(self._api, model, embedding_function=None), self._calls)
 
@@ -190,9 +201,12 @@ class _ServerCalls:
 
 
 def cannot_open(directory: Path, error: Exception) -> IndexUnusableError:
-    """What to raise for an embedded Chroma that fails from the start: its disk is full, or it is damaged."""
+    """What to raise for an embedded Chroma that fails from the start: its disk is full, or not to be written, or it is
+    damaged."""
     if is_nearly_full(directory):
         return no_space(directory, cause=error)
+    if _READ_ONLY in str(error):
+        return IndexUnusableError(f"{directory} cannot be written, and Chroma writes even to read; make it writable.")
     return IndexDamagedError(
         f"Chroma cannot open {directory}: {_words_of(error)}; restore it from a backup, or remove the index and sync "
         "again."

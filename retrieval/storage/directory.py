@@ -22,14 +22,28 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from retrieval.errors import ConfigError, IndexDamagedError, IndexLockedError, IndexMismatchError
+from retrieval.errors import (
+    ConfigError,
+    IndexDamagedError,
+    IndexLockedError,
+    IndexMismatchError,
+    IndexUnusableError,
+)
+from retrieval.storage.disk import explaining_failures
 
 FORMAT = 2
 POINTER = "retrieval-index.json"
 """A folder that holds a file of this name is an index; there are no documents in it."""
 
+WRITTEN_ANEW = "; `ingest doctor --repair` writes it anew."
+"""How an error ends that a new pointer would mend."""
+
+_DATABASE = "chroma.sqlite3"
+"""In the directory of every embedded Chroma."""
+
 _GENERATION = re.compile(r"[0-9a-f]{32}")
 _CHROMA = re.compile(r"chroma(-[0-9a-f]{8})?")
+_OWN = re.compile(r"writer\.(lock|json)|retrieval-index\.tmp|snapshots|(chroma|rebuild|restore)(-[0-9a-f]{8})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +88,18 @@ class IndexDirectory:
 
     @property
     def chroma(self) -> Path:
-        """The embedded Chroma that the pointer names; where no pointer says so, the one last written to."""
+        """The embedded Chroma that the pointer names; where it names none that is there, the one last written to."""
         try:
             name = json.loads(self._pointer.read_text("utf-8"))["chroma_directory"]
         except (OSError, ValueError, KeyError, TypeError):
             name = ""
-        if isinstance(name, str) and _CHROMA.fullmatch(name):
+        if isinstance(name, str) and _CHROMA.fullmatch(name) and (self.path / name).is_dir():
             return self.path / name
         return max(self._chromas(), key=lambda path: path.stat().st_mtime_ns, default=self.path / "chroma")
 
     def read_pointer(self) -> Pointer | None:
         """None where there is no index. Raises IndexDamagedError for a pointer that cannot be understood,
-        IndexMismatchError for one of another version."""
+        IndexMismatchError for one of another version, IndexUnusableError for one that may not be read."""
         try:
             values = json.loads(self._pointer.read_text("utf-8"))
             if (made := values["format"]) != FORMAT:
@@ -96,14 +110,17 @@ class IndexDirectory:
             return Pointer(**values)
         except FileNotFoundError:
             if self._chromas() and Path(self._lock.lock_file).exists():
-                raise IndexDamagedError(f"{self._pointer} is gone; `ingest doctor --repair` writes it anew.") from None
+                raise IndexDamagedError(f"{self._pointer} is gone{WRITTEN_ANEW}") from None
             return None
         except NotADirectoryError:
             raise ConfigError(f"{self.path} is a file; an index is a directory.") from None
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise IndexDamagedError(
-                f"{self._pointer} cannot be read ({error}); `ingest doctor --repair` writes it anew."
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise IndexUnusableError(
+                f"{self._pointer} cannot be read: {reason}; make it readable, or name another index."
             ) from None
+        except (ValueError, TypeError, KeyError):
+            raise IndexDamagedError(f"{self._pointer} is damaged{WRITTEN_ANEW}") from None
 
     def write_pointer(self, pointer: Pointer) -> None:
         """Atomic: a reader sees the old pointer or the new one."""
@@ -117,6 +134,24 @@ class IndexDirectory:
         temporary.replace(self._pointer)
         sync_to_disk(self.path)
 
+    def check_chroma(self, pointer: Pointer | None) -> None:
+        """Raises IndexDamagedError where the embedded Chroma that the pointer names is not there: opening it would
+        make an empty one."""
+        if pointer is None or pointer.chroma:
+            return
+        named = pointer.chroma_directory
+        if _CHROMA.fullmatch(named) and (self.path / named / _DATABASE).is_file():
+            return
+        missing = f"{self.path / named}, where the index keeps its chunks, has no Chroma database"
+        if self.chroma.name != named and (self.chroma / _DATABASE).is_file():
+            raise IndexDamagedError(f"{missing}, and {self.chroma.name} beside it has one{WRITTEN_ANEW}")
+        if pointer.generation and (self.snapshots / pointer.generation).is_dir():
+            raise IndexDamagedError(
+                f"{missing}. The search files have all that can be found: `ingest snapshot save FILE --index {self.path}`, then "
+                f"`ingest snapshot restore FILE --index {self.path}`."
+            )
+        raise IndexDamagedError(f"{missing}; restore it from a backup, or remove {self.path} and sync again.")
+
     def pointer_stamp(self) -> tuple[int, int] | None:
         """Changes whenever the pointer does."""
         try:
@@ -127,19 +162,20 @@ class IndexDirectory:
 
     def lock(self) -> None:
         """Become the writer. Raises IndexLockedError, naming the holder, where another process is, and ConfigError for
-        a directory that holds other things: what an index outgrows there, it removes."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        ours = (self._pointer, Path(self._lock.lock_file))
-        if not any(path.exists() for path in ours) and any(self.path.iterdir()):
-            raise ConfigError(f"{self.path} is no index and holds other things; name a new directory.")
-        try:
-            self._lock.acquire()
-        except Timeout:
-            raise IndexLockedError(
-                f"{self.path} is being written by {self._describe_holder()}; wait for it to finish."
-            ) from None
-        holder = {"pid": os.getpid(), "host": socket.gethostname(), "command": Path(sys.argv[0]).name}
-        self._holder.write_text(json.dumps(holder), "utf-8")
+        a directory that holds other things: what an index outgrows there, it removes. Raises IndexUnusableError where
+        nothing can be written."""
+        with explaining_failures(self.path, retry="try"):
+            self.path.mkdir(parents=True, exist_ok=True)
+            if foreign := self._foreign():
+                raise ConfigError(f"{self.path} is no index and holds other things ({foreign}); name a new directory.")
+            try:
+                self._lock.acquire()
+            except Timeout:
+                raise IndexLockedError(
+                    f"{self.path} is being written by {self._describe_holder()}; wait for it to finish."
+                ) from None
+            holder = {"pid": os.getpid(), "host": socket.gethostname(), "command": Path(sys.argv[0]).name}
+            self._holder.write_text(json.dumps(holder), "utf-8")
 
     def unlock(self) -> None:
         self._lock.release()
@@ -164,6 +200,15 @@ class IndexDirectory:
             for chroma in self._chromas():
                 if chroma != current:
                     shutil.rmtree(chroma, ignore_errors=True)
+
+    def _foreign(self) -> str:
+        """What lies here that is not an index's, where no pointer says that all is; else ""."""
+        if self._pointer.exists():
+            return ""
+        names = sorted(path.name for path in self.path.iterdir())
+        if Path(self._lock.lock_file).name in names:  # nobody else's directories are called as an index's are
+            names = [name for name in names if not _OWN.fullmatch(name)]
+        return f"{names[0]} and {len(names) - 1} more" if len(names) > 1 else "".join(names)
 
     def _chromas(self) -> list[Path]:
         return [path for path in self.path.glob("chroma*") if _CHROMA.fullmatch(path.name) and path.is_dir()]

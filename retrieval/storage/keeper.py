@@ -125,17 +125,28 @@ class SnapshotKeeper:
             lender=self.lender,
         )
         if _is_behind(pointer, self._snapshot) or (self._config.chroma_host and self._is_behind_server()):
+            self._refuse_an_emptied_chroma(pointer, writer.store)
             writer.recover()
         return writer
 
+    def _refuse_an_emptied_chroma(self, pointer: Pointer | None, store: Store) -> None:
+        """Without search files, an index of nothing would take the place of what is lost."""
+        if self._snapshot is None and pointer is not None and pointer.generation and not store.state().generation:
+            raise IndexDamagedError(
+                f"Chroma holds nothing of what {self._directory.path} has indexed, and the search files are lost too; "
+                "restore them from a backup, or remove the index and sync again."
+            )
+
     def _load_locked(self) -> Pointer | None:
-        """The pointer, which nobody else changes from here on."""
+        """The pointer, which nobody else changes from here on. Raises IndexDamagedError where there is no Chroma."""
         if self._locked:
             return self._load()
         self._directory.lock()
         self._locked = True
         try:
-            return self._load()
+            pointer = self._load()
+            self._directory.check_chroma(pointer)
+            return pointer
         except BaseException:  # whoever cannot write must not keep others from it
             self.close()
             raise

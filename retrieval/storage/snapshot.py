@@ -17,9 +17,11 @@ read while one writes, and what is missing or damaged is noticed and built again
 """
 
 import json
+import logging
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from errno import ENOENT
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -38,6 +40,8 @@ from retrieval.storage.blobs import Blobs
 from retrieval.storage.rows import chunk_from, folders_from
 from retrieval.storage.store import State
 from retrieval.types import Chunk, DocumentRecord, Vectors, digest
+
+log = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"
 _BLOCK = 4096
@@ -93,7 +97,8 @@ class Snapshot:
                 raise IndexDamagedError(f"The snapshot {directory} was analysed by another version.")
             return snapshot
         except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, IndexNotFoundError) as error:
-            raise IndexDamagedError(f"The snapshot {directory} is damaged: {error}") from error
+            log.debug("opening %s failed", directory, exc_info=True)
+            raise IndexDamagedError(f"The snapshot {directory} is damaged: {_in_words(error)}.") from error
 
     @property
     def size(self) -> int:
@@ -128,6 +133,12 @@ class Snapshot:
         """The ledger, by source."""
         return tuple(record_from_json(self._records[at]) for at in range(len(self._records)))
 
+    @cached_property
+    def searchable(self) -> tuple[DocumentRecord, ...]:
+        """The records of the documents that have chunks here, whatever became of reading them since."""
+        ids = set(self.documents.tolist())
+        return tuple(record for record in self.records if record.id.encode() in ids)
+
     def content(self, at: int) -> str:
         """What the document of `records[at]` was made of, if it was added from memory; else ""."""
         return self._contents[at].decode("utf-8")
@@ -149,6 +160,11 @@ class Snapshot:
     def tokens(self) -> int:
         """Of all embedded strings together."""
         return sum(metadata["tokens"] for metadata in self._metadata)
+
+    @cached_property
+    def metadata_fields(self) -> frozenset[str]:
+        """All that `where` can ask for: the fields that a chunk has."""
+        return frozenset().union(*self._metadata)
 
     @cached_property
     def row_of_digest(self) -> dict[str, int]:
@@ -205,6 +221,13 @@ class Snapshot:
     @cached_property
     def _metadata(self) -> list[dict[str, Any]]:
         return [json.loads(self._rows[row]) for row in range(self.size)]
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename:
+        name = Path(error.filename).name
+        return f"{name} is missing" if error.errno == ENOENT else f"{name}: {(error.strerror or '').lower()}"
+    return "its files are not what was written"
 
 
 def embedded_digest(chunk: Chunk, *, context_header: bool) -> str:

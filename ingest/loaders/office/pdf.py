@@ -27,9 +27,9 @@ def load_pdf(data: bytes, *, source: str) -> Document:
     with _PDFIUM:
         pages, outline, title = _read(data)
     if not any(page.strip() for page in pages):
-        number = "the only page has" if len(pages) == 1 else f"none of its {len(pages)} pages has"
+        has_none = "its only page has no text" if len(pages) == 1 else f"none of its {len(pages)} pages has text"
         raise NoTextError(
-            f"{number} text, so it is probably scanned; set `ocr_command` in the configuration, "
+            f"{has_none}, so it is probably scanned; set `ocr_command` in the configuration, "
             'e.g. "ocrmypdf --quiet - -", to recognise it'
         )
     starts = tuple(accumulate((len(page) + len(_PAGE_BREAK) for page in pages[:-1]), initial=0))

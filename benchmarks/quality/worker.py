@@ -1,0 +1,54 @@
+"""One system's part, in the Python environment that it lives in: index the documents, ask the questions.
+
+Standard input is a JSON object of the task, standard output one of what came of it. Started by __main__.py.
+"""
+
+import importlib
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from system import Adapter, Document, Ranking, System
+
+
+def main() -> None:
+    task = json.load(sys.stdin)
+    adapter: Adapter = importlib.import_module(task["module"]).ADAPTER
+    documents = [Document(*document) for document in task["documents"]]
+    results = []
+    for variant in adapter.variants:
+        with tempfile.TemporaryDirectory() as scratch:
+            system = adapter.make(variant, model=task["model"], scratch=Path(scratch), k=task["depth"])
+            started = time.monotonic()
+            system.index(documents)
+            seconds = time.monotonic() - started
+            for setting in system.settings:
+                run, per_query = answers(system, task["queries"], task["depth"], setting)
+                results.append(
+                    {"variant": variant, "setting": setting, "index_seconds": seconds, "query_seconds": per_query}
+                    | {"run": run}
+                )
+    versions = {package: version(package) for package in adapter.packages}
+    json.dump({"versions": versions, "results": results}, sys.stdout)
+
+
+def answers(system: System, queries: Mapping[str, str], depth: int, setting: str) -> tuple[dict[str, Ranking], float]:
+    """Query id -> its documents, and the median seconds that a question took, one at a time."""
+    run: dict[str, Ranking] = {}
+    seconds = []
+    for query, text in queries.items():
+        started = time.monotonic()
+        found: list[tuple[Any, Any]] = system.search(text, depth, setting=setting)
+        seconds.append(time.monotonic() - started)
+        run[query] = [(str(document), float(score)) for document, score in found]
+    return run, statistics.median(seconds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""What the command lines call a document, and how many they say there are."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from ingest.cli import app as ingest_app
+from retrieval import HybridIndex, __version__, console
+from retrieval.cli import app as retrieve_app
+from retrieval.embedder import Embedder
+
+BROKEN = b"%PDF-1.7 and no more"
+
+
+class Printed(NamedTuple):
+    out: str
+    err: str
+    code: int
+
+
+Shell = Callable[..., Printed]
+
+
+@pytest.fixture
+def shell(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, share_model: Embedder
+) -> Shell:
+    """Runs a command in a folder with `docs`, which is indexed."""
+
+    def run(*command: str) -> Printed:
+        monkeypatch.setattr("sys.argv", [*command])
+        with pytest.raises(SystemExit) as exit_:
+            console.run({"ingest": ingest_app, "retrieve": retrieve_app}[command[0]])
+        captured = capsys.readouterr()
+        assert isinstance(exit_.value.code, int)
+        return Printed(captured.out, captured.err, exit_.value.code)
+
+    monkeypatch.chdir(tmp_path)
+    Path("docs").mkdir()
+    Path("docs", "rain.md").write_text("# Rain\n\nRain falls from clouds.\n")
+    Path("docs", "two\nlines.txt").write_text("A name on two lines.")
+    run("ingest", "sync", "docs")
+    return run
+
+
+def names() -> set[str]:
+    with HybridIndex.open(".retrieval", read_only=True) as index:
+        return {record.source for record in index.documents()}
+
+
+@pytest.mark.parametrize("name", ["docs/two\nlines.txt", "docs/two\\nlines.txt"])
+def test_delete_takes_a_source_as_it_is_and_as_it_is_shown(shell: Shell, name: str) -> None:
+    assert shell("ingest", "delete", name) == ("Deleted 1 document, 1 chunk.\n", "", 0)
+    assert names() == {"docs/rain.md"}
+
+
+def test_a_source_as_it_is_goes_before_one_that_looks_the_same(shell: Shell) -> None:
+    Path("docs", "two\\nlines.txt").write_text("Its name has a backslash.")
+    shell("ingest", "sync", "docs")
+    shell("ingest", "delete", "docs/two\\nlines.txt")
+    assert names() == {"docs/rain.md", "docs/two\nlines.txt"}
+
+
+def test_a_folder_whose_name_is_shown_escaped_is_deleted_by_it(shell: Shell) -> None:
+    Path("docs", "a\tb").mkdir()
+    Path("docs", "a\tb", "snow.txt").write_text("Snow is frozen rain.")
+    shell("ingest", "sync", "docs")
+    assert shell("ingest", "delete", "docs/a\\tb/").out == "Deleted 1 document, 1 chunk.\n"
+    assert names() == {"docs/rain.md", "docs/two\nlines.txt"}
+
+
+def test_delete_says_what_it_did_not_find(shell: Shell) -> None:
+    deleted = shell("ingest", "delete", "docs", "docs/none.txt")
+    assert (deleted.out, deleted.code) == ("Deleted 0 documents, 0 chunks.\n", 1)
+    assert deleted.err.splitlines() == [
+        "not in the index: docs; write docs/ for all that is below",
+        "not in the index: docs/none.txt",
+    ]
+    assert len(names()) == 2
+
+
+def test_a_document_is_one_that_searches_can_return_wherever_it_is_counted(shell: Shell) -> None:
+    Path("docs", "never.pdf").write_bytes(BROKEN)
+    Path("docs", "empty.txt").write_text("")
+    shell("ingest", "sync", "docs")
+    Path("docs", "rain.md").write_bytes(BROKEN)
+    assert shell("ingest", "sync", "docs").code == 1
+    status = json.loads(shell("ingest", "status", "--json").out)
+    (folder,) = status["folders"]
+    assert (status["documents"], status["failed"]) == (2, 2)
+    assert (folder["indexed"], len(folder["failed"]), len(folder["skipped"])) == (2, 2, 1)
+    lines = shell("ingest", "status").out.splitlines()
+    assert lines[0].startswith("2 documents, 2 chunks, ")
+    assert lines[2].endswith("docs: 2 indexed, 2 failed, 0 pending")
+    assert json.loads(shell("retrieve", "stats", "--json").out)["documents"] == 2
+    found = shell("retrieve", "search", "rain", "--mode", "lexical").out
+    assert "docs/rain.md" in found
+
+
+def test_one_is_not_plural(shell: Shell) -> None:
+    Path("docs", "two\nlines.txt").unlink()
+    shell("ingest", "sync", "docs")
+    assert shell("ingest", "status").out.startswith("1 document, 1 chunk, ")
+
+
+def test_verbose_names_what_changed(shell: Shell) -> None:
+    Path("docs", "rain.md").write_text("Rain, again.")
+    Path("docs", "two\nlines.txt").unlink()
+    Path("docs", "a\nnew.txt").write_text("Something new.")
+    Path("docs", "never.pdf").write_bytes(BROKEN)
+    named = shell("ingest", "sync", "docs", "-v").out.splitlines()[:-2]
+    assert named == ["added docs/a\\nnew.txt", "updated docs/rain.md", "deleted docs/two\\nlines.txt"]
+    assert len(shell("ingest", "sync", "docs", "-v").out.splitlines()) == 2
+
+
+def test_a_filter_on_a_field_that_there_is_not_says_which_there_are(shell: Shell) -> None:
+    search = ("retrieve", "search", "rain", "--mode", "lexical", "--where")
+    asked = shell(*search, '{"$or": [{"autor": "Ada"}, {"source": {"$in": ["docs/rain.md"]}}]}')
+    assert "docs/rain.md" in asked.out
+    assert asked.err.startswith("--where: no chunk has a field 'autor'; there are char_end, ")
+    assert " source, " in asked.err
+    assert shell(*search, '{"source": "docs/none.md"}').err == ""
+
+
+@pytest.mark.parametrize("program", ["ingest", "retrieve"])
+def test_the_version(shell: Shell, program: str) -> None:
+    assert shell(program, "--version").out == f"hybrid-retrieval {__version__}\n"
