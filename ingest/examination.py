@@ -38,7 +38,8 @@ class Trouble(NamedTuple):
 
     what     in words.
     kind     the same of many, as it goes on after their number; "" where there is one at most.
-    remedy   "index" the document anew; "finish" to do so, as any sync would; "delete" chunks; "publish" the search files again; "sync" the folder; "none".
+    remedy   "index" the document anew; "finish" to do so, as any sync would; "delete" chunks; "publish" the search
+             files again; "sync" the folder; "none".
     name     of the document or the folder.
     record   the document's, as it is to be noted before it is indexed anew: with the chunks that are good.
     ids      of the chunks to be deleted.

@@ -27,13 +27,13 @@ def showing_progress(before: str = "reading") -> Iterator[OnProgress]:
 
 
 def lines(print_line: Callable[[str], object], *, clock: Callable[[], float] = time.monotonic) -> OnProgress:
-    """Prints a line of text every ten seconds."""
+    """Prints a line of text every ten seconds, once there is something to tell."""
     rates = _Rates(clock)
     printed = clock()
 
     def show(progress: Progress) -> None:
         nonlocal printed
-        if clock() - printed >= _LINE_SECONDS:
+        if progress.bytes and clock() - printed >= _LINE_SECONDS:
             printed = clock()
             print_line(f"{_counts(progress)}, {rates.tokens(progress)}, {rates.remaining(progress)}")
 

@@ -50,7 +50,7 @@ class Saved(NamedTuple):
 
 
 class Restored(NamedTuple):
-    """What was restored, counted as in Saved, from a file of `size` bytes, and whether another index was there before."""
+    """What was restored, counted as in Saved, and whether it took the place of another index."""
 
     documents: int
     chunks: int

@@ -75,7 +75,7 @@ def evaluate(
         read_run(baseline, judged.qrels)
     with _indexed(given, index=index, config=config) as (opened, resolved):
         documents = opened.stats().documents
-        with waiting(f"Answering {counted(len(judged.queries), 'query')} in each mode"):
+        with _stage(f"Answering {counted(len(judged.queries), 'query')} in each mode"):
             answers = judge(opened, resolved.collection, measures=names)
     if baseline is not None:
         earlier = read_run(baseline, resolved.collection.qrels, sources=resolved.sources)
@@ -127,7 +127,7 @@ def tune(
     Judge(judged.qrels, [measure])
     check_folds(len(judged.queries), folds)
     with _indexed(given, index=index, config=config) as (opened, resolved):
-        with waiting(f"Scoring {len(judged.queries)} queries under many settings"):
+        with _stage(f"Scoring {len(judged.queries)} queries under many settings"):
             tuning = run_tune(opened, resolved.collection, measure=measure, folds=folds)
         text = tuned_config(opened.config, tuning, collection=given.name)
     if output is not None:
@@ -139,6 +139,15 @@ def tune(
     out.print(tuning_in_words(tuning), markup=False)
     if output is not None:
         out.print(f"Wrote {output}.", markup=False)
+
+
+@contextmanager
+def _stage(what: str) -> Iterator[None]:
+    """A spinner on a terminal; elsewhere a line, as this may take a while."""
+    if not err.is_terminal:
+        err.print(f"{what} ...", markup=False)
+    with waiting(what):
+        yield
 
 
 class _Given(NamedTuple):
@@ -160,23 +169,26 @@ def _read(path: Path, *, queries: Path | None, qrels: Path | None, split: str) -
         raise ConfigError("--queries and --qrels go together: the one says what is asked, the other what answers it.")
     if queries is None or qrels is None:
         return _Given(path, read_collection(path, split=split))
+    if (path / "corpus.jsonl").is_file():
+        raise ConfigError(f"{path} is a collection in BEIR layout, with questions of its own; leave out --queries.")
     return _Given(path, Collection((), *read_judgements(queries, qrels)), (queries, qrels))
 
 
 @contextmanager
 def _indexed(given: _Given, *, index: Path | None, config: Path | None) -> "Iterator[tuple[HybridIndex, Resolved]]":
     """An index that is in step with the judged documents, and the judgements by its names."""
+    from ingest.progress import showing_progress
     from ingest.sync import add, sync
     from retrieval.evaluation import resolve
     from retrieval.index import HybridIndex
 
     with tempfile.TemporaryDirectory() as scratch, HybridIndex.open(index or scratch, config=config) as opened:
-        with waiting(f"Indexing {given.path}"):
+        with showing_progress() as on_progress:
             if given.judgement_files:
                 exclude = (*opened.config.exclude, *_patterns_within(given.path, given.judgement_files))
-                report = sync(given.path, opened, exclude=exclude)
+                report = sync(given.path, opened, exclude=exclude, on_progress=on_progress)
             else:
-                report = add(given.judged.documents, opened)
+                report = add(given.judged.documents, opened, on_progress=on_progress)
         if report.failed:
             source, reason = report.failed[0]
             _warn(f"{counted(len(report.failed), 'document')} could not be indexed, such as {source}: {reason}")

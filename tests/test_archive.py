@@ -340,7 +340,7 @@ def test_a_server_takes_an_archive_into_an_empty_database(
         assert roughly(index) == changed
     with open_index("elsewhere", config=server_config) as index:
         assert roughly(index) == changed
-    assert save(tmp_path / "served", tmp_path / "served.tar").documents == 5
+    assert save(tmp_path / "served", tmp_path / "served.tar").documents == 4
 
 
 def test_the_command_line_says_what_it_did(saved: Path, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ TEXTS = {
     "plate": "A boundary layer grows on a flat plate at zero incidence.",
     "plates": "On flat plates, the layer at the boundary is thin. A café stands beside the wind tunnel.",
     "cone": "The Boundary-Layer of a cone differs; see max_batch_size in CVE-2024-3094.",
+    "code": "Call parseHTTPResponse before anything else.",
     "stops": "To be, or not to be: that is the question.",
     "chinese": "北京大学在中国的首都。雪山很高。",
     "mixed": "大学在北京：新学期。",
@@ -55,6 +56,15 @@ def found(index: HybridIndex, query: str, **options: object) -> set[str]:
         ("+北京大学", {"chinese"}),
         ('"雪"', {"chinese"}),
         ("+unheardof layer", set()),
+        ("+batch_size", {"cone"}),
+        ('"batch size"', {"cone"}),
+        ("+CVE-2024", {"cone"}),
+        ('"2024-3094"', {"cone"}),
+        ("+layer -max_batch -thin", {"plate"}),
+        ("+httpResponse", {"code"}),
+        ('"parse HTTP response"', {"code"}),
+        ("+parse_http", {"code"}),
+        ("“boundary layer” -„of a cone“", {"plate"}),
     ],
 )
 @pytest.mark.parametrize("mode", ["hybrid", "dense", "lexical"])
@@ -121,7 +131,7 @@ def test_any_text_is_read(query: str) -> None:
     except QueryError:
         return
     assert all(any(character.isalpha() for character in clause.text) for clause in clauses)
-    assert bool(text) == bool(query.strip())
+    assert bool(text.strip()) == bool(query.strip())
     assert read_operators(query, operators=False) == (query, ())
 
 

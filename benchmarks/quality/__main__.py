@@ -28,7 +28,9 @@ MEASURES = ("nDCG@10", "RR@10", "R@100")
 DECISIVE = "nDCG@10"
 OURS = "hybrid-retrieval"
 PEERS = {"LangChain": "langchain_ensemble", "LlamaIndex": "llamaindex_fusion", "txtai": "txtai_hybrid"}
-_OFFLINE = {
+_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "TQDM_DISABLE": "1",
     "HF_HUB_OFFLINE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "ANONYMIZED_TELEMETRY": "False",
@@ -42,7 +44,7 @@ _OFFLINE = {
 class Result:
     """One way to set up a system, and what came of it.
 
-    index_seconds, query_seconds   of all documents; of a question, the median
+    index_seconds, query_seconds   processor time for all documents; for a question, the median
     """
 
     system: str
@@ -98,7 +100,7 @@ def in_its_environment(python: Path, task: Mapping[str, Any]) -> dict[str, Any]:
         input=json.dumps(task),
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, **_OFFLINE},
+        env={**os.environ, **_ENVIRONMENT},
     )
     if process.returncode:
         raise SystemExit(f"{task['module']} ended with {process.returncode}")
@@ -125,7 +127,7 @@ def table(results: Sequence[Result]) -> str:
     """Markdown; the best of each system is bold, and p says how likely its distance to ours is luck."""
     (ours,) = (result for result in results if result.system == OURS)
     lines = [
-        f"| system | settings | {' | '.join(MEASURES)} | p ({DECISIVE}) | index s | query ms |",
+        f"| system | settings | {' | '.join(MEASURES)} | p ({DECISIVE}) | index CPU s | query CPU ms |",
         "|---|---|" + "---|" * (len(MEASURES) + 3),
     ]
     for result in results:

@@ -1,9 +1,9 @@
 """Text -> terms for BM25.
 
 The same rules read documents and queries: segmentation into words (letters, marks and digits, close to Unicode Standard
-Annex #29), case and compatibility folding, stop words, Snowball stems, accent folding. Scripts that are written without
-spaces, and Korean, which glues particles to its nouns, become overlapping pairs of characters. A name from code or a
-catalogue is a term as a whole, and so are its parts (identifiers.py).
+Annex #29), case and compatibility folding, one spelling for several (spelling.py), stop words, Snowball stems, accent
+folding. Scripts that are written without spaces, and Korean, which glues particles to its nouns, become overlapping
+pairs of characters. A name from code or a catalogue is a term as a whole, and so are its parts (identifiers.py).
 """
 
 import functools
@@ -16,10 +16,11 @@ import regex
 import Stemmer
 
 from retrieval.analysis.identifiers import CONNECTOR, SYMBOLS, parts_of
+from retrieval.analysis.spelling import unify, without_article
 from retrieval.analysis.stopwords import stop_words
 from retrieval.errors import ConfigError
 
-RULES_VERSION = 2
+RULES_VERSION = 3
 """Raise it with every change that can change a term: indexes stored under another version are then rebuilt."""
 
 _UNSPACED = (
@@ -77,8 +78,9 @@ class Analyzer:
         name = self.language.strip().lower()
         name = _CODES.get(name, name)
         if name not in LANGUAGES:
+            hint = ' "auto" is a setting of Config; detect_language(text) names a language.' if name == "auto" else ""
             raise ConfigError(
-                f"There is no analysis for language {self.language!r}; choose from {', '.join(LANGUAGES)}."
+                f"There is no analysis for language {self.language!r}; choose from {', '.join(LANGUAGES)}.{hint}"
             )
         object.__setattr__(self, "language", name)
 
@@ -127,7 +129,7 @@ def _term(word: str, language: str) -> str:
         return _fold_accents(_fold_case(word)).replace("'", "")
     # A Snowball stemmer may not be shared between threads; a new one costs less than stemming one word.
     stem: Callable[[str], str] = Stemmer.Stemmer(language).stemWord
-    word = _fold_case(word, turkish=language == "turkish")
+    word = unify(_fold_case(word, turkish=language == "turkish"), language)
     function_words = _function_words(language)
     if language == "english":
         word = _fold_accents(word)
@@ -135,8 +137,8 @@ def _term(word: str, language: str) -> str:
         return "" if word in function_words or base in function_words else stem(base.replace("'", ""))
     if word in function_words:
         return ""
-    if language == "arabic" and _and_the(word):
-        word = word[1:]  # the stemmer takes off either, but not both
+    if language == "arabic":
+        word = without_article(word)
     # The stemmers know their language's accents (é, ü, й), so those are folded last.
     return _fold_accents(stem(word)).replace("'", "")
 
@@ -164,13 +166,8 @@ def _optional_marks() -> regex.Pattern[str]:
 @functools.cache
 def _function_words(language: str) -> frozenset[str]:
     """Folded, with their accents and, as some write them, without."""
-    words = {_fold_case(word, turkish=language == "turkish") for word in stop_words(language)}
+    words = {unify(_fold_case(word, turkish=language == "turkish"), language) for word in stop_words(language)}
     return frozenset(words | {_fold_accents(word) for word in words})
-
-
-def _and_the(word: str) -> bool:
-    """Whether an Arabic word begins with "and" or "so", and an article after it."""
-    return len(word) > 4 and word[0] in "وف" and word[1:3] in ("ال", "لل")
 
 
 def _fold_case(word: str, *, turkish: bool = False) -> str:

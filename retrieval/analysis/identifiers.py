@@ -13,7 +13,7 @@ but not well-known."""
 SYMBOLS = r"(?:\+\+(?![+\p{L}\p{N}])|(?<=(?<![\p{L}\p{N}])[A-Za-z])\#(?![\p{L}\p{N}]))"
 """What may stand at a name's end: C++, C#."""
 
-_CAMEL = r"(?<=\p{Ll}\p{M}*)(?=\p{Lu})|(?<=\p{Lu}\p{M}*)(?=\p{Lu}\p{M}*+\p{Ll}\p{M}*+\p{Ll})"
+CAPITALS = r"(?<=\p{Ll}\p{M}*)(?=\p{Lu})|(?<=\p{Lu}\p{M}*)(?=\p{Lu}\p{M}*+\p{Ll}\p{M}*+\p{Ll})"
 """Where a word in a word begins: getMax, HTTPServer, but not URLs."""
 
 
@@ -75,6 +75,6 @@ def _patterns() -> _Patterns:
     return _Patterns(
         name=regex.compile(r"[^\-]++"),
         word=regex.compile(r"(?:[^_.\-:+#]|(?<=\p{N})\.(?=\p{N}))++"),
-        camel=regex.compile(_CAMEL),
+        camel=regex.compile(CAPITALS),
         digits=regex.compile(r"(?<=\p{L}\p{M}*)(?=\p{N})|(?<=\p{N})(?=\p{L})"),
     )

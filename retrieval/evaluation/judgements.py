@@ -35,9 +35,11 @@ def read_judgements(queries: Path, qrels: Path) -> Judgements:
             if not text.strip():
                 raise ConfigError(f"{where}: query {query!r} has no text; give it one, or take it out of {qrels.name}.")
             texts[query] = text
+    if not any(relevance > 0 for documents in judged.values() for relevance in documents.values()):
+        raise ConfigError(f"{qrels}: no document is relevant to any query; a relevance of 1 or more says that one is.")
     if missing := sorted(judged.keys() - texts.keys()):
         raise ConfigError(
-            f"{queries}: {len(missing)} judged queries are missing, such as {missing[0]!r}; "
+            f"{queries}: {len(missing)} of {len(judged)} judged queries are not in it, such as {missing[0]!r}; "
             f"complete it or correct {qrels.name}."
         )
     return Judgements(texts, judged)

@@ -11,6 +11,9 @@ from retrieval.evaluation.settings_grid import Settings
 from retrieval.evaluation.significance import RESAMPLES, Comparison
 from retrieval.evaluation.tuning import Tuning
 
+_FEW = 50
+"""Queries below which the bootstrap's interval is narrower than it should be: it knows only what it has seen."""
+
 Comparisons = Mapping[str, Sequence[Comparison]]
 """The other run's name -> the hybrid run's comparison with it, by measure."""
 
@@ -62,6 +65,8 @@ def tuning_in_words(tuning: Tuning) -> str:
         verdict = "distinguishable from zero"
     else:
         verdict = "worse than leaving them alone" if high < 0 else "not distinguishable from zero"
+    if tuning.queries < _FEW:
+        verdict += f", but {tuning.queries} queries are little to go by"
     return (
         f"Present settings: {tuning.present}.\n"
         f"Gain of tuned settings on queries that took no part in choosing them: {tuning.gain:+.4f}, "

@@ -7,6 +7,7 @@ import numpy as np
 import regex
 from numpy.typing import NDArray
 
+from retrieval.analysis.identifiers import CAPITALS
 from retrieval.context import contextualize
 from retrieval.search.operators import Clause
 from retrieval.search.query import analyzer
@@ -15,6 +16,7 @@ from retrieval.storage.snapshot import Snapshot
 Mask = NDArray[np.bool_]
 
 _UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
+_CAPITALS = regex.compile(CAPITALS)
 _MARKS = regex.compile(r"\p{Mn}+")
 
 
@@ -31,26 +33,33 @@ def satisfying(snapshot: Snapshot, clauses: Sequence[Clause]) -> Mask | None:
 
 
 def _containing(snapshot: Snapshot, clause: Clause) -> Mask:
-    """A single word is there if its terms are, whatever its ending; a phrase if its very words stand in a row."""
+    """A single word is there if its term is, whatever its ending; a phrase, and a name of several words or characters,
+    if its very words stand in a row."""
     found = np.zeros(snapshot.size, dtype=np.bool_)
     for number, language in enumerate(snapshot.languages):
         rows = snapshot.language_of_row == number
-        terms = set(analyzer(language).terms(clause.text))
-        for term in terms:
+        spans = analyzer(language).spans(clause.text)
+        for term in _smallest(spans):
             # The postings have pairs of characters, so that one alone of an unspaced script is not among them.
             if not regex.fullmatch(_UNSPACED, term):
                 rows &= snapshot.lexical.matching([term])
-        found |= rows if terms and not _is_literal(clause) else _with_words(snapshot, rows, clause.text)
+        is_word = len(spans) == 1 and not clause.is_phrase and not regex.search(_UNSPACED, clause.text)
+        found |= rows if is_word else _with_words(snapshot, rows, clause.text)
     return found
 
 
-def _is_literal(clause: Clause) -> bool:
-    """Pairs of characters may all be there without standing in a row."""
-    return clause.is_phrase or bool(regex.search(_UNSPACED, clause.text))
+def _smallest(spans: Sequence[tuple[str, int, int]]) -> set[str]:
+    """The terms that contain no other: a name may be part of a longer one, which is another term as a whole."""
+    return {
+        term
+        for at, (term, start, end) in enumerate(spans)
+        if not any(start <= one and other <= end for _, one, other in (*spans[:at], *spans[at + 1 :]))
+    }
 
 
 def _with_words(snapshot: Snapshot, rows: Mask, phrase: str) -> Mask:
-    """Those of the rows that contain the phrase, whatever case, accents, white space and punctuation between words."""
+    """Those of the rows that contain the phrase, whatever case, accents, and what is between the words: white space,
+    punctuation, or, as in parseHttpResponse, a capital."""
     words = regex.findall(r"[\p{L}\p{M}\p{N}]+", _fold(phrase))
     begins = "" if regex.match(_UNSPACED, words[0]) else r"(?<![\p{L}\p{N}])"
     ends = "" if regex.match(_UNSPACED, words[-1][-1]) else r"(?![\p{L}\p{N}])"
@@ -64,4 +73,5 @@ def _with_words(snapshot: Snapshot, rows: Mask, phrase: str) -> Mask:
 
 
 def _fold(text: str) -> str:
+    text = _CAPITALS.sub(" ", text)
     return text.lower() if text.isascii() else _MARKS.sub("", unicodedata.normalize("NFKD", text.casefold()))

@@ -3,7 +3,7 @@
 They are filters: a hit has every required word and phrase, and none that is excluded, but its score is that of the
 words as such. Plain text stays plain: an operator stands at the beginning of a word, before a letter or a quotation
 mark, so that C++, e-mail, --force and -5 mean themselves; and what reads like a sentence, with a full stop, question or
-exclamation mark at its end, has no operators unless the caller says so.
+exclamation mark at its end, has no operators unless the caller says so. Quotation marks may be of any shape.
 """
 
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from retrieval.errors import QueryError
 _CLAUSE = regex.compile(
     r"""(?<!\S)(?:(?P<sign>[+-]?)"(?P<phrase>[^"]*[\p{L}\p{N}][^"]*)"(?![\p{L}\p{N}])|(?P<sign>[+-])(?P<word>\p{L}\S*))"""
 )
+_QUOTATION_MARKS = str.maketrans(dict.fromkeys("“”„‟«»", '"'))
 _SENTENCE = regex.compile(r"""[.?!…。？！؟।]["”’»)\]]*\s*$""")
 
 
@@ -52,12 +53,14 @@ def read_operators(query: str, *, operators: bool | None) -> Operators:
         clauses.append(clause)
         return "" if clause.is_excluded else clause.text
 
-    text = _CLAUSE.sub(take, query).strip()
-    if clauses and not text:
+    text = _CLAUSE.sub(take, query.translate(_QUOTATION_MARKS)).strip()
+    if not clauses:
+        return Operators(query, ())
+    if not text:
         raise QueryError(f"The query says only what is not wanted: {query!r}; say what is, too.")
     return Operators(text, tuple(clauses))
 
 
 def _is_sentence(query: str) -> bool:
     """Whether it ends like one and is more than quotations."""
-    return bool(_SENTENCE.search(query)) and bool(_CLAUSE.sub("", query).strip())
+    return bool(_SENTENCE.search(query)) and bool(_CLAUSE.sub("", query.translate(_QUOTATION_MARKS)).strip())

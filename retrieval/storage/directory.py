@@ -147,7 +147,8 @@ class IndexDirectory:
             raise IndexDamagedError(f"{missing}, and {self.chroma.name} beside it has one{WRITTEN_ANEW}")
         if pointer.generation and (self.snapshots / pointer.generation).is_dir():
             raise IndexDamagedError(
-                f"{missing}. The search files have all that can be found: `ingest snapshot save FILE --index {self.path}`, then "
+                f"{missing}. The search files have all that can be found: run "
+                f"`ingest snapshot save FILE --index {self.path}`, then "
                 f"`ingest snapshot restore FILE --index {self.path}`."
             )
         raise IndexDamagedError(f"{missing}; restore it from a backup, or remove {self.path} and sync again.")
