@@ -141,8 +141,8 @@ class HybridIndex:
         rerank             a cross-encoder (name, directory, sentence-transformers CrossEncoder, or Reranker) that
                            rescores the fused candidates.
         mmr_lambda         maximal marginal relevance over the result: 1 is relevance alone, 0 diversity alone.
-        expand             put so many neighbouring chunks on each side into a hit's text, or its whole "section": what
-                           stands under the same headings. Hits that touch merge.
+        expand             put so many neighbouring chunks on each side into a hit's text, or its "section": those that
+                           begin under the same headings. Hits that touch merge.
         group_by_document  one hit for each document.
         document_score     what ranks a document: "max", its best chunk; "mean", the cosine of its mean vector and its
                            best BM25 score. `score` is then the document's, all else the shown chunk's.
