@@ -6,8 +6,8 @@ The vectors are those of the folder's passages of up to 64 tokens. Where these a
 from the Gaussian that has their mean and covariance: as anisotropic as the model's own, and harder, because they lack
 its clusters. Embedding a folder of 100,000 passages takes most of an hour; it is kept in .benchmarks/.
 
-    near    questions with an answer: as far from the nearest passage as a passage is from its nearest neighbour
-    far     questions about something else: a spectrum like the passages', along other directions
+    near    questions with an answer: as far from a passage as passages are from their nearest neighbours
+    far     questions without: drawn like the passages, near none in particular
 
 Seconds are the processor's, of all threads together, so that other work on the machine does not count.
 """
@@ -117,7 +117,6 @@ def embedded(folder: Path, cache: Path) -> Vectors:
 
 def space_of(real: Vectors, chunks: int, random: np.random.Generator) -> Space:
     mean, spread = gaussian_of(real)
-    turned = spread[random.permutation(len(spread))]
     if len(real) >= chunks + QUERIES:
         rows = random.permutation(len(real))
         near, passages = real[rows[:QUERIES]], real[rows[QUERIES : QUERIES + chunks]]
@@ -125,7 +124,7 @@ def space_of(real: Vectors, chunks: int, random: np.random.Generator) -> Space:
         passages = drawn(mean, spread, chunks, random)
         others = drawn(mean, spread, QUERIES, random)
         near = unit(passages[random.integers(0, chunks, QUERIES)] + others)  # a cosine of .7, as measured
-    return Space(passages, near, drawn(mean, turned, QUERIES, random))
+    return Space(passages, near, drawn(mean, spread, QUERIES, random))
 
 
 def gaussian_of(vectors: Vectors) -> tuple[Vectors, Vectors]:

@@ -69,7 +69,7 @@ def _best_documents(snapshot: Snapshot, sides: Sides, options: SearchOptions, al
     liking = liking if allowed is None else np.where(allowed, liking, -np.inf)
     ends = np.append(starts[1:], snapshot.size)
     of_documents = (rows[starts[document] : ends[document]] for document in ranking.rows.tolist())
-    shown = [chunks[np.argmax(liking[chunks])] for chunks in of_documents]
+    shown = [chunks[np.lexsort((snapshot.id_ranks[chunks], -liking[chunks]))[0]] for chunks in of_documents]
     return Ranking(np.array(shown, dtype=np.intp), ranking.scores)
 
 
