@@ -68,7 +68,8 @@ def evaluate(
     chosen_test = read_test(test)
     if plot is not None:
         check_plot(plot)
-    given = _read(collection, queries=queries, qrels=qrels, split=split)
+    beside = (run, plot, baseline, config)
+    given = _read(collection, queries=queries, qrels=qrels, split=split, beside=beside)
     judged = given.judged
     Judge(judged.qrels, names)
     if baseline is not None:
@@ -122,7 +123,7 @@ def tune(
 
     if output is not None:
         _check_output(output, force=force)
-    given = _read(collection, queries=queries, qrels=qrels, split=split)
+    given = _read(collection, queries=queries, qrels=qrels, split=split, beside=(output, config))
     judged = given.judged
     Judge(judged.qrels, [measure])
     check_folds(len(judged.queries), folds)
@@ -151,7 +152,8 @@ def _stage(what: str) -> Iterator[None]:
 
 
 class _Given(NamedTuple):
-    """Where documents lie, and what was judged. For a folder of documents, the files that hold the judgements."""
+    """Where documents lie, and what was judged. For a folder of documents, the files that hold the judgements, and
+    others that are no documents."""
 
     path: Path
     judged: "Collection"
@@ -162,7 +164,8 @@ class _Given(NamedTuple):
         return self.path.resolve().name
 
 
-def _read(path: Path, *, queries: Path | None, qrels: Path | None, split: str) -> _Given:
+def _read(path: Path, *, queries: Path | None, qrels: Path | None, split: str, beside: Sequence[Path | None]) -> _Given:
+    """`beside` are files and directories that are read or written and, like the judgements, are no documents."""
     from retrieval.evaluation import Collection, read_collection, read_judgements
 
     if (queries is None) != (qrels is None):
@@ -171,7 +174,8 @@ def _read(path: Path, *, queries: Path | None, qrels: Path | None, split: str) -
         return _Given(path, read_collection(path, split=split))
     if (path / "corpus.jsonl").is_file():
         raise ConfigError(f"{path} is a collection in BEIR layout, with questions of its own; leave out --queries.")
-    return _Given(path, Collection((), *read_judgements(queries, qrels)), (queries, qrels))
+    others = tuple(other for other in beside if other is not None)
+    return _Given(path, Collection((), *read_judgements(queries, qrels)), (queries, qrels, *others))
 
 
 @contextmanager

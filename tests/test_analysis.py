@@ -226,6 +226,25 @@ def test_accents_may_be_left_out_of_function_words() -> None:
     assert spanish.terms("¿Qué también está aquí?") == spanish.terms("que tambien esta aqui") == []
 
 
+@pytest.mark.parametrize(
+    ("language", "nouns"),
+    [
+        ("turkish", "su"),
+        ("german", "Ware Uber Würde"),
+        ("swedish", "far bor väder vår"),
+        ("polish", "maja"),
+        ("italian", "Sara ora Stato Stati"),
+        ("french", "été or son personne"),
+        ("spanish", "vía haya"),
+        ("dutch", "weer"),
+        ("hindi", "बस मत"),
+        ("arabic", "والدة"),
+    ],
+)
+def test_a_noun_is_no_function_word_whatever_it_looks_like(language: str, nouns: str) -> None:
+    assert len(Analyzer(language).terms(nouns)) == len(nouns.split())
+
+
 def test_every_list_of_function_words_is_of_a_language_and_in_its_own_spelling() -> None:
     names = [path.stem for path in Path(stopwords.__file__).with_name("function_words").iterdir()]
     assert set(names) <= set(LANGUAGES_KNOWN)

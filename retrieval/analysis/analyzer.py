@@ -41,6 +41,9 @@ _OPTIONAL_MARKS = (
 _PLAIN_LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ŧ": "t", "ı": "i", "æ": "ae", "œ": "oe"})
 _SPELLING = str.maketrans(dict.fromkeys(_APOSTROPHES, "'") | dict.fromkeys(_IGNORABLE + ","))
 
+_ACCENTS_LEFT_OUT = frozenset({"arabic", "french", "portuguese", "spanish"})
+"""Languages whose function words are dropped without their accents too. In others that hits nouns: Turkish su, water."""
+
 _KNOWN_TOKENS = 1 << 15
 """Words whose terms are remembered: a few thousand make up nearly all of a text."""
 
@@ -67,7 +70,7 @@ class Analyzer:
     """Turns text into the terms that BM25 counts.
 
     language   "none" (no stop words, no stems), the English name of a Snowball algorithm, or its two-letter code.
-               Those with a file in stopwords/ have stop words.
+               Those with a file in function_words/ have stop words.
 
     An instance holds no state and may be shared between threads. Raises ConfigError for an unknown language.
     """
@@ -165,9 +168,11 @@ def _optional_marks() -> regex.Pattern[str]:
 
 @functools.cache
 def _function_words(language: str) -> frozenset[str]:
-    """Folded, with their accents and, as some write them, without."""
+    """Folded, with their accents and, where writers leave them out and no noun is hit, without."""
     words = {unify(_fold_case(word, turkish=language == "turkish"), language) for word in stop_words(language)}
-    return frozenset(words | {_fold_accents(word) for word in words})
+    if language in _ACCENTS_LEFT_OUT:
+        words |= {_fold_accents(word) for word in words}
+    return frozenset(words)
 
 
 def _fold_case(word: str, *, turkish: bool = False) -> str:

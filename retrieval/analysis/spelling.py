@@ -41,7 +41,7 @@ def without_article(word: str) -> str:
     that a word and the same with its article would differ. Three letters are left at least, and the name of God whole.
     The dots of a final ya, which some leave out, are set.
     """
-    if len(word) > 4 and word[0] in "وف" and word[1:3] in ("ال", "لل"):
+    if len(word) > 4 and word[0] in "وف" and word[1:3] in ("ال", "لل") and not word.startswith("والد"):  # parents
         word = word[1:]
     for article in ("بال", "كال", "ال", "لل"):
         if word.startswith(article) and len(word) >= len(article) + 3:

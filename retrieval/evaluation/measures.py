@@ -136,7 +136,9 @@ def _parse_measure(ir_measures: ModuleType, name: str, *, depth: int) -> Any:
         measure = ir_measures.parse_measure(name)
     except (NameError, ValueError, SyntaxError, TypeError) as error:
         raise ConfigError(f"{name!r} is no measure that ir_measures knows; write it like nDCG@10 or AP.") from error
-    cutoff = measure.params.get("cutoff", 0)
+    cutoff = measure.params.get("cutoff", 1)
+    if cutoff < 1:
+        raise ConfigError(f"{name} looks at {cutoff} documents; look at one at least.")
     if cutoff > depth:
         raise ConfigError(f"{name} looks at {cutoff} documents and depth is {depth}; evaluate with depth={cutoff}.")
     return measure

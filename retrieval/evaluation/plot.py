@@ -55,7 +55,7 @@ def plot(path: Path, figures: Mapping[str, Figures], *, title: str) -> None:
     compares = "hybrid" in figures and bool(sides)
     with rc_context(_STYLE):
         figure = Figure(figsize=(11, 4.2) if compares else (6, 4.2), layout="constrained", dpi=150)
-        figure.suptitle(title, fontsize=11, fontweight="bold")
+        figure.suptitle(title, fontsize=11, fontweight="bold", parse_math=False)
         panels = figure.subplots(1, 2 if compares else 1, squeeze=False)[0]
         _bars(panels[0], figures)
         if compares:

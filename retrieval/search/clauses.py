@@ -61,6 +61,8 @@ def _with_words(snapshot: Snapshot, rows: Mask, phrase: str) -> Mask:
     """Those of the rows that contain the phrase, whatever case, accents, and what is between the words: white space,
     punctuation, or, as in parseHttpResponse, a capital."""
     words = regex.findall(r"[\p{L}\p{M}\p{N}]+", _fold(phrase))
+    if not words:
+        return np.zeros(snapshot.size, dtype=np.bool_)
     begins = "" if regex.match(_UNSPACED, words[0]) else r"(?<![\p{L}\p{N}])"
     ends = "" if regex.match(_UNSPACED, words[-1][-1]) else r"(?![\p{L}\p{N}])"
     pattern = regex.compile(begins + r"[^\p{L}\p{N}]+".join(map(regex.escape, words)) + ends)

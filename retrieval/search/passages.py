@@ -37,9 +37,11 @@ def expanded(snapshot: Snapshot, rows: Sequence[int], reach: int | Literal["sect
 
 
 def _section(snapshot: Snapshot, siblings: Sequence[int], place: int) -> tuple[int, int]:
-    """The first and last place around this one with the same headings."""
+    """The first and last place around this one with the same headings; where there are none, it alone."""
     headings = snapshot.chunk(siblings[place]).headings
     first = last = place
+    if not headings:
+        return first, last
     while first > 0 and snapshot.chunk(siblings[first - 1]).headings == headings:
         first -= 1
     while last + 1 < len(siblings) and snapshot.chunk(siblings[last + 1]).headings == headings:
@@ -66,16 +68,11 @@ def _joined(chunks: Sequence[Chunk]) -> Chunk:
     Between chunks there is only white space, which the index does not keep: it is put back as as many newlines as
     lines were skipped, then spaces, so that the passage has the length of its span.
     """
-    passage = chunks[0]
+    first = chunks[0]
+    parts, char_end, line_end = [first.text], first.char_end, first.line_end
     for chunk in chunks[1:]:
-        gap = chunk.char_start - passage.char_end
-        newlines = min(max(gap, 0), chunk.line_start - passage.line_end)
-        between = "\n" * newlines + " " * (gap - newlines)
-        rest = chunk.text[max(0, -gap) :]
-        passage = replace(
-            passage,
-            text=passage.text + between + rest,
-            char_end=max(passage.char_end, chunk.char_end),
-            line_end=max(passage.line_end, chunk.line_end),
-        )
-    return passage
+        gap = chunk.char_start - char_end
+        newlines = min(max(gap, 0), chunk.line_start - line_end)
+        parts += ["\n" * newlines, " " * (gap - newlines), chunk.text[max(0, -gap) :]]
+        char_end, line_end = max(char_end, chunk.char_end), max(line_end, chunk.line_end)
+    return replace(first, text="".join(parts), char_end=char_end, line_end=line_end)
