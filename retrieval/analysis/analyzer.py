@@ -42,7 +42,7 @@ _PLAIN_LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ŧ"
 _SPELLING = str.maketrans(dict.fromkeys(_APOSTROPHES, "'") | dict.fromkeys(_IGNORABLE + ","))
 
 _ACCENTS_LEFT_OUT = frozenset({"arabic", "french", "portuguese", "spanish"})
-"""Languages whose function words are dropped without their accents too. In others that hits nouns: Turkish su, water."""
+"""Languages whose function words go without their accents too. In others that hits nouns: Turkish su, water."""
 
 _KNOWN_TOKENS = 1 << 15
 """Words whose terms are remembered: a few thousand make up nearly all of a text."""
