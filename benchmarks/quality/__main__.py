@@ -13,6 +13,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,16 +96,14 @@ def measure(collection: Collection, *, peers: Path) -> tuple[list[Result], dict[
 
 
 def in_its_environment(python: Path, task: Mapping[str, Any]) -> dict[str, Any]:
-    process = subprocess.run(
-        [python, Path(__file__).with_name("worker.py")],
-        input=json.dumps(task),
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **_ENVIRONMENT},
-    )
-    if process.returncode:
-        raise SystemExit(f"{task['module']} ended with {process.returncode}")
-    outcome: dict[str, Any] = json.loads(process.stdout)
+    with tempfile.TemporaryDirectory() as scratch:
+        asked, told = Path(scratch, "task.json"), Path(scratch, "outcome.json")
+        asked.write_text(json.dumps(task), "utf-8")
+        command = [python, Path(__file__).with_name("worker.py"), asked, told]
+        # Some peers print as they work; the report is ours alone.
+        if code := subprocess.run(command, stdout=sys.stderr, env={**os.environ, **_ENVIRONMENT}).returncode:
+            raise SystemExit(f"{task['module']} ended with {code}")
+        outcome: dict[str, Any] = json.loads(told.read_text("utf-8"))
     return outcome
 
 

@@ -1,7 +1,8 @@
 """One system's part, in the Python environment that it lives in: index the documents, ask the questions.
 
-Standard input is a JSON object of the task, standard output one of what came of it. Started by __main__.py. Seconds are
-the processor's, of all threads together, so that other work on the machine does not count.
+    python worker.py TASK OUTCOME      both are JSON files; __main__.py starts it so
+
+Seconds are the processor's, of all threads together, so that other work on the machine does not count.
 """
 
 import importlib
@@ -19,7 +20,8 @@ from system import Adapter, Document, Ranking, System
 
 
 def main() -> None:
-    task = json.load(sys.stdin)
+    task_file, outcome_file = map(Path, sys.argv[1:])
+    task = json.loads(task_file.read_text("utf-8"))
     adapter: Adapter = importlib.import_module(task["module"]).ADAPTER
     documents = [Document(*document) for document in task["documents"]]
     results = []
@@ -36,7 +38,7 @@ def main() -> None:
                     | {"run": run}
                 )
     versions = {package: version(package) for package in adapter.packages}
-    json.dump({"versions": versions, "results": results}, sys.stdout)
+    outcome_file.write_text(json.dumps({"versions": versions, "results": results}), "utf-8")
 
 
 def answers(system: System, queries: Mapping[str, str], depth: int, setting: str) -> tuple[dict[str, Ranking], float]:
