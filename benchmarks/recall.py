@@ -35,7 +35,7 @@ from retrieval.storage.chroma import Chroma
 from retrieval.types import Vectors
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-PASSAGES = Config(chunk_size=64, context_header=False, batch_size=64)
+PASSAGES = Config(chunk_size=64, context_header=False)
 DEPTH = 100
 QUERIES = 200
 BATCH = 1000

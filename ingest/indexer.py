@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from ingest.parsing import Parsed, Unparsed
 from ingest.report import Failure, OnProgress, Progress, Skip, SyncReport
@@ -14,6 +15,11 @@ from retrieval.types import Chunk, DocumentRecord, document_id
 _BATCH_CHUNKS = 256
 """Chunks of whole documents written at once: enough to embed texts of like length together, and to make little of the
 records that go with each batch; few enough to be done in seconds when someone wants to stop."""
+
+
+class _Put(NamedTuple):
+    change: Change
+    size: int
 
 
 class Indexer:
@@ -32,8 +38,8 @@ class Indexer:
         self._writer = writer
         self._progress = Progress(0, documents, 0, size, 0, 0)
         self._on_progress = on_progress
-        self._batch: list[Change] = []
-        self._batch_bytes = 0
+        self._batch: list[_Put] = []
+        self._embedding: list[_Put] = []
 
     def put_file(self, file: ScannedFile, outcome: Parsed | Unparsed, *, folder: str) -> None:
         """Index what was found in a file."""
@@ -58,10 +64,9 @@ class Indexer:
 
     def put(self, record: DocumentRecord, chunks: Sequence[Chunk], *, size: int, content: str = "") -> None:
         """Index a document's chunks; `content` as in Change."""
-        self._batch.append(Change(record, chunks, content))
-        self._batch_bytes += size
-        if sum(len(change.chunks) or 1 for change in self._batch) >= _BATCH_CHUNKS:
-            self.flush()
+        self._batch.append(_Put(Change(record, chunks, content), size))
+        if sum(len(put.change.chunks) or 1 for put in self._batch) >= _BATCH_CHUNKS:
+            self._turn()
 
     def fail(self, record: DocumentRecord, reason: str, *, size: int) -> None:
         """Report a document that cannot be indexed, and note it in the ledger unless that says so already."""
@@ -77,10 +82,19 @@ class Indexer:
 
     def flush(self) -> None:
         """Write what has been put."""
-        if not self._batch:
-            return
-        batch, self._batch = self._batch, []
-        size, self._batch_bytes = self._batch_bytes, 0
+        self._turn()
+        self._turn()
+
+    def _turn(self) -> None:
+        """Write the batch before this one, while this one is being embedded."""
+        self._writer.expect([put.change for put in self._batch])
+        batch, self._embedding, self._batch = self._embedding, self._batch, []
+        if batch:
+            self._write(batch)
+
+    def _write(self, puts: Sequence[_Put]) -> None:
+        batch = [put.change for put in puts]
+        size = sum(put.size for put in puts)
         chunks = sum(len(change.chunks) for change in batch)
         told_documents = told_bytes = filled_chunks = 0
 

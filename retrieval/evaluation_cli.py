@@ -28,7 +28,12 @@ QrelsOption = Annotated[
     Path | None, typer.Option(help="For a folder: the judgements, as query<TAB>document<TAB>score or in TREC's format.")
 ]
 SplitOption = Annotated[str, typer.Option(help="For BEIR layout: which qrels to use.")]
-KeptIndexOption = Annotated[Path | None, typer.Option("--index", help="Keep the index here, to use it again.")]
+KeptIndexOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--index", help="Keep the index here, to use it again. It is brought in step, and may hold nothing else."
+    ),
+]
 
 
 def evaluate(
@@ -40,8 +45,10 @@ def evaluate(
     measures: Annotated[
         str, typer.Option(help="As ir_measures writes them, between spaces; the first counts queries won and lost.")
     ] = "nDCG@10 RR@10 R@100 AP",
+    depth: Annotated[int, typer.Option(min=1, help="Documents to ask for, for each query.")] = 100,
     baseline: Annotated[
-        Path | None, typer.Option(help="A TREC run to compare with, an earlier hybrid.run say.")
+        Path | None,
+        typer.Option(help="A TREC run to compare with, an earlier hybrid.run say; all are judged as deep as it goes."),
     ] = None,
     test: Annotated[str, typer.Option(help="Significance test: randomisation or t.")] = "randomisation",
     run: Annotated[
@@ -55,11 +62,11 @@ def evaluate(
 
     The documents are a test collection in BEIR's layout, or any folder together with --queries and --qrels.
     """
-    from retrieval.evaluation.measures import Judge, judge, judge_run
+    from retrieval.evaluation.measures import Judge, judge, judge_beside
     from retrieval.evaluation.plot import check_plot
     from retrieval.evaluation.plot import plot as draw
     from retrieval.evaluation.report import write_report
-    from retrieval.evaluation.runs import read_run
+    from retrieval.evaluation.runs import reach, read_run
     from retrieval.evaluation.significance import compare_with_all, read_test
     from retrieval.evaluation.tables import comparisons_table, evaluation_as_dict, figures_table
 
@@ -71,16 +78,20 @@ def evaluate(
     beside = (run, plot, baseline, config)
     given = _read(collection, queries=queries, qrels=qrels, split=split, beside=beside)
     judged = given.judged
-    Judge(judged.qrels, names)
+    Judge(judged.qrels, names, depth=depth)
     if baseline is not None:
         read_run(baseline, judged.qrels)
     with _indexed(given, index=index, config=config) as (opened, resolved):
         documents = opened.stats().documents
         with _stage(f"Answering {counted(len(judged.queries), 'query')} in each mode"):
-            answers = judge(opened, resolved.collection, measures=names)
+            answers = judge(opened, resolved.collection, measures=names, depth=depth)
     if baseline is not None:
         earlier = read_run(baseline, resolved.collection.qrels, sources=resolved.sources)
-        answers["baseline"] = judge_run(earlier, resolved.collection.qrels, measures=names)
+        if (deepest := reach(earlier)) < max(reach(answered.run) for answered in answers.values()):
+            _warn(
+                f"{baseline} has no more than {deepest} documents a query, so all runs are judged by their first ones."
+            )
+        answers = judge_beside(earlier, answers, resolved.collection.qrels, measures=names, depth=depth)
     figures = {name: answered.figures for name, answered in answers.items()}
     with waiting("Comparing"):
         comparisons = compare_with_all(figures, "hybrid", test=chosen_test)
@@ -187,6 +198,8 @@ def _indexed(given: _Given, *, index: Path | None, config: Path | None) -> "Iter
     from retrieval.index import HybridIndex
 
     with tempfile.TemporaryDirectory() as scratch, HybridIndex.open(index or scratch, config=config) as opened:
+        if index is not None:
+            _check_holds_nothing_else(opened, given, index)
         with showing_progress() as on_progress:
             if given.judgement_files:
                 exclude = (*opened.config.exclude, *_patterns_within(given.path, given.judgement_files))
@@ -204,6 +217,18 @@ def _indexed(given: _Given, *, index: Path | None, config: Path | None) -> "Iter
                 f"{resolved.missing[0]}; they count as not found."
             )
         yield opened, resolved
+
+
+def _check_holds_nothing_else(opened: "HybridIndex", given: _Given, index: Path) -> None:
+    """Raises ConfigError for an index of something else: it would be changed, and its documents found as answers."""
+    own = {document.source for document in given.judged.documents}
+    folder = given.name if given.judgement_files else ""
+    for record in opened.documents():
+        if record.folder != folder or not (folder or record.source in own):
+            raise ConfigError(
+                f"{index} holds documents that are not of {given.path}, such as {record.source}; name a new directory "
+                "with --index, or leave it out for an index that is thrown away."
+            )
 
 
 def _patterns_within(folder: Path, files: Sequence[Path]) -> Iterator[str]:

@@ -6,9 +6,8 @@ from typing import Any, Self
 
 from retrieval.analysis import Analyzer
 from retrieval.config import INDEX_SETTINGS, Config
-from retrieval.embedder import Embedder
+from retrieval.embedding import Embedder, find_model, hash_weights
 from retrieval.errors import IndexMismatchError
-from retrieval.model_files import find_model, hash_weights
 from retrieval.types import digest
 
 _MODEL_NAMES = {"model", "revision", "trust_remote_code"}
@@ -20,8 +19,13 @@ _WAY_OUT = f"Open it without that setting (an index remembers its own), or {_REB
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """settings: those of config.INDEX_SETTINGS; weights: SHA-256; analyzer: Analyzer.fingerprint of whichever language,
-    which changes with the stemmer's version: then the BM25 postings are made again, from the same chunks."""
+    """settings   those of config.INDEX_SETTINGS
+    weights    SHA-256
+    analyzer   Analyzer.fingerprint of whichever language, which changes with the stemmer's version: then the BM25
+               postings are made again, from the same chunks
+    numerics   "fp32" where the vectors are those of full precision or as good as these; else the precision that gave
+               others
+    """
 
     settings: dict[str, Any]
     weights: str
@@ -30,6 +34,7 @@ class Fingerprint:
     max_seq_length: int
     tokenizer: str
     analyzer: dict[str, Any]
+    numerics: str = "fp32"
 
     @classmethod
     def of(cls, config: Config, embedder: Embedder) -> Self:
@@ -41,6 +46,7 @@ class Fingerprint:
             max_seq_length=embedder.max_seq_length,
             tokenizer=embedder.tokenizer_digest,
             analyzer=_analyzer(config.language),
+            numerics=embedder.numerics,
         )
 
     @classmethod
@@ -61,7 +67,7 @@ class Fingerprint:
 
     def embeds_like(self, other: "Fingerprint") -> bool:
         """Whether both give the same vector to the same string, without its prefix."""
-        parts = ("weights", "pooling", "dimension", "tokenizer")
+        parts = ("weights", "pooling", "dimension", "tokenizer", "numerics")
         settings = ("passage_prefix", "trust_remote_code")
         return all(getattr(self, part) == getattr(other, part) for part in parts) and all(
             self.settings[setting] == other.settings[setting] for setting in settings
@@ -92,6 +98,14 @@ class Fingerprint:
             raise IndexMismatchError(
                 f"The index {index} was built with another tokenizer than {config.model} has now; restore the model's "
                 f"files, or {_REBUILD}."
+            )
+
+    def check_numerics(self, embedder: Embedder, *, index: str) -> None:
+        """Raises IndexMismatchError where passages would get vectors that do not belong among those of the index."""
+        if embedder.numerics != self.numerics:
+            raise IndexMismatchError(
+                f"The index {index} holds {self.numerics} vectors, and those of {embedder.numerics} differ too much to "
+                f"be mixed with them: set `precision: {self.numerics}`, or {_REBUILD}."
             )
 
     def _check_weights(self, weights: str, config: Config, *, index: str) -> None:

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, Unpack
 
 from retrieval.config import Config, Feedback, FusionMethod, Mode
-from retrieval.embedder import Embedder, stored_tokenizer
+from retrieval.embedding import Embedder
 from retrieval.errors import ConfigError, IndexMismatchError, IndexNotFoundError, QueryError
 from retrieval.fingerprint import Fingerprint
 from retrieval.inspection.embedding_stats import EmbeddingStats
@@ -24,7 +24,7 @@ from retrieval.storage.directory import IndexDirectory, Pointer
 from retrieval.storage.keeper import SnapshotKeeper
 from retrieval.storage.snapshot import Snapshot
 from retrieval.storage.writer import Writer
-from retrieval.types import DocumentRecord, Reranker, SearchHit, SyncedFolder, clean_text, digest
+from retrieval.types import DocumentRecord, Reranker, SearchHit, SyncedFolder, clean_text
 
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
@@ -49,7 +49,7 @@ class HybridIndex:
         self.path = directory.path
         self.config = config
         self.read_only = read_only
-        self._keeper = SnapshotKeeper(directory, config, lambda: self.embedder)
+        self._keeper = SnapshotKeeper(directory, config, self._embedder_of_passages)
         self._embedder: Embedder | None = None
         self._checked_with: Fingerprint | None = None
         self._rerankers: dict[str, Reranker] = {}
@@ -297,13 +297,7 @@ class HybridIndex:
             return self._embedder
 
     def tokenizer(self) -> "tuple[Tokenizer, int]":
-        """The model's tokenizer, and how many tokens it reads at most. Known without loading the model wherever its
-        files hold the tokenizer that made this index. Raises as `embedder`."""
-        made_with = self._keeper.made_with
-        if self._embedder is None and made_with is not None:
-            stored = stored_tokenizer(self.config)
-            if stored is not None and digest(stored.to_str()) == made_with.tokenizer:
-                return stored, made_with.max_seq_length
+        """The model's tokenizer, and how many tokens it reads at most. Raises as `embedder`."""
         return self.embedder.tokenizer, self.embedder.max_seq_length
 
     # Changing it
@@ -347,6 +341,13 @@ class HybridIndex:
         with self._keeper.writing() as writer:
             yield writer
 
+    def _embedder_of_passages(self) -> Embedder:
+        """Raises also where its vectors do not belong among those that the index has."""
+        embedder = self.embedder
+        if self._keeper.made_with is not None:
+            self._keeper.made_with.check_numerics(embedder, index=str(self.path))
+        return embedder
+
     # Parts of a search
 
     def _analysed(self, snapshot: Snapshot, queries: Sequence[str], options: SearchOptions) -> list[Query]:
@@ -386,8 +387,11 @@ def remembered_settings(pointer: Pointer | None) -> dict[str, Any]:
     """
     if pointer is None:
         return {}
-    settings = Fingerprint.from_json(pointer.fingerprint).settings if pointer.fingerprint else {}
-    return {**pointer.chroma, **settings, "trust_remote_code": False}
+    if not pointer.fingerprint:
+        return {**pointer.chroma, "trust_remote_code": False}
+    made_with = Fingerprint.from_json(pointer.fingerprint)
+    precision = {} if made_with.numerics == "fp32" else {"precision": made_with.numerics}
+    return {**pointer.chroma, **made_with.settings, **precision, "trust_remote_code": False}
 
 
 def _matching_sources(snapshot: Snapshot | None, where: Mapping[str, Any] | None) -> set[str]:

@@ -64,8 +64,14 @@ def stats(
     else:
         table = Table(show_header=False, box=None)
         for name, value in values.items():
-            table.add_row(name.replace("_", " "), repr(value) if name.endswith("prefix") else f"{value}")
+            table.add_row(name.replace("_", " "), _in_words(name, value))
         out.print(table)
+
+
+def _in_words(name: str, value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {number:,}" for key, number in value.items())
+    return repr(value) if name.endswith("prefix") else f"{value}"
 
 
 def similar(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.embedding import find_model
 from retrieval.errors import ModelError, QueryError
-from retrieval.model_files import find_model
 from retrieval.types import Vectors
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ import pytest
 from ingest.parser_pool import ParserPool
 from ingest.parser_worker import ParserSettings
 from retrieval.config import Config
-from retrieval.embedder import Embedder
+from retrieval.embedding import Embedder
 from retrieval.index import HybridIndex
 
 REPOSITORY = Path(__file__).parent.parent

@@ -23,7 +23,7 @@ import retrieval.storage.writer
 from ingest import sync
 from retrieval import HybridIndex
 from retrieval.config import Config
-from retrieval.embedder import Embedder
+from retrieval.embedding import Embedder
 
 
 def run(index: str, docs: str, *, log: int, event: int | None) -> None:

@@ -73,7 +73,7 @@ def test_what_is_wrong_is_named(setting: str, value: object) -> None:
         ({"chunk_size": -5}, "chunk_size is -5; it must be at least 1 or 'auto'."),
         ({"chunk_size": "big"}, "chunk_size is 'big'; it must be a whole number or 'auto'."),
         ({"chunk_size": 9, "chunk_overlap": 6}, "chunk_overlap 6 is more than half of chunk_size 9."),
-        ({"alpha": 2, "batch_size": "x"}, "alpha is 2; it must be at most 1; batch_size is 'x'; it must be a whole"),
+        ({"alpha": 2, "batch_tokens": "x"}, "alpha is 2; it must be at most 1; batch_tokens is 'x'; it must be a"),
         ({"exclude": 3}, "exclude is 3; it must be a list."),
         ({"exclude": ["*.md", 3]}, "what exclude holds is 3; it must be text."),
         ({"model": ""}, "model is ''; it must be text that is not empty."),

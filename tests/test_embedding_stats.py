@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from ingest import add
-from retrieval import Document, HybridIndex
-from retrieval.embedder import Embedder
+from retrieval import Config, Document, HybridIndex
+from retrieval.embedding import Embedder
 from retrieval.errors import QueryError
 from retrieval.inspection import embedding_stats
 from retrieval.inspection.embedding_report import readings
@@ -259,3 +259,14 @@ def test_the_shell_shows_figures_to_people_and_numbers_to_programs(
     assert (numbers["sampled"], numbers["alignment"]) == (6, measured["alignment"])
     with pytest.raises(QueryError, match="give both"):
         app(["stats", "--sample", "6", "--index", str(index.path)], standalone_mode=False)
+
+
+def test_an_index_tells_its_languages_and_settings(open_index: Callable[..., HybridIndex]) -> None:
+    german = "Der Regen fällt aus den Wolken, und die Flüsse tragen das Wasser in das Meer."
+    english = "The rain falls from the clouds, and the rivers carry the water into the sea."
+    with open_index(config=Config(chunk_size=40, bm25_variant="bm25plus", bm25_k1=1.2, bm25_b=0.5)) as index:
+        assert index.stats().languages == {}
+        add([Document("one", german), Document("two", english), Document("three", english)], index)
+        stats = index.stats()
+    assert list(stats.languages.items()) == [("english", 2), ("german", 1)]
+    assert (stats.chunk_size, stats.bm25_variant, stats.bm25_k1, stats.bm25_b) == (40, "bm25plus", 1.2, 0.5)

@@ -1,7 +1,9 @@
 """Figures are those of the ranking a user sees; a collection that cannot be read is refused by file and line."""
 
 import json
+import logging
 import math
+import re
 import sys
 from collections.abc import Sequence
 from itertools import pairwise
@@ -25,6 +27,7 @@ from retrieval.evaluation import (
     write_qrels,
     write_run,
 )
+from retrieval.evaluation.measures import judge_beside
 from retrieval.evaluation.runs import escaped, strictly_falling
 from retrieval.types import Document, SearchHit
 
@@ -133,6 +136,18 @@ def test_queries_between_tabs_and_judgements_in_trecs_columns_are_read_too(tmp_p
     assert read_judgements(tmp_path / "queries.tsv", tmp_path / "tabs.txt").qrels == {"q1": {"a name.md": 2}}
 
 
+def test_queries_without_judgements_are_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "queries").write_text("".join(f"q{number}\ttext\n" for number in range(12)))
+    (tmp_path / "all").write_text("".join(f"q{number} 0 d 1\n" for number in range(12)))
+    (tmp_path / "one").write_text("q3 0 d 1\n")
+    with caplog.at_level(logging.WARNING):
+        read_judgements(tmp_path / "queries", tmp_path / "all")
+        assert not caplog.messages
+        read_judgements(tmp_path / "queries", tmp_path / "one")
+    (said,) = caplog.messages
+    assert said.endswith("queries: 11 of 12 queries have no judgements and are left out.")
+
+
 @pytest.mark.parametrize(
     ("queries", "cause"),
     [
@@ -208,6 +223,20 @@ def test_figures_are_those_computed_by_hand(collection: Collection) -> None:
     )
 
 
+def test_runs_are_compared_as_deep_as_the_shallower_one_reaches() -> None:
+    qrels = {"q": {"a": 1, "b": 1, "c": 1}}
+    names = ["a", "b", *(f"other {number}" for number in range(98)), "c"]
+    long = {"q": dict(zip(names, strictly_falling([0.25] * 101), strict=True))}
+    short = {"q": {"a": 2.0, "b": 1.0}}
+    assert judge_run(long, qrels, measures=["R@100", "AP"]).figures.means == {"R@100": 2 / 3, "AP": 2 / 3}
+    assert judge_run(long, qrels, measures=["R@101"], depth=101).figures.means == {"R@101": 1}
+    ours = {"hybrid": judge_run(long, qrels, depth=101)}
+    judged = judge_beside(short, ours, qrels, measures=["R@100", "AP"], depth=101)
+    assert list(judged) == ["hybrid", "baseline"]
+    assert judged["hybrid"].figures == judged["baseline"].figures
+    assert judged["hybrid"].run == long
+
+
 def test_a_document_counts_once_at_its_best_chunk(collection: Collection) -> None:
     index = FakeIndex({"lexical": {"what causes rain?": ["d3", "d3", "d3", "d1"], "who sleeps?": []}})
     figures = evaluate(index, collection, modes=["lexical"], measures=["RR@10"])
@@ -231,11 +260,23 @@ def test_the_measures_keep_the_names_they_were_asked_by(collection: Collection) 
 
 
 @pytest.mark.parametrize(
-    "measure", ["nDGC@10", "nDCG@ten", "nDCG@", "", "recall of everything", "R@1000", "alpha_nDCG@10", "BPM"]
+    "measure",
+    [
+        "nDGC@10",
+        "nDCG@ten",
+        "nDCG@",
+        "",
+        "recall of everything",
+        "R@1000",
+        "alpha_nDCG@10",
+        "BPM",
+        "ERR@5",
+        "Accuracy@5",
+    ],
 )
 def test_a_measure_that_cannot_be_computed_is_refused_before_searching(collection: Collection, measure: str) -> None:
     index = FakeIndex({})
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError, match=re.escape(measure) or "'' is no measure"):
         evaluate(index, collection, measures=["AP", measure])
     assert not index.batches
 

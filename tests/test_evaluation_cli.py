@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from ingest import add
 from retrieval import console
 from retrieval.cli import app
 from retrieval.config import Config
-from retrieval.embedder import Embedder
+from retrieval.embedding import Embedder
 from retrieval.evaluation import read_run
+from retrieval.index import HybridIndex
+from retrieval.types import Document
 
 DOCUMENTS = {
     "rain.md": "# Rain\n\nRain falls when water vapour condenses into droplets.",
@@ -94,6 +97,37 @@ def test_a_folder_and_its_judgements_are_evaluated(retrieve: Callable[..., Done]
     assert (compared["difference"], compared["p_value"], compared["ties"], compared["test"]) == (0, 1, 4, "t")
 
 
+def test_a_shallow_baseline_is_compared_with_as_shallow_answers(retrieve: Callable[..., Done], tmp_path: Path) -> None:
+    first = {query: f"docs/{name.removeprefix('docs/')}".replace(" ", "%20") for query, name in RELEVANT.items()}
+    (tmp_path / "short.run").write_text("".join(f"{query} Q0 {name} 1 1.0 x\n" for query, name in first.items()))
+    done = retrieve(
+        "evaluate", *FOLDER, "--baseline", "short.run", "--measures", "R@1000 NumRet", "--depth", "1000", "--json"
+    )
+    assert done.code == 0
+    assert "warning: short.run has no more than 1 documents a query, so all runs are judged by their" in done.err
+    means = json.loads(done.out)["means"]
+    assert means["baseline"] == {"R@1000": 1, "NumRet": 4}
+    assert means["dense"]["NumRet"] == means["hybrid"]["NumRet"] == 4
+
+
+@pytest.mark.parametrize("source", ["memo", "docs/memo"])
+def test_an_index_of_something_else_is_left_alone(
+    retrieve: Callable[..., Done], tmp_path: Path, open_index: Callable[..., HybridIndex], source: str
+) -> None:
+    with open_index("kept") as index:
+        add([Document(source, "Cats hunt at dusk.")], index)
+    (tmp_path / "beir" / "qrels").mkdir(parents=True)
+    (tmp_path / "beir" / "corpus.jsonl").write_text('{"_id": "d", "text": "Cats."}\n')
+    (tmp_path / "beir" / "queries.jsonl").write_text('{"_id": "q", "text": "cats?"}\n')
+    (tmp_path / "beir" / "qrels" / "test.tsv").write_text("q\td\t1\n")
+    for collection in (FOLDER, ("beir",)):
+        done = retrieve("evaluate", *collection, "--index", "kept")
+        assert (done.code, done.out) == (2, "")
+        assert f"kept holds documents that are not of {collection[0]}, such as {source}" in done.err
+    with open_index("kept", read_only=True) as index:
+        assert [record.source for record in index.documents()] == [source]
+
+
 def test_judged_documents_that_are_missing_are_counted_and_named(retrieve: Callable[..., Done], tmp_path: Path) -> None:
     with (tmp_path / "qrels.txt").open("a") as file:
         file.write("q1\t0\tgone.md\t1\n")
@@ -112,6 +146,8 @@ def test_judged_documents_that_are_missing_are_counted_and_named(retrieve: Calla
         (["evaluate", "docs"], "given together with its queries and qrels"),
         (["evaluate", "docs", "--qrels", "qrels.txt"], "--queries and --qrels go together"),
         (["evaluate", *FOLDER, "--measures", "goodness"], "'goodness'"),
+        (["evaluate", *FOLDER, "--measures", "R@1000"], "(`retrieve evaluate --depth 1000`)"),
+        (["evaluate", *FOLDER, "--measures", "Accuracy@5"], "cannot compute Accuracy@5"),
         (["evaluate", *FOLDER, "--test", "sign"], "randomisation, t"),
         (["evaluate", *FOLDER, "--plot", "picture.gif"], ".svg"),
         (["evaluate", *FOLDER, "--baseline", "none.run"], "none.run"),

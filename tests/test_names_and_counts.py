@@ -10,7 +10,7 @@ import pytest
 from ingest.cli import app as ingest_app
 from retrieval import HybridIndex, __version__, console
 from retrieval.cli import app as retrieve_app
-from retrieval.embedder import Embedder
+from retrieval.embedding import Embedder
 
 BROKEN = b"%PDF-1.7 and no more"
 

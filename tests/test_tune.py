@@ -15,7 +15,7 @@ from hypothesis.extra.numpy import arrays
 
 from ingest import add
 from retrieval import Config, Document, HybridIndex
-from retrieval.embedder import Embedder
+from retrieval.embedding import Embedder
 from retrieval.errors import ConfigError
 from retrieval.evaluation import Collection, Grid, Settings, judge, tune
 from retrieval.evaluation.cross_validation import Interval, best_row, confidence_interval, cross_validate
@@ -88,7 +88,7 @@ def generated(*, queries: int) -> Collection:
     for at in range(40):
         topic = TOPICS[at % len(TOPICS)]
         parts = [
-            f"# Part {part}\n\n" + " ".join(rng.choice([topic, f"number{at}", "the", *TOPICS]) for _ in range(60))
+            f"# Part {part}\n\n" + " ".join(rng.choice([topic, f"number{at}", "the", *TOPICS]) for _ in range(24))
             for part in range(rng.randint(1, 4))
         ]
         documents.append(Document(f"doc {at}", "\n\n".join(parts)))
@@ -104,7 +104,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory, loaded_embedder: Embedder) 
     directory = tmp_path_factory.mktemp("tune") / "index"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Embedder, "load", lambda _: loaded_embedder)
-        with HybridIndex.open(directory, config=Config(chunk_size=64)) as index:
+        with HybridIndex.open(directory, config=Config(chunk_size=32)) as index:
             add(generated(queries=1).documents, index)
             assert index.stats().chunks > 100  # more than a side's candidates
     return directory
@@ -115,7 +115,7 @@ def open_filled(filled: Path, tmp_path: Path, open_index: Callable[..., HybridIn
     shutil.copytree(filled, tmp_path / "index")
 
     def open_(**settings: object) -> HybridIndex:
-        return open_index("index", config=Config(chunk_size=64, **settings))
+        return open_index("index", config=Config(chunk_size=32, **settings))
 
     return open_
 

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from retrieval.embedding import find_model
 from retrieval.evaluation import Collection, Figures, compare, judge_run, read_collection
 from retrieval.evaluation.runs import strictly_falling
-from retrieval.model_files import find_model
 
 PACKAGED = "packaged"
 DEPTH = 100

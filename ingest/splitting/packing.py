@@ -66,11 +66,10 @@ class Packer:
         if start is None or not self._overlap:
             return start
         share = min(self._overlap, self._room_at(start.offset) // 2)
-        starts = self._tokens.starts
-        beyond = bisect_left(starts, proposal.end)
-        first = max(beyond - share, bisect_right(starts, proposal.start.offset))
+        beyond = self._tokens.before(proposal.end)
+        first = self._tokens.start_of(max(beyond - share, self._tokens.before(proposal.start.offset + 1)))
         earliest = max(
-            starts[first] if first < beyond else proposal.end,
+            proposal.end if first is None else min(first, proposal.end),
             (proposal.start.offset + proposal.end) // 2,  # where there are few tokens, it would not get on
             self._last_break(start.offset),  # a chunk stands under one heading, and starts where its words start
             self._tokens.last_cut(start.offset),
@@ -133,9 +132,8 @@ class Packer:
         """The last offset that the room for tokens and characters lets a chunk from `start` end at."""
         limit = min(start + self._max_chars, len(self._text))
         self._tokens.read_to(limit + 1)
-        starts = self._tokens.starts
-        beyond = bisect_left(starts, start) + max(1, self._room_at(start) - slack)
-        return min(limit, starts[beyond]) if beyond < len(starts) else limit
+        beyond = self._tokens.start_of(self._tokens.before(start) + max(1, self._room_at(start) - slack))
+        return limit if beyond is None else min(limit, beyond)
 
     def _places(self, start: Start, furthest: int) -> Iterator[list[int]]:
         """Places to break at, best kind first, as far back from `furthest` as each kind is worth."""

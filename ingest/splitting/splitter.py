@@ -11,9 +11,10 @@ from langchain_text_splitters import TextSplitter
 
 from ingest.splitting.packing import Packer, Proposal
 from ingest.splitting.separators import Separator, separators_for
-from ingest.splitting.token_budget import TokenBudget
+from ingest.splitting.token_budget import Part, TokenBudget
 from ingest.splitting.token_offsets import TokenOffsets, WordLimit
-from retrieval.embedder import exact_copy
+from ingest.splitting.unit_counts import UnitCounts
+from retrieval.embedding.traits import exact_copy
 from retrieval.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -63,7 +64,8 @@ class TokenBudgetSplitter(TextSplitter):
     ) -> None:
         self._tokenizer = exact_copy(tokenizer)
         self._word_limit = WordLimit(self._tokenizer)
-        self._budget = TokenBudget(self._tokenizer, prefix=prefix, limit=max_tokens)
+        self._units = UnitCounts.if_additive(self._tokenizer)
+        self._budget = TokenBudget(self._tokenizer, self._units, prefix=prefix, limit=max_tokens)
         self._overlap, self._syntax = overlap, syntax
         self._max_chars = _CHARS_PER_TOKEN * max_tokens if max_chars is None else max_chars
         room = self._budget.room("")
@@ -141,7 +143,8 @@ class TokenBudgetSplitter(TextSplitter):
         self, text: str, *, header_at: Callable[[int], str], breaks: Sequence[int], separators: Sequence[Separator]
     ) -> Iterator[Piece]:
         """Propose, count, and shrink what exceeds; then go on after it."""
-        tokens = TokenOffsets(text, self._tokenizer, self._word_limit)
+        units = self._units if self._units and self._units.adds_up(text) else None
+        tokens = TokenOffsets(text, self._tokenizer, self._word_limit, units)
         packer = Packer(
             text,
             tokens,
@@ -153,7 +156,12 @@ class TokenBudgetSplitter(TextSplitter):
         )
 
         def count(proposals: Sequence[Proposal]) -> list[int]:
-            return self._budget.counts([header_at(start.offset) + text[start.offset : end] for start, end in proposals])
+            return self._budget.counts(
+                [
+                    Part(header_at(start.offset), text[start.offset : end], tokens.between(start.offset, end))
+                    for start, end in proposals
+                ]
+            )
 
         start, at_once = packer.start_from(0), 1
         while start is not None:

@@ -7,6 +7,7 @@
 The content tells which it is, not the file's name.
 """
 
+import logging
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -14,6 +15,8 @@ from typing import NamedTuple
 
 from retrieval.errors import ConfigError
 from retrieval.evaluation.lines import read_entries, read_lines, string_of
+
+log = logging.getLogger(__name__)
 
 Qrels = Mapping[str, Mapping[str, int]]
 """Query id -> document -> relevance, 0 and below for "not relevant"."""
@@ -30,8 +33,11 @@ def read_judgements(queries: Path, qrels: Path) -> Judgements:
     """Raises ConfigError naming file, line and cause."""
     judged = _read_qrels(qrels)
     texts: dict[str, str] = {}
+    left_out = 0
     for where, query, text in _read_queries(queries):
-        if query in judged:
+        if query not in judged:
+            left_out += 1
+        else:
             if not text.strip():
                 raise ConfigError(f"{where}: query {query!r} has no text; give it one, or take it out of {qrels.name}.")
             texts[query] = text
@@ -42,6 +48,9 @@ def read_judgements(queries: Path, qrels: Path) -> Judgements:
             f"{queries}: {len(missing)} of {len(judged)} judged queries are not in it, such as {missing[0]!r}; "
             f"complete it or correct {qrels.name}."
         )
+    if left_out:
+        asked = left_out + len(texts)
+        log.warning("%s: %d of %d queries have no judgements and are left out.", queries, left_out, asked)
     return Judgements(texts, judged)
 
 

@@ -12,7 +12,7 @@ from retrieval.config import Mode
 from retrieval.errors import ConfigError
 from retrieval.evaluation.collection import Collection
 from retrieval.evaluation.judgements import Qrels
-from retrieval.evaluation.runs import Run, Searchable, answer
+from retrieval.evaluation.runs import Run, Searchable, answer, first, reach
 
 MODES: tuple[Mode, ...] = ("lexical", "dense", "hybrid")
 MEASURES = ("nDCG@10", "RR@10", "R@100", "AP")
@@ -33,7 +33,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class JudgedRun:
-    """A run, and how good it is."""
+    """A run, all of it, and how good it is."""
 
     run: Run
     figures: Figures
@@ -45,7 +45,8 @@ class Judge:
     measures   as ir_measures writes them (https://ir-measur.es): nDCG@10, RR@10, R@100, P@5, AP (which is MAP).
     depth      the documents that a run has for each query, at most.
 
-    Raises ConfigError for a measure that is unknown or looks deeper than `depth`, and where ir-measures is missing.
+    Raises ConfigError for a measure that is unknown, cannot be computed of these judgements, or looks deeper than
+    `depth`, and where ir-measures is missing.
     """
 
     def __init__(self, qrels: Qrels, measures: Sequence[str], *, depth: int = DEPTH) -> None:
@@ -54,11 +55,9 @@ class Judge:
         self._queries = tuple(qrels)
         self.cutoff = max((measure.params.get("cutoff", depth) for measure in self._measures.values()), default=depth)
         """What stands below in a run changes no figure."""
-        try:
-            self._evaluator = ir_measures.evaluator(list(dict.fromkeys(self._measures.values())), qrels)
-        except (ValueError, AssertionError) as error:  # it asserts that a measure's parameters are given
-            cause = " ".join(str(error).split())
-            raise ConfigError(f"ir_measures cannot compute {', '.join(measures)}: {cause}.") from error
+        for name, measure in self._measures.items():
+            _try(ir_measures, name, measure, qrels)
+        self._evaluator = ir_measures.evaluator(list(dict.fromkeys(self._measures.values())), qrels)
 
     def figures(self, run: Run) -> Figures:
         means, per_query = self._evaluator.calc(run)
@@ -99,10 +98,23 @@ def judge(
     return judged
 
 
-def judge_run(run: Run, qrels: Qrels, *, measures: Sequence[str] = MEASURES) -> JudgedRun:
-    """How good an earlier run, or another system's, is: `read_run` reads one. Raises ConfigError as `Judge`."""
-    depth = max((len(documents) for documents in run.values()), default=0)
-    return JudgedRun(run, Judge(qrels, measures, depth=max(depth, DEPTH)).figures(run))
+def judge_run(run: Run, qrels: Qrels, *, measures: Sequence[str] = MEASURES, depth: int = DEPTH) -> JudgedRun:
+    """How good an earlier run, or another system's, is: `read_run` reads one. Raises ConfigError as `Judge`.
+
+    depth   the best documents of each query that count, as many as `judge` asks for.
+    """
+    return JudgedRun(run, Judge(qrels, measures, depth=depth).figures(first(run, depth)))
+
+
+def judge_beside(
+    baseline: Run, judged: Mapping[str, JudgedRun], qrels: Qrels, *, measures: Sequence[str], depth: int
+) -> dict[str, JudgedRun]:
+    """The same runs, and last "baseline", all judged as deep as the baseline reaches, and `depth` at most: a run is not
+    the better one for having been asked for more. Raises ConfigError as `Judge`."""
+    judge_ = Judge(qrels, measures, depth=depth)
+    runs = {**{name: answers.run for name, answers in judged.items()}, "baseline": baseline}
+    common = min(depth, reach(baseline))
+    return {name: JudgedRun(run, judge_.figures(first(run, common))) for name, run in runs.items()}
 
 
 def evaluate(
@@ -140,5 +152,23 @@ def _parse_measure(ir_measures: ModuleType, name: str, *, depth: int) -> Any:
     if cutoff < 1:
         raise ConfigError(f"{name} looks at {cutoff} documents; look at one at least.")
     if cutoff > depth:
-        raise ConfigError(f"{name} looks at {cutoff} documents and depth is {depth}; evaluate with depth={cutoff}.")
+        raise ConfigError(
+            f"{name} looks at {cutoff} documents, and a run has {depth} for each query; take a cutoff of {depth} at "
+            f"most, or evaluate at a depth of {cutoff} (`retrieve evaluate --depth {cutoff}`)."
+        )
     return measure
+
+
+def _try(ir_measures: ModuleType, name: str, measure: Any, qrels: Qrels) -> None:
+    """One answer to one query tells whether the measure has a value for every query. Raises ConfigError."""
+    answers = ((query, {document: 1.0}) for query, documents in qrels.items() for document in documents)
+    try:
+        computed = {value.query_id for value in ir_measures.evaluator([measure], qrels).iter_calc(dict([*answers][:1]))}
+        cause = "not every query has a value"
+    except Exception as error:  # measures run other programs, assert and divide; whatever goes wrong, it has no value
+        computed, cause = set(), " ".join(f"{type(error).__name__}: {error}".split())
+    if computed != set(qrels):
+        raise ConfigError(
+            f"ir_measures cannot compute {name} of these judgements with what is installed ({cause}); take another "
+            "measure, such as nDCG@10."
+        )

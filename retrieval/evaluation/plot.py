@@ -49,34 +49,39 @@ def plot(path: Path, figures: Mapping[str, Figures], *, title: str) -> None:
     """
     check_plot(path)
     from matplotlib import rc_context
+
+    with rc_context(_STYLE):
+        _save(drawn(figures, title=title), path)
+
+
+def drawn(figures: Mapping[str, Figures], *, title: str) -> "Figure":
+    """The picture that `plot` writes."""
     from matplotlib.figure import Figure
 
     sides = {name: values for name, values in figures.items() if name in ("lexical", "dense")}
     compares = "hybrid" in figures and bool(sides)
-    with rc_context(_STYLE):
-        figure = Figure(figsize=(11, 4.2) if compares else (6, 4.2), layout="constrained", dpi=150)
-        figure.suptitle(title, fontsize=11, fontweight="bold", parse_math=False)
-        panels = figure.subplots(1, 2 if compares else 1, squeeze=False)[0]
-        _bars(panels[0], figures)
-        if compares:
-            measure = next(iter(figures["hybrid"].means))
-            best = max(sides, key=lambda name: sides[name].means[measure])
-            _gains(panels[1], figures["hybrid"], sides[best], measure=measure, against=best)
-        _save(figure, path)
+    figure = Figure(figsize=(11, 4.2) if compares else (6, 4.2), layout="constrained", dpi=150)
+    figure.suptitle(title, fontsize=11, fontweight="bold", parse_math=False)
+    panels = figure.subplots(1, 2 if compares else 1, squeeze=False)[0]
+    _bars(panels[0], figures)
+    if compares:
+        measure = next(iter(figures["hybrid"].means))
+        best = max(sides, key=lambda name: sides[name].means[measure])
+        _gains(panels[1], figures["hybrid"], sides[best], measure=measure, against=best)
+    return figure
 
 
 def _bars(axes: "Axes", figures: Mapping[str, Figures]) -> None:
     """The means, a group of bars for each measure."""
     measures = list(next(iter(figures.values())).means)
     width = 0.8 / len(figures)
+    many = len(measures) * len(figures) > 9  # figures side by side would touch
     for number, (name, values) in enumerate(figures.items()):
         places = np.arange(len(measures)) + (number - (len(figures) - 1) / 2) * width
         heights = [values.means[measure] for measure in measures]
         colour = _COLOURS[min(number, len(_COLOURS) - 1)]
         bars = axes.bar(places, heights, width * 0.94, label=name, color=colour)
-        axes.bar_label(
-            bars, fmt="{:.3f}", fontsize=7, padding=1, rotation=90 if len(measures) * len(figures) > 12 else 0
-        )
+        axes.bar_label(bars, fmt="{:.3f}", fontsize=7, padding=1, rotation=90 if many else 0)
     axes.set_xticks(np.arange(len(measures)), measures)
     axes.set_ylabel("mean over all judged queries")
     axes.margins(y=0.12)
@@ -85,19 +90,23 @@ def _bars(axes: "Axes", figures: Mapping[str, Figures]) -> None:
 
 def _gains(axes: "Axes", hybrid: Figures, side: Figures, *, measure: str, against: str) -> None:
     """What fusion gains or loses on each query, the largest gain first."""
+    from matplotlib.patches import Patch
+
     differences = np.sort(paired_differences(hybrid, side, measure))[::-1]
     places = np.arange(1, len(differences) + 1)
     better, worse = differences > 1e-9, differences < -1e-9
     equal = len(differences) - int(better.sum()) - int(worse.sum())
-    gains = axes.bar(places[better], differences[better], 1.0, color=_GAIN, label=f"better: {better.sum()}")
-    (nothing,) = axes.plot([], [], " ", label=f"equal: {equal}")
-    losses = axes.bar(places[worse], differences[worse], 1.0, color=_LOSS, label=f"worse: {worse.sum()}")
+    axes.bar(places, differences, 1.0, color=np.where(better, _GAIN, _LOSS))
     axes.axhline(0, color="black", linewidth=0.8)
     mean = axes.axhline(differences.mean(), color="black", linewidth=0.8, linestyle="--",
                  label=f"mean: {differences.mean():+.3f}")  # fmt: skip
     axes.set_xlim(0.5, len(differences) + 0.5)
     axes.set_xlabel(f"queries, by gain (of {len(differences)})")
     axes.set_ylabel(f"{measure}: hybrid minus {against}")
+    # Made apart from the bars, of which there may be none.
+    gains = Patch(color=_GAIN, label=f"better: {better.sum()}")
+    nothing = Patch(alpha=0, label=f"equal: {equal}")
+    losses = Patch(color=_LOSS, label=f"worse: {worse.sum()}")
     axes.legend(handles=[gains, nothing, losses, mean], frameon=False)
 
 

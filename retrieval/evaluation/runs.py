@@ -10,6 +10,7 @@ written as in a URL, %20 for a space and %25 for % itself.
 import re
 from collections.abc import Collection as Container
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote, unquote
@@ -60,6 +61,16 @@ def answer(index: Searchable, queries: Mapping[str, str], *, mode: Mode, depth: 
                 best.setdefault(hit.source, hit.score)
             run[query] = dict(zip(best, strictly_falling(best.values()), strict=True))
     return run
+
+
+def first(run: Run, depth: int) -> dict[str, dict[str, float]]:
+    """The best `depth` documents of each query."""
+    return {query: dict(islice(documents.items(), depth)) for query, documents in run.items()}
+
+
+def reach(run: Run) -> int:
+    """How many documents the query with most of them has."""
+    return max(map(len, run.values()), default=0)
 
 
 def strictly_falling(scores: Iterable[float]) -> list[float]:

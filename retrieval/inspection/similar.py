@@ -14,6 +14,7 @@ from retrieval.errors import QueryError
 from retrieval.inspection.resemblance import Sketch, resemblance, sketch_of
 from retrieval.search.candidates import any_of
 from retrieval.storage.snapshot import Snapshot
+from retrieval.types import Vectors
 
 Likeness = Literal["identical", "near-duplicate", "related"]
 """identical        the same text, white space aside
@@ -72,7 +73,7 @@ def similar_documents(
     chosen = documents.passing(where)
     chosen = chosen[chosen != this]
     vectors = snapshot.document_vectors
-    scores = (vectors[chosen] @ vectors[this]).astype(np.float64).round(_DIGITS)
+    scores = _cosines(vectors[chosen], vectors[[this]])
     if len(chosen) > top_k:  # the rest cannot be among the best, whatever their names
         least = np.partition(scores, len(chosen) - top_k)[len(chosen) - top_k]
         chosen, scores = chosen[scores >= least], scores[scores >= least]
@@ -107,19 +108,20 @@ def similar_pairs(
     chosen = documents.passing(where)
     if len(chosen) < 2:
         return []
+    vectors = snapshot.document_vectors[chosen]
     import torch
     from sentence_transformers.util import paraphrase_mining_embeddings
 
     mined = paraphrase_mining_embeddings(
-        torch.from_numpy(snapshot.document_vectors[chosen]),
+        torch.from_numpy(vectors),
         query_chunk_size=query_chunk_size,
         corpus_chunk_size=corpus_chunk_size,
         max_pairs=max_pairs,
         top_k=top_k,
     )
+    pairs = np.array([pair for _, *pair in mined], np.intp).reshape(-1, 2)
     found = []
-    for cosine, *pair in mined:
-        score = round(float(cosine), _DIGITS)
+    for score, pair in zip(_cosines(vectors[pairs[:, 0]], vectors[pairs[:, 1]]).tolist(), pairs, strict=True):
         if min_score is None or score >= min_score:
             one, other = sorted((int(chosen[at]) for at in pair), key=lambda number: documents.records[number].source)
             found.append((score, documents.records[one], documents.records[other], one, other))
@@ -135,6 +137,13 @@ def similar_pairs(
         )
         for rank, (score, first, second, one, other) in enumerate(found, 1)
     ]
+
+
+def _cosines(vectors: Vectors, others: Vectors) -> NDArray[np.float64]:
+    """float64 [n], of rows [n, dim] with rows [n, dim] or with one [1, dim]. Added up in double precision: in single,
+    the sixth digit depends on what else is computed in the same matrix product."""
+    cosines: NDArray[np.float64] = np.einsum("ij,ij->i", vectors, others, dtype=np.float64)
+    return cosines.round(_DIGITS)
 
 
 class _Documents:

@@ -1,14 +1,15 @@
 """What an index holds, and what made it, in figures."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.config import Config
+from retrieval.config import Bm25Variant, Config
 from retrieval.errors import QueryError
 from retrieval.inspection.embedding_stats import (
     EmbeddingStats,
@@ -34,18 +35,24 @@ class Stats(NamedTuple):
     failed      those whose last version was read and could not be indexed; what was indexed before is among the
                 documents. Files that could not even be read, or hold nothing to index, are known to folder_status.
     tokens      of whole embedded strings
+    languages   how the documents' text is analysed for BM25 -> how many documents; the most frequent first
     """
 
     documents: int
     failed: int
     chunks: int
     tokens: int
+    languages: Mapping[str, int]
     model: str
     pooling: str | None
     dimension: int | None
     max_seq_length: int | None
     query_prefix: str
     passage_prefix: str
+    chunk_size: int | Literal["auto"]
+    bm25_variant: Bm25Variant
+    bm25_k1: float
+    bm25_b: float
     chroma: str
 
 
@@ -53,17 +60,24 @@ def describe(snapshot: Snapshot | None, config: Config) -> Stats:
     """The figures of the last published generation."""
     made_with = snapshot.fingerprint if snapshot is not None else None
     records = snapshot.records if snapshot is not None else ()
+    searchable = snapshot.searchable if snapshot is not None else ()
     return Stats(
-        documents=len(snapshot.searchable) if snapshot is not None else 0,
+        documents=len(searchable),
         failed=sum(record.status == "failed" for record in records),
         chunks=snapshot.size if snapshot is not None else 0,
         tokens=snapshot.tokens if snapshot is not None else 0,
+        # Records of old have no language but the index's own.
+        languages=dict(Counter(record.language or config.language for record in searchable).most_common()),
         model=config.model,
         pooling=made_with.pooling if made_with else None,
         dimension=made_with.dimension if made_with else None,
         max_seq_length=made_with.max_seq_length if made_with else None,
         query_prefix=config.query_prefix,
         passage_prefix=config.passage_prefix,
+        chunk_size=config.chunk_size,
+        bm25_variant=config.bm25_variant,
+        bm25_k1=config.bm25_k1,
+        bm25_b=config.bm25_b,
         chroma=place_of(config.server_settings()),
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from retrieval.config import Config
-from retrieval.embedder import Embedder
+from retrieval.embedding import Embedder
 from retrieval.errors import IndexDamagedError, IndexLockedError, IndexMismatchError, IndexUnusableError
 from retrieval.fingerprint import Fingerprint
 from retrieval.storage.directory import IndexDirectory, Pointer
@@ -84,6 +84,8 @@ class SnapshotKeeper:
                 if writer.is_whole:
                     self._show(writer)
                 raise
+            finally:
+                writer.close()
             self._show(writer)
 
     def close(self) -> None:

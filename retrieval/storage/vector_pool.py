@@ -1,7 +1,7 @@
 """Where a chunk's vector comes from: no string is embedded that has a vector anywhere in the index."""
 
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -13,6 +13,9 @@ from retrieval.types import Chunk, Encoder, Vectors
 
 _SLICE = 64
 """Strings embedded, and chunks handed on, at once."""
+
+_SLICES_AT_ONCE = 2
+"""So that no core waits for the last texts of a slice."""
 
 _T = TypeVar("_T")
 
@@ -28,7 +31,7 @@ class Filled(NamedTuple):
 
 class VectorPool:
     """Vectors by the string that is embedded: those of the snapshot, of another index's (`lender`, made with the same
-    model and prefix), and those written since."""
+    model and prefix), those written since, and those being embedded right now."""
 
     def __init__(
         self,
@@ -44,6 +47,12 @@ class VectorPool:
         self._lender = lender
         self._snapshot: Snapshot | None = None
         self._written: dict[str, str] = {}
+        self._ahead = ThreadPoolExecutor(_SLICES_AT_ONCE, "slices")
+        self._under_way: dict[str, Future[Mapping[str, Vectors]]] = {}
+
+    def close(self) -> None:
+        """Give up what is being embedded."""
+        self._ahead.shutdown(wait=False, cancel_futures=True)
 
     def start_from(self, snapshot: Snapshot | None) -> None:
         """Look into this snapshot first; forget what was written before it."""
@@ -54,40 +63,43 @@ class VectorPool:
         """These chunks' rows are in the store now."""
         self._written.update((self._digest(chunk), chunk.id) for chunk in chunks)
 
-    def fill(self, chunks: Sequence[Chunk]) -> Generator[Filled, None, None]:
-        """All the chunks, slice by slice, in no order: while the caller works on one, the next is being embedded.
+    def expect(self, chunks: Sequence[Chunk]) -> None:
+        """Start to embed, while the caller does something else, what `fill` will be asked for. Strings of like length
+        go together; those that have a vector or are under way already are left alone."""
+        by_digest = {self._digest(chunk): chunk for chunk in chunks}
+        new = [digest for digest in by_digest if digest not in self._under_way and not self._is_known(digest)]
+        new.sort(key=lambda digest: by_digest[digest].tokens)
+        for part in _sliced(new):
+            texts = {digest: self._text(by_digest[digest]) for digest in part}
+            self._under_way.update(dict.fromkeys(part, self._ahead.submit(self._embed, texts)))
 
-        Equal strings are embedded once, known ones not at all; strings of like length together, since a batch costs as
-        much as its longest. The encoder is not loaded where nothing is new.
+    def fill(self, chunks: Sequence[Chunk]) -> Iterator[Filled]:
+        """All the chunks, slice by slice, in no order: while the caller works on one, others are being embedded.
+
+        Equal strings are embedded once, known ones not at all. The encoder is not loaded where nothing is new.
         """
+        self.expect(chunks)
         alike: dict[str, list[Chunk]] = {}
         for chunk in chunks:
             alike.setdefault(self._digest(chunk), []).append(chunk)
-        new: list[str] = []
-        for digests in _sliced(list(alike)):
-            found = self._in_snapshots(digests) | self._in_store(digests)
-            new += [digest for digest in digests if digest not in found]
-            if found:
-                yield _filled(alike, found, embedded=0)
-        new.sort(key=lambda digest: alike[digest][0].tokens)
-        if new:
-            yield from self._embedded(new, alike)
+        embedding: dict[Future[Mapping[str, Vectors]], list[str]] = {}
+        for digest in alike:
+            if digest in self._under_way:
+                embedding.setdefault(self._under_way[digest], []).append(digest)
+        for digests in _sliced([digest for digest in alike if digest not in self._under_way]):
+            yield _filled(alike, self._in_snapshots(digests) | self._in_store(digests), embedded=0)
+        for future, digests in embedding.items():
+            vectors = future.result()
+            yield _filled(alike, {digest: vectors[digest] for digest in digests}, embedded=len(digests))
+            for digest in digests:
+                del self._under_way[digest]
 
-    def _embedded(self, digests: Sequence[str], alike: dict[str, list[Chunk]]) -> Iterator[Filled]:
-        encoder = self._encoder()
+    def _embed(self, texts: Mapping[str, str]) -> Mapping[str, Vectors]:
+        return dict(zip(texts, self._encoder().embed_passages(list(texts.values())), strict=True))
 
-        def embed(part: Sequence[str]) -> Filled:
-            texts = [self._text(alike[digest][0]) for digest in part]
-            found = dict(zip(part, encoder.embed_passages(texts), strict=True))
-            return _filled(alike, found, embedded=len(part))
-
-        with ThreadPoolExecutor(1, "embedding") as ahead:
-            parts = _sliced(digests)
-            following = ahead.submit(embed, next(parts))
-            for part in parts:
-                current, following = following, ahead.submit(embed, part)
-                yield current.result()
-            yield following.result()
+    def _is_known(self, digest: str) -> bool:
+        shown = (snapshot.row_of_digest for snapshot in (self._lender, self._snapshot) if snapshot is not None)
+        return digest in self._written or any(digest in rows for rows in shown)
 
     def _in_snapshots(self, digests: Sequence[str]) -> dict[str, Vectors]:
         found: dict[str, Vectors] = {}
@@ -111,7 +123,7 @@ class VectorPool:
         return contextualize(chunk.title, chunk.headings, chunk.text, enabled=self._context_header)
 
 
-def _filled(alike: dict[str, list[Chunk]], found: dict[str, Vectors], *, embedded: int) -> Filled:
+def _filled(alike: Mapping[str, list[Chunk]], found: Mapping[str, Vectors], *, embedded: int) -> Filled:
     pairs = [(chunk, vector) for digest, vector in found.items() for chunk in alike[digest]]
     tokens = sum(alike[digest][0].tokens for digest in found) if embedded else 0
     return Filled([chunk for chunk, _ in pairs], np.stack([vector for _, vector in pairs]), embedded, tokens)

@@ -15,13 +15,13 @@ in both versions may be cited with the other version's position: a chunk has one
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
 
 from retrieval.config import Config
-from retrieval.embedder import Embedder
+from retrieval.embedding import Embedder
 from retrieval.errors import IndexDamagedError, IndexLockedError
 from retrieval.fingerprint import Fingerprint
 from retrieval.storage.changes import Change, Step, Written
@@ -112,6 +112,15 @@ class Writer:
         token = f"{UNDER_WAY}{uuid.uuid4().hex}"
         self._announce(token)
         self._token = token
+
+    def expect(self, changes: Sequence[Change]) -> None:
+        """Start to embed what will be put next, while something else is being written."""
+        rows = {id_ for change in changes if (old := self.records.get(change.record.source)) for id_ in old.chunk_ids}
+        self._pool.expect([chunk for change in changes for chunk in change.chunks if chunk.id not in rows])
+
+    def close(self) -> None:
+        """Give up what is expected and was not put."""
+        self._pool.close()
 
     def put(self, changes: Sequence[Change], *, on_filled: Callable[[Filled], None] = lambda _: None) -> Written:
         """Make each document what its change says, in one batch. `on_filled` hears of chunks as they are written."""
@@ -253,15 +262,14 @@ class Writer:
         [len(steps), dim]."""
         embedded = tokens = 0
         sums = {step.change.record.id: np.zeros(dimension) for step in steps}
-        with closing(self._pool.fill([chunk for step in steps for chunk in step.fresh])) as filling:
-            for filled in filling:
-                embedded, tokens = embedded + filled.embedded, tokens + filled.tokens
-                self._touched.update(chunk.id for chunk in filled.chunks)
-                self.store.put_chunks(filled.chunks, filled.vectors, previous)
-                self._pool.written(filled.chunks)
-                for chunk, vector in zip(filled.chunks, filled.vectors, strict=True):
-                    sums[chunk.document_id] += vector
-                on_filled(filled)
+        for filled in self._pool.fill([chunk for step in steps for chunk in step.fresh]):
+            embedded, tokens = embedded + filled.embedded, tokens + filled.tokens
+            self._touched.update(chunk.id for chunk in filled.chunks)
+            self.store.put_chunks(filled.chunks, filled.vectors, previous)
+            self._pool.written(filled.chunks)
+            for chunk, vector in zip(filled.chunks, filled.vectors, strict=True):
+                sums[chunk.document_id] += vector
+            on_filled(filled)
         for step in steps:
             for _, vectors in self.store.read_chunks(step.kept):
                 sums[step.change.record.id] += vectors.sum(axis=0)

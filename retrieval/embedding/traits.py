@@ -1,0 +1,37 @@
+"""What an index has to know of a model, and whoever feeds it."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """pooling         how token vectors become one vector
+    dimension       of the vectors
+    max_seq_length  tokens the model reads of a string, special tokens included
+    padding         the token that fills up what is shorter than its neighbours
+    tokenizer       the model's own in JSON, without truncation and padding: as packaged, many tokenizers count the same
+                    128 for every text
+    """
+
+    pooling: str
+    dimension: int
+    max_seq_length: int
+    padding: int
+    tokenizer: str
+
+    def new_tokenizer(self) -> "Tokenizer":
+        from tokenizers import Tokenizer
+
+        return Tokenizer.from_str(self.tokenizer)
+
+
+def exact_copy(tokenizer: "Tokenizer") -> "Tokenizer":
+    """A copy without truncation and padding."""
+    duplicate: Tokenizer = type(tokenizer).from_str(tokenizer.to_str())
+    duplicate.no_truncation()
+    duplicate.no_padding()
+    return duplicate

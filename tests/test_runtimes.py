@@ -1,0 +1,171 @@
+"""Whatever runs the model, the vectors are the same; and nothing waits for torch that does not need it."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ingest import add, sync
+from retrieval import Document, HybridIndex
+from retrieval.config import Config
+from retrieval.embedding import Embedder
+from retrieval.embedding.batches import batches
+from retrieval.embedding.export import AGREES
+from retrieval.errors import ConfigError, IndexMismatchError
+
+TEXTS = [
+    "rain",
+    "Warm air rises, cools, and can hold less water; what it cannot hold falls as rain.",
+    "word " * 200,
+    "Über den Wolken — getMaxBatchSize() 雨が降る",
+    "bread and salt " * 9,
+]
+
+
+@pytest.fixture(scope="module")
+def exact() -> np.ndarray:
+    return Embedder.load(Config(backend="torch", precision="fp32")).embed_passages(TEXTS)
+
+
+@pytest.mark.parametrize(
+    ("backend", "precision"),
+    [("torch", "bf16"), ("onnx", "fp32"), ("openvino", "fp32"), ("openvino", "bf16"), ("auto", "auto")],
+)
+def test_all_ways_to_run_the_model_agree(backend: str, precision: str, exact: np.ndarray) -> None:
+    embedder = Embedder.load(Config(backend=backend, precision=precision))
+    vectors = embedder.embed_passages(TEXTS)
+    assert (vectors * exact).sum(axis=1).mean() >= AGREES
+    assert embedder.numerics == "fp32"
+    np.testing.assert_allclose(embedder.embed_queries(["rain"])[0] @ vectors[0], 1, atol=0.5)
+
+
+def test_vectors_that_differ_are_not_mixed_with_others(tmp_path: Path, exact: np.ndarray) -> None:
+    coarse = Config(precision="int8")
+    with HybridIndex.open(tmp_path / "index", config=coarse) as index:
+        add([Document("a", TEXTS[1])], index)
+        assert index.embedder.numerics == "int8"
+        assert 0.9 < float(index.embedder.embed_passages(TEXTS[1:2])[0] @ exact[1]) < AGREES
+    with HybridIndex.open(tmp_path / "index") as index:  # it remembers
+        add([Document("b", TEXTS[2])], index)
+        assert index.search("rain", 1)[0].source == "a"
+    with (
+        HybridIndex.open(tmp_path / "index", config=Config(precision="fp32")) as index,
+        pytest.raises(IndexMismatchError, match=r"int8 .*precision: int8.*--rebuild"),
+    ):
+        add([Document("c", TEXTS[3])], index)
+
+
+@settings(deadline=None, max_examples=15)
+@given(order=st.permutations(range(len(TEXTS))), count=st.integers(1, len(TEXTS)))
+def test_a_vector_does_not_depend_on_what_is_embedded_with_it(
+    order: list[int], count: int, loaded_embedder: Embedder
+) -> None:
+    """To the last bit, also in reduced precision: no history of an index gives other scores than a fresh one."""
+    alone = np.concatenate([loaded_embedder.embed_passages([text]) for text in TEXTS])
+    together = loaded_embedder.embed_passages([TEXTS[place] for place in order[:count]])
+    assert np.array_equal(together, alone[order[:count]])
+
+
+@given(lengths=st.lists(st.integers(1, 40), max_size=50), tokens=st.integers(1, 200), pads=st.booleans())
+def test_batches_hold_every_text_once_and_no_more_tokens_than_asked(
+    lengths: list[int], tokens: int, pads: bool
+) -> None:
+    encoded = [[place + 1] * length for place, length in enumerate(lengths)]
+    seen = []
+    for places, ids, mask in batches(encoded, tokens=tokens, padding=0 if pads else None):
+        assert ids.size <= tokens or len(places) == 1
+        assert pads or mask.all()
+        for place, row, used in zip(places, ids, mask, strict=True):
+            assert row[used == 1].tolist() == encoded[place]
+            assert not row[used == 0].any()
+        seen += places
+    assert sorted(seen) == list(range(len(lengths)))
+
+
+def test_once_the_model_is_exported_nothing_loads_torch(tmp_path: Path, loaded_embedder: Embedder) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "rain.txt").write_text("Warm air rises, cools, and rain falls.")
+    program = (
+        "import sys; from ingest import sync; from retrieval import HybridIndex\n"
+        f"with HybridIndex.open({str(tmp_path / 'index')!r}) as index:\n"
+        f"    sync({str(tmp_path / 'docs')!r}, index)\n"
+        "    assert index.search('why does it rain?')\n"
+        "print([name for name in ('torch', 'transformers', 'sentence_transformers') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.fixture
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "hybrid-retrieval"
+
+
+def test_a_damaged_export_is_made_anew(empty_cache: Path, exact: np.ndarray) -> None:
+    Embedder.load(Config())
+    (model,) = empty_cache.glob("*/model.onnx")
+    whole = model.read_bytes()
+    model.write_bytes(whole[: len(whole) // 2])
+    vectors = Embedder.load(Config(backend="onnx")).embed_passages(TEXTS)
+    np.testing.assert_allclose(vectors, exact, atol=1e-5)
+    assert model.stat().st_size == len(whole)
+
+
+def test_what_cannot_be_exported_is_run_by_torch_and_tried_once(
+    empty_cache: Path, exact: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    tried = []
+
+    def fails(*arguments: object, **options: object) -> None:
+        tried.append(arguments)
+        raise RuntimeError("this operator is not known")
+
+    monkeypatch.setattr(torch.onnx, "export", fails)
+    for _ in range(2):
+        embedder = Embedder.load(Config(precision="fp32"))
+        np.testing.assert_allclose(embedder.embed_passages(TEXTS), exact, atol=1e-5)
+        np.testing.assert_allclose(np.linalg.norm(embedder.embed_queries(["rain"])), 1, atol=1e-5)
+    assert len(tried) == 1
+
+
+def test_a_cache_that_cannot_be_written_costs_only_time(empty_cache: Path, exact: np.ndarray) -> None:
+    empty_cache.parent.write_text("a file where the folder would be")
+    np.testing.assert_allclose(Embedder.load(Config(precision="fp32")).embed_passages(TEXTS), exact, atol=1e-5)
+
+
+def test_a_precision_that_the_backend_does_not_have_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"backend openvino has no precision int8; it has fp32, bf16"):
+        Config(backend="openvino", precision="int8")
+
+
+def test_texts_are_embedded_while_others_are_written_and_each_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loaded_embedder: Embedder
+) -> None:
+    """Equal texts in batches that are under way at the same time, too."""
+    embedded: list[str] = []
+    embed = Embedder.embed_passages
+
+    def counting(self: Embedder, passages: list[str]) -> np.ndarray:
+        embedded.extend(passages)
+        return embed(self, passages)
+
+    monkeypatch.setattr("ingest.indexer._BATCH_CHUNKS", 4)
+    monkeypatch.setattr(Embedder, "embed_passages", counting)
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    for n in range(40):
+        (docs / f"{n:02}.txt").write_text(f"A text that stands in several files, number {n % 7}.")
+    with HybridIndex.open(tmp_path / "index") as index:
+        report = sync(docs, index)
+        assert (report.added, report.chunks_added) == (40, 40)
+        assert len(embedded) == len(set(embedded)) == 7
+        assert report.chunks_reused == 33
+        assert len(index.search("a text that stands in several files", 50)) == 40
