@@ -1,6 +1,6 @@
 """How fast documents are cut into chunks, next to langchain's splitter with the same tokenizer and the same budget.
 
-    python benchmarks/chunking.py FOLDER [--runs 5] [--megabytes 5]
+    python benchmarks/chunking.py FOLDER [--runs 5] [--megabytes 5] [--json FILE]
 
 Reads the folder's documents, and has each splitter cut their texts into chunks of at most 256 tokens with the packaged
 model's tokenizer, the prefix and special tokens counted in. Runs are interleaved, each in a new process that knows none
@@ -10,6 +10,7 @@ full chunks are on average.
 """
 
 import argparse
+import json
 import os
 import statistics
 import time
@@ -29,6 +30,7 @@ from retrieval.errors import RetrievalError
 LIMIT, PREFIX = 256, "passage: "
 _SPECIAL_AND_PREFIX = 4  # [CLS], "passage", ":" and [SEP]: langchain counts the text alone
 _LARGEST_FILE = 1_000_000  # bytes
+_LINE = "| {threads} | {splitter} | {megabytes_a_second:.2f} | {ratio:.1f} | {chunks:,} | {over_the_limit:.2%} | {fill:.1%} |"
 
 
 class Run(NamedTuple):
@@ -43,25 +45,34 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--megabytes", type=float, default=5, help="of text at most")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
     arguments = parser.parse_args()
     texts = list(_texts(arguments.folder, most=int(arguments.megabytes * 10**6)))
     megabytes = sum(map(len, texts)) / 10**6
     print(f"{len(texts):,} documents, {megabytes:.1f} MB of text, {arguments.runs} runs\n")
     print("| threads | splitter | MB/s | ratio | chunks | over the limit | fill |")
     print("|---|---|---|---|---|---|---|")
+    rows = []
     for threads in ("one", "all"):
         os.environ["TOKENIZERS_PARALLELISM"] = str(threads == "all").lower()
         rounds = [{name: _in_a_new_process(name, texts) for name in SPLITTERS} for _ in range(arguments.runs)]
         speed = {name: statistics.median(megabytes / run[name].seconds for run in rounds) for name in SPLITTERS}
         for name in SPLITTERS:
             tokens = rounds[0][name].tokens
-            over = sum(count > LIMIT for count in tokens) / len(tokens)
-            ratio = speed[name] / speed["langchain"]
-            fill = statistics.mean(tokens) / LIMIT
-            print(
-                f"| {threads} | {name} | {speed[name]:.2f} | {ratio:.1f} | {len(tokens):,} | {over:.2%} | {fill:.1%} |",
-                flush=True,
-            )
+            row = {
+                "threads": threads,
+                "splitter": name,
+                "megabytes_a_second": speed[name],
+                "ratio": statistics.median(run["langchain"].seconds / run[name].seconds for run in rounds),
+                "chunks": len(tokens),
+                "over_the_limit": sum(count > LIMIT for count in tokens) / len(tokens),
+                "fill": statistics.mean(tokens) / LIMIT,
+            }
+            rows.append(row)
+            print(_LINE.format(**row), flush=True)
+    if arguments.json is not None:
+        figures = {"documents": len(texts), "megabytes": megabytes, "runs": arguments.runs, "rows": rows}
+        arguments.json.write_text(json.dumps(figures, indent=1), "utf-8")
 
 
 def _texts(folder: Path, *, most: int) -> Iterable[str]:

@@ -32,6 +32,7 @@ from retrieval.lexical import LexicalIndex
 from retrieval.search import Query
 from retrieval.search.candidates import Sides
 from retrieval.storage.chroma import Chroma
+from retrieval.storage.rounding import RoundedVectors
 from retrieval.types import Vectors
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -59,7 +60,8 @@ class Rows:
     def __init__(self, vectors: Vectors) -> None:
         self.vectors = vectors
         self.size = len(vectors)
-        self.id_ranks = np.arange(self.size)
+        self.ids = np.arange(self.size)
+        self.rounded = RoundedVectors.of(vectors)
         self.lexical = LexicalIndex([[] for _ in range(self.size)])
         self.languages = (_LANGUAGE,)
 

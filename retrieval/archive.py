@@ -19,6 +19,7 @@ from typing import IO, Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from retrieval.arrays import load_array
 from retrieval.config import Config
 from retrieval.errors import ConfigError, IndexDamagedError, IndexNotFoundError, IndexUnusableError
 from retrieval.fingerprint import Fingerprint
@@ -171,7 +172,7 @@ def _checked(file: BinaryIO, name: str, size: int, crc: int) -> Iterator[bytes]:
 
 def _count_documents(file: BinaryIO) -> tuple[int, int]:
     """Documents that searches can return, and chunks, by the array of each chunk's document."""
-    document_of_chunk = np.load(file)
+    document_of_chunk = load_array(file)
     file.seek(0)
     return len(np.unique(document_of_chunk)), len(document_of_chunk)
 

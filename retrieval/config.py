@@ -111,8 +111,8 @@ class Config(BaseSettings):
     precision: Literal["auto", Precision] = "auto"
     """Of the matrix products that embed passages: "auto" is the fastest that the processor has and that gives the same
     vectors, by a mean cosine of at least .9999 to fp32's. Queries are embedded in fp32."""
-    batch_tokens: int = Field(2048, ge=1)
-    """Tokens embedded at once, padding included; a GPU wants more."""
+    batch_tokens: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    """Tokens embedded at once, padding included; "auto" is 2,048, and 65,536 on a GPU."""
     chroma_host: str | None = None
     """A Chroma server (`chroma run`); None keeps an embedded Chroma in the index directory."""
     chroma_port: int = Field(8000, ge=1, le=65535)

@@ -9,6 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, Unpack
 
+import numpy as np
+
 from retrieval.config import Config, Feedback, FusionMethod, Mode
 from retrieval.embedding import Embedder
 from retrieval.errors import ConfigError, IndexMismatchError, IndexNotFoundError, QueryError
@@ -17,8 +19,8 @@ from retrieval.inspection.embedding_stats import EmbeddingStats
 from retrieval.inspection.similar import SimilarDocument, SimilarPair, similar_documents, similar_pairs
 from retrieval.inspection.stats import Stats, describe, describe_embeddings, place_of
 from retrieval.rerank import CrossEncoderReranker
-from retrieval.search import DocumentScore, Query, SearchKeywords, SearchOptions, search
-from retrieval.search.operators import read_operators
+from retrieval.search import DocumentScore, Query, SearchKeywords, SearchOptions, search_all
+from retrieval.search.operators import has_word, read_operators
 from retrieval.search.query import terms_by_language
 from retrieval.storage.directory import IndexDirectory, Pointer
 from retrieval.storage.keeper import SnapshotKeeper
@@ -134,8 +136,9 @@ class HybridIndex:
         candidates         how many chunks each side brings; both scores are then computed for all of them.
         feedback           ask again with what the first answers have in common: on the "dense" side their mean vector
                            (Rocchio), on the "lexical" side their terms (RM3), or "both". Scores are then those of the
-                           query as it was asked again.
-        where, where_document   Chroma's filters, for both sides. A filter never changes a chunk's score.
+                           query as it was asked again. Only what passes filters and operators is an answer.
+        where, where_document   Chroma's filters, for both sides. A filter never changes a chunk's score, but where
+                           there is feedback.
         operators          whether `"exact phrase"`, `+required` and `-excluded` in the query filter the hits; None
                            means yes, unless the query reads like a sentence (retrieval/search/operators.py).
         rerank             a cross-encoder (name, directory, sentence-transformers CrossEncoder, or Reranker) that
@@ -149,7 +152,8 @@ class HybridIndex:
         min_score          drop hits whose `score` is below.
         highlight          mark the words that match; a long list is had faster without.
 
-        Raises QueryError for an empty query or options that make no sense.
+        Raises QueryError for a query without a word in it (empty, `??`) or with excluded ones alone, and for options
+        that make no sense.
         """
         return self.search_batch(
             [query],
@@ -186,7 +190,7 @@ class HybridIndex:
         asked = [_checked(query) for query in queries]
         if snapshot is None or not snapshot.size:
             return [[] for _ in asked]
-        return [search(snapshot, query, chosen, reranker=reranker) for query in self._analysed(snapshot, asked, chosen)]
+        return search_all(snapshot, self._analysed(snapshot, asked, chosen), chosen, reranker=reranker)
 
     @property
     def snapshot(self) -> Snapshot | None:
@@ -246,8 +250,10 @@ class HybridIndex:
         where       Chroma's filter: documents of which a chunk passes it.
         min_score   least cosine.
 
-        Raises QueryError for a source that is not in the index (and names those like it) or has no text.
+        Raises QueryError for a source that is not in the index (and names those like it) or has no text, and for
+        options that make no sense.
         """
+        _check_cosine(min_score)
         return similar_documents(self._keeper.current(), source, top_k=top_k, where=where, min_score=min_score)
 
     def similar_pairs(
@@ -274,6 +280,7 @@ class HybridIndex:
 
         Raises QueryError for options that make no sense.
         """
+        _check_cosine(min_score)
         return similar_pairs(
             self._keeper.current(),
             top_k=top_k,
@@ -376,7 +383,14 @@ def _checked(query: str) -> str:
     query = clean_text(query)
     if not query.strip():
         raise QueryError("The query is empty; ask with at least one word.")
+    if not has_word(query):
+        raise QueryError(f"The query {query!r} has no word in it; ask with at least one.")
     return query
+
+
+def _check_cosine(min_score: float | None) -> None:
+    if min_score is not None and not (isinstance(min_score, int | float | np.number) and -1 <= min_score <= 1):
+        raise QueryError(f"min_score is {min_score!r}; it must be a cosine, a number between -1 and 1.")
 
 
 def remembered_settings(pointer: Pointer | None) -> dict[str, Any]:

@@ -148,6 +148,10 @@ def _cut_one_file(path: Path) -> None:
     file.write_bytes(file.read_bytes()[:-5])
 
 
+def _remove_the_rounded_vectors(path: Path) -> None:
+    next(path.glob("snapshots/*/codes.npy")).unlink()
+
+
 def _flip_a_bit(path: Path) -> None:
     file = max(path.glob("snapshots/*/lexical/*"), key=lambda file: file.stat().st_size)
     data = bytearray(file.read_bytes())
@@ -159,7 +163,12 @@ def _write_rubbish(path: Path) -> None:
     next(path.glob("snapshots/*/manifest.json")).write_text("{")
 
 
-@pytest.mark.parametrize("damage", [_remove_snapshots, _remove_one_file, _cut_one_file, _flip_a_bit, _write_rubbish])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        _remove_snapshots, _remove_one_file, _remove_the_rounded_vectors, _cut_one_file, _flip_a_bit, _write_rubbish,
+    ],
+)  # fmt: skip
 def test_a_damaged_cache_heals_itself_on_open(open_index: Open, tmp_path: Path, damage: Callable[[Path], None]) -> None:
     with open_index() as index:
         add(DOCUMENTS, index)

@@ -20,6 +20,17 @@ TEXTS = {
     "stops": "To be, or not to be: that is the question.",
     "chinese": "北京大学在中国的首都。雪山很高。",
     "mixed": "大学在北京：新学期。",
+    "wrapped": "我去年在上海\r\n交通大学读书，住在江\n　　南。",
+    "voiced": "がくせいはサーバー室にいる。",
+    "hindi": "यह किताब बहुत अच्छी है और मुझे पसंद है।",
+    "unvoiced": "かくせいと、がく。",
+    "vowels": "क वर्ग में काम है। कल दिन में कुल पाँच घंटे थे।",
+    "years": "Figures for 2019–2020 came from GPT 4.",
+    "hyphens": "Figures for 2021-2022 came from GPT-4.",
+    "soft": "A hy\u00adphen\u00adation rule breaks words.",
+    "c": "The C language, and F# for lan\u00adguages.",
+    "c++": "The C++ language, with notes on F.",
+    "hebrew": "שָׁלוֹם עולם",
 }
 
 
@@ -65,6 +76,33 @@ def found(index: HybridIndex, query: str, **options: object) -> set[str]:
         ('"parse HTTP response"', {"code"}),
         ("+parse_http", {"code"}),
         ("“boundary layer” -„of a cone“", {"plate"}),
+        ('"上海交通大学"', {"wrapped"}),
+        ('"海交"', {"wrapped"}),
+        ('大学 -"上海交通" +大学', {"chinese", "mixed"}),
+        ('"江南"', {"wrapped"}),
+        ('"海 交"', {"wrapped"}),
+        ('"かくせい"', {"unvoiced"}),
+        ('"がくせい"', {"voiced"}),
+        ('"サーバー"', {"voiced"}),
+        ('"कताब बहुत"', set()),
+        ('"किताब बहुत"', {"hindi"}),
+        ('"कुल दिन"', set()),
+        ('"कल दिन"', {"vowels"}),
+        ('"में क"', set()),
+        ('"में काम"', {"vowels"}),
+        ('"2019-2020"', {"years"}),
+        ('"2021–2022"', {"hyphens"}),
+        ('"2021—2022"', {"hyphens"}),
+        ('"GPT-4"', {"years", "hyphens"}),
+        ('"GPT 4"', {"years", "hyphens"}),
+        ('"hyphenation rule"', {"soft"}),
+        ('"hy\u00adphenation rule"', {"soft"}),
+        ('"C++ language"', {"c++"}),
+        ('"C language"', {"c"}),
+        ('"the c"', {"c"}),
+        ("+C++ language", {"c++"}),
+        ('"F#"', {"c"}),
+        ('"שלום עולם"', {"hebrew"}),
     ],
 )
 @pytest.mark.parametrize("mode", ["hybrid", "dense", "lexical"])
@@ -114,8 +152,9 @@ def test_what_is_embedded_has_no_operators_and_nothing_unwanted() -> None:
 
 
 def test_a_query_that_wants_nothing_is_refused(index: HybridIndex) -> None:
-    with pytest.raises(QueryError, match="not wanted"):
-        index.search("-rain -snow")
+    for query in ("-rain -snow", "-xzf", "?? -rain"):
+        with pytest.raises(QueryError, match=r"not wanted.*operators=False \(--no-operators\)"):
+            index.search(query)
 
 
 def test_operators_change_no_score(index: HybridIndex) -> None:

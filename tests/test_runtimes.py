@@ -169,3 +169,11 @@ def test_texts_are_embedded_while_others_are_written_and_each_once(
         assert len(embedded) == len(set(embedded)) == 7
         assert report.chunks_reused == 33
         assert len(index.search("a text that stands in several files", 50)) == 40
+
+
+@pytest.mark.skipif(not Path("/dev/nvidiactl").exists(), reason="needs an NVIDIA GPU")
+def test_a_gpu_embeds_passages_in_half_precision_and_agrees(exact: np.ndarray) -> None:
+    embedder = Embedder.load(Config())
+    vectors = embedder.embed_passages(TEXTS * 50)
+    assert (vectors[: len(TEXTS)] * exact).sum(axis=1).mean() >= AGREES
+    assert embedder.numerics == "fp32"

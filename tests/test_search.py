@@ -13,10 +13,14 @@ from hypothesis import strategies as st
 
 from ingest import add
 from retrieval import Document, Heading, HybridIndex, SearchHit
-from retrieval.config import Config
+from retrieval.config import Config, Feedback
 from retrieval.embedding import Embedder
 from retrieval.errors import QueryError
+from retrieval.search.candidates import Rows, Sides
 from retrieval.search.options import SearchKeywords, SearchOptions
+from retrieval.search.query import Query
+from retrieval.search.reformulation import reformulated
+from retrieval.storage.snapshot import Snapshot
 
 TOPICS = {
     "rain": "Rain falls when water vapour in a cloud condenses into drops that grow too heavy to float.",
@@ -164,10 +168,16 @@ def test_more_hits_than_chunks_and_a_query_of_stop_words(index: HybridIndex) -> 
     assert everything(index, "the of and", mode="lexical") == []
 
 
-@pytest.mark.parametrize("query", ["", " \n\t"])
-def test_an_empty_query_is_refused(index: HybridIndex, query: str) -> None:
-    with pytest.raises(QueryError, match="empty"):
-        index.search(query)
+@pytest.mark.parametrize("query", ["", " \n\t", "??", "+", '"..."', "\ud800"])
+@pytest.mark.parametrize("operators", [True, False, None])
+def test_a_query_without_a_word_is_refused(index: HybridIndex, query: str, operators: bool | None) -> None:
+    with pytest.raises(QueryError, match="word"):
+        index.search(query, operators=operators)
+
+
+@pytest.mark.parametrize("query", ["5", "雪", "🙂", "C++"])
+def test_a_word_may_be_short(index: HybridIndex, query: str) -> None:
+    assert index.search(query, 1)
 
 
 @pytest.mark.parametrize(
@@ -176,6 +186,7 @@ def test_an_empty_query_is_refused(index: HybridIndex, query: str) -> None:
         {"top_k": 0}, {"mode": "sparse"}, {"fusion": "borda"}, {"alpha": 1.5}, {"candidates": 0}, {"rrf_k": 0},
         {"mmr_lambda": -1}, {"expand": -1}, {"expand": "chapter"}, {"feedback": "yes"}, {"document_score": "mean"},
         {"min_score": "x"}, {"min_score": float("nan")}, {"where": {"a": {"$like": "x"}}}, {"top_k": 2.5},
+        {"operators": "auto"}, {"operators": "no"}, {"operators": 0},
     ],
 )  # fmt: skip
 def test_options_that_make_no_sense_are_refused_by_name(index: HybridIndex, options: dict) -> None:
@@ -256,9 +267,24 @@ def test_feedback_finds_what_the_first_answers_have_in_common(index: HybridIndex
     if feedback != "dense":
         lexical = everything(index, "raining", mode="lexical", feedback="lexical")
         assert len(lexical) > len(everything(index, "raining", mode="lexical"))
-    filtered = everything(index, "what causes rain?", feedback=feedback, where={"n": 1})
-    scores = {hit.id: hit.score for hit in fed}
-    assert {hit.id: hit.score for hit in filtered} == {hit.id: scores[hit.id] for hit in filtered}
+
+
+@pytest.mark.parametrize("feedback", ["dense", "lexical", "both"])
+@pytest.mark.parametrize(
+    ("query", "where"), [("yeast", {"topic": "bread"}), ("+yeast -hops", None), ('+yeast -"barley malt"', None)]
+)
+def test_feedback_learns_only_from_what_may_be_found(
+    index: HybridIndex, monkeypatch: pytest.MonkeyPatch, feedback: str, query: str, where: dict | None
+) -> None:
+    learnt_from: set[str] = set()
+
+    def learning(snapshot: Snapshot, query: Query, sides: Sides, best: Rows, *, feedback: Feedback) -> Query:
+        learnt_from.update(snapshot.chunk(row).source for row in best.tolist())
+        return reformulated(snapshot, query, sides, best, feedback=feedback)
+
+    monkeypatch.setattr("retrieval.search.pipeline.reformulated", learning)
+    hits = everything(index, query, feedback=feedback, where=where)
+    assert {hit.source for hit in hits} == learnt_from == {"bread/0", "bread/1", "bread/2"}
 
 
 def test_a_minimal_score(index: HybridIndex) -> None:

@@ -179,6 +179,14 @@ def test_options_that_make_no_sense_are_refused(index: HybridIndex, name: str) -
         index.similar("rain", 0)
 
 
+@pytest.mark.parametrize("min_score", [2, -1.5, float("nan"), "high"])
+def test_a_least_score_that_is_no_cosine_is_refused(index: HybridIndex, min_score: float) -> None:
+    with pytest.raises(QueryError, match="min_score is"):
+        index.similar("rain", min_score=min_score)
+    with pytest.raises(QueryError, match="min_score is"):
+        index.similar_pairs(min_score=min_score)
+
+
 @pytest.mark.parametrize(
     ("arguments", "torch_too"), [(["rain"], False), pytest.param(["--all"], True, marks=pytest.mark.slow)]
 )

@@ -94,7 +94,7 @@ class Embedder:
             encoded,
             runtime,
             padding=self._traits.padding if runtime.pads else None,
-            batch_tokens=self._config.batch_tokens,
+            batch_tokens=runtime.batch_tokens if self._config.batch_tokens == "auto" else self._config.batch_tokens,
             threads=self._threads if runtime.at_once > 1 else None,
         )
 

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from retrieval.arrays import load_array
 from retrieval.config import Precision
 from retrieval.embedding.encoding import encode
 from retrieval.embedding.runtime import INPUTS, OUTPUT, OnnxRuntime, OpenVinoRuntime, Runtime
@@ -69,7 +70,7 @@ class Export:
             manifest = json.loads((directory / "export.json").read_text("utf-8"))
             if manifest.pop("bytes") != (directory / "model.onnx").stat().st_size:
                 return None
-            return cls(directory, Traits(**manifest), np.load(directory / "reference.npy"))
+            return cls(directory, Traits(**manifest), load_array(directory / "reference.npy"))
         except (OSError, ValueError, TypeError, KeyError):
             return None
 

@@ -26,9 +26,10 @@ _FIRST_RUN = threading.Lock()
 class Runtime(Protocol):
     """A model, ready to run. Threads may share it.
 
-    name      backend and precision, as in "openvino bf16"
-    at_once   batches that are worth running at the same time
-    pads      whether texts of different length are worth a batch
+    name           backend and precision, as in "openvino bf16"
+    at_once        batches that are worth running at the same time
+    batch_tokens   how large a batch is worth it
+    pads           whether texts of different length are worth a batch
     """
 
     @property
@@ -36,6 +37,9 @@ class Runtime(Protocol):
 
     @property
     def at_once(self) -> int: ...
+
+    @property
+    def batch_tokens(self) -> int: ...
 
     @property
     def pads(self) -> bool: ...
@@ -49,6 +53,7 @@ class OnnxRuntime:
     """chromadb brings it: loaded in a fifth of a second, and a question is embedded in two milliseconds."""
 
     at_once = 1
+    batch_tokens = 2048
     pads = False
 
     def __init__(self, file: Path, *, precision: Precision = "fp32") -> None:
@@ -69,6 +74,7 @@ class OnnxRuntime:
 class OpenVinoRuntime:
     """A batch a core: cores that share one wait for each other at every layer, and together do half as much."""
 
+    batch_tokens = 2048
     pads = False
 
     def __init__(self, file: Path, *, precision: Precision) -> None:

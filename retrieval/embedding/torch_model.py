@@ -27,6 +27,7 @@ class TorchRuntime:
         self.model = model.eval()
         self.name = f"torch {precision}"
         self.pads = model.device.type != "cpu"
+        self.batch_tokens = 65_536 if self.pads else 2048
         self._precision = precision
 
     @property

@@ -15,8 +15,8 @@ from retrieval.config import Config, Feedback, FusionMethod
 from retrieval.fusion import Scores, distribution, is_constant, min_max, reciprocal_rank
 from retrieval.lexical import LexicalIndex
 from retrieval.search.candidates import Rows, Sides
-from retrieval.search.expansion import expanded_query
 from retrieval.search.query import Query
+from retrieval.search.reformulation import reformulated
 from retrieval.storage.snapshot import Snapshot
 
 CANDIDATES, RRF_K = 100, 60  # the defaults of a search
@@ -64,7 +64,7 @@ class Rankings:
         for fusion, alpha in fusions:
             if self._feedback != "none":
                 best = first.ranked(fusion, alpha)
-                asked = expanded_query(self._snapshot, query, sides, best, feedback=self._feedback)
+                asked = reformulated(self._snapshot, query, sides, best, feedback=self._feedback)
                 again = Sides(self._snapshot, asked, lexical=lexical)
                 completed = _Completed(self._snapshot, again, depth=self._depth, documents=self._depth)
             documents = dict.fromkeys(self._snapshot.documents[completed.ranked(fusion, alpha)].tolist())

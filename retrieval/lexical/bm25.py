@@ -2,7 +2,8 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,7 +15,8 @@ from retrieval.config import Bm25Idf, Bm25Variant
 from retrieval.errors import QueryError
 from retrieval.lexical.postings import decode, load, save
 from retrieval.lexical.segments import Segments
-from retrieval.lexical.similarities import DELTA, FREQUENCY, IDF, OWN_IDF, check_parameters
+from retrieval.lexical.similarities import DELTA, FREQUENCY, IDF, OWN_IDF, IdfName, check_parameters
+from retrieval.lexical.term_scores import TermScores
 
 Terms = Sequence[str] | Mapping[str, float]
 """A query: terms, each of weight 1 as often as it is named, or the weight of each, finite and at least 0."""
@@ -64,6 +66,7 @@ class LexicalIndex(BM25Okapi):  # type: ignore[misc]  # rank_bm25 has no types
         self.delta = delta
         self.epsilon = epsilon
         self._segments = Segments().with_added(corpus)
+        self._last_used: tuple[Segments, tuple[object, ...], TermScores | None] = (self._segments, (), None)
 
     @classmethod
     def load(
@@ -150,8 +153,8 @@ class LexicalIndex(BM25Okapi):  # type: ignore[misc]  # rank_bm25 has no types
     def idf(self) -> dict[str, float]:
         """The idf of every term, made anew at each access."""
         (part,) = self._compact().parts
-        counts = part.document_counts().tolist()
-        return {decode(term): self._idf(count) for term, count in zip(part.vocabulary(), counts, strict=True)}
+        counts, idf = part.document_counts().tolist(), self._idf()
+        return {decode(term): idf(count) for term, count in zip(part.vocabulary(), counts, strict=True)}
 
     @property
     def average_idf(self) -> float:
@@ -163,16 +166,18 @@ class LexicalIndex(BM25Okapi):  # type: ignore[misc]  # rank_bm25 has no types
 
         A term of weight 0 is no part of the query.
         """
-        segments = self._segments
-        scores, matching = np.zeros(segments.size), np.zeros(segments.size, dtype=np.bool_)
-        frequency, delta = FREQUENCY[self.variant], DELTA[self.variant] if self.delta is None else self.delta
+        term_scores = self._term_scores()
+        scores, worthless = np.zeros(len(self)), []
         for term, weight in _weights(query).items():
-            documents, frequencies = segments.occurrences(term)
+            documents, worth = term_scores.of(term)
             if documents.size:
-                length_factors = 1 - self.b + self.b * segments.relative_lengths[documents]
-                counted = frequency(frequencies, length_factors, self.k1, delta)
-                scores[documents] += weight * self._idf(documents.size) * counted
-                matching[documents] = True
+                worth = worth if weight == 1 else worth * weight
+                np.add.at(scores, documents.astype(np.intp), worth)  # fast for this type alone
+                if worth.min() <= 0:
+                    worthless.append(documents)
+        matching = scores > 0
+        for documents in worthless:
+            matching[documents] = True
         return scores, matching
 
     def get_scores(self, query: Terms) -> NDArray[np.float64]:
@@ -216,16 +221,31 @@ class LexicalIndex(BM25Okapi):  # type: ignore[misc]  # rank_bm25 has no types
         order = np.argsort(-scores, kind="stable")[:top_k]
         return list(zip(candidates[order].tolist(), scores[order].tolist(), strict=True))
 
+    def _term_scores(self) -> TermScores:
+        """Those of the documents and parameters of now."""
+        setting = (self.variant, self.idf_variant, self.k1, self.b, self.delta, self.epsilon)
+        segments, known_setting, term_scores = self._last_used
+        if segments is not self._segments or known_setting != setting or term_scores is None:
+            delta = DELTA[self.variant] if self.delta is None else self.delta
+            frequency = partial(FREQUENCY[self.variant], k1=self.k1, delta=delta)
+            term_scores = TermScores(self._segments, b=self.b, frequency=frequency, idf=self._idf())
+            self._last_used = self._segments, setting, term_scores
+        return term_scores
+
+    def _idf(self) -> Callable[[int], float]:
+        name = self.idf_variant or OWN_IDF[self.variant]
+        return partial(_idf, name=name, epsilon=self.epsilon, segments=self._segments)
+
     def _compact(self) -> Segments:
         """All in one part, which statistics over the whole vocabulary need."""
         self._segments = self._segments.compacted
         return self._segments
 
-    def _idf(self, containing: int) -> float:
-        """The idf of a term that `containing` documents have, at least one."""
-        name = self.idf_variant or OWN_IDF[self.variant]
-        idf = IDF[name](len(self), containing)
-        return self.epsilon * self.average_idf if name == "okapi" and idf < 0 else idf
+
+def _idf(containing: int, *, name: IdfName, epsilon: float, segments: Segments) -> float:
+    """The idf of a term that `containing` documents have, at least one."""
+    idf = IDF[name](segments.size, containing)
+    return epsilon * segments.average_log_odds if name == "okapi" and idf < 0 else idf
 
 
 def _weights(query: Terms) -> dict[str, float]:

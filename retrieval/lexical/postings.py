@@ -6,10 +6,11 @@ writes several files as one without what was deleted.
 """
 
 import json
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.arrays import load_array
 from retrieval.errors import DocumentError, IndexDamagedError, IndexNotFoundError
 
 FORMAT = 1
 """Version of the files that `save` writes."""
+
+_BLOCK_TERMS = 32
 
 _ARRAYS = ("terms", "term_bounds", "posting_bounds", "documents", "frequencies", "lengths")
 _MANIFEST = "postings.json"
@@ -58,7 +62,9 @@ class Postings:
     def find(self, term: str) -> slice:
         """Where the term's postings lie; an empty slice where no document has it. A binary search over `terms`."""
         wanted = _encode(term)
-        position = bisect_left(range(self.term_count), wanted, key=self._term_at)
+        block = max(0, bisect_right(self._landmarks, wanted) - 1) * _BLOCK_TERMS
+        within = range(block, min(block + _BLOCK_TERMS, self.term_count))
+        position = block + bisect_left(within, wanted, key=self._term_at)
         if position == self.term_count or self._term_at(position) != wanted:
             return slice(0, 0)
         return slice(int(self.posting_bounds[position]), int(self.posting_bounds[position + 1]))
@@ -77,6 +83,11 @@ class Postings:
         alive = self.alive.copy()
         alive[documents] = False
         return replace(self, alive=alive)
+
+    @cached_property
+    def _landmarks(self) -> list[bytes]:
+        """Every so many terms the first: in memory, where a search among all would read all over the file."""
+        return [self._term_at(position) for position in range(0, self.term_count, _BLOCK_TERMS)]
 
     def _term_at(self, position: int) -> bytes:
         return self.terms[self.term_bounds[position] : self.term_bounds[position + 1]].tobytes()
@@ -191,10 +202,7 @@ def load(directory: Path, *, mmap: bool = True) -> Postings:
         raise IndexDamagedError(f"{directory / _MANIFEST} is damaged ({error}); build the postings again.") from error
     try:
         # A plain array over the mapping: np.memmap's own indexing is several times slower.
-        arrays = {
-            name: np.asarray(np.load(directory / f"{name}.npy", mmap_mode="r" if mmap else None, allow_pickle=False))
-            for name in _ARRAYS
-        }
+        arrays = {name: np.asarray(load_array(directory / f"{name}.npy", mmap=mmap)) for name in _ARRAYS}
     except (OSError, ValueError, EOFError) as error:
         raise IndexDamagedError(f"BM25 postings in {directory} are damaged ({error}); build them again.") from error
     shapes = {name: len(array) for name, array in arrays.items()}

@@ -91,11 +91,14 @@ class Segments:
         counts = part.document_counts()
         return float(np.mean(np.log(self.size - counts + 0.5) - np.log(counts + 0.5))) if counts.size else 0.0
 
-    def occurrences(self, term: str) -> tuple[NDArray[np.intp], NDArray[np.unsignedinteger[Any]]]:
+    def occurrences(self, term: str) -> tuple[NDArray[np.integer[Any]], NDArray[np.unsignedinteger[Any]]]:
         """The positions of the documents that have the term, ascending, and how often each has it."""
         found = [(part, part.find(term), start) for part, start in zip(self.parts, self.starts, strict=True)]
         found = [(part, where, start) for part, where, start in found if where.start < where.stop]
-        slots = _join([np.add(part.documents[where], start, dtype=np.intp) for part, where, start in found], np.intp)
+        slots = _join(
+            [part.documents[where] + start if start else part.documents[where] for part, where, start in found],
+            np.int32,
+        )
         frequencies = _join([part.frequencies[where] for part, where, _ in found], np.uint8)
         if self.is_whole:
             return slots, frequencies

@@ -8,7 +8,7 @@ Kamphuis, de Vries, Boytsov & Lin 2020, "Which BM25 do you mean?", has all of th
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,12 @@ from retrieval.errors import ConfigError
 
 Weights = NDArray[np.float64]
 IdfName = Bm25Idf | Literal["bm25plus"]
+
+
+class Frequency(Protocol):
+    """What the frequencies f of a term are worth in documents with the length factors B."""
+
+    def __call__(self, frequencies: NDArray[Any], length_factors: Weights, *, k1: float, delta: float) -> Weights: ...
 
 
 def lucene_idf(size: int, containing: int) -> float:
@@ -38,26 +44,36 @@ def bm25plus_idf(size: int, containing: int) -> float:
     return math.log((size + 1) / containing)
 
 
-def bm25(frequencies: NDArray[Any], length_factors: Weights, k1: float, _delta: float) -> Weights:
+def bm25(frequencies: NDArray[Any], length_factors: Weights, *, k1: float, delta: float) -> Weights:
     """f * (k1 + 1) / (f + k1 * B); Robertson & Zaragoza 2009, eq. 3.15, times k1 + 1. Falls to 0 as B grows."""
-    return np.asarray((k1 + 1) * (frequencies / (frequencies + k1 * length_factors)))
+    counted = k1 * length_factors
+    counted += frequencies
+    np.divide(frequencies, counted, out=counted)
+    counted *= k1 + 1
+    return counted
 
 
-def bm25l(frequencies: NDArray[Any], length_factors: Weights, k1: float, delta: float) -> Weights:
+def bm25l(frequencies: NDArray[Any], length_factors: Weights, *, k1: float, delta: float) -> Weights:
     """(k1 + 1) * (f / B + delta) / (k1 + f / B + delta); Lv & Zhai 2011, "When documents are very long ...".
 
     As if a term that occurs did so delta times more in a document of average length: long documents lose less.
     """
-    normalised = frequencies / length_factors + delta
-    return np.asarray((k1 + 1) * (normalised / (k1 + normalised)))
+    normalised = frequencies / length_factors
+    normalised += delta
+    counted = k1 + normalised
+    np.divide(normalised, counted, out=counted)
+    counted *= k1 + 1
+    return counted
 
 
-def bm25plus(frequencies: NDArray[Any], length_factors: Weights, k1: float, delta: float) -> Weights:
+def bm25plus(frequencies: NDArray[Any], length_factors: Weights, *, k1: float, delta: float) -> Weights:
     """f * (k1 + 1) / (f + k1 * B) + delta; Lv & Zhai 2011, "Lower-bounding term frequency normalization".
 
     A term that occurs is worth delta at least, however long the document.
     """
-    return bm25(frequencies, length_factors, k1, delta) + delta
+    counted = bm25(frequencies, length_factors, k1=k1, delta=delta)
+    counted += delta
+    return counted
 
 
 IDF: Mapping[IdfName, Callable[[int, int], float]] = {
@@ -66,7 +82,7 @@ IDF: Mapping[IdfName, Callable[[int, int], float]] = {
     "bm25plus": bm25plus_idf,
 }
 OWN_IDF: Mapping[Bm25Variant, IdfName] = {"bm25": "lucene", "bm25l": "lucene", "bm25plus": "bm25plus"}
-FREQUENCY: Mapping[Bm25Variant, Callable[[NDArray[Any], Weights, float, float], Weights]] = {
+FREQUENCY: Mapping[Bm25Variant, Frequency] = {
     "bm25": bm25,
     "bm25l": bm25l,
     "bm25plus": bm25plus,

@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 from retrieval.config import Mode
 from retrieval.fusion import Scores
 from retrieval.lexical import LexicalIndex
-from retrieval.search.query import Query, Terms
+from retrieval.search.cosines import Cosines, Scan, contenders, float32_scan
+from retrieval.search.query import Query, TermsByLanguage
 from retrieval.storage.snapshot import Snapshot
 
 Rows = NDArray[np.intp]
 Mask = NDArray[np.bool_]
+
+_NO_ROWS: Rows = np.empty(0, dtype=np.intp)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,68 +37,66 @@ class Sides:
 
     sides     which side brings candidates; both score, where the query has a vector
     lexical   scores the chunks in place of the snapshot's own BM25 index, with other parameters
+    scan      takes the place of the snapshot's own
 
-    dense     float32 [n], cosines; 0 where the query has no vector
     lexical   float64 [n], BM25
     """
 
     def __init__(
-        self, snapshot: Snapshot, query: Query, sides: Mode = "hybrid", *, lexical: LexicalIndex | None = None
+        self,
+        snapshot: Snapshot,
+        query: Query,
+        sides: Mode = "hybrid",
+        *,
+        lexical: LexicalIndex | None = None,
+        scan: Scan | None = None,
     ) -> None:
         self.vector = query.vector
-        self.vectors = snapshot.vectors
-        self.dense: NDArray[Any] = np.zeros(snapshot.size)
-        if query.vector is not None and snapshot.size:
-            self.dense = snapshot.vectors @ query.vector
-        self.lexical, matching = _bm25(snapshot, lexical or snapshot.lexical, query.terms)
-        self._dense_eligible = np.full(snapshot.size, sides != "lexical")
-        self._lexical_eligible = matching & (sides != "dense")
-        self._tie_ranks = snapshot.id_ranks
+        self._cosines = Cosines(query.vector, snapshot.vectors, scan or (lambda own: snapshot.rounded.products(own)))
+        self.lexical, self._matching = _bm25(snapshot, lexical or snapshot.lexical, query.terms)
+        self._sides = sides
+        self._names: NDArray[Any] = snapshot.ids
         self._unfiltered: dict[int, tuple[Rows, Rows]] = {}
 
     def by_document(self, snapshot: Snapshot) -> Self:
         """The same of whole documents, numbered as in `snapshot.rows_by_document`: the cosine of a document's mean
         vector, and the BM25 score of its best chunk."""
         documents = copy.copy(self)
-        documents.vectors = snapshot.document_vectors
-        documents.dense = np.zeros(len(documents.vectors))
-        if self.vector is not None:
-            documents.dense = documents.vectors @ self.vector
+        vectors = snapshot.document_vectors
+        documents._cosines = Cosines(self.vector, vectors, float32_scan(vectors))
         documents.lexical = highest(self.lexical, snapshot)
-        documents._dense_eligible = any_of(self._dense_eligible, snapshot)
-        documents._lexical_eligible = any_of(self._lexical_eligible, snapshot)
-        documents._tie_ranks = np.arange(len(documents.vectors))
+        documents._matching = any_of(self._matching, snapshot)
+        documents._names = np.arange(len(vectors))
         documents._unfiltered = {}
         return documents
+
+    @property
+    def dense(self) -> NDArray[Any]:
+        """float32 [n], cosines; 0 where the query has no vector. Reads every vector, once: `cosines` does not."""
+        return self._cosines.all
+
+    def cosines(self, rows: Rows) -> Scores:
+        """Exact, float64, whichever others are asked for."""
+        return self._cosines.of(rows)
 
     def candidates(self, depth: int, allowed: Mask | None) -> tuple[Rows, Rows]:
         """The `depth` best of those allowed on the dense side, and on the lexical side, best first."""
         if allowed is None and depth in self._unfiltered:
             return self._unfiltered[depth]
-        best = (
-            self._best(self.dense, self._dense_eligible, depth, allowed),
-            self._best(self.lexical, self._lexical_eligible, depth, allowed),
-        )
+        dense = lexical = _NO_ROWS
+        if self._sides != "lexical":
+            rows, cosines = self._cosines.best(depth, allowed)
+            dense = rows[self.in_order(rows, cosines)][:depth]
+        if self._sides != "dense":
+            rows = contenders(self.lexical, depth, self._matching if allowed is None else self._matching & allowed)
+            lexical = rows[self.in_order(rows, self.lexical[rows])][:depth]
         if allowed is None:
-            self._unfiltered[depth] = best  # fusion asks again, for its scale
-        return best
-
-    def cosines(self, rows: Rows) -> Scores:
-        """In double precision and row by row: a chunk's cosine does not depend on which others are computed with it."""
-        if self.vector is None:
-            return np.zeros(len(rows))
-        return np.asarray((self.vectors[rows] * self.vector.astype(np.float64)).sum(axis=1))
+            self._unfiltered[depth] = dense, lexical  # fusion asks again, for its scale
+        return dense, lexical
 
     def in_order(self, rows: Rows, scores: Scores) -> NDArray[np.intp]:
         """The places in `rows`, best score first; ties by id."""
-        return np.lexsort((self._tie_ranks[rows], -scores))
-
-    def _best(self, scores: NDArray[Any], eligible: Mask, depth: int, allowed: Mask | None) -> Rows:
-        rows = np.flatnonzero(eligible if allowed is None else eligible & allowed)
-        if len(rows) > depth:
-            threshold = np.partition(scores[rows], len(rows) - depth)[len(rows) - depth]
-            rows = rows[scores[rows] >= threshold]
-        return rows[self.in_order(rows, scores[rows])][:depth]
+        return np.lexsort((self._names[rows], -scores))
 
 
 def highest(scores: NDArray[Any], snapshot: Snapshot) -> NDArray[Any]:
@@ -109,14 +110,19 @@ def any_of(mask: Mask, snapshot: Snapshot) -> Mask:
     return highest(mask, snapshot)
 
 
-def _bm25(snapshot: Snapshot, lexical: LexicalIndex, terms: Terms) -> tuple[Scores, Mask]:
-    """Each chunk's score by the terms that its own language makes of the query, and whether it has one of them."""
-    if len(snapshot.languages) == 1:
+def _bm25(snapshot: Snapshot, lexical: LexicalIndex, terms: TermsByLanguage) -> tuple[Scores, Mask]:
+    """Each chunk's score by the terms that its own language makes of the query, and whether it has one of them.
+
+    Languages that make the same of it are scored together."""
+    asked: dict[frozenset[tuple[str, float]], list[int]] = {}
+    for number, language in enumerate(snapshot.languages):
+        asked.setdefault(frozenset(terms[language].items()), []).append(number)
+    if len(asked) == 1:
         return lexical.score(terms[snapshot.languages[0]])
     scores = np.zeros(snapshot.size)
     matching = np.zeros(snapshot.size, dtype=np.bool_)
-    for number, language in enumerate(snapshot.languages):
-        rows = snapshot.language_of_row == number
-        of_language = lexical.score(terms[language])
-        scores[rows], matching[rows] = of_language[0][rows], of_language[1][rows]
+    for languages in asked.values():
+        rows = np.isin(snapshot.language_of_row, languages)
+        of_terms = lexical.score(terms[snapshot.languages[languages[0]]])
+        scores[rows], matching[rows] = of_terms[0][rows], of_terms[1][rows]
     return scores, matching

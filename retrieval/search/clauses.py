@@ -7,7 +7,7 @@ import numpy as np
 import regex
 from numpy.typing import NDArray
 
-from retrieval.analysis.identifiers import CAPITALS
+from retrieval.analysis.identifiers import CAPITALS, SYMBOLS
 from retrieval.context import contextualize
 from retrieval.search.operators import Clause
 from retrieval.search.query import analyzer
@@ -15,9 +15,16 @@ from retrieval.storage.snapshot import Snapshot
 
 Mask = NDArray[np.bool_]
 
-_UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
+_UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\u30FC]"
+_BREAKABLE = regex.compile(rf"(?<={_UNSPACED})(?={_UNSPACED})")
+_LINE_BREAK = r"[^\S\n]*\n[^\S\n]*"
+_SPELLED = r"\p{L}\p{M}\p{N}"
+_WORD = regex.compile(rf"[{_SPELLED}]+(?P<symbols>{SYMBOLS})?")
 _CAPITALS = regex.compile(CAPITALS)
-_MARKS = regex.compile(r"\p{Mn}+")
+# Soft hyphen, zero-width joiners, word joiner, variation selectors.
+_INVISIBLE = regex.compile(r"[\u00AD\u200C\u200D\u2060\uFE00-\uFE0F\U000E0100-\U000E01EF]+")
+# Those that readers may leave out. In other scripts the marks spell the word: vowel signs, the voicing of kana.
+_ACCENTS = regex.compile(r"[\p{Latin}\p{Greek}\p{Cyrillic}\p{Hebrew}\p{Arabic}]\K\p{Mn}+")
 
 
 def satisfying(snapshot: Snapshot, clauses: Sequence[Clause]) -> Mask | None:
@@ -41,8 +48,12 @@ def _containing(snapshot: Snapshot, clause: Clause) -> Mask:
         spans = analyzer(language).spans(clause.text)
         for term in _smallest(spans):
             # The postings have pairs of characters, so that one alone of an unspaced script is not among them.
-            if not regex.fullmatch(_UNSPACED, term):
-                rows &= snapshot.lexical.matching([term])
+            if regex.fullmatch(_UNSPACED, term):
+                continue
+            has_term = snapshot.lexical.matching([term])
+            if regex.match(_UNSPACED, term):
+                has_term |= _with_broken(snapshot, rows & ~has_term, term)
+            rows &= has_term
         is_word = len(spans) == 1 and not clause.is_phrase and not regex.search(_UNSPACED, clause.text)
         found |= rows if is_word else _with_words(snapshot, rows, clause.text)
     return found
@@ -57,15 +68,24 @@ def _smallest(spans: Sequence[tuple[str, int, int]]) -> set[str]:
     }
 
 
+def _with_broken(snapshot: Snapshot, rows: Mask, pair: str) -> Mask:
+    """Those of the rows in whose text a line ends between two characters, which are no term then."""
+    pattern = regex.compile(_LINE_BREAK.join(map(regex.escape, regex.findall(r"\X", pair))))
+    found = np.zeros(snapshot.size, dtype=np.bool_)
+    for row in np.flatnonzero(rows).tolist():
+        found[row] = pattern.search(snapshot.text(row)) is not None
+    return found
+
+
 def _with_words(snapshot: Snapshot, rows: Mask, phrase: str) -> Mask:
     """Those of the rows that contain the phrase, whatever case, accents, and what is between the words: white space,
-    punctuation, or, as in parseHttpResponse, a capital."""
-    words = regex.findall(r"[\p{L}\p{M}\p{N}]+", _fold(phrase))
+    punctuation, or, as in parseHttpResponse, a capital. A line may end between characters of an unspaced script."""
+    words = list(_WORD.finditer(_fold(phrase)))
     if not words:
         return np.zeros(snapshot.size, dtype=np.bool_)
-    begins = "" if regex.match(_UNSPACED, words[0]) else r"(?<![\p{L}\p{N}])"
-    ends = "" if regex.match(_UNSPACED, words[-1][-1]) else r"(?![\p{L}\p{N}])"
-    pattern = regex.compile(begins + r"[^\p{L}\p{N}]+".join(map(regex.escape, words)) + ends)
+    begins = "" if regex.match(_UNSPACED, words[0][0]) else rf"(?<![{_SPELLED}])"
+    ends = r"(?!\p{M})" if regex.search(rf"{_UNSPACED}\p{{M}}*$", words[-1][0]) else rf"(?![{_SPELLED}])"
+    pattern = regex.compile(begins + rf"[^{_SPELLED}]+".join(map(_pattern, words)) + ends)
     found = np.zeros(snapshot.size, dtype=np.bool_)
     for row in np.flatnonzero(rows).tolist():
         chunk = snapshot.chunk(row)
@@ -74,6 +94,14 @@ def _with_words(snapshot: Snapshot, rows: Mask, phrase: str) -> Mask:
     return found
 
 
+def _pattern(word: "regex.Match[str]") -> str:
+    """As it is spelled: neither is C++ a C, nor the other way round."""
+    spelled = f"(?:{_LINE_BREAK})?".join(map(regex.escape, _BREAKABLE.split(word[0])))
+    return spelled if word["symbols"] else f"{spelled}(?!{SYMBOLS})"
+
+
 def _fold(text: str) -> str:
-    text = _CAPITALS.sub(" ", text)
-    return text.lower() if text.isascii() else _MARKS.sub("", unicodedata.normalize("NFKD", text.casefold()))
+    if text.isascii():
+        return _CAPITALS.sub(" ", text).lower()
+    text = unicodedata.normalize("NFKD", _CAPITALS.sub(" ", _INVISIBLE.sub("", text)))
+    return unicodedata.normalize("NFC", _ACCENTS.sub("", text).casefold())

@@ -16,6 +16,7 @@ from retrieval.errors import QueryError
 _CLAUSE = regex.compile(
     r"""(?<!\S)(?:(?P<sign>[+-]?)"(?P<phrase>[^"]*[\p{L}\p{N}][^"]*)"(?![\p{L}\p{N}])|(?P<sign>[+-])(?P<word>\p{L}\S*))"""
 )
+_WORD = regex.compile(r"[\p{L}\p{N}\p{Extended_Pictographic}]")
 _QUOTATION_MARKS = str.maketrans(dict.fromkeys("“”„‟«»", '"'))
 _SENTENCE = regex.compile(r"""[.?!…。？！؟।]["”’»)\]]*\s*$""")
 
@@ -41,7 +42,7 @@ def read_operators(query: str, *, operators: bool | None) -> Operators:
 
     operators   whether to look for them; None does so unless the query reads like a sentence.
 
-    Raises QueryError where nothing is wanted, only excluded.
+    Raises QueryError where no word is wanted, only excluded.
     """
     if operators is False or (operators is None and _is_sentence(query)):
         return Operators(query, ())
@@ -56,9 +57,17 @@ def read_operators(query: str, *, operators: bool | None) -> Operators:
     text = _CLAUSE.sub(take, query.translate(_QUOTATION_MARKS)).strip()
     if not clauses:
         return Operators(query, ())
-    if not text:
-        raise QueryError(f"The query says only what is not wanted: {query!r}; say what is, too.")
+    if not has_word(text):
+        raise QueryError(
+            f"The query says only what is not wanted: {query!r}; say what is, too, or have it read as plain text: "
+            "operators=False (--no-operators)."
+        )
     return Operators(text, tuple(clauses))
+
+
+def has_word(query: str) -> bool:
+    """Whether there is anything to look for: a letter, a digit or a pictograph, rather than marks alone."""
+    return _WORD.search(query) is not None
 
 
 def _is_sentence(query: str) -> bool:

@@ -78,6 +78,8 @@ class SearchOptions:
             value = getattr(self, name)
             if value is not None and not (isinstance(value, int | float | np.number) and low <= value <= high):
                 raise QueryError(f"{name} is {value!r}; it must be a number between {low} and {high}.")
+        if not isinstance(self.operators, bool | None):
+            raise QueryError(f"operators is {self.operators!r}; it must be True, False or None.")
         if self.document_score != "max" and not self.group_by_document:
             raise QueryError("document_score says how documents are ranked; it needs group_by_document.")
 

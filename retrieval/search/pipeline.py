@@ -6,27 +6,33 @@ from retrieval.fusion import fuse, is_constant
 from retrieval.rerank import mmr
 from retrieval.search.candidates import Mask, Ranking, Rows, Sides, any_of
 from retrieval.search.clauses import satisfying
-from retrieval.search.expansion import expanded_query
+from retrieval.search.cosines import Scan
 from retrieval.search.hits import hits_of
 from retrieval.search.options import SearchOptions
 from retrieval.search.query import Query
+from retrieval.search.reformulation import reformulated
 from retrieval.storage.snapshot import Snapshot
 from retrieval.types import Reranker, SearchHit
 
 
 def search(
-    snapshot: Snapshot, query: Query, options: SearchOptions, *, reranker: Reranker | None = None
+    snapshot: Snapshot,
+    query: Query,
+    options: SearchOptions,
+    *,
+    reranker: Reranker | None = None,
+    scan: Scan | None = None,
 ) -> list[SearchHit]:
-    """The best hits, best first; equal scores are ordered by id."""
-    sides = Sides(snapshot, query, options.sides)
-    if options.feedback != "none":
-        first = _best(sides, options, None)  # whatever the filter, so that it changes no score
-        asked = expanded_query(snapshot, query, sides, first.rows, feedback=options.feedback)
-        sides = Sides(snapshot, asked, options.sides)
+    """The best hits, best first; equal scores are ordered by id. `scan` takes the place of the snapshot's own."""
+    sides = Sides(snapshot, query, options.sides, scan=scan)
     allowed = _allowed(snapshot, query, options)
+    if options.feedback != "none":
+        first = _best(sides, options, allowed)
+        asked = reformulated(snapshot, query, sides, first.rows, feedback=options.feedback)
+        sides = Sides(snapshot, asked, options.sides)
     ranking = _ranked(snapshot, sides, options, allowed)
     if reranker is not None:
-        ranking = _reranked(snapshot, ranking.take(slice(0, options.depth)), query, reranker)
+        ranking = _reranked(snapshot, sides, ranking.take(slice(0, options.depth)), query, reranker)
     if options.min_score is not None:
         ranking = ranking.take(ranking.scores >= options.min_score)
     if options.mmr_lambda is not None and len(ranking.rows):
@@ -65,11 +71,13 @@ def _best_documents(snapshot: Snapshot, sides: Sides, options: SearchOptions, al
     """Documents by the scores of the whole, each shown by its chunk that the dense side, or else BM25, likes best."""
     rows, starts = snapshot.rows_by_document
     ranking = _best(sides.by_document(snapshot), options, None if allowed is None else any_of(allowed, snapshot))
-    liking = sides.lexical if options.sides == "lexical" else sides.dense
-    liking = liking if allowed is None else np.where(allowed, liking, -np.inf)
     ends = np.append(starts[1:], snapshot.size)
-    of_documents = (rows[starts[document] : ends[document]] for document in ranking.rows.tolist())
-    shown = [chunks[np.lexsort((snapshot.id_ranks[chunks], -liking[chunks]))[0]] for chunks in of_documents]
+    shown = []
+    for document in ranking.rows.tolist():
+        chunks = rows[starts[document] : ends[document]]
+        chunks = chunks if allowed is None else chunks[allowed[chunks]]
+        liking = sides.lexical[chunks] if options.sides == "lexical" else sides.cosines(chunks)
+        shown.append(chunks[sides.in_order(chunks, liking)[0]])
     return Ranking(np.array(shown, dtype=np.intp), ranking.scores)
 
 
@@ -103,9 +111,9 @@ def _best(sides: Sides, options: SearchOptions, allowed: Mask | None, *, depth: 
     return Ranking(rows, scores).take(sides.in_order(rows, scores))
 
 
-def _reranked(snapshot: Snapshot, ranking: Ranking, query: Query, reranker: Reranker) -> Ranking:
+def _reranked(snapshot: Snapshot, sides: Sides, ranking: Ranking, query: Query, reranker: Reranker) -> Ranking:
     scores = np.asarray(reranker.score(query.text, [snapshot.text(row) for row in ranking.rows.tolist()]), np.float64)
-    return Ranking(ranking.rows, scores, scores).take(np.lexsort((snapshot.id_ranks[ranking.rows], -scores)))
+    return Ranking(ranking.rows, scores, scores).take(sides.in_order(ranking.rows, scores))
 
 
 def _first_of_each_document(snapshot: Snapshot, rows: Rows) -> Rows:

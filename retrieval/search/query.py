@@ -9,7 +9,7 @@ from retrieval.analysis import Analyzer
 from retrieval.search.operators import Clause
 from retrieval.types import Vectors
 
-Terms = Mapping[str, Mapping[str, float]]
+TermsByLanguage = Mapping[str, Mapping[str, float]]
 """Language -> term -> weight."""
 
 
@@ -24,7 +24,7 @@ class Query:
     """
 
     text: str
-    terms: Terms
+    terms: TermsByLanguage
     vector: Vectors | None
     clauses: tuple[Clause, ...] = ()
 

@@ -8,6 +8,8 @@ from typing import Self
 
 import numpy as np
 
+from retrieval.arrays import load_array
+
 
 class BlobWriter:
     """Appends byte strings; a context manager that completes the files."""
@@ -39,7 +41,7 @@ class Blobs:
     """The byte strings that a BlobWriter wrote, by position."""
 
     def __init__(self, directory: Path, name: str) -> None:
-        self._ends = np.load(directory / f"{name}.ends.npy")
+        self._ends = load_array(directory / f"{name}.ends.npy")
         self._data: mmap.mmap | bytes = b""
         if len(self._ends) and self._ends[-1]:
             with (directory / f"{name}.bin").open("rb") as file:

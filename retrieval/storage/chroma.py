@@ -21,11 +21,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+CHUNKS = "chunks"
+
 _HNSW = {"max_neighbors": 32, "ef_construction": 200, "ef_search": 800}
-"""The graph that Chroma's own queries walk. Searches here scan the snapshot and never do: it is for those who query the
-collections with other tools. Chroma's defaults (16, 100, 100) miss many of the 100 nearest in a large collection, and
-nobody sees it. These find all but one in a hundred for a question that has an answer, in a few milliseconds, and cost a
-sync little next to embedding (benchmarks/README.md). ef_search can be changed at any time with `collection.modify`."""
+"""The graph of the chunks, which Chroma's own queries walk. Searches here scan the snapshot and never do; it is for
+those who query the collection with other tools. Chroma's defaults (16, 100, 100) miss many of the 100 nearest in a
+large collection, and nobody sees it. These find all but one in a hundred for a question that has an answer, in a few
+milliseconds, and cost a sync little next to embedding (benchmarks/README.md). ef_search can be changed at any time
+with `collection.modify`. The ledger keeps the defaults: its rows are written twice, and each time the graph is
+mended."""
 
 _READ_ONLY = "readonly database"
 """In what SQLite says of a database that may not be written."""
@@ -105,7 +109,7 @@ class Chroma:
         One that was made with other HNSW settings keeps them."""
         from chromadb.api.models.Collection import Collection
 
-        configuration = {"hnsw": {"space": "cosine", **_HNSW}}
+        configuration = {"hnsw": {"space": "cosine", **(_HNSW if name == CHUNKS else {})}}
         model = self._call("get_or_create_collection", name, configuration=configuration, **self._place)
         return _Guarded(Collection(self._api, model, embedding_function=None), self._calls)
 

@@ -14,6 +14,7 @@ from retrieval.fingerprint import Fingerprint
 from retrieval.lexical import LexicalIndex
 from retrieval.storage.blobs import BlobWriter
 from retrieval.storage.directory import sync_to_disk
+from retrieval.storage.rounding import CODES, SCALES, RoundedVectors
 from retrieval.storage.rows import chunk_metadata
 from retrieval.storage.snapshot import MANIFEST, Snapshot, embedded_digest, record_to_json, seal_of, terms_of
 from retrieval.storage.store import State, Store
@@ -120,20 +121,26 @@ def _write_rows(
     ids = np.zeros(count, dtype="S32")
     digests = np.zeros(count, dtype="S32")
     documents = np.zeros(count, dtype="S32")
+    scales = np.zeros((count, 3))
     lexical = LexicalIndex()
     at = len(kept)
     with (
         (directory / "vectors.npy").open("wb") as vectors,  # not mapped: a full disk would be a bus error
+        (directory / CODES).open("wb") as codes,
         BlobWriter(directory, "rows") as rows,
         BlobWriter(directory, "texts") as texts,
     ):
-        array_header = {"descr": "<f4", "fortran_order": False, "shape": (count, dimension)}
-        np.lib.format.write_array_header_1_0(vectors, array_header)
+        for file, kind in ((vectors, "<f4"), (codes, "|i1")):
+            array_header = {"descr": kind, "fortran_order": False, "shape": (count, dimension)}
+            np.lib.format.write_array_header_1_0(file, array_header)
         if base is not None:
             lexical = base.lexical_without(kept)
             for start in range(0, len(kept), _BLOCK):
                 block = slice(start, min(start + _BLOCK, len(kept)))
                 vectors.write(base.vectors[kept[block]].astype("<f4").data)
+                rounded = base.rounded.take(kept[block])
+                codes.write(rounded.codes.data)
+                scales[block] = rounded.scales
             ids[: len(kept)], digests[: len(kept)] = base.ids[kept], base.digests[kept]
             documents[: len(kept)] = base.documents[kept]
             for row in kept:
@@ -145,6 +152,9 @@ def _write_rows(
             for chunks, page in store.read_chunks(added):
                 here = slice(at, at + len(chunks))
                 vectors.write(page.astype("<f4").data)
+                rounded = RoundedVectors.of(page)
+                codes.write(rounded.codes.data)
+                scales[here] = rounded.scales
                 ids[here] = [chunk.id for chunk in chunks]
                 documents[here] = [chunk.document_id for chunk in chunks]
                 digests[here] = [embedded_digest(chunk, context_header=header) for chunk in chunks]
@@ -156,6 +166,7 @@ def _write_rows(
     np.save(directory / "ids.npy", ids)
     np.save(directory / "digests.npy", digests)
     np.save(directory / "documents.npy", documents)
+    np.save(directory / SCALES, scales)
     np.save(
         directory / "languages.npy",
         np.array([languages.get(id_.decode(), "") for id_ in documents.tolist()], dtype="S32"),

@@ -6,6 +6,8 @@ read while one writes, and what is missing or damaged is noticed and built again
 
     manifest.json       generation, fingerprint, folders, checksums; written last
     vectors.npy         float32 [n, dim], unit rows
+    codes.npy           int8 [n, dim], and
+    scales.npy          float64 [n, 3]: the same, rounded (rounding.py); older snapshots have neither
     digests.npy         S32 [n]: embedded_digest of each chunk
     ids.npy             S32 [n]
     documents.npy       S32 [n], the id of each chunk's document
@@ -30,13 +32,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.analysis import Analyzer
+from retrieval.arrays import load_array
 from retrieval.config import Config
 from retrieval.context import contextualize
 from retrieval.errors import IndexDamagedError, IndexNotFoundError
-from retrieval.filters import compile_where, compile_where_document
+from retrieval.filters import Predicate, compile_where, compile_where_document
 from retrieval.fingerprint import Fingerprint
 from retrieval.lexical import LexicalIndex
 from retrieval.storage.blobs import Blobs
+from retrieval.storage.rounding import CODES, RoundedVectors
 from retrieval.storage.rows import chunk_from, folders_from
 from retrieval.storage.store import State
 from retrieval.types import Chunk, DocumentRecord, Vectors, digest
@@ -47,6 +51,8 @@ MANIFEST = "manifest.json"
 _BLOCK = 4096
 """Rows averaged at once."""
 
+_KEPT_FILTERS = 16
+
 _RECORD_FIELDS = [field.name for field in fields(DocumentRecord)]
 
 
@@ -56,19 +62,20 @@ class Snapshot:
     generation, state   as in store.State
     vectors             float32 [n, dim], unit rows
     lexical             LexicalIndex over the same n rows
-    id_ranks            int64 [n]: the place of each row's id among all ids, for breaking ties
     """
 
     def __init__(self, directory: Path, manifest: Mapping[str, Any], lexical: LexicalIndex) -> None:
         self.directory = directory
         self.state = State(manifest["generation"], folders_from(manifest["folders"]), manifest["fingerprint"])
         self.fingerprint = Fingerprint.from_json(self.state.fingerprint) if self.state.fingerprint else None
-        self.vectors: Vectors = np.load(directory / "vectors.npy", mmap_mode="r")
-        self.ids: NDArray[np.bytes_] = np.load(directory / "ids.npy")
-        self.documents: NDArray[np.bytes_] = np.load(directory / "documents.npy")
-        self.digests: NDArray[np.bytes_] = np.load(directory / "digests.npy")
+        self.vectors: Vectors = load_array(directory / "vectors.npy", mmap=True)
+        self.ids: NDArray[np.bytes_] = load_array(directory / "ids.npy")
+        self.documents: NDArray[np.bytes_] = load_array(directory / "documents.npy")
+        self.digests: NDArray[np.bytes_] = load_array(directory / "digests.npy")
         self.lexical = lexical
-        self.id_ranks = np.argsort(np.argsort(self.ids))
+        self._language_names: NDArray[np.bytes_] = load_array(directory / "languages.npy")
+        self._filtered: dict[str, NDArray[np.bool_]] = {}
+        self._rounded = RoundedVectors.load(directory) if CODES in manifest["files"] else None
         self._rows = Blobs(directory, "rows")
         self._texts = Blobs(directory, "texts")
         self._records = Blobs(directory, "records")
@@ -127,6 +134,11 @@ class Snapshot:
     def raw(self, row: int) -> tuple[bytes, bytes]:
         """Metadata and text as stored, for copying."""
         return self._rows[row], self._texts[row]
+
+    @cached_property
+    def rounded(self) -> RoundedVectors:
+        """`vectors`, for a scan that reads less; where an older version published, made here."""
+        return self._rounded or RoundedVectors.of(self.vectors)
 
     @cached_property
     def records(self) -> tuple[DocumentRecord, ...]:
@@ -205,18 +217,28 @@ class Snapshot:
         if not where and not where_document:
             return None
         row_passes, text_passes = compile_where(where), compile_where_document(where_document)
-        chosen = np.ones(self.size, dtype=np.bool_)
-        if where:
-            chosen &= np.fromiter((row_passes(metadata) for metadata in self._metadata), np.bool_, self.size)
+        chosen = self._passing(repr(where), row_passes) if where else np.ones(self.size, dtype=np.bool_)
         if where_document:
+            chosen = chosen.copy()
             for row in np.flatnonzero(chosen).tolist():
                 chosen[row] = text_passes(self.text(row))
         return chosen
 
+    def _passing(self, where: str, passes: Predicate[dict[str, Any]]) -> NDArray[np.bool_]:
+        """bool [n]: the rows whose metadata pass. The last filters' are kept: programs ask with the same few."""
+        known = self._filtered.get(where)
+        if known is None:
+            known = np.fromiter(map(passes, self._metadata), np.bool_, self.size)
+            self._filtered = {**dict(list(self._filtered.items())[1 - _KEPT_FILTERS :]), where: known}
+        return known
+
     @cached_property
     def _languages(self) -> tuple[tuple[str, ...], NDArray[np.uint8]]:
-        names, numbers = np.unique(np.load(self.directory / "languages.npy"), return_inverse=True)
-        return tuple(name.decode() for name in names.tolist()), numbers.astype(np.uint8)
+        names = sorted(set(self._language_names.tolist()))
+        numbers = np.zeros(self.size, dtype=np.uint8)
+        for number, name in enumerate(names[1:], 1):
+            numbers[self._language_names == name] = number
+        return tuple(name.decode() for name in names), numbers
 
     @cached_property
     def _metadata(self) -> list[dict[str, Any]]:

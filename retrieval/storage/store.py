@@ -15,7 +15,7 @@ import numpy as np
 
 from retrieval.config import Config
 from retrieval.errors import IndexUnusableError
-from retrieval.storage.chroma import Chroma, cannot_open
+from retrieval.storage.chroma import CHUNKS, Chroma, cannot_open
 from retrieval.storage.rows import chunk_from, chunk_metadata, folders_from, record_from, record_metadata, replacing
 from retrieval.types import Chunk, DocumentRecord, Metadata, SyncedFolder, Vectors
 
@@ -51,7 +51,7 @@ class Store:
 
     def __init__(self, chroma: Chroma) -> None:
         self._chroma = chroma
-        self._chunks = chroma.collection("chunks")
+        self._chunks = chroma.collection(CHUNKS)
         self._documents = chroma.collection("documents")
         self._batch = min(chroma.max_batch_size(), 5000)
 

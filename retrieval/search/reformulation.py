@@ -18,7 +18,7 @@ _LEXICAL_HITS, _TERMS, _ORIGINAL = 5, 10, 0.7
 """First answers whose likeliest terms are added, how many of those, and what share of the weight the query keeps."""
 
 
-def expanded_query(snapshot: Snapshot, query: Query, sides: Sides, best: Rows, *, feedback: Feedback) -> Query:
+def reformulated(snapshot: Snapshot, query: Query, sides: Sides, best: Rows, *, feedback: Feedback) -> Query:
     """The query moved towards its first answers on the dense side (Rocchio), and with their terms on the lexical side
     (RM3).
 

@@ -1,0 +1,58 @@
+"""What terms are worth to the documents that have them, under one setting of BM25's parameters."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.lexical.segments import Segments
+
+_KEPT_POSTINGS = 1 << 22
+"""Postings whose scores are kept, in 8 bytes each (12 where there are several parts): those of frequent terms, which
+queries share."""
+
+Occurrences = tuple[NDArray[np.integer[Any]], NDArray[np.float64]]
+
+
+class TermScores:
+    """The summands of BM25, each computed when it is first asked for. Threads may share it.
+
+    b           weight of document length
+    frequency   (how often a term occurs, length factors) -> what that is worth
+    idf         (how many documents have a term) -> what its rarity is worth
+    """
+
+    def __init__(
+        self,
+        segments: Segments,
+        *,
+        b: float,
+        frequency: Callable[[NDArray[Any], NDArray[np.float64]], NDArray[np.float64]],
+        idf: Callable[[int], float],
+    ) -> None:
+        self._segments = segments
+        self._length_factors = 1 - b + b * segments.relative_lengths
+        self._frequency = frequency
+        self._idf = idf
+        self._known: dict[str, Occurrences] = {}
+        self._kept = 0
+
+    def of(self, term: str) -> Occurrences:
+        """The positions of the documents that have the term, ascending, and its score in each; both read-only."""
+        known = self._known.get(term)
+        if known is None:
+            known = self._computed(term)
+            if self._kept + len(known[0]) > _KEPT_POSTINGS:
+                self._known, self._kept = {}, 0
+            self._known[term] = known
+            self._kept += len(known[0])
+        return known
+
+    def _computed(self, term: str) -> Occurrences:
+        documents, frequencies = self._segments.occurrences(term)
+        if not documents.size:
+            return documents, np.empty(0)
+        scores = self._frequency(frequencies, self._length_factors[documents])
+        scores *= self._idf(documents.size)
+        return documents, scores

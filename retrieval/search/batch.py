@@ -1,0 +1,53 @@
+"""Many queries over one snapshot: what they share is computed once for all of them."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.search.cosines import Scan, float32_products
+from retrieval.search.options import SearchOptions
+from retrieval.search.pipeline import search
+from retrieval.search.query import Query
+from retrieval.storage.snapshot import Snapshot
+from retrieval.types import Reranker, SearchHit, Vectors
+
+_FEW, _MOST = 16, 128
+"""Queries for which it is not worth while, and as many as are scanned for together."""
+
+_SCORES = 1 << 25
+"""Scores in memory at once, 128 MB."""
+
+_THREADS = 2
+"""More would wait for one another: half of a search is arithmetic, during which Python does other things."""
+
+
+def search_all(
+    snapshot: Snapshot, queries: Sequence[Query], options: SearchOptions, *, reranker: Reranker | None = None
+) -> list[list[SearchHit]]:
+    """What `search` finds for each."""
+    if len(queries) < _FEW or reranker is not None:  # whether threads may share that, who knows
+        return [search(snapshot, query, options, reranker=reranker) for query in queries]
+    together = min(_MOST, _SCORES // snapshot.size)
+    found: list[list[SearchHit]] = []
+    with ThreadPoolExecutor(_THREADS) as threads:
+        for start in range(0, len(queries), max(_FEW, together)):
+            block = queries[start : start + max(_FEW, together)]
+            scans = _scans(snapshot, block) if together >= _FEW else [None] * len(block)
+            found += threads.map(lambda query, scan: search(snapshot, query, options, scan=scan), block, scans)
+    return found
+
+
+def _scans(snapshot: Snapshot, queries: Sequence[Query]) -> list[Scan | None]:
+    """A product of matrices reads the vectors once for all queries."""
+    vectors = [query.vector for query in queries if query.vector is not None]
+    if len(vectors) < len(queries):
+        return [None] * len(queries)
+    products, error = float32_products(snapshot.vectors, np.stack(vectors))
+    return [partial(_known, rough=(row, error)) for row in products]
+
+
+def _known(_vector: Vectors, rough: tuple[NDArray[np.float32], float]) -> tuple[NDArray[np.float32], float]:
+    return rough

@@ -1,0 +1,91 @@
+"""One query's cosines: roughly with all vectors, which is quick, and exactly with those that it takes."""
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.fusion import Scores
+from retrieval.types import Vectors
+
+Rows = NDArray[np.intp]
+Mask = NDArray[np.bool_]
+Scan = Callable[[Vectors], tuple[NDArray[Any], float]]
+"""float32 [dim] -> [n], the products with n vectors, and how far off the exact one each is at most."""
+
+_BLOCK = 64
+"""Scores of which the best is looked at first."""
+
+
+class Cosines:
+    """The cosines of n unit rows with a query; all 0 for a query without a vector."""
+
+    def __init__(self, vector: Vectors | None, vectors: Vectors, scan: Scan) -> None:
+        self._vector = vector
+        self._vectors = vectors
+        self._scan = scan
+        self._exact = np.empty(len(vectors))
+        self._is_known = np.zeros(len(vectors), dtype=np.bool_)
+
+    def of(self, rows: Rows) -> Scores:
+        """In double precision and row by row: a chunk's cosine does not depend on which others are computed with it."""
+        if self._vector is None:
+            return np.zeros(len(rows))
+        new = rows[~self._is_known[rows]]
+        self._exact[new] = (self._vectors[new] * self._vector.astype(np.float64)).sum(axis=1)
+        self._is_known[new] = True
+        return self._exact[rows]
+
+    @cached_property
+    def all(self) -> NDArray[np.float32]:
+        """float32 [n]; reads every vector."""
+        if self._vector is None:
+            return np.zeros(len(self._vectors), np.float32)
+        return np.asarray(self._vectors @ self._vector)
+
+    def best(self, depth: int, eligible: Mask | None) -> tuple[Rows, Scores]:
+        """The `depth` best of those eligible, and all that tie with the last of them, with their exact cosines."""
+        rough, error = self._rough
+        rows = contenders(rough, depth, eligible, slack=2 * error)
+        cosines = self.of(rows)
+        best = contenders(cosines, depth)
+        return rows[best], cosines[best]
+
+    @cached_property
+    def _rough(self) -> tuple[NDArray[Any], float]:
+        return (np.zeros(len(self._vectors)), 0.0) if self._vector is None else self._scan(self._vector)
+
+
+def float32_products(vectors: Vectors, queries: Vectors) -> tuple[NDArray[np.float32], float]:
+    """float32 [m, n], the products of m queries with n vectors, all of which are read; and how far off each is at most:
+    a sum of dim products of unit rows by dim roundings."""
+    return np.asarray(queries @ vectors.T), vectors.shape[1] * float(np.finfo(np.float32).eps)
+
+
+def float32_scan(vectors: Vectors) -> Scan:
+    """A scan that reads all of these."""
+
+    def scan(vector: Vectors) -> tuple[NDArray[np.float32], float]:
+        products, error = float32_products(vectors, vector[None])
+        return products[0], error
+
+    return scan
+
+
+def contenders(scores: NDArray[Any], depth: int, eligible: Mask | None = None, *, slack: float = 0) -> Rows:
+    """Ascending: the eligible rows whose score is at most `slack` below the `depth`-th best of these."""
+    rows = None if eligible is None else np.flatnonzero(eligible)
+    scores = scores if rows is None else scores[rows]
+    if len(scores) <= depth:
+        return np.arange(len(scores)) if rows is None else rows
+    within = np.flatnonzero(scores >= _nth_best(scores, depth) - slack)
+    return within if rows is None else rows[within]
+
+
+def _nth_best(scores: NDArray[Any], n: int) -> float:
+    blocks = scores[: len(scores) // _BLOCK * _BLOCK].reshape(-1, _BLOCK).max(axis=1)
+    if len(blocks) > n:  # as many scores as blocks reach the n-th best block: what is below that is not the n-th best
+        scores = scores[scores >= np.partition(blocks, -n)[-n]]
+    return float(np.partition(scores, -n)[-n])

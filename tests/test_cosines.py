@@ -1,0 +1,208 @@
+"""The quick scan and what it stands for: the exact cosines with all vectors. And what a search does not do again."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from ingest import add
+from retrieval import Document, HybridIndex
+from retrieval.analysis import Analyzer
+from retrieval.lexical import LexicalIndex
+from retrieval.lexical.segments import Segments
+from retrieval.search import Query, batch
+from retrieval.search.candidates import Sides
+from retrieval.search.cosines import Cosines, contenders, float32_scan
+from retrieval.search.passages import highlights
+from retrieval.storage import snapshot as snapshot_module
+from retrieval.storage.rounding import CODES, SCALES, RoundedVectors
+
+DIMENSION = 8
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Rows of length 1; those of length 0 stay."""
+    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
+    return (vectors / np.where(lengths < 1e-12, 1, lengths)).astype(np.float32)
+
+
+class Rows:
+    """What `Sides` reads of a snapshot. Ids are in no order, and rows are alike in great numbers."""
+
+    def __init__(self, vectors: np.ndarray) -> None:
+        self.size = len(vectors)
+        self.vectors = vectors
+        self.rounded = RoundedVectors.of(vectors)
+        self.ids = np.array([f"{(7 * row) % 1009:032x}" for row in range(self.size)], dtype="S32")
+        self.lexical = LexicalIndex([[] for _ in range(self.size)])
+        self.languages = ("none",)
+
+
+# Few different components, so that rows repeat, tie and vanish; or any, so that they nearly do.
+components = st.one_of(st.sampled_from([0.0, 0.5, -1.0]), st.floats(-1, 1, width=32))
+rows = arrays(np.float32, st.tuples(st.integers(0, 300), st.just(DIMENSION)), elements=components, fill=st.just(0.25))
+
+
+@settings(deadline=None)
+@given(rows, arrays(np.float32, DIMENSION, elements=components), st.integers(1, 400), st.randoms())
+@example(np.zeros((0, DIMENSION), np.float32), np.ones(DIMENSION, np.float32), 1, None)
+@example(np.ones((1, DIMENSION), np.float32), np.zeros(DIMENSION, np.float32), 1, None)
+def test_dense_candidates_are_those_of_an_exhaustive_exact_scan(
+    vectors: np.ndarray, query: np.ndarray, depth: int, random: Any
+) -> None:
+    snapshot: Any = Rows(unit(vectors))
+    query = unit(query[None])[0]
+    allowed = None if random is None else np.array([random.random() < 0.5 for _ in vectors], dtype=bool)
+    exact = (snapshot.vectors * query.astype(np.float64)).sum(axis=1)
+    for mask in (None, allowed):
+        expected = np.lexsort((snapshot.ids, -exact))
+        expected = expected if mask is None else expected[mask[expected]]
+        sides = Sides(snapshot, Query("", {"none": {}}, query), "dense")
+        found, _ = sides.candidates(depth, mask)
+        assert found.tolist() == expected[:depth].tolist()
+        assert sides.cosines(found).tolist() == exact[found].tolist()
+
+
+@settings(deadline=None)
+@given(rows, arrays(np.float32, DIMENSION, elements=components))
+def test_a_scan_knows_how_far_off_it_is(vectors: np.ndarray, query: np.ndarray) -> None:
+    vectors, query = unit(vectors), unit(query[None])[0]
+    exact = vectors.astype(np.float64) @ query.astype(np.float64)
+    for scan in (RoundedVectors.of(vectors).products, float32_scan(vectors)):
+        products, error = scan(query)
+        assert np.abs(products - exact).max(initial=0) <= error
+
+
+@given(rows, st.integers(0, 300))
+def test_a_row_is_rounded_alike_wherever_it_stands(vectors: np.ndarray, cut: int) -> None:
+    whole = RoundedVectors.of(vectors)
+    for part, rest in ((whole.take(slice(cut)), vectors[:cut]), (whole.take(slice(cut, None)), vectors[cut:])):
+        alone = RoundedVectors.of(rest)
+        assert (alone.codes == part.codes).all()
+        assert (alone.scales == part.scales).all()
+
+
+@given(st.lists(st.sampled_from([0.0, 0.1, 0.2, 0.9]) | st.floats(-1, 1), max_size=600), st.integers(1, 20))
+def test_contenders_are_the_best_and_those_that_tie(values: list[float], depth: int) -> None:
+    scores = np.array(values)
+    bar = sorted(values)[-depth] if len(values) > depth else -np.inf
+    assert contenders(scores, depth).tolist() == [row for row, value in enumerate(values) if value >= bar]
+
+
+def test_a_search_reads_few_of_the_vectors_in_full() -> None:
+    vectors = unit(np.random.default_rng(0).standard_normal((20_000, 384)).astype(np.float32))
+    read = []
+
+    class Counted(np.ndarray):
+        def __getitem__(self, key: Any) -> Any:
+            read.append(len(key))
+            return np.asarray(self)[key]
+
+    cosines = Cosines(vectors[7], vectors.view(Counted), RoundedVectors.of(vectors).products)
+    found, _ = cosines.best(100, None)
+    assert 7 in found
+    assert 100 <= sum(read) < len(vectors) / 20
+    seen = sum(read)
+    cosines.of(found)
+    assert sum(read) == seen, "read twice"
+
+
+@pytest.fixture
+def index(open_index: Callable[..., HybridIndex]) -> HybridIndex:
+    opened = open_index()
+    add([Document(f"memo {n}", f"Rain number {n} fell on the river mill.") for n in range(30)], opened)
+    return opened
+
+
+def test_a_search_parses_what_it_shows_and_reads_nothing_again(
+    index: HybridIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index.search("rain on the mill", 3)
+    parsed, loaded, looked_up = [], [], []
+    loads, load_array, occurrences = json.loads, snapshot_module.load_array, Segments.occurrences
+    monkeypatch.setattr(json, "loads", lambda data: (parsed.append(data), loads(data))[1])
+    monkeypatch.setattr(
+        snapshot_module, "load_array", lambda *names, **how: (loaded.append(names), load_array(*names, **how))[1]
+    )
+    monkeypatch.setattr(
+        Segments, "occurrences", lambda parts, term: (looked_up.append(term), occurrences(parts, term))[1]
+    )
+    index.search("fell on the mill", 3)
+    assert len(parsed) == 3
+    assert loaded == []
+    assert looked_up == ["fell"], "mill was looked up before"
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "dense", "lexical"])
+def test_a_large_batch_is_its_queries_one_by_one(
+    index: HybridIndex, mode: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queries = [f"rain number {n} on the river" for n in range(40)]
+    alone = [index.search(query, 3, mode=mode) for query in queries]
+    told = [[(hit.id, hit.rank, hit.dense_rank, hit.lexical_score) for hit in hits] for hits in alone]
+    for together in (1 << 25, 20 * 30, 30):
+        monkeypatch.setattr(batch, "_SCORES", together)
+        found = index.search_batch(queries, 3, mode=mode)
+        assert [[(hit.id, hit.rank, hit.dense_rank, hit.lexical_score) for hit in hits] for hits in found] == told
+
+
+def test_languages_that_make_the_same_of_a_query_are_scored_together(
+    open_index: Callable[..., HybridIndex], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = open_index()
+    texts = {
+        "english": "The river carries the water of the mountains down to the sea, and the mill stands still.",
+        "german": "Der Fluss trägt das Wasser der Berge hinab zum Meer, und die Mühle steht nun wieder still.",
+        "french": "La rivière porte l'eau des montagnes jusqu'à la mer, et le moulin ne tourne plus depuis hier.",
+    }
+    add([Document(language, text) for language, text in texts.items()], opened)
+    assert len(opened.snapshot.languages) == 3
+    asked = []
+    score = LexicalIndex.score
+    monkeypatch.setattr(LexicalIndex, "score", lambda own, terms: (asked.append(terms), score(own, terms))[1])
+    opened.search("GPT-4", mode="lexical")
+    assert len(asked) == 1
+
+
+def test_a_snapshot_of_an_older_version_answers_alike_and_is_completed(
+    index: HybridIndex, open_index: Callable[..., HybridIndex], tmp_path: Path
+) -> None:
+    expected = index.search("rain number 7", 5)
+    index.close()
+    shutil.copytree(tmp_path / "index", tmp_path / "old")
+    (manifest,) = (tmp_path / "old").glob("snapshots/*/manifest.json")
+    told = json.loads(manifest.read_text("utf-8"))
+    for name in (CODES, SCALES):
+        (manifest.parent / name).unlink()
+        del told["files"][name]
+    manifest.write_text(json.dumps(told), "utf-8")
+    with open_index("old") as old:
+        assert old.search("rain number 7", 5) == expected
+        assert old.snapshot.directory == manifest.parent, "it was built again"
+        report = add([Document("new", "Snow.")], old)
+        assert report.tokens_embedded < 20
+        assert (old.snapshot.directory / CODES).is_file()
+        made = RoundedVectors.of(old.snapshot.vectors)
+        assert (old.snapshot.rounded.codes == made.codes).all()
+        assert (old.snapshot.rounded.scales == made.scales).all()
+
+
+words = st.sampled_from(["rain", "rains,", "C++", "GPT-4", "1,000", "l'eau", "東京都", "\n", "a" * 60])
+texts = st.text() | st.lists(words, max_size=9).map(" ".join)
+
+
+@settings(deadline=None)
+@given(texts, st.sampled_from(["english", "french", "none"]))
+def test_highlights_are_found_word_by_word_as_in_the_whole_text(text: str, language: str) -> None:
+    spans = Analyzer(language).spans(text)
+    for term in {term for term, _, _ in spans}:
+        covered = {at for found, start, end in spans if found == term for at in range(start, end)}
+        marked = highlights(text, {term}, language)
+        assert {at for start, end in marked for at in range(start, end)} == covered
