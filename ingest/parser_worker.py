@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 from ingest.chunking import ChunkSettings
 from ingest.parsing import Unparsed, parse
+from retrieval.analysis import detect_language
+from retrieval.config import AUTO
 from retrieval.errors import ConfigError
 
 _PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
@@ -43,6 +45,8 @@ def serve(descriptor: int) -> None:
         except ConfigError as error:
             connection.send(error)
             return
+        if settings.language == AUTO:
+            detect_language("")  # loads what it needs, at no file's expense
         at_first = _limit_memory(settings.memory_bytes)
         connection.send(None)
         while True:
