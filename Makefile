@@ -12,7 +12,7 @@ DEMO := $(VENV)/demo/$(notdir $(abspath $(DOCS)))
 CHUNKS ?= 100000
 PEERS  := .benchmarks/peers
 
-.PHONY: setup demo test test-all lint format typecheck bench-quality bench-recall clean
+.PHONY: setup demo test test-all lint format typecheck bench bench-quality bench-recall clean
 
 setup: $(READY)
 
@@ -43,6 +43,11 @@ format: $(READY)
 
 typecheck: $(READY)
 	$(BIN)/mypy
+
+# How fast all is next to what people use, on COLLECTIONS="path ..." or DOCS=FOLDER; half an hour.
+bench: $(READY) $(PEERS)/.ready
+	$(BIN)/python benchmarks/speed --peers $(PEERS)/bin/python --json .benchmarks/speed.json \
+		--plot .benchmarks/speed.png $(or $(COLLECTIONS),"$(DOCS)")
 
 # Our search next to LangChain's, LlamaIndex's and txtai's, on collections in BEIR's format: COLLECTIONS="path ..."
 bench-quality: $(READY) $(if $(COLLECTIONS),$(PEERS)/.ready)

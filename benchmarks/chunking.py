@@ -30,7 +30,10 @@ from retrieval.errors import RetrievalError
 LIMIT, PREFIX = 256, "passage: "
 _SPECIAL_AND_PREFIX = 4  # [CLS], "passage", ":" and [SEP]: langchain counts the text alone
 _LARGEST_FILE = 1_000_000  # bytes
-_LINE = "| {threads} | {splitter} | {megabytes_a_second:.2f} | {ratio:.1f} | {chunks:,} | {over_the_limit:.2%} | {fill:.1%} |"
+_LINE = (
+    "| {threads} | {splitter} | {megabytes_a_second:.2f} | {ratio:.1f} | {chunks:,} | {over_the_limit:.2%} | "
+    "{fill:.1%} |"
+)
 
 
 class Run(NamedTuple):
