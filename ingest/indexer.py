@@ -1,5 +1,6 @@
 """Parsed documents into the index, batch by batch; counts what was done."""
 
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -80,10 +81,11 @@ class Indexer:
             self._writer.note([noted])
         self._advance(1, size)
 
-    def flush(self) -> None:
-        """Write what has been put."""
-        self._turn()
-        self._turn()
+    def flush(self, stop: threading.Event | None = None) -> bool:
+        """Write what has been put, batch by batch until `stop` is set. Returns whether all is written."""
+        while (self._embedding or self._batch) and not (stop is not None and stop.is_set()):
+            self._turn()
+        return not (self._embedding or self._batch)
 
     def _turn(self) -> None:
         """Write the batch before this one, while this one is being embedded."""

@@ -134,8 +134,7 @@ def _index_files(
             indexer.put_file(file, outcome, folder=folder)
         if stop is not None and stop.is_set():
             return True
-        indexer.flush()
-    return False
+        return not indexer.flush(stop)
 
 
 def _chunk_settings(index: HybridIndex) -> ChunkSettings:

@@ -68,7 +68,7 @@ def docs(tmp_path: Path) -> Path:
 def at_terminal(docs: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """`ingest sync` on a terminal, interrupted once it has begun to index."""
     ours, theirs = pty.openpty()
-    environment = {**os.environ, "RETRIEVAL_BATCH_SIZE": "8", "TERM": "xterm", "COLUMNS": "150"}
+    environment = {**os.environ, "RETRIEVAL_BATCH_TOKENS": "512", "TERM": "xterm", "COLUMNS": "150"}
     process = subprocess.Popen(
         [INGEST, "sync", "docs"], cwd=docs.parent, stdout=subprocess.PIPE, stderr=theirs, env=environment
     )
