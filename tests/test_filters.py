@@ -131,13 +131,13 @@ document_conditions = st.one_of(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(where=joined(conditions()))
 def test_where_selects_what_chroma_selects(shelf: Shelf, where: dict[str, object]) -> None:
     shelf.agrees_on(where)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(where_document=joined(document_conditions))
 def test_where_document_selects_what_chroma_selects(shelf: Shelf, where_document: dict[str, object]) -> None:
     shelf.agrees_on_document(where_document)

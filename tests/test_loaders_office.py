@@ -125,7 +125,7 @@ def test_any_bytes_are_a_document_or_a_load_error(name: str, start: bytes, data:
     outcome(LOADERS[name][0], start + data.draw(st.binary(max_size=300)))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(name=st.sampled_from(sorted(LOADERS)), data=st.data())
 def test_a_damaged_file_is_a_document_or_a_load_error(name: str, data: st.DataObject) -> None:
     load, sample = LOADERS[name]

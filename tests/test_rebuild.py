@@ -256,6 +256,7 @@ class _Died(BaseException):
     pass
 
 
+@pytest.mark.slow
 def test_dying_at_any_step_of_the_swap_leaves_one_index_or_the_other(
     open_index: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
