@@ -80,6 +80,7 @@ def test_a_dry_run_prints_the_plan(folder: Path) -> None:
         (folder / "docs" / "photo.png").unlink()
 
 
+@pytest.mark.slow
 def test_watching_follows_changes_until_it_is_interrupted(folder: Path) -> None:
     (folder / "notes").mkdir()
     (folder / "notes" / "first.txt").write_text("Snow is frozen rain.")

@@ -185,6 +185,7 @@ def test_what_is_not_installed_is_named_before_the_work(
     assert not (tmp_path / "untouched").exists()
 
 
+@pytest.mark.slow
 def test_tuned_settings_are_written_where_asked_and_never_over_a_file(
     retrieve: Callable[..., Done], tmp_path: Path
 ) -> None:

@@ -72,6 +72,7 @@ def test_a_file_that_takes_too_long_costs_itself_alone(
         }
 
 
+@pytest.mark.slow
 def test_a_file_that_never_answers_costs_itself_alone(
     settings: ParserSettings, small: list[ScannedFile], tmp_path: Path
 ) -> None:
@@ -121,6 +122,7 @@ def test_what_cannot_be_opened_says_so(settings: ParserSettings, tmp_path: Path)
     assert found["docs/folder.pdf"] == "it cannot be read: Is a directory"
 
 
+@pytest.mark.slow
 def test_leaving_ends_the_processes_whatever_they_do(
     settings: ParserSettings, small: list[ScannedFile], tmp_path: Path
 ) -> None:

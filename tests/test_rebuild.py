@@ -113,6 +113,7 @@ def test_what_the_same_model_has_embedded_is_not_embedded_again(
         assert index.search("boiler", where={"team": "house"})[0].source == "memo"
 
 
+@pytest.mark.slow
 def test_another_passage_prefix_embeds_everything(index_path: Path) -> None:
     assert rebuild(index_path, config=Config(passage_prefix="text: ")).chunks_reused == 0
 

@@ -107,6 +107,7 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
     return tmp_path / "cache" / "hybrid-retrieval"
 
 
+@pytest.mark.slow
 def test_a_damaged_export_is_made_anew(empty_cache: Path, exact: np.ndarray) -> None:
     Embedder.load(Config())
     (model,) = empty_cache.glob("*/model.onnx")

@@ -55,6 +55,7 @@ def silent(chroma_process: "ChromaProcess") -> Iterator[Callable[[], None]]:
         yield take_its_place
 
 
+@pytest.mark.slow
 def test_a_server_killed_and_restarted_while_a_sync_writes(
     open_index: Open,
     docs: Path,
