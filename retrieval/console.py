@@ -100,7 +100,7 @@ def waiting(what: str) -> Iterator[None]:
 def print_hits(hits: Sequence[SearchHit], *, explain: bool) -> None:
     for hit in hits:
         line = Text(f"{hit.rank:>2}  {hit.score:.3f}  ")
-        line.append(cite(hit), style="bold cyan")
+        line.append(printable(hit.citation()), style="bold cyan")
         if path := context_header(hit.title, hit.headings).strip():
             line.append(f"  {path}", style="dim")
         out.print(line)
@@ -130,12 +130,6 @@ def meant(name: str, sources: Iterable[str]) -> set[str]:
 
 def _is_shown_below(source: str, name: str) -> bool:
     return name.endswith("/") and printable(source).startswith(name)
-
-
-def cite(hit: SearchHit) -> str:
-    """Where to look it up: `source:line`, or source and page."""
-    source = printable(hit.source)
-    return f"{source} p. {hit.page}" if hit.page else f"{source}:{hit.line_start}"
 
 
 def _passage(hit: SearchHit) -> Text:

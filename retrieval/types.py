@@ -264,6 +264,14 @@ class SearchHit:
     rerank_score: float | None
     highlights: tuple[tuple[int, int], ...]
 
+    def citation(self) -> str:
+        """Where it stands, on one line: `manual.pdf, page 3`, else by lines: `docs/rain.md:5-9`, `docs/rain.md:5`."""
+        source = " ".join(self.source.split())
+        if self.page is not None:
+            return f"{source}, page {self.page}"
+        lines = f"{self.line_start}" if self.line_start == self.line_end else f"{self.line_start}-{self.line_end}"
+        return f"{source}:{lines}"
+
 
 class Encoder(Protocol):
     """What the index needs of an embedding model."""

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval import Document, Heading
+from retrieval import Document, Heading, SearchHit
 from retrieval.errors import DocumentError
 from retrieval.types import chunk_ids
 
@@ -54,3 +54,17 @@ def test_chunk_ids_are_unique_and_do_not_depend_on_position(texts: list[str]) ->
     assert len(set(ids)) == len(ids)
     assert sorted(chunk_ids("s", texts[::-1])) == sorted(ids)
     assert not set(ids) & set(chunk_ids("other", texts))
+
+
+@pytest.mark.parametrize(
+    ("page", "lines", "citation"),
+    [(None, (5, 9), "docs/a b.md:5-9"), (None, (5, 5), "docs/a b.md:5"), (3, (5, 9), "docs/a b.md, page 3")],
+)
+def test_a_citation_says_where_to_look_on_one_line(page: int | None, lines: tuple[int, int], citation: str) -> None:
+    start, end = lines
+    hit = SearchHit(
+        id="1", document_id="2", text="x", score=1.0, rank=1, source="docs/a\nb.md", title=None, headings=(), page=page,
+        line_start=start, line_end=end, char_start=0, char_end=1, metadata={}, dense_score=None, dense_rank=None,
+        lexical_score=1.0, lexical_rank=1, rerank_score=None, highlights=(),
+    )  # fmt: skip
+    assert hit.citation() == citation
