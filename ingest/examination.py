@@ -122,7 +122,7 @@ def examine_folder(
         record = ledger.get(file.source)
         if record is not None and record.status == "ready" and record.folder == name and file.source not in read:
             try:
-                same = hash_bytes(file.path.read_bytes()) == record.content_hash
+                same = hash_bytes(Path(file.path).read_bytes()) == record.content_hash
             except OSError:
                 continue  # the next sync will say what is wrong
             if not same:

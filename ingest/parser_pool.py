@@ -127,7 +127,7 @@ class _Worker:
 
     def parse(self, file: ScannedFile) -> Parsed | Unparsed:
         try:
-            self._connection.send((os.fspath(file.path), file.source))
+            self._connection.send((file.path, file.source))
             outcome: Parsed | Unparsed
             outcome, self.is_spent = self._connection.recv()
             if self.is_spent:

@@ -16,10 +16,11 @@ from retrieval.storage.directory import POINTER as INDEX_FILE
 
 @dataclass(frozen=True, slots=True)
 class ScannedFile:
-    """source as in Document; path absolute; size in bytes, mtime_ns in nanoseconds since the epoch."""
+    """source as in Document; path absolute, a str since a Path takes longer to make than the file to look at; size in
+    bytes, mtime_ns in nanoseconds since the epoch."""
 
     source: str
-    path: Path
+    path: str
     size: int
     mtime_ns: int
 
@@ -196,4 +197,4 @@ class _Walk:
         elif status.st_size == 0:
             self.skipped.append((source, unread.EMPTY))
         else:
-            self.files.append(ScannedFile(source, Path(path), status.st_size, status.st_mtime_ns))
+            self.files.append(ScannedFile(source, path, status.st_size, status.st_mtime_ns))

@@ -1,10 +1,10 @@
 """What a sync has to do: the folder as it was scanned, held against the ledger, reading files only where it must."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import TypeGuard
 
 from ingest.documents import hash_bytes
-from ingest.loaders import HEAD, why_unsupported
 from ingest.plan import Candidate, Plan, needs_reading, plan
 from ingest.report import Failure, PlannedStep, Skip, SyncReport
 from ingest.scan import Scan, ScannedFile
@@ -67,8 +67,10 @@ def _is_vouched_for(file: ScannedFile, record: DocumentRecord | None) -> bool:
 
 def _why_unsupported(file: ScannedFile) -> str | None:
     """By its first bytes, so that a film is not read whole to see that it is no text."""
+    from ingest.loaders import HEAD, why_unsupported  # where nothing is new, no loader is asked
+
     try:
-        with file.path.open("rb") as opened:
+        with Path(file.path).open("rb") as opened:
             return why_unsupported(opened.read(HEAD), source=file.source)
     except OSError:
         return None  # indexing it will say what is wrong
@@ -79,7 +81,7 @@ def _examined(files: Iterable[ScannedFile], ledger: Mapping[str, DocumentRecord]
     for file in files:
         if needs_reading(file, ledger.get(file.source)):
             try:
-                yield Candidate(file, hash_bytes(file.path.read_bytes()))
+                yield Candidate(file, hash_bytes(Path(file.path).read_bytes()))
             except OSError:
                 yield Candidate(file, "unreadable")  # differs from any hash: indexing it will say what is wrong
         else:

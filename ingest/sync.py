@@ -6,21 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ingest.chunking import ChunkSettings
-from ingest.documents import document_to_json, hash_bytes, language_of
-from ingest.indexer import Indexer, new_record
-from ingest.parser_pool import ParserPool
-from ingest.parser_worker import ParserSettings
 from ingest.report import OnProgress, SyncReport
 from ingest.root import check_claim
-from ingest.scan import ScannedFile, scan
+from ingest.scan import scan
 from ingest.selection import patterns_of
 from ingest.survey import survey
-from retrieval.errors import ConfigError, DocumentError
+from ingest.unread import MEGABYTE
+from retrieval.errors import DocumentError
 from retrieval.index import HybridIndex
 from retrieval.types import Document, DocumentRecord, SyncedFolder
-
-_MEGABYTE = 10**6
 
 
 def sync(
@@ -51,13 +45,16 @@ def sync(
     started = time.monotonic()
     config = index.config
     include, exclude = patterns_of(include, config.include), patterns_of(exclude, config.exclude)
-    max_bytes = int(config.max_file_mb * _MEGABYTE)
+    max_bytes = int(config.max_file_mb * MEGABYTE)
     scanned = scan(Path(folder), name=name, include=include, exclude=exclude, max_bytes=max_bytes)
     if dry_run:
         check_claim(index.folders(), scanned.name, str(scanned.root))
         ledger = {record.source: record for record in index.documents()}
         _, report = survey(scanned, ledger, retry_failed=False)
         return replace(report.in_order(), dry_run=True, seconds=time.monotonic() - started)
+    from ingest.filling import index_files  # the loaders come with it, and a dry run, which `status` is, needs none
+    from ingest.indexer import Indexer
+
     with index.writing() as writer:
         check_claim(writer.folders, scanned.name, str(scanned.root))
         read_ns = time.time_ns()  # before any file is
@@ -68,7 +65,7 @@ def sync(
         indexer = Indexer(writer, report, documents=len(files), size=size, on_progress=on_progress)
         if not todo.is_empty or scanned.name in writer.folders:
             writer.claim(scanned.name, SyncedFolder(str(scanned.root), include, exclude))
-        stopped = _index_files(files, index, indexer, folder=scanned.name, stop=stop)
+        stopped = index_files(files, index, indexer, folder=scanned.name, stop=stop)
         if not stopped:
             writer.note([replace(old, size=f.size, mtime_ns=f.mtime_ns, indexed_ns=read_ns) for f, old in todo.touch])
             indexer.remove(todo.delete)
@@ -81,6 +78,10 @@ def add(documents: Iterable[Document], index: HybridIndex, *, on_progress: OnPro
     Raises DocumentError, before anything is written, for a source that is given twice or belongs to a synced folder;
     IndexLockedError where another process writes.
     """
+    from ingest.documents import document_to_json, hash_bytes, language_of
+    from ingest.filling import chunk_settings
+    from ingest.indexer import Indexer, new_record
+
     started = time.monotonic()
     contents: dict[str, str] = {}
     given: list[Document] = []
@@ -100,7 +101,7 @@ def add(documents: Iterable[Document], index: HybridIndex, *, on_progress: OnPro
         report = SyncReport(unchanged=len(given) - len(changed))
         size = sum(len(document.text) for document in changed)
         indexer = Indexer(writer, report, documents=len(changed), size=size, on_progress=on_progress)
-        chunker = _chunk_settings(index).chunker() if changed else None
+        chunker = chunk_settings(index).chunker() if changed else None
         for document in changed:
             record = new_record(document.source, content_hash=hashes[document.source], indexed_ns=time.time_ns())
             try:
@@ -112,47 +113,6 @@ def add(documents: Iterable[Document], index: HybridIndex, *, on_progress: OnPro
                 indexer.put(record, chunks, size=len(document.text), content=contents[document.source])
         indexer.flush()
     return replace(indexer.report.in_order(), seconds=time.monotonic() - started)
-
-
-def _index_files(
-    files: Sequence[ScannedFile], index: HybridIndex, indexer: Indexer, *, folder: str, stop: threading.Event | None
-) -> bool:
-    """Parse ahead in other processes, embed and write here. Returns whether it was stopped before all was done."""
-    if not files:
-        return False
-    config = index.config
-    settings = ParserSettings(
-        chunks=_chunk_settings(index),
-        language=config.language,
-        max_bytes=int(config.max_file_mb * _MEGABYTE),
-        seconds=config.parse_seconds,
-        memory_bytes=config.parse_memory_mb * _MEGABYTE,
-        ocr_command=config.ocr_command,
-    )
-    with ParserPool(settings, workers=min(config.parse_workers, len(files))) as pool:
-        for file, outcome in pool.parse(files, stop=stop):
-            indexer.put_file(file, outcome, folder=folder)
-        if stop is not None and stop.is_set():
-            return True
-        return not indexer.flush(stop)
-
-
-def _chunk_settings(index: HybridIndex) -> ChunkSettings:
-    """Raises ConfigError for sizes that do not fit the model."""
-    config = index.config
-    tokenizer, limit = index.tokenizer()
-    if config.chunk_size != "auto" and config.chunk_size > limit:
-        raise ConfigError(f"chunk_size is {config.chunk_size}, and {config.model} reads {limit} tokens at most.")
-    size = limit if config.chunk_size == "auto" else config.chunk_size
-    if config.chunk_overlap * 2 > size:
-        raise ConfigError(f"chunk_overlap {config.chunk_overlap} is more than half of the chunk size, {size}.")
-    return ChunkSettings(
-        tokenizer=tokenizer.to_str(),
-        max_tokens=size,
-        passage_prefix=config.passage_prefix,
-        overlap=config.chunk_overlap,
-        context_header=config.context_header,
-    )
 
 
 def _is_ready(ledger: Mapping[str, DocumentRecord], hashes: Mapping[str, str], source: str) -> bool:

@@ -10,7 +10,7 @@ NAME_NOT_UTF8 = "its name is not valid UTF-8; rename it"
 LINK_OUT = "it links to a place outside the folder"
 LINK_TO_FOLDER = "it links to a folder that is hidden, ignored or not read, and only links to files are followed"
 
-_MEGABYTE = 1_000_000
+MEGABYTE = 1_000_000
 _SPECIAL = {stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
 
 
@@ -37,8 +37,8 @@ def too_large(size: int, limit: float) -> str | None:
     """None where a file has no more bytes than the limit."""
     if size <= limit:
         return None
-    shown = math.ceil(size / _MEGABYTE * 10) / 10  # upwards, so that it is more than the limit
-    return f"it has {shown:,.15g} MB and the limit is {limit / _MEGABYTE:,.15g} MB: raise max_file_mb, or ignore it"
+    shown = math.ceil(size / MEGABYTE * 10) / 10  # upwards, so that it is more than the limit
+    return f"it has {shown:,.15g} MB and the limit is {limit / MEGABYTE:,.15g} MB: raise max_file_mb, or ignore it"
 
 
 def unknown_rules(error: OSError) -> str:

@@ -3,15 +3,23 @@
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
-from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, SettingsConfigDict
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from retrieval.analysis import Analyzer
 from retrieval.config_errors import explain, misspelt
@@ -39,7 +47,7 @@ AUTO = "auto"
 """The language that is found anew for each document."""
 
 
-class Config(BaseSettings):
+class Config(BaseModel):
     """Everything that can be set. Unknown names are refused; a Config does not change once made.
 
     `Config(...)` reads arguments over RETRIEVAL_* environment variables over the defaults below; `Config.load` puts a
@@ -47,7 +55,7 @@ class Config(BaseSettings):
     what is wrong.
     """
 
-    model_config = SettingsConfigDict(env_prefix=_PREFIX, extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     # What turns text into vectors. An index remembers these and refuses others.
     model: str = Field("packaged", min_length=1)
@@ -81,9 +89,9 @@ class Config(BaseSettings):
     """What bm25l and bm25plus add for a term that occurs; None is the variant's own."""
 
     # How folders are read.
-    include: Annotated[tuple[str, ...], NoDecode] = ()
+    include: tuple[str, ...] = ()
     """gitignore patterns; where there are any, only files that match one are read."""
-    exclude: Annotated[tuple[str, ...], NoDecode] = ()
+    exclude: tuple[str, ...] = ()
     """gitignore patterns of files and folders to leave out."""
     max_file_mb: float = Field(50, gt=0)
     """Megabytes (10**6 bytes) of a file, and of what a compressed one holds, at most."""
@@ -117,7 +125,7 @@ class Config(BaseSettings):
     """A Chroma server (`chroma run`); None keeps an embedded Chroma in the index directory."""
     chroma_port: int = Field(8000, ge=1, le=65535)
     chroma_ssl: bool = False
-    chroma_headers: Annotated[dict[str, SecretStr], NoDecode] = Field(default_factory=dict)
+    chroma_headers: dict[str, SecretStr] = Field(default_factory=dict)
     """Sent with each request, for a proxy that authenticates."""
     chroma_tenant: str = "default_tenant"
     chroma_database: str = "default_database"
@@ -128,11 +136,11 @@ class Config(BaseSettings):
         settings = type(self).model_fields
         if wrong := misspelt(os.environ, prefix=_PREFIX, settings=settings):
             raise ConfigError(wrong)
+        environment = _from_environment(settings)
         try:
-            super().__init__(**values)
+            super().__init__(**{**environment, **values})
         except ValidationError as error:
-            environment = EnvSettingsSource(type(self))().keys() - values.keys()
-            variables = {name: _PREFIX + name.upper() for name in environment}
+            variables = {name: _PREFIX + name.upper() for name in environment.keys() - values.keys()}
             problems = error.errors(include_url=False)
             text = explain(problems, settings=settings, places={**variables, **places}, secret={"chroma_headers"})
             raise ConfigError(text) from None
@@ -175,7 +183,7 @@ class Config(BaseSettings):
     def load(cls, file: Path | str | None = None, *, base: Mapping[str, Any] | None = None, **overrides: Any) -> Self:
         """Settings from `overrides` over the environment over `file` over `base`, over the defaults."""
         from_file = _read_yaml(Path(file)) if file is not None else {}
-        environment = EnvSettingsSource(cls)()
+        environment = _from_environment(cls.model_fields)
         below = {name: value for name, value in {**(base or {}), **from_file}.items() if name not in environment}
         places = dict.fromkeys(from_file.keys() & below.keys() - overrides.keys(), f"in {file}")
         return cls(places, **{**below, **overrides})
@@ -195,6 +203,14 @@ INDEX_SETTINGS = (
     "model", "revision", "trust_remote_code", "pooling", "query_prefix", "passage_prefix", "chunk_size",
     "chunk_overlap", "context_header", "language",
 )  # fmt: skip
+
+
+def _from_environment(settings: Collection[str]) -> dict[str, str]:
+    """What RETRIEVAL_* variables, in capitals or not, say of the settings, by the settings' names."""
+    found = {
+        name.upper().removeprefix(_PREFIX).lower(): name for name in os.environ if name.upper().startswith(_PREFIX)
+    }
+    return {setting: os.environ[variable] for setting, variable in found.items() if setting in settings}
 
 
 def _read_yaml(file: Path) -> dict[str, Any]:

@@ -10,7 +10,6 @@ import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -61,7 +60,7 @@ def share_model(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Embedder:
     """The packaged model is loaded once for all tests, any other as it would be; so are the processes that parse."""
-    monkeypatch.setattr(import_module("ingest.sync"), "ParserPool", parser_pools)  # the name alone is a function
+    monkeypatch.setattr("ingest.filling.ParserPool", parser_pools)
     load = Embedder.load
 
     def shared(config: Config) -> Embedder:

@@ -27,7 +27,7 @@ def settings() -> ParserSettings:
 
 
 def scanned(path: Path) -> ScannedFile:
-    return ScannedFile(f"docs/{path.name}", path, 0, 0)
+    return ScannedFile(f"docs/{path.name}", str(path), 0, 0)
 
 
 def written(path: Path, content: bytes) -> ScannedFile:

@@ -1,7 +1,6 @@
 """The planner: every file and record ends up in exactly one place; a plan carried out leaves nothing to do."""
 
 from dataclasses import replace
-from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,7 +27,7 @@ _records = st.dictionaries(
 
 
 def scanned(source: str, content: int, time: int) -> ScannedFile:
-    return ScannedFile(source, Path("/", source), content, time * SECOND)
+    return ScannedFile(source, f"/{source}", content, time * SECOND)
 
 
 def recorded(source: str, content: int, time: int, status: str, folder: str) -> DocumentRecord:

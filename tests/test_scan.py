@@ -43,7 +43,7 @@ def test_files_are_named_from_the_folder_on_and_sorted(docs: Path) -> None:
     assert (found.root, found.name, found.failed) == (docs, "docs", ())
     status = (docs / "b.md").stat()
     last = found.files[-1]
-    assert (last.path, last.size, last.mtime_ns) == (docs / "b.md", status.st_size, status.st_mtime_ns)
+    assert (last.path, last.size, last.mtime_ns) == (str(docs / "b.md"), status.st_size, status.st_mtime_ns)
 
 
 def test_the_name_does_not_depend_on_how_the_folder_is_written(docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,7 +183,7 @@ def test_each_file_of_the_folder_is_read_once(docs: Path) -> None:
     )
     found = scan(docs, exclude=["*.log"])
     assert [file.source for file in found.files] == ["docs/real/a.md", "docs/to-hidden.md", "docs/to-ignored.md"]
-    assert found.files[1].path == docs / "to-hidden.md"
+    assert found.files[1].path == str(docs / "to-hidden.md")
     assert found.files[1].size == (docs / ".hidden/b.md").stat().st_size
     assert found.failed == found.skipped == ()
 

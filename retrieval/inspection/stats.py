@@ -1,6 +1,5 @@
 """What an index holds, and what made it, in figures."""
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from itertools import chain
@@ -99,7 +98,7 @@ def describe_embeddings(snapshot: Snapshot | None, *, sample: int, seed: int) ->
     reads = snapshot.fingerprint.max_seq_length
     chunk_size = snapshot.fingerprint.settings["chunk_size"]
     limit = reads if chunk_size == "auto" else chunk_size
-    tokens = _tokens(snapshot)
+    tokens = snapshot.tokens_of_row
     quantiles = np.quantile(tokens, (0.05, 0.25, 0.5, 0.75, 0.95), method="lower").tolist()
     return EmbeddingStats(
         chunks=snapshot.size,
@@ -134,12 +133,6 @@ def _neighbours(snapshot: Snapshot) -> NDArray[np.intp]:
     document = np.repeat(np.arange(len(records)), [len(record.chunk_ids) for record in records])
     follows = present[:-1] & present[1:] & (document[:-1] == document[1:])
     return np.column_stack((rows[:-1][follows], rows[1:][follows]))
-
-
-def _tokens(snapshot: Snapshot) -> NDArray[np.int64]:
-    """int64 [n], without keeping the metadata that holds them."""
-    counts = (json.loads(snapshot.raw(row)[0])["tokens"] for row in range(snapshot.size))
-    return np.fromiter(counts, np.int64, snapshot.size)
 
 
 def place_of(server: Mapping[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """Many byte strings in two files: one after the other in NAME.bin, their ends in NAME.ends.npy. Read memory-mapped."""
 
 import mmap
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -49,6 +49,12 @@ class Blobs:
 
     def __len__(self) -> int:
         return len(self._ends)
+
+    def __iter__(self) -> Iterator[bytes]:
+        start = 0
+        for end in self._ends.tolist():
+            yield self._data[start:end]
+            start = end
 
     def __getitem__(self, position: int) -> bytes:
         start = int(self._ends[position - 1]) if position else 0

@@ -1,0 +1,54 @@
+"""Files through the parsers into the indexer, and documents into chunks as the model takes them."""
+
+import threading
+from collections.abc import Sequence
+
+from ingest.chunking import ChunkSettings
+from ingest.indexer import Indexer
+from ingest.parser_pool import ParserPool
+from ingest.parser_worker import ParserSettings
+from ingest.scan import ScannedFile
+from ingest.unread import MEGABYTE
+from retrieval.errors import ConfigError
+from retrieval.index import HybridIndex
+
+
+def index_files(
+    files: Sequence[ScannedFile], index: HybridIndex, indexer: Indexer, *, folder: str, stop: threading.Event | None
+) -> bool:
+    """Parse ahead in other processes, embed and write here. Returns whether it was stopped before all was done."""
+    if not files:
+        return False
+    config = index.config
+    settings = ParserSettings(
+        chunks=chunk_settings(index),
+        language=config.language,
+        max_bytes=int(config.max_file_mb * MEGABYTE),
+        seconds=config.parse_seconds,
+        memory_bytes=config.parse_memory_mb * MEGABYTE,
+        ocr_command=config.ocr_command,
+    )
+    with ParserPool(settings, workers=min(config.parse_workers, len(files))) as pool:
+        for file, outcome in pool.parse(files, stop=stop):
+            indexer.put_file(file, outcome, folder=folder)
+        if stop is not None and stop.is_set():
+            return True
+        return not indexer.flush(stop)
+
+
+def chunk_settings(index: HybridIndex) -> ChunkSettings:
+    """Raises ConfigError for sizes that do not fit the model."""
+    config = index.config
+    tokenizer, limit = index.tokenizer()
+    if config.chunk_size != "auto" and config.chunk_size > limit:
+        raise ConfigError(f"chunk_size is {config.chunk_size}, and {config.model} reads {limit} tokens at most.")
+    size = limit if config.chunk_size == "auto" else config.chunk_size
+    if config.chunk_overlap * 2 > size:
+        raise ConfigError(f"chunk_overlap {config.chunk_overlap} is more than half of the chunk size, {size}.")
+    return ChunkSettings(
+        tokenizer=tokenizer.to_str(),
+        max_tokens=size,
+        passage_prefix=config.passage_prefix,
+        overlap=config.chunk_overlap,
+        context_header=config.context_header,
+    )
