@@ -6,11 +6,13 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from contextlib import closing, suppress
 from multiprocessing.connection import Pipe
+from queue import SimpleQueue
 from types import TracebackType
 from typing import Self
 
@@ -30,12 +32,16 @@ _ONE_THREAD = {"TOKENIZERS_PARALLELISM": "false", "RAYON_NUM_THREADS": "1", "MAL
 _STOP_SECONDS = 0.2
 """How often it is looked whether to stop."""
 
+_PATIENCE = 3.0
+"""Seconds to wait for files, all together, before another process is worth its start, which takes a core a second."""
+
 _PROGRAM = "import sys; sys.path[:] = {path!r}; from ingest.parser_worker import serve; serve({descriptor})"
 """Not multiprocessing's way of starting processes, which would run the caller's main script again."""
 
 
 class ParserPool:
-    """Some worker processes, started when first needed. A context manager; leaving it ends them.
+    """Up to so many worker processes: one is started when first needed, each other when files are still waited for. A
+    context manager; leaving it ends them.
 
     A file that takes too long, needs too much memory or crashes its parser costs its worker and itself alone. The first
     file raises ConfigError where the settings leave no room for text.
@@ -43,10 +49,11 @@ class ParserPool:
 
     def __init__(self, settings: ParserSettings, *, workers: int) -> None:
         self._settings = settings
-        self._ahead = _AHEAD * workers
-        self._threads = ThreadPoolExecutor(workers, "parsing")
-        self._own = threading.local()
+        self._most = workers
+        self._given: SimpleQueue[tuple[ScannedFile, Future[Parsed | Unparsed]] | None] = SimpleQueue()
+        self._threads: list[threading.Thread] = []
         self._workers: list[_Worker] = []
+        self._waited = 0.0
         self._closed = False
 
     def __enter__(self) -> Self:
@@ -56,9 +63,12 @@ class ParserPool:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._closed = True
+        for _ in self._threads:
+            self._given.put(None)
         for worker in self._workers:
             worker.kill()
-        self._threads.shutdown(cancel_futures=True)
+        for thread in self._threads:
+            thread.join()
         for worker in self._workers:
             worker.end()
 
@@ -69,33 +79,51 @@ class ParserPool:
         `stop` is set, no more come."""
         waiting: deque[tuple[ScannedFile, Future[Parsed | Unparsed]]] = deque()
         for file in files:
-            waiting.append((file, self._threads.submit(self._parse, file)))
-            if len(waiting) <= self._ahead:
+            waiting.append((file, Future()))
+            self._given.put(waiting[-1])
+            if not self._threads:
+                self._start_thread()
+            if len(waiting) <= _AHEAD * self._most:
                 continue
-            if not _is_done(waiting[0][1], stop):
+            if not self._is_done(waiting[0][1], stop):
                 return
             done, outcome = waiting.popleft()
             yield done, outcome.result()
-        while waiting and _is_done(waiting[0][1], stop):
+        while waiting and self._is_done(waiting[0][1], stop):
             done, outcome = waiting.popleft()
             yield done, outcome.result()
 
-    def _parse(self, file: ScannedFile) -> Parsed | Unparsed:
-        worker: _Worker | None = getattr(self._own, "worker", None)
-        if worker is None or worker.is_spent:
-            worker = self._own.worker = _Worker(self._settings)
-            self._workers.append(worker)
-            if self._closed:  # since this file was taken up: nobody waits for it
-                worker.kill()
-        return worker.parse(file)
+    def _is_done(self, outcome: Future[Parsed | Unparsed], stop: threading.Event | None) -> bool:
+        """Waits for the outcome, or for `stop`; where that takes long, another worker helps."""
+        while stop is None or not stop.is_set():
+            started = time.monotonic()
+            is_done = bool(wait([outcome], timeout=_STOP_SECONDS).done)
+            self._waited += time.monotonic() - started
+            if self._waited > _PATIENCE and len(self._threads) < self._most:
+                self._start_thread()
+            if is_done:
+                return True
+        return False
 
+    def _start_thread(self) -> None:
+        self._waited = 0.0
+        self._threads.append(threading.Thread(target=self._work, name="parsing", daemon=True))
+        self._threads[-1].start()
 
-def _is_done(outcome: Future[Parsed | Unparsed], stop: threading.Event | None) -> bool:
-    """Waits for the outcome, or for `stop`."""
-    while stop is None or not stop.is_set():
-        if wait([outcome], timeout=_STOP_SECONDS).done:
-            return True
-    return False
+    def _work(self) -> None:
+        """Give files to a worker of this thread's own, and to another when that is spent."""
+        worker: _Worker | None = None
+        while (given := self._given.get()) is not None and not self._closed:
+            file, outcome = given
+            try:
+                if worker is None or worker.is_spent:
+                    worker = _Worker(self._settings)
+                    self._workers.append(worker)
+                    if self._closed:  # since this file was taken up: nobody waits for it
+                        worker.kill()
+                outcome.set_result(worker.parse(file))
+            except BaseException as error:  # it is the caller's, who waits for the outcome
+                outcome.set_exception(error)
 
 
 class _Worker:

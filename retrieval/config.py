@@ -96,7 +96,7 @@ class Config(BaseModel):
     max_file_mb: float = Field(50, gt=0)
     """Megabytes (10**6 bytes) of a file, and of what a compressed one holds, at most."""
     parse_workers: int = Field(2, ge=1)
-    """Processes that read, parse and chunk files."""
+    """Processes that read, parse and chunk files, at most: another starts where files are waited for."""
     parse_seconds: float = Field(120, gt=0)
     """Wall-clock seconds that one file may take to be parsed and chunked."""
     parse_memory_mb: int = Field(1024, ge=256)

@@ -62,6 +62,28 @@ def test_without_files_no_process_is_started(settings: ParserSettings, monkeypat
         assert list(pool.parse([])) == []
 
 
+def test_another_process_starts_only_where_files_are_waited_for(
+    settings: ParserSettings, small: list[ScannedFile], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ParserPool(settings, workers=3) as pool:
+        list(pool.parse(small))
+        assert len(pool._workers) == 1
+        os.mkfifo(tmp_path / "fifo.txt")
+        monkeypatch.setattr("ingest.parser_pool._PATIENCE", 0.1)
+        outcomes = pool.parse([scanned(tmp_path / "fifo.txt"), *small])
+        writer = threading.Thread(target=_write_once_there_are, args=(tmp_path / "fifo.txt", pool, 2))
+        writer.start()
+        assert len(list(outcomes)) == len(small) + 1
+        writer.join()
+
+
+def _write_once_there_are(fifo: Path, pool: ParserPool, workers: int) -> None:
+    with fifo.open("wb") as file:  # blocks until it is read
+        while len(pool._workers) < workers:
+            time.sleep(0.05)
+        file.write(b"Some text.")
+
+
 def test_a_file_that_takes_too_long_costs_itself_alone(
     settings: ParserSettings, small: list[ScannedFile], tmp_path: Path
 ) -> None:
