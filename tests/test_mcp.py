@@ -120,7 +120,7 @@ async def test_documents_are_listed_and_read_part_by_part(open_index: Open) -> N
     [
         ("search", {"query": "?!"}, "has no word in it; ask with at least one"),
         ("search", {"query": "rain", "where": {"source": {"$like": 1}}}, "$like"),
-        ("search", {"query": "rain", "top_k": 51}, "less than or equal to 50"),
+        ("search", {"query": "rain", "top_k": 21}, "less than or equal to 20"),
         ("search", {"query": "rain" * 2000}, "at most 4000"),
         ("get_document", {"source": "docs/rain.txt"}, "there is 'docs/"),
         ("get_document", {"source": "zzz"}, "list_documents names what there is"),

@@ -48,7 +48,7 @@ def named(source: str, records: Sequence[DocumentRecord]) -> DocumentRecord:
 def _search(index: HybridIndex) -> Callable[..., SearchResult]:
     def search(
         query: Annotated[str, Field(description="A question or key words.", max_length=4000)],
-        top_k: Annotated[int, Field(description="How many passages.", ge=1, le=50)] = 5,
+        top_k: Annotated[int, Field(description="How many passages.", ge=1, le=20)] = 5,
         mode: Annotated[
             Literal["hybrid", "dense", "lexical"], Field(description="By meaning and words, meaning, or words alone.")
         ] = "hybrid",
@@ -56,7 +56,7 @@ def _search(index: HybridIndex) -> Callable[..., SearchResult]:
             Mapping[str, Any] | None,
             Field(description='Filter on metadata: {"source": "docs/rain.md"}, {"year": {"$gte": 2020}}, $and, $or.'),
         ] = None,
-        expand: Annotated[int, Field(description="Neighbouring parts to show around each passage.", ge=0, le=5)] = 0,
+        expand: Annotated[int, Field(description="Neighbouring parts to show around each passage.", ge=0, le=2)] = 0,
     ) -> SearchResult:
         """Find the passages of the documents that answer a question best."""
         with told_to_the_model():
