@@ -1,9 +1,5 @@
 """An event loop goes on while an index is searched, and one open index serves many tasks and threads at once."""
 
-import os
-
-os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "false"  # read when haystack is imported
-
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Sequence

@@ -1,9 +1,5 @@
 """The Haystack component, in real pipelines; its filters, held against Haystack's own."""
 
-import os
-
-os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "false"  # read when haystack is imported
-
 import subprocess
 import sys
 from collections.abc import Callable
