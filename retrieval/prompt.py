@@ -155,7 +155,7 @@ def _cut(hit: SearchHit, fits: Callable[[_Group], bool]) -> _Group | None:
 
     longest = bisect_right(range(1, len(hit.text)), False, key=is_over)
     for boundary in _BOUNDARIES:
-        ends = [match.end() for match in boundary.finditer(hit.text, 0, longest + 1) if match.end() * 2 >= longest]
+        ends = [match.end() for match in boundary.finditer(hit.text, 0, longest) if match.end() * 2 >= longest]
         for end in reversed(ends):
             if not is_over(end):
                 return beginning(end)

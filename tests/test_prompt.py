@@ -87,8 +87,8 @@ def test_neighbours_become_one_passage_with_the_documents_own_text() -> None:
 
 def test_what_does_not_touch_stays_apart() -> None:
     other = span_of("Snow falls too")
-    hits = [span_of("Rain falls"), other, hit(LINES, other.char_start, other.char_end + 5, source="b.txt")]
-    assert len(as_context(hits, max_tokens=200, tokenizer=words).passages) == 3
+    hits = [span_of("Rain falls"), span_of("clouds"), other, hit(LINES, other.char_start, 50, source="b.txt")]
+    assert len(as_context(hits, max_tokens=200, tokenizer=words).passages) == 4
 
 
 def test_hits_of_two_generations_are_not_spliced() -> None:
@@ -115,6 +115,7 @@ def test_what_does_not_fit_is_left_out_whole_and_a_shorter_one_may_follow() -> N
         ("One two three. Four five six. " * 40, "."),  # after a sentence
         ("one two three\nfour five six\n" * 40, ("three", "six")),  # after a line
         ("Version 3.14 and more " * 60, ""),  # after a word
+        ("Too short. " + "and more " * 200, ("and", "more")),  # after a word, where the last sentence ends too early
     ],
 )
 def test_a_first_passage_over_the_whole_budget_is_cut_at_a_boundary(text: str, kept: str | tuple[str, str]) -> None:
@@ -127,6 +128,12 @@ def test_a_first_passage_over_the_whole_budget_is_cut_at_a_boundary(text: str, k
     assert passage.citation.endswith(f"-{1 + passage.text.count(chr(10))}" if "\n" in passage.text else ":1")
     assert "cut here]" in context.text
     assert 60 < context.tokens <= 100
+
+
+@pytest.mark.parametrize("max_tokens", range(400, 405))
+def test_a_cut_keeps_every_word_that_fits(max_tokens: int) -> None:
+    context = as_context([hit("word " * 200)], max_tokens=max_tokens, tokenizer=len)
+    assert context.tokens <= max_tokens < context.tokens + len(" word")
 
 
 def test_text_without_spaces_is_cut_too() -> None:
