@@ -93,9 +93,9 @@ def as_context(
     if not isinstance(max_tokens, int) or max_tokens < 1:
         raise QueryError(f"max_tokens is {max_tokens!r}; it must be a whole number of at least 1.")
     count_tokens = token_counter(tokenizer)
-    content = [digest(*(part for hit in hits for part in (hit.source, hit.text)))]
+    content = digest(*(part for hit in hits for part in (hit.source, hit.text)))
     for attempt in count():
-        mark = digest(*content, str(attempt))[:_MARK_DIGITS]
+        mark = digest(content, str(attempt))[:_MARK_DIGITS]
         groups = _fill(hits, mark, fits=lambda text: count_tokens(text) <= max_tokens)
         text = _render(groups, mark)
         if text.casefold().count(mark) == (1 + 2 * len(groups) if groups else 0):

@@ -115,22 +115,18 @@ async def test_documents_are_listed_and_read_part_by_part(open_index: Open) -> N
             assert " ".join(" ".join(p["text"] for p in parts).split()) == " ".join(text.split())
 
 
-@pytest.mark.parametrize(
-    ("tool", "arguments", "says"),
-    [
+async def test_an_error_tells_the_model_cause_and_way_out(index: HybridIndex) -> None:
+    cases: list[tuple[str, dict[str, object], str]] = [
         ("search", {"query": "?!"}, "has no word in it; ask with at least one"),
         ("search", {"query": "rain", "where": {"source": {"$like": 1}}}, "$like"),
         ("search", {"query": "rain", "top_k": 21}, "less than or equal to 20"),
         ("search", {"query": "rain" * 2000}, "at most 4000"),
         ("get_document", {"source": "docs/rain.txt"}, "there is 'docs/"),
         ("get_document", {"source": "zzz"}, "list_documents names what there is"),
-    ],
-)
-async def test_an_error_tells_the_model_cause_and_way_out(
-    index: HybridIndex, tool: str, arguments: dict[str, object], says: str
-) -> None:
+    ]
     async with Client(server(index)) as client:
-        assert says in await refused(client, tool, **arguments)
+        for tool, arguments, says in cases:
+            assert says in await refused(client, tool, **arguments)
 
 
 async def test_writes_are_allowed_by_name_only(index: HybridIndex, path: Path, open_index: Open) -> None:
