@@ -1,11 +1,14 @@
 """`retrieve mcp`: the index as tools for a model, over standard input and output."""
 
+import logging
 import signal
 from typing import Annotated
 
 import typer
 
 from retrieval.console import DEFAULT_INDEX, ConfigOption, IndexOption
+
+log = logging.getLogger(__name__)
 
 
 def mcp(
@@ -22,4 +25,7 @@ def mcp(
     with HybridIndex.open(index, config=config, read_only=not allow_writes) as opened:
         # A thread that waits for input cannot be told of Ctrl-C; an index may be left at any moment, and so it is.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        server(opened, allow_writes=allow_writes).run("stdio")
+        try:
+            server(opened, allow_writes=allow_writes).run("stdio")
+        except* BrokenPipeError:
+            log.debug("The client has gone, and wants no answer.")

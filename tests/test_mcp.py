@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -167,41 +167,54 @@ async def test_files_of_a_folder_cannot_be_replaced_or_deleted(index: HybridInde
         assert (await call(client, "list_documents"))["total"] == 3
 
 
-def test_only_the_protocol_reaches_standard_output_and_a_closed_input_ends_it(path: Path) -> None:
-    ask = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "search", "arguments": {"query": "?"}}}
-    lines = [json.dumps(HELLO), json.dumps({"jsonrpc": "2.0", "method": "notifications/initialized"}), json.dumps(ask)]
-    with running(path) as process:
+class Greeted:
+    """`retrieve mcp` in a process, spoken to line by line, after the handshake."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write("\n".join(lines) + "\n")
-        process.stdin.flush()
-        answers = [json.loads(process.stdout.readline()) for _ in range(2)]
-        out, err = process.communicate(timeout=60)  # closes its input
-    assert [answer["id"] for answer in answers] == [1, 2]
-    assert (out, err, process.returncode) == ("", "", 0)
-
-
-def test_an_interrupt_ends_it_quietly(path: Path) -> None:
-    with running(path) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(json.dumps(HELLO) + "\n")
-        process.stdin.flush()
-        assert json.loads(process.stdout.readline())["id"] == 1
-        process.send_signal(signal.SIGINT)
-        process.wait(60)  # its input is still open
         assert process.stderr is not None
-        assert (process.stdout.read(), process.stderr.read(), process.returncode) == ("", "", -signal.SIGINT)
+        self.process = process
+        self.stdin, self.stdout, self.stderr = process.stdin, process.stdout, process.stderr
+        self.say(HELLO)
+        assert json.loads(self.stdout.readline())["id"] == HELLO["id"]
+
+    def say(self, message: object) -> None:
+        self.stdin.write(json.dumps(message) + "\n")
+        self.stdin.flush()
 
 
-@contextmanager
-def running(path: Path) -> Iterator[subprocess.Popen[str]]:
+@pytest.fixture
+def greeted(path: Path) -> Iterator[Greeted]:
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen([*COMMAND, str(path)], env=ENVIRONMENT, text=True, **pipes) as process:
         try:
-            yield process
+            yield Greeted(process)
         finally:
             process.kill()
+
+
+def test_only_the_protocol_reaches_standard_output_and_a_closed_input_ends_it(greeted: Greeted) -> None:
+    search = {"name": "search", "arguments": {"query": "rain"}}
+    greeted.say({"jsonrpc": "2.0", "method": "notifications/initialized"})
+    greeted.say({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": search})
+    assert json.loads(greeted.stdout.readline())["id"] == 2
+    out, err = greeted.process.communicate(timeout=60)  # closes its input
+    assert (out, err, greeted.process.returncode) == ("", "", 0)
+
+
+def test_an_interrupt_ends_it_quietly(greeted: Greeted) -> None:
+    greeted.process.send_signal(signal.SIGINT)
+    assert greeted.process.wait(60) == -signal.SIGINT  # its input is still open
+    assert (greeted.stdout.read(), greeted.stderr.read()) == ("", "")
+
+
+def test_a_client_that_has_gone_ends_it_quietly(greeted: Greeted) -> None:
+    greeted.stdout.close()
+    greeted.say({"jsonrpc": "2.0", "id": 2, "method": "tools/list"})
+    greeted.stdin.close()
+    assert greeted.process.wait(60) == 0
+    assert greeted.stderr.read() == ""
 
 
 def test_without_an_index_it_says_how_to_make_one(tmp_path: Path) -> None:
