@@ -235,7 +235,7 @@ def test_without_the_extra_it_says_which(path: Path) -> None:
 @pytest.fixture
 def port(index: HybridIndex) -> Iterator[int]:
     """Of a FastAPI app that the server was put into, as its docstring says."""
-    mcp_app = http_app(index)
+    mcp_app = http_app(lambda: index)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -18,11 +18,14 @@ from retrieval.types import DocumentRecord
 _READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 _LIKE_IT = 3
 
+Current = Callable[[], HybridIndex]
+"""The open index, asked for anew by every call."""
+
 Source = Annotated[str, Field(description="The document's name, as search and list_documents give it.")]
 
 
-def add_read_tools(mcp: MCPServer[Any], index: HybridIndex) -> None:
-    for tool in (_search(index), _get_document(index), _list_documents(index)):
+def add_read_tools(mcp: MCPServer[Any], current: Current) -> None:
+    for tool in (_search(current), _get_document(current), _list_documents(current)):
         mcp.add_tool(tool, annotations=_READS, structured_output=True)
 
 
@@ -45,7 +48,7 @@ def named(source: str, records: Sequence[DocumentRecord]) -> DocumentRecord:
     return by_source[source]
 
 
-def _search(index: HybridIndex) -> Callable[..., SearchResult]:
+def _search(current: Current) -> Callable[..., SearchResult]:
     def search(
         query: Annotated[str, Field(description="A question or key words.", max_length=4000)],
         top_k: Annotated[int, Field(description="How many passages.", ge=1, le=20)] = 5,
@@ -60,21 +63,21 @@ def _search(index: HybridIndex) -> Callable[..., SearchResult]:
     ) -> SearchResult:
         """Find the passages of the documents that answer a question best."""
         with told_to_the_model():
-            hits = index.search(query, top_k, mode=mode, where=where, expand=expand, highlight=False)
+            hits = current().search(query, top_k, mode=mode, where=where, expand=expand, highlight=False)
         return SearchResult(passages=[Found.of(hit) for hit in hits])
 
     return search
 
 
-def _get_document(index: HybridIndex) -> Callable[..., DocumentText]:
+def _get_document(current: Current) -> Callable[..., DocumentText]:
     def get_document(
         source: Source,
         first_part: Annotated[int, Field(description="Where to begin; parts count from 0.", ge=0)] = 0,
         max_parts: Annotated[int, Field(description="How many parts; one is a few paragraphs.", ge=1, le=100)] = 20,
     ) -> DocumentText:
         """Read a document, part by part."""
-        snapshot = index.snapshot
         with told_to_the_model():
+            snapshot = current().snapshot
             record = named(source, snapshot.records if snapshot is not None else ())
         rows = snapshot.rows_of_document.get(record.id, []) if snapshot is not None else []
         end = first_part + max_parts
@@ -89,7 +92,7 @@ def _get_document(index: HybridIndex) -> Callable[..., DocumentText]:
     return get_document
 
 
-def _list_documents(index: HybridIndex) -> Callable[..., DocumentList]:
+def _list_documents(current: Current) -> Callable[..., DocumentList]:
     def list_documents(
         prefix: Annotated[str, Field(description='Only sources that begin so: "docs/guide/".')] = "",
         limit: Annotated[int, Field(ge=1, le=500)] = 50,
@@ -97,7 +100,7 @@ def _list_documents(index: HybridIndex) -> Callable[..., DocumentList]:
     ) -> DocumentList:
         """List the documents that can be searched, by source."""
         with told_to_the_model():
-            records = [record for record in index.documents() if record.source.startswith(prefix)]
+            records = [record for record in current().documents() if record.source.startswith(prefix)]
         shown = records[offset : offset + limit]
         return DocumentList(total=len(records), documents=[DocumentInfo.of(record) for record in shown])
 

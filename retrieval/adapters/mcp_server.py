@@ -12,7 +12,7 @@ try:
 except ImportError as error:
     raise missing_extra("mcp", error) from error
 
-from retrieval.adapters.mcp_reads import add_read_tools
+from retrieval.adapters.mcp_reads import Current, add_read_tools
 from retrieval.adapters.mcp_writes import add_write_tools
 
 if TYPE_CHECKING:
@@ -25,10 +25,11 @@ _INSTRUCTIONS = (
 )
 
 
-def server(index: HybridIndex, *, allow_writes: bool = False) -> MCPServer[Any]:
+def server(index: HybridIndex | Current, *, allow_writes: bool = False) -> MCPServer[Any]:
     """An MCP server with the tools search, get_document and list_documents; `run("stdio")` serves it.
 
-    index          open, best read_only; the caller closes it. A generation published since is seen.
+    index          open, best read_only; the caller closes it. A generation published since is seen. Or a function
+                   that gives the open index, for a caller who opens it anew when it is rebuilt.
     allow_writes   add the tools add_document, delete_document and sync_folder. Each opens the index by its path a
                    second time and closes it again, so that other processes can write in between.
 
@@ -38,14 +39,15 @@ def server(index: HybridIndex, *, allow_writes: bool = False) -> MCPServer[Any]:
     mcp: MCPServer[Any] = MCPServer(
         "hybrid-retrieval", version=__version__, instructions=_INSTRUCTIONS, log_level="WARNING"
     )
-    add_read_tools(mcp, index)
+    current = (lambda: index) if isinstance(index, HybridIndex) else index
+    add_read_tools(mcp, current)
     if allow_writes:
-        add_write_tools(mcp, index)
+        add_write_tools(mcp, current)
     return mcp
 
 
 def http_app(
-    index: HybridIndex, *, allow_writes: bool = False, path: str = "/mcp", check_host: bool = True
+    index: HybridIndex | Current, *, allow_writes: bool = False, path: str = "/mcp", check_host: bool = True
 ) -> "Starlette":
     """The same server over streamable HTTP, without sessions: an ASGI app that answers at `path`.
 

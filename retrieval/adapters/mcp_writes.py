@@ -14,7 +14,7 @@ from pydantic import Field
 from ingest import add, sync
 from ingest.report import Progress
 from retrieval.adapters.mcp_models import Deletion, Report
-from retrieval.adapters.mcp_reads import Source, named, told_to_the_model
+from retrieval.adapters.mcp_reads import Current, Source, named, told_to_the_model
 from retrieval.errors import QueryError
 from retrieval.index import HybridIndex
 from retrieval.types import Document, MetadataValue
@@ -22,19 +22,21 @@ from retrieval.types import Document, MetadataValue
 _ADDS = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False)
 
 
-def add_write_tools(mcp: MCPServer[Any], index: HybridIndex) -> None:
-    for tool in (_add_document(index), _delete_document(index), _sync_folder(index)):
+def add_write_tools(mcp: MCPServer[Any], current: Current) -> None:
+    for tool in (_add_document(current), _delete_document(current), _sync_folder(current)):
         mcp.add_tool(tool, annotations=_ADDS, structured_output=True)
 
 
 @contextmanager
-def _writable(index: HybridIndex) -> Iterator[HybridIndex]:
+def _writable(current: Current) -> Iterator[HybridIndex]:
     """The index for one change: its lock is given back at the end."""
-    with told_to_the_model(), HybridIndex.open(index.path, config=index.config) as writable:
-        yield writable
+    with told_to_the_model():
+        index = current()
+        with HybridIndex.open(index.path, config=index.config) as writable:
+            yield writable
 
 
-def _add_document(index: HybridIndex) -> Callable[..., Report]:
+def _add_document(current: Current) -> Callable[..., Report]:
     def add_document(
         source: Annotated[str, Field(description="A name for it; a document with the same name is replaced.")],
         text: Annotated[str, Field(max_length=10_000_000)],
@@ -44,17 +46,17 @@ def _add_document(index: HybridIndex) -> Callable[..., Report]:
         ] = None,
     ) -> Report:
         """Add a text to the documents, or replace one that was added before."""
-        with _writable(index) as writable:
+        with _writable(current) as writable:
             document = Document(source, text, title=title, metadata=metadata or {})
             return Report.of(add([document], writable))
 
     return add_document
 
 
-def _delete_document(index: HybridIndex) -> Callable[..., Deletion]:
+def _delete_document(current: Current) -> Callable[..., Deletion]:
     def delete_document(source: Source) -> Deletion:
         """Delete a document that was added. Files of a synced folder are deleted in the folder, then by sync_folder."""
-        with _writable(index) as writable:
+        with _writable(current) as writable:
             record = named(source, writable.documents())
             if record.folder:
                 raise QueryError(
@@ -69,7 +71,7 @@ def _delete_document(index: HybridIndex) -> Callable[..., Deletion]:
     return delete_document
 
 
-def _sync_folder(index: HybridIndex) -> Callable[..., Report]:
+def _sync_folder(current: Current) -> Callable[..., Report]:
     def sync_folder(
         folder: Annotated[str, Field(description="Its name: the first part of its files' sources.")],
         context: Context[Any, Any],
@@ -84,7 +86,7 @@ def _sync_folder(index: HybridIndex) -> Callable[..., Report]:
             except CancelledError:
                 stop.set()
 
-        with _writable(index) as writable:
+        with _writable(current) as writable:
             folders = writable.folders()
             if folder not in folders:
                 known = ", ".join(map(repr, sorted(folders))) or "none"
