@@ -8,11 +8,20 @@ if TYPE_CHECKING:
     from retrieval.config import Config
     from retrieval.index import HybridIndex
     from retrieval.lexical import LexicalIndex
+    from retrieval.prompt import as_context
 
 __version__ = "0.1.0"
-__all__ = ["Chunk", "Config", "Document", "DocumentRecord", "Heading", "HybridIndex", "LexicalIndex", "SearchHit"]
+__all__ = [
+    "Chunk", "Config", "Document", "DocumentRecord", "Heading", "HybridIndex", "LexicalIndex", "SearchHit",
+    "as_context",
+]  # fmt: skip
 
-_LAZY = {"Config": "retrieval.config", "HybridIndex": "retrieval.index", "LexicalIndex": "retrieval.lexical"}
+_LAZY = {
+    "Config": "retrieval.config",
+    "HybridIndex": "retrieval.index",
+    "LexicalIndex": "retrieval.lexical",
+    "as_context": "retrieval.prompt",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -23,6 +23,7 @@ from retrieval.console import (
 from retrieval.errors import QueryError
 from retrieval.evaluation_cli import evaluate, tune
 from retrieval.inspection_cli import similar, stats
+from retrieval.mcp_cli import mcp
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -135,6 +136,7 @@ app.command()(similar)
 app.command()(stats)
 app.command()(evaluate)
 app.command()(tune)
+app.command()(mcp)
 
 
 def _filter(option: str, text: str | None) -> dict[str, Any] | None:

@@ -22,6 +22,8 @@ from retrieval.index import HybridIndex
 
 REPOSITORY = Path(__file__).parent.parent
 
+os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "false"  # read when haystack is imported, which is done by test modules
+
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Bytes are no name: in what is compressed stands the time, and two processes that test must agree on names."""

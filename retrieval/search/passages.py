@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from typing import Literal
 
 from retrieval.search.query import analyzer
+from retrieval.spans import joined
 from retrieval.storage.snapshot import Snapshot
 from retrieval.types import Chunk
 
@@ -39,7 +39,7 @@ def expanded(snapshot: Snapshot, rows: Sequence[int], reach: int | Literal["sect
             first, last = min(first, other[2]), max(last, other[3])
         ranges.append((min([at, *(r[0] for r in touching)]), siblings, first, last))
     for at, siblings, first, last in sorted(ranges, key=lambda r: r[0]):
-        yield at, _joined([snapshot.chunk(row) for row in siblings[first : last + 1]])
+        yield at, joined([snapshot.chunk(row) for row in siblings[first : last + 1]])
 
 
 def _section(snapshot: Snapshot, siblings: Sequence[int], place: int) -> tuple[int, int]:
@@ -74,19 +74,3 @@ def highlights(text: str, terms: Collection[str], language: str) -> tuple[tuple[
 @lru_cache(maxsize=_KNOWN_PIECES)
 def _spans(piece: str, language: str) -> tuple[tuple[str, int, int], ...]:
     return tuple(analyzer(language).spans(piece))
-
-
-def _joined(chunks: Sequence[Chunk]) -> Chunk:
-    """Neighbours as one passage; overlap is not repeated.
-
-    Between chunks there is only white space, which the index does not keep: it is put back as as many newlines as
-    lines were skipped, then spaces, so that the passage has the length of its span.
-    """
-    first = chunks[0]
-    parts, char_end, line_end = [first.text], first.char_end, first.line_end
-    for chunk in chunks[1:]:
-        gap = chunk.char_start - char_end
-        newlines = min(max(gap, 0), chunk.line_start - line_end)
-        parts += ["\n" * newlines, " " * (gap - newlines), chunk.text[max(0, -gap) :]]
-        char_end, line_end = max(char_end, chunk.char_end), max(line_end, chunk.line_end)
-    return replace(first, text="".join(parts), char_end=char_end, line_end=line_end)

@@ -1,0 +1,107 @@
+"""The tools of the MCP server that read the index."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal
+
+from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp_types import ToolAnnotations
+from pydantic import Field
+
+from retrieval.adapters.mcp_models import DocumentInfo, DocumentList, DocumentText, Found, Part, SearchResult
+from retrieval.errors import QueryError, RetrievalError
+from retrieval.index import HybridIndex
+from retrieval.types import DocumentRecord
+
+_READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
+_LIKE_IT = 3
+
+Current = Callable[[], HybridIndex]
+"""The open index, asked for anew by every call."""
+
+Source = Annotated[str, Field(description="The document's name, as search and list_documents give it.")]
+
+
+def add_read_tools(mcp: MCPServer[Any], current: Current) -> None:
+    for tool in (_search(current), _get_document(current), _list_documents(current)):
+        mcp.add_tool(tool, annotations=_READS, structured_output=True)
+
+
+@contextmanager
+def told_to_the_model() -> Iterator[None]:
+    """Our errors name cause and way out, and become the tool's."""
+    try:
+        yield
+    except RetrievalError as error:
+        raise ToolError(str(error)) from error
+
+
+def named(source: str, records: Sequence[DocumentRecord]) -> DocumentRecord:
+    """The record of a document. Raises QueryError where there is none, and names those like it."""
+    by_source = {record.source: record for record in records}
+    if source not in by_source:
+        like = get_close_matches(source, by_source, _LIKE_IT, cutoff=0.4)
+        hint = f"there is {', '.join(map(repr, like))}" if like else "list_documents names what there is"
+        raise QueryError(f"There is no document {source!r}; {hint}.")
+    return by_source[source]
+
+
+def _search(current: Current) -> Callable[..., SearchResult]:
+    def search(
+        query: Annotated[str, Field(description="A question or key words.", max_length=4000)],
+        top_k: Annotated[int, Field(description="How many passages.", ge=1, le=20)] = 5,
+        mode: Annotated[
+            Literal["hybrid", "dense", "lexical"], Field(description="By meaning and words, meaning, or words alone.")
+        ] = "hybrid",
+        where: Annotated[
+            Mapping[str, Any] | None,
+            Field(description='Filter on metadata: {"source": "docs/rain.md"}, {"year": {"$gte": 2020}}, $and, $or.'),
+        ] = None,
+        expand: Annotated[int, Field(description="Neighbouring parts to show around each passage.", ge=0, le=2)] = 0,
+    ) -> SearchResult:
+        """Find the passages of the documents that answer a question best."""
+        with told_to_the_model():
+            hits = current().search(query, top_k, mode=mode, where=where, expand=expand, highlight=False)
+        return SearchResult(passages=[Found.of(hit) for hit in hits])
+
+    return search
+
+
+def _get_document(current: Current) -> Callable[..., DocumentText]:
+    def get_document(
+        source: Source,
+        first_part: Annotated[int, Field(description="Where to begin; parts count from 0.", ge=0)] = 0,
+        max_parts: Annotated[int, Field(description="How many parts; one is a few paragraphs.", ge=1, le=100)] = 20,
+    ) -> DocumentText:
+        """Read a document, part by part."""
+        with told_to_the_model():
+            snapshot = current().snapshot
+            record = named(source, snapshot.records if snapshot is not None else ())
+        rows = snapshot.rows_of_document.get(record.id, []) if snapshot is not None else []
+        end = first_part + max_parts
+        chunks = [snapshot.chunk(row) for row in rows[first_part:end]] if snapshot is not None else []
+        return DocumentText(
+            document=DocumentInfo.of(record),
+            metadata=dict(chunks[0].metadata) if chunks else {},
+            parts=[Part.of(chunk) for chunk in chunks],
+            next_part=end if end < len(rows) else None,
+        )
+
+    return get_document
+
+
+def _list_documents(current: Current) -> Callable[..., DocumentList]:
+    def list_documents(
+        prefix: Annotated[str, Field(description='Only sources that begin so: "docs/guide/".')] = "",
+        limit: Annotated[int, Field(ge=1, le=500)] = 50,
+        offset: Annotated[int, Field(ge=0)] = 0,
+    ) -> DocumentList:
+        """List the documents that can be searched, by source."""
+        with told_to_the_model():
+            records = [record for record in current().documents() if record.source.startswith(prefix)]
+        shown = records[offset : offset + limit]
+        return DocumentList(total=len(records), documents=[DocumentInfo.of(record) for record in shown])
+
+    return list_documents

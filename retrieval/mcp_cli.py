@@ -1,0 +1,31 @@
+"""`retrieve mcp`: the index as tools for a model, over standard input and output."""
+
+import logging
+import signal
+from typing import Annotated
+
+import typer
+
+from retrieval.console import DEFAULT_INDEX, ConfigOption, IndexOption
+
+log = logging.getLogger(__name__)
+
+
+def mcp(
+    index: IndexOption = DEFAULT_INDEX,
+    allow_writes: Annotated[
+        bool, typer.Option("--allow-writes", help="Also add and delete documents, and sync known folders.")
+    ] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Serve the index to a desktop client or an agent by the Model Context Protocol, until its input ends."""
+    from retrieval.adapters.mcp_server import server
+    from retrieval.index import HybridIndex
+
+    with HybridIndex.open(index, config=config, read_only=not allow_writes) as opened:
+        # A thread that waits for input cannot be told of Ctrl-C; an index may be left at any moment, and so it is.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        try:
+            server(opened, allow_writes=allow_writes).run("stdio")
+        except* BrokenPipeError:
+            log.debug("The client has gone, and wants no answer.")

@@ -1,0 +1,52 @@
+"""How many tokens a text has, by whichever tokenizer the caller has at hand."""
+
+from collections.abc import Callable, Sized
+from inspect import signature
+from typing import TYPE_CHECKING, Protocol
+
+from retrieval.errors import QueryError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+TokenCount = Callable[[str], int]
+
+
+class Encoding(Protocol):
+    """An object with `encode`, as of tiktoken, transformers or sentencepiece."""
+
+    @property
+    def encode(self) -> Callable[..., Sized]: ...
+
+
+def token_counter(tokenizer: "Tokenizer | Encoding | TokenCount") -> TokenCount:
+    """A function that counts a text's tokens: all of them, without the special ones that an encoder puts around it.
+
+    tokenizer   a tokenizers.Tokenizer (its truncation and padding are not applied, and it is not changed), an object
+                with `encode` as of tiktoken or transformers, or a function str -> int, which is taken as it is.
+
+    Raises QueryError for anything else.
+    """
+    from tokenizers import Tokenizer
+
+    if isinstance(tokenizer, Tokenizer):
+        return _counter_of(tokenizer)
+    # What a document spells like a special token is text to tiktoken's encode_ordinary, an error to its encode.
+    encode = getattr(tokenizer, "encode_ordinary", None) or getattr(tokenizer, "encode", None)
+    if callable(encode):
+        options = {"add_special_tokens": False} if "add_special_tokens" in signature(encode).parameters else {}
+        return lambda text: len(encode(text, **options))
+    if callable(tokenizer):
+        return tokenizer
+    raise QueryError(
+        f"tokenizer is a {type(tokenizer).__name__}; give a tokenizers.Tokenizer, an object with encode(), or a "
+        "function that counts the tokens of a text."
+    )
+
+
+def _counter_of(tokenizer: "Tokenizer") -> TokenCount:
+    if tokenizer.truncation is not None or tokenizer.padding is not None:
+        tokenizer = type(tokenizer).from_str(tokenizer.to_str())
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+    return lambda text: len(tokenizer.encode(text, add_special_tokens=False).ids)

@@ -1,0 +1,82 @@
+"""The LlamaIndex retriever, by itself and in LlamaIndex's own query engine."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from llama_index.core import QueryBundle
+from llama_index.core.llms import MockLLM
+from llama_index.core.query_engine import RetrieverQueryEngine
+from llama_index.core.response_synthesizers import ResponseMode, get_response_synthesizer
+from llama_index.core.schema import MetadataMode, NodeRelationship, NodeWithScore, TextNode
+
+from ingest import add
+from retrieval import Document, HybridIndex
+from retrieval.adapters.llamaindex import HybridRetriever, hits_of
+from retrieval.errors import DocumentError, QueryError
+
+
+@pytest.fixture
+def index(open_index: Callable[..., HybridIndex]) -> HybridIndex:
+    index = open_index()
+    documents = [
+        Document(
+            "rain.txt", "Rain falls when water vapour condenses in clouds.", title="Rain", metadata={"year": 2020}
+        ),
+        Document("bread.txt", "Bread rises because yeast eats the sugar in the dough.", metadata={"year": 2024}),
+    ]
+    add(documents, index)
+    return index
+
+
+async def test_a_node_is_the_hit(index: HybridIndex) -> None:
+    retriever = HybridRetriever(index, top_k=1)
+    [found] = retriever.retrieve("why does it rain?")
+    [hit] = index.search("why does it rain?", 1, highlight=False)
+    assert (found.node.node_id, found.text, found.score) == (hit.id, hit.text, hit.score)
+    assert isinstance(found.node, TextNode)
+    assert (found.node.start_char_idx, found.node.end_char_idx) == (hit.char_start, hit.char_end)
+    assert (found.metadata["rank"], found.metadata["year"], found.metadata["lexical_rank"]) == (1, 2020, 1)
+    source = found.node.relationships[NodeRelationship.SOURCE]
+    assert (source.node_id, source.metadata) == (hit.document_id, {"source": "rain.txt", "year": 2020})
+    assert hits_of([found]) == [hit]
+    assert await retriever.aretrieve(QueryBundle("why does it rain?")) == [found]
+
+
+def test_a_model_is_shown_text_title_and_citation(index: HybridIndex) -> None:
+    [found] = HybridRetriever(index, top_k=1).retrieve("why does it rain?")
+    lines = found.node.get_content(MetadataMode.LLM).split("\n")
+    assert sorted(lines) == sorted(["title: Rain", "citation: rain.txt:1", "", found.text])
+
+
+def test_it_takes_the_arguments_of_search(index: HybridIndex) -> None:
+    retriever = HybridRetriever(index, mode="lexical", where={"year": {"$gte": 2021}})
+    assert [found.metadata["source"] for found in retriever.retrieve("rain sugar")] == ["bread.txt"]
+    with pytest.raises(QueryError, match="alpha"):
+        HybridRetriever(index, alpha=2).retrieve("rain")
+
+
+def test_a_query_engine_answers_from_it(index: HybridIndex) -> None:
+    """The model is one that repeats its prompt."""
+    synthesizer = get_response_synthesizer(llm=MockLLM(), response_mode=ResponseMode.SIMPLE_SUMMARIZE)
+    engine = RetrieverQueryEngine(HybridRetriever(index, top_k=1), response_synthesizer=synthesizer)
+    response = engine.query("What makes bread rise?")
+    assert "yeast eats the sugar" in str(response)
+    assert [node.metadata["citation"] for node in response.source_nodes] == ["bread.txt:1"]
+
+
+def test_nodes_of_others_are_no_hits() -> None:
+    with pytest.raises(DocumentError, match="HybridRetriever"):
+        hits_of([NodeWithScore(node=TextNode(text="x"))])
+
+
+def test_without_the_extra_it_says_which() -> None:
+    code = "import sys; sys.modules['llama_index'] = None; import retrieval.adapters.llamaindex"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=Path(__file__).parent.parent, capture_output=True, text=True
+    )
+    assert done.stderr.splitlines()[-1] == (
+        "retrieval.errors.ConfigError: llama_index is not installed; run: pip install 'hybrid-retrieval[llamaindex]'"
+    )
