@@ -19,7 +19,7 @@ def mcp(
     config: ConfigOption = None,
 ) -> None:
     """Serve the index to a desktop client or an agent by the Model Context Protocol, until its input ends."""
-    from retrieval.adapters.mcp_server import server
+    from retrieval.adapters.mcp.server import server
     from retrieval.index import HybridIndex
 
     with HybridIndex.open(index, config=config, read_only=not allow_writes) as opened:

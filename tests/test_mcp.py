@@ -21,7 +21,7 @@ from mcp import Client, StdioServerParameters
 
 from ingest import add, sync
 from retrieval import Document, HybridIndex
-from retrieval.adapters.mcp_server import http_app, server
+from retrieval.adapters.mcp.server import http_app, server
 
 Open = Callable[..., HybridIndex]
 

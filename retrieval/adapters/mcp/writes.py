@@ -13,8 +13,8 @@ from pydantic import Field
 
 from ingest import add, sync
 from ingest.report import Progress
-from retrieval.adapters.mcp_models import Deletion, Report
-from retrieval.adapters.mcp_reads import Current, Source, named, told_to_the_model
+from retrieval.adapters.mcp.models import Deletion, Report
+from retrieval.adapters.mcp.reads import Current, Source, named, told_to_the_model
 from retrieval.errors import QueryError
 from retrieval.index import HybridIndex
 from retrieval.types import Document, MetadataValue

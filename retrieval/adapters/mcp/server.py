@@ -12,8 +12,8 @@ try:
 except ImportError as error:
     raise missing_extra("mcp", error) from error
 
-from retrieval.adapters.mcp_reads import Current, add_read_tools
-from retrieval.adapters.mcp_writes import add_write_tools
+from retrieval.adapters.mcp.reads import Current, add_read_tools
+from retrieval.adapters.mcp.writes import add_write_tools
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
