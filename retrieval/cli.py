@@ -1,4 +1,4 @@
-"""`retrieve`: search an index, look at it, and measure how well it answers."""
+"""`retrieve`: search an index, serve it, look at it, and measure how well it answers."""
 
 import json
 from typing import Annotated, Any
@@ -23,6 +23,7 @@ from retrieval.console import (
 from retrieval.errors import QueryError
 from retrieval.evaluation_cli import evaluate, tune
 from retrieval.inspection_cli import similar, stats
+from retrieval.serve_cli import serve
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -135,6 +136,7 @@ app.command()(similar)
 app.command()(stats)
 app.command()(evaluate)
 app.command()(tune)
+app.command()(serve)
 
 
 def _filter(option: str, text: str | None) -> dict[str, Any] | None:

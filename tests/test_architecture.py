@@ -36,7 +36,9 @@ MODULES = {
 
 def is_edge(module: str) -> bool:
     """Whether it is an entry point, which sees both packages whole."""
-    return module in ("retrieval.cli", "retrieval.evaluation_cli") or module.startswith("retrieval.adapters")
+    return module in ("retrieval.cli", "retrieval.evaluation_cli", "retrieval.serve_cli") or module.startswith(
+        "retrieval.adapters"
+    )
 
 
 def statements(node: ast.AST, *, in_functions: bool, for_types: bool) -> Iterator[ast.AST]:
