@@ -1,0 +1,358 @@
+"""The page at /, in a real browser, against a real `retrieve serve`."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from browser import Browser, chromium, foreign
+from selenium.webdriver.common.keys import Keys
+
+from ingest import add
+from retrieval import HybridIndex
+from retrieval.types import Document, Heading
+
+DOCS = {
+    "guide/rain.md": "# Weather\n\n## Rain\n\nRain falls when vapour condenses into droplets inside a cloud.",
+    "guide/snow.md": "# Snow\n\nWhere a cloud is colder than freezing, vapour turns into crystals of ice.",
+    "guide/umbrella.md": "# Shelter\n\n☔️🌧️👩‍👩‍👧 A good umbrella keeps off the rain; so does a second umbrella.",
+    "cooking/bread.md": "# Bread\n\nFlour, water, salt and yeast; the dough rests for a night.",
+    "cooking/soup.md": "# Soup\n\nBoil the vegetables in water, slowly, and add salt at the end.",
+    "river.md": "\n\n".join(
+        f"# Mile {n}\n\n" + ("Here the ferryman Ottokar keeps his lantern." if n == 17 else "An old mill, a landing. " * 9)
+        for n in range(30)
+    ),
+}
+EVIL = "<img src=x onerror=\"window.ran='{}'\"><script>window.ran='{}'</script>"
+
+
+def evil(where: str) -> str:
+    return EVIL.format(where, where)
+
+
+class Served:
+    """A `retrieve serve` of an index, on a port that stays the same when it is stopped and started."""
+
+    def __init__(self, index: Path, *options: str, **environment: str) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.origin = f"http://127.0.0.1:{port}"
+        self._command = [sys.executable, "-m", "retrieval.cli", "serve", "--index", str(index), "--port", str(port)]
+        self._command += options
+        self._environment = {**os.environ, **environment}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(self._command, env=self._environment, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 60
+        while not self._is_ready():
+            assert self._process.poll() is None, "retrieve serve ended"
+            assert time.monotonic() < deadline, "retrieve serve is not ready after a minute"
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.send_signal(signal.SIGTERM)
+            self._process.wait(30)
+            self._process = None
+
+    def url(self, **asked: str) -> str:
+        return f"{self.origin}/?{urlencode(asked)}" if asked else f"{self.origin}/"
+
+    def _is_ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.origin}/ready", timeout=1):
+                return True
+        except urllib.error.HTTPError as error:
+            error.close()
+            return error.code == 401
+        except OSError:
+            return False
+
+
+@pytest.fixture(scope="module")
+def index_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("page") / "index"
+    docs = [Document(source=f"docs/{name}", text=text, syntax="markdown") for name, text in DOCS.items()]
+    hostile = Document(
+        source=f"notes/{evil('source')}",
+        text=f"{evil('heading')}\n\nThe hostile wombat says {evil('text')} & means &lt;it&gt;.",
+        title=evil("title"),
+        metadata={f"<b>{evil('field')}</b>": evil("value"), "animal": "wombat"},
+        headings=(Heading(0, 1, evil("heading")),),
+    )
+    tame = Document(source="notes/tame", text="The tame wombat sleeps.", metadata={"animal": "wombat", "year": 2024})
+    with HybridIndex.open(path) as index:
+        add([*docs, hostile, tame], index)
+    return path
+
+
+@pytest.fixture(scope="module")
+def served(index_path: Path) -> Iterator[Served]:
+    process = Served(index_path)
+    process.start()
+    yield process
+    process.stop()
+
+
+@pytest.fixture(scope="module")
+def one_browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def browser(one_browser: Browser) -> Browser:
+    """Wide, light, and without a memory."""
+    one_browser.open("about:blank")
+    one_browser.resize(1280, 800)
+    one_browser.prefer("light")
+    one_browser.requests()
+    one_browser.errors()
+    return one_browser
+
+
+@pytest.fixture
+def page(browser: Browser, served: Served) -> Iterator[Browser]:
+    """In the end, nothing went elsewhere, nothing ran against the policy and nothing complained."""
+    yield browser
+    assert not foreign(browser.requests(), served.origin)
+    assert not browser.violations()
+    assert not browser.errors()
+
+
+def widths(page: Browser, kind: str) -> list[float]:
+    """How full the bars of the hits are, in percent."""
+    script = "return [...document.querySelectorAll(arguments[0])].map((bar) => parseFloat(bar.style.width))"
+    return page.run(script, f".bar.{kind} i")
+
+
+def is_in_view(page: Browser, selector: str) -> bool:
+    script = """
+    const box = document.querySelector(arguments[0]).getBoundingClientRect();
+    const seen = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2);
+    return seen !== null && document.querySelector(arguments[0]).contains(seen);
+    """
+    return page.run(script, selector)
+
+
+# What is found
+
+
+def test_a_hit_shows_where_it_stands_its_marks_and_both_scores(page: Browser, served: Served) -> None:
+    page.open(served.url())
+    page.one("#query").send_keys("what makes rain fall from a cloud?", Keys.ENTER)
+    first = page.one(".hit")
+    assert "docs/guide/rain.md:" in first.text
+    assert {"Rain", "falls", "cloud"} <= {mark.text for mark in page.all(".hit:first-child mark")}
+    assert "#1" in first.text
+    assert widths(page, "score")[0] == 100
+    for side in ("dense", "lexical"):
+        assert 0 < widths(page, side)[0] <= 100
+    assert page.run("return document.getElementById('status').textContent").startswith("Hybrid: ")
+
+
+def test_an_emoji_before_a_word_does_not_shift_its_mark(page: Browser, served: Served) -> None:
+    page.open(served.url(q="umbrella", view="lexical"))
+    assert page.one(".hit mark")
+    assert page.texts(".hit mark") == ["umbrella", "umbrella"]
+    page.one(".open").click()
+    page.one(".chunk.found mark")
+    assert page.texts(".chunk.found mark") == ["umbrella", "umbrella"]
+
+
+def test_compare_shows_both_sides_beside_what_becomes_of_them(page: Browser, served: Served) -> None:
+    page.open(served.url(q="salt water"))
+    page.one(".hit")
+    page.one("label:has([value=compare])").click()
+    page.until(lambda: len(page.all(".column .hits")) == 3)
+    assert [column.get_attribute("aria-label") for column in page.all(".column")] == ["Hybrid", "Dense", "Lexical"]
+    tops, lefts = zip(*[(column.rect["y"], column.rect["x"]) for column in page.all(".column")], strict=True)
+    assert len(set(tops)) == 1 and sorted(set(lefts)) == list(lefts)
+    assert "not asked" in page.texts(".column:nth-child(3) .hit")[0]
+    assert "view=compare" in page.driver.current_url
+
+
+def test_the_address_holds_the_question_and_the_way_back(page: Browser, served: Served) -> None:
+    page.open(served.url(q="bread", k="5"))
+    page.says(".hit:first-child", "bread.md")
+    page.one("#query").clear()
+    page.one("#query").send_keys("snow", Keys.ENTER)
+    page.says(".hit:first-child", "snow.md")
+    page.one(".open").click()
+    page.one("#document .found")
+    shared = page.driver.current_url
+    page.driver.back()
+    page.gone("#document")
+    page.driver.back()
+    page.says(".hit:first-child", "bread.md")
+    assert page.one("#query").get_attribute("value") == "bread"
+    page.open(shared)
+    assert "ice" in page.one("#document .found").text
+    page.press(Keys.ESCAPE)
+    page.gone("#document")
+    assert page.texts(".hit")
+
+
+# A document
+
+
+def test_a_document_opens_at_the_hit(page: Browser, served: Served) -> None:
+    page.open(served.url(q="Ottokar", view="lexical"))
+    page.one(".open").click()
+    hit = page.one(".chunk.found")
+    assert page.until(lambda: is_in_view(page, ".chunk.found"))
+    assert page.focused == hit
+    assert page.texts(".chunk.found mark") == ["Ottokar"]
+    assert page.run("return document.getElementById('document').scrollTop") > 500
+
+
+def test_what_a_document_says_is_shown_and_does_nothing(page: Browser, served: Served) -> None:
+    page.open(served.url(q="wombat"))
+    hit = page.until(lambda: next((hit for hit in page.all(".hit") if "hostile" in hit.text), None))
+    for where in ("source", "title", "heading", "value", "field"):
+        assert evil(where) in hit.text
+    page.run("arguments[0].querySelector('.open').click()", hit)
+    page.one(".chunk.found")
+    shown = page.one("#document").text
+    for where in ("source", "title", "heading", "text", "value", "field"):
+        assert evil(where) in shown
+    assert "& means &lt;it&gt;." in shown
+    assert page.run("return window.ran ?? null") is None
+    assert not page.all("main img, main script, main b b, #document img, #document script")
+
+
+# Filters
+
+
+def test_a_filter_that_is_not_json_is_explained_at_its_place(page: Browser, served: Served) -> None:
+    page.open(served.url(q="wombat"))
+    page.one(".hit")
+    page.one("#filters-button").click()
+    page.one("#where").send_keys('{"year": ', Keys.ENTER)
+    page.says("#where-complaint", "not JSON")
+    assert page.one("#where").get_attribute("aria-invalid") == "true"
+    page.one("#where").send_keys('{"$gte": 2020}}', Keys.ENTER)
+    page.until(lambda: len(page.all(".hit")) == 1)
+    assert "notes/tame" in page.one(".hit").text
+    assert page.texts("#where-complaint") == [""]
+
+
+def test_a_filter_can_be_picked_from_a_hit_and_by_where_the_source_begins(page: Browser, served: Served) -> None:
+    page.open(served.url(q="water"))
+    page.one(".hit")
+    page.one("#filters-button").click()
+    page.one("#prefix").send_keys("docs/cooking/", Keys.ENTER)
+    page.until(lambda: page.texts(".hit") and all("cooking" in text for text in page.texts(".hit")))
+    page.open(served.url(q="wombat"))
+    page.until(lambda: page.all(".chip"))
+    next(chip for chip in page.all(".chip") if chip.text == "year: 2024").click()
+    page.until(lambda: len(page.all(".hit")) == 1)
+    assert json.loads(page.one("#where").get_attribute("value")) == {"year": 2024}
+    page.open(served.url(q="wombat", prefix="nowhere/"))
+    page.says(".failure", "No source begins with")
+
+
+def test_a_question_that_makes_no_sense_is_answered_with_the_servers_words(browser: Browser, served: Served) -> None:
+    browser.open(served.url(q="??"))
+    browser.says(".failure", "has no word in it")
+    assert not browser.all(".failure button")  # to ask the same again would not help
+
+
+# Hands, eyes and screens
+
+
+def test_the_keyboard_is_enough(page: Browser, served: Served) -> None:
+    page.open(served.url(q="water vapour"))
+    page.one(".hit")
+    page.press("/")
+    assert page.focused == page.one("#query")
+    page.press("s/j")
+    assert page.focused.get_attribute("value") == "s/j"  # what is typed in a field is text
+    page.press(Keys.CONTROL, "a")
+    page.press(Keys.NULL, "water", Keys.ENTER)
+    page.until(lambda: page.driver.title.startswith("water –") and page.all("#columns[aria-busy=false]"))
+    page.press(Keys.ARROW_DOWN)
+    opens = page.all(".open")
+    assert page.focused == opens[0]
+    page.press("j")
+    assert page.focused == opens[1]
+    page.press("k")
+    page.press(Keys.ENTER)
+    page.one("#document .found")
+    page.press(Keys.ESCAPE)
+    page.gone("#document")
+    assert page.focused == opens[0]
+    assert page.run("return getComputedStyle(arguments[0].closest('.hit')).boxShadow", opens[0]) != "none"
+    page.press("k")
+    assert page.focused == page.one("#query")
+
+
+CONTRASTS = """
+const light = ([r, g, b]) => [r, g, b].map((v) => v / 255)
+  .map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+  .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+const colour = (text) => text.match(/[0-9.]+/g).map(Number);
+const behind = (element) => {
+  for (let at = element; at; at = at.parentElement) {
+    const found = colour(getComputedStyle(at).backgroundColor);
+    if (found.length === 3) return found;
+  }
+  return [255, 255, 255];
+};
+const weak = [];
+for (const element of document.querySelectorAll("body *")) {
+  const says = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+  if (!says || !element.checkVisibility() || element.closest("script, .spoken")) continue;
+  const [a, b] = [colour(getComputedStyle(element).color), behind(element)].map(light).sort((x, y) => y - x);
+  const ratio = (a + 0.05) / (b + 0.05);
+  if (ratio < 4.5) weak.push(`${element.className || element.tagName} ${ratio.toFixed(2)}: ${element.textContent}`);
+}
+return weak;
+"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_all_text_stands_out_from_its_ground(page: Browser, served: Served, scheme: str) -> None:
+    page.prefer(scheme)
+    page.open(served.url(q="water salt wombat", view="compare", where='{"source": {"$ne": "x"}}'))
+    page.until(lambda: len(page.all(".column .hits")) == 3)
+    red = page.run("return Number(getComputedStyle(document.body).backgroundColor.match(/[0-9]+/)[0])")
+    assert red > 200 if scheme == "light" else red < 50
+    assert page.run(CONTRASTS) == []
+    page.one(".open").click()
+    page.one(".chunk.found")
+    assert page.run(CONTRASTS) == []
+    page.open(served.url(q="nothing", prefix="nowhere/"))
+    page.one(".failure")
+    assert page.run(CONTRASTS) == []
+
+
+def test_a_phone_never_scrolls_sideways(page: Browser, served: Served) -> None:
+    page.resize(360, 740)
+
+    def fits(selector: str) -> bool:
+        return page.run("const e = document.querySelector(arguments[0]); return e.scrollWidth <= e.clientWidth", selector)
+
+    page.open(served.url())
+    page.one(".welcome")
+    assert fits("html")
+    page.one("#index-button").click()
+    page.one("#index-body .facts")
+    assert fits("html") and fits("#index")
+    page.open(served.url(q="hostile wombat umbrella", view="compare", where='{"source": {"$ne": "x"}}'))
+    page.until(lambda: len(page.all(".column .hits")) == 3)
+    assert fits("html")
+    page.one(".open").click()
+    page.one(".chunk.found")
+    assert fits("html") and fits("#document")
