@@ -104,7 +104,8 @@ class Browser:
 
 def foreign(urls: list[str], origin: str) -> list[str]:
     """Those that lie elsewhere. What carries its own content, as data: does, asks nobody."""
-    return [url for url in urls if urlsplit(url).scheme in ("http", "https", "ws", "wss") and not url.startswith(origin)]
+    network = ("http", "https", "ws", "wss")
+    return [url for url in urls if urlsplit(url).scheme in network and not url.startswith(f"{origin}/")]
 
 
 @contextmanager
@@ -121,4 +122,3 @@ def chromium() -> Iterator[Browser]:
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     with webdriver.Chrome(options=options, service=Service(driver)) as started:
         yield Browser(started)
-

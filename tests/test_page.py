@@ -9,9 +9,9 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -29,7 +29,7 @@ DOCS = {
     "cooking/bread.md": "# Bread\n\nFlour, water, salt and yeast; the dough rests for a night.",
     "cooking/soup.md": "# Soup\n\nBoil the vegetables in water, slowly, and add salt at the end.",
     "river.md": "\n\n".join(
-        f"# Mile {n}\n\n" + ("Here the ferryman Ottokar keeps his lantern." if n == 17 else "An old mill, a landing. " * 9)
+        f"# Mile {n}\n\n" + ("Here Ottokar keeps his ferry." if n == 17 else "An old mill, a landing. " * 9)
         for n in range(30)
     ),
 }
@@ -97,12 +97,20 @@ def index_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@contextmanager
+def running(index: Path, *options: str, **environment: str) -> Iterator[Served]:
+    process = Served(index, *options, **environment)
+    try:
+        process.start()
+        yield process
+    finally:
+        process.stop()
+
+
 @pytest.fixture(scope="module")
 def served(index_path: Path) -> Iterator[Served]:
-    process = Served(index_path)
-    process.start()
-    yield process
-    process.stop()
+    with running(index_path) as process:
+        yield process
 
 
 @pytest.fixture(scope="module")
@@ -269,6 +277,53 @@ def test_a_question_that_makes_no_sense_is_answered_with_the_servers_words(brows
     assert not browser.all(".failure button")  # to ask the same again would not help
 
 
+# The server itself
+
+
+@pytest.mark.slow
+def test_a_server_that_is_stopped_and_started_is_found_again(browser: Browser, index_path: Path) -> None:
+    with running(index_path) as served:
+        browser.open(served.url(q="bread"))
+        browser.one(".hit")
+        served.stop()
+        browser.one("#query").send_keys(Keys.CONTROL, "a")
+        browser.one("#query").send_keys("soup", Keys.ENTER)
+        browser.says(".failure", "cannot be reached")
+        served.start()
+        browser.one(".failure button").click()
+        browser.says(".hit:first-child", "soup.md")
+
+
+@pytest.mark.slow
+def test_a_folder_is_synced_and_then_searched(browser: Browser, tmp_path: Path) -> None:
+    news = tmp_path / "news"
+    news.mkdir()
+    for n in range(20):
+        (news / f"{n}.md").write_text(f"# Number {n}\n\nThe comet of {n} was seen above the harbour. " * 20)
+    with running(tmp_path / "index", "--folder", str(news)) as served:
+        browser.open(served.url())
+        browser.says(".welcome", "The index is empty")
+        browser.one("#index-button").click()
+        browser.one("#sync-button").click()
+        browser.one("progress")
+        browser.says("#sync-state", "20 added")
+        browser.press(Keys.ESCAPE)
+        browser.says("#index-button", "20 documents")
+        browser.one("#query").send_keys("comet", Keys.ENTER)
+        browser.says(".hit:first-child", "news/")
+
+
+@pytest.mark.slow
+def test_a_server_with_keys_is_searched_with_one(browser: Browser, index_path: Path) -> None:
+    key = "k" * 32
+    with running(index_path, SERVE_KEYS=f"read:{key}") as served:
+        browser.open(served.url(q="bread"))
+        browser.one("#key-input").send_keys(key, Keys.ENTER)
+        browser.says(".hit:first-child", "bread.md")
+        browser.one("#index-button").click()
+        browser.one("#index-body .facts")
+
+
 # Hands, eyes and screens
 
 
@@ -342,7 +397,8 @@ def test_a_phone_never_scrolls_sideways(page: Browser, served: Served) -> None:
     page.resize(360, 740)
 
     def fits(selector: str) -> bool:
-        return page.run("const e = document.querySelector(arguments[0]); return e.scrollWidth <= e.clientWidth", selector)
+        script = "const box = document.querySelector(arguments[0]); return box.scrollWidth <= box.clientWidth"
+        return page.run(script, selector)
 
     page.open(served.url())
     page.one(".welcome")
