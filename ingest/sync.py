@@ -1,4 +1,4 @@
-"""The two ways to fill an index: keep it in step with a folder, or add documents made in memory."""
+"""The ways to fill an index: keep it in step with a folder, or add documents made in memory, or single files."""
 
 import threading
 import time
@@ -11,11 +11,13 @@ from ingest.documents import document_to_json, hash_bytes, language_of
 from ingest.indexer import Indexer, new_record
 from ingest.parser_pool import ParserPool
 from ingest.parser_worker import ParserSettings
+from ingest.parsing import Parsed
 from ingest.report import OnProgress, SyncReport
 from ingest.root import check_claim
 from ingest.scan import ScannedFile, scan
 from ingest.selection import patterns_of
 from ingest.survey import survey
+from ingest.unread import too_large
 from retrieval.errors import ConfigError, DocumentError
 from retrieval.index import HybridIndex
 from retrieval.types import Document, DocumentRecord, SyncedFolder
@@ -93,9 +95,7 @@ def add(documents: Iterable[Document], index: HybridIndex, *, on_progress: OnPro
         given.append(document)
     hashes = {source: hash_bytes(content.encode()) for source, content in contents.items()}
     with index.writing() as writer:
-        for source in hashes:
-            if (old := writer.records.get(source)) and old.folder:
-                raise DocumentError(f"{source!r} is a file of the synced folder {old.folder!r}; use another source.")
+        _check_free(hashes, writer.records)
         changed = [document for document in given if not _is_ready(writer.records, hashes, document.source)]
         report = SyncReport(unchanged=len(given) - len(changed))
         size = sum(len(document.text) for document in changed)
@@ -114,27 +114,71 @@ def add(documents: Iterable[Document], index: HybridIndex, *, on_progress: OnPro
     return replace(indexer.report.in_order(), seconds=time.monotonic() - started)
 
 
+def add_files(files: Mapping[str, Path], index: HybridIndex, *, on_progress: OnProgress | None = None) -> SyncReport:
+    """Index files by the sources given, as `add` does documents: their content is kept, and they may go.
+
+    Each is parsed as `sync` does it, by what its source ends in, in another process and within the configuration's
+    limits; one that cannot be read is reported. Raises as `add`, and OSError for a file that is not there.
+    """
+    started = time.monotonic()
+    max_bytes = int(index.config.max_file_mb * _MEGABYTE)
+    scanned = [ScannedFile(source, path, path.stat().st_size, 0) for source, path in files.items()]
+    with index.writing() as writer:
+        _check_free(files, writer.records)
+        size = sum(file.size for file in scanned)
+        indexer = Indexer(writer, SyncReport(), documents=len(files), size=size, on_progress=on_progress)
+        fitting = []
+        for file in scanned:
+            if reason := too_large(file.size, max_bytes):
+                indexer.fail(new_record(file.source), reason, size=file.size)
+            else:
+                fitting.append(file)
+        settings = _parser_settings(index, keeps_content=True)
+        with ParserPool(settings, workers=min(index.config.parse_workers, max(1, len(fitting)))) as pool:
+            for file, outcome in pool.parse(fitting):
+                hashes = {file.source: outcome.content_hash} if isinstance(outcome, Parsed) else {}
+                if hashes and _is_ready(writer.records, hashes, file.source):
+                    indexer.leave(size=file.size)
+                else:
+                    indexer.put_file(file, outcome, folder="")
+        indexer.flush()
+    return replace(indexer.report.in_order(), seconds=time.monotonic() - started)
+
+
+def _check_free(sources: Iterable[str], ledger: Mapping[str, DocumentRecord]) -> None:
+    """Raises DocumentError for a source that a synced folder has."""
+    for source in sources:
+        if (old := ledger.get(source)) and old.folder:
+            raise DocumentError(f"{source!r} is a file of the synced folder {old.folder!r}; use another source.")
+
+
 def _index_files(
     files: Sequence[ScannedFile], index: HybridIndex, indexer: Indexer, *, folder: str, stop: threading.Event | None
 ) -> bool:
     """Parse ahead in other processes, embed and write here. Returns whether it was stopped before all was done."""
     if not files:
         return False
+    settings = _parser_settings(index)
+    with ParserPool(settings, workers=min(index.config.parse_workers, len(files))) as pool:
+        for file, outcome in pool.parse(files, stop=stop):
+            indexer.put_file(file, outcome, folder=folder)
+        if stop is not None and stop.is_set():
+            return True
+        return not indexer.flush(stop)
+
+
+def _parser_settings(index: HybridIndex, *, keeps_content: bool = False) -> ParserSettings:
+    """Raises as _chunk_settings."""
     config = index.config
-    settings = ParserSettings(
+    return ParserSettings(
         chunks=_chunk_settings(index),
         language=config.language,
         max_bytes=int(config.max_file_mb * _MEGABYTE),
         seconds=config.parse_seconds,
         memory_bytes=config.parse_memory_mb * _MEGABYTE,
         ocr_command=config.ocr_command,
+        keeps_content=keeps_content,
     )
-    with ParserPool(settings, workers=min(config.parse_workers, len(files))) as pool:
-        for file, outcome in pool.parse(files, stop=stop):
-            indexer.put_file(file, outcome, folder=folder)
-        if stop is not None and stop.is_set():
-            return True
-        return not indexer.flush(stop)
 
 
 def _chunk_settings(index: HybridIndex) -> ChunkSettings:

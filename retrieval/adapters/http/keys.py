@@ -19,11 +19,15 @@ _MAKE_ONE = "python -c 'import secrets; print(\"write:\" + secrets.token_urlsafe
 
 
 class Key(NamedTuple):
-    """name   what logs call it, as in "write-2": its scope and its place in the list."""
+    """digest   SHA-256 of the secret."""
 
-    name: str
     scope: Scope
     digest: bytes
+
+    @property
+    def name(self) -> str:
+        """What logs call it, as in "write-1f0e2a9c"."""
+        return f"{self.scope}-{self.digest.hex()[:8]}"
 
     def may(self, scope: Scope) -> bool:
         return self.scope in (scope, "write")
@@ -54,7 +58,7 @@ class Keys(NamedTuple):
                 raise ConfigError(
                     f"{origin}, line {number}: a key has at least {_SHORTEST} visible ASCII characters; {_MAKE_ONE}."
                 )
-            known.append(Key(f"{scope}-{len(known) + 1}", "read" if scope == "read" else "write", _digest(secret)))
+            known.append(Key("read" if scope == "read" else "write", _digest(secret)))
         return cls(tuple(known))
 
     @classmethod

@@ -1,10 +1,12 @@
 """Syncs and their jobs, and how the service is."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path
-from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from retrieval.adapters.http.described import problems
 from retrieval.adapters.http.jobs import Job
@@ -77,6 +79,12 @@ def operation_routes(service: Service) -> APIRouter:
             loading = problem("busy", "The model is being loaded, or the service is stopping; ask again.")
             return problem_response(loading, headers={"Retry-After": "1"})
         return JSONResponse({"status": "ok"})
+
+    @router.get("/metrics", response_class=PlainTextResponse, responses=problems(503))
+    async def metrics() -> Response:
+        """For Prometheus: requests, seconds by stage, overlap of the two sides, queries without hits, sizes."""
+        exposed = await asyncio.to_thread(lambda: service.metrics.exposed(service.snapshot()))
+        return Response(exposed, media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     return router
 

@@ -26,6 +26,7 @@ KINDS: Mapping[str, Kind] = {
     "not-found": Kind(404, "There is no such thing"),
     "index-not-found": Kind(404, "There is no index"),
     "method-not-allowed": Kind(405, "The resource has no such method"),
+    "slow": Kind(408, "The request came too slowly"),
     "conflict": Kind(409, "The state of the index does not allow it"),
     "index-locked": Kind(409, "Another process is writing"),
     "too-large": Kind(413, "The request is too large"),

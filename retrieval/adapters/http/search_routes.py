@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 
 from retrieval.adapters.http import answers
 from retrieval.adapters.http.described import problems
+from retrieval.adapters.http.metrics import Metrics
 from retrieval.adapters.http.models import SearchBody, SearchOut
 from retrieval.adapters.http.problems import Refusal
 from retrieval.adapters.http.service import Service
@@ -31,7 +32,7 @@ def search_routes(service: Service) -> APIRouter:
         options["rerank"] = _reranker(body.rerank, service.settings.reranker)
         for name in ("where", "where_document"):
             _check_depth(name, options[name])
-        generation, found = await service.read(lambda index: _searched(index, body.asked, options))
+        generation, found = await service.read(lambda index: _searched(index, body.asked, options, service.metrics))
         results = [answers.result(query, hits) for query, hits in zip(body.asked, found, strict=True)]
         seconds = time.monotonic() - started
         return JSONResponse({"generation": generation, "seconds": seconds, "results": results})
@@ -39,13 +40,20 @@ def search_routes(service: Service) -> APIRouter:
     return router
 
 
-def _searched(index: HybridIndex, queries: list[str], options: Mapping[str, Any]) -> tuple[str, list[list[SearchHit]]]:
+def _searched(
+    index: HybridIndex, queries: list[str], options: Mapping[str, Any], metrics: Metrics
+) -> tuple[str, list[list[SearchHit]]]:
     """The hits, and the generation that they are of; asked again where another was published meanwhile."""
+    started = time.monotonic()
     while True:
         before = index.snapshot
         found = index.search_batch(queries, **options)
         if index.snapshot is before:
-            return (before.state.generation if before is not None else ""), found
+            break
+    metrics.stage("search", time.monotonic() - started)
+    alpha = index.config.alpha if options["alpha"] is None else options["alpha"]
+    metrics.answered(found, is_hybrid=options["mode"] == "hybrid" and 0 < alpha < 1)
+    return (before.state.generation if before is not None else ""), found
 
 
 def _reranker(asked: bool | str | None, configured: ConfiguredReranker | None) -> Reranker | None:

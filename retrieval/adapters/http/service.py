@@ -1,14 +1,14 @@
 """What the routes work with: one index to read, one queue of changes, and the rules about folders."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection
 from typing import TypeVar
 
-from ingest import SyncReport
 from retrieval.adapters.http.gate import Gate
 from retrieval.adapters.http.jobs import Jobs
+from retrieval.adapters.http.metrics import Metrics
+from retrieval.adapters.http.opened import OpenedIndex
 from retrieval.adapters.http.problems import Refusal
-from retrieval.adapters.http.reader import Reader
 from retrieval.adapters.http.settings import ServeSettings
 from retrieval.adapters.http.writes import Writes
 from retrieval.errors import RetrievalError
@@ -28,19 +28,21 @@ class Service:
         """Raises as HybridIndex.open."""
         self.settings = settings
         self.is_ready = False
-        self._reader = Reader(settings.index, settings.config)
+        self.metrics = Metrics()
+        self._index = OpenedIndex(settings.index, settings.config)
+        self._index.now()
         self.gate = Gate(
             threads=settings.threads,
             waiting=settings.waiting,
             seconds=settings.seconds,
-            on_wait=lambda seconds: None,
+            on_wait=lambda seconds: self.metrics.stage("queue", seconds),
         )
         self.writes = Writes(settings.index, settings.config)
-        self.jobs = Jobs(self.writes, on_report=self.note)
+        self.jobs = Jobs(self.writes, on_report=self.metrics.written)
 
     async def read(self, work: Callable[[HybridIndex], T]) -> T:
         """What `work` makes of the index, on a thread. Raises as Gate.run, and what `work` raises."""
-        return await self.gate.run(lambda: work(self._reader.index()))
+        return await self.gate.run(lambda: work(self._index.now()))
 
     async def write(self, change: Callable[[HybridIndex], T]) -> T:
         """As Writes.run."""
@@ -48,18 +50,15 @@ class Service:
 
     def snapshot(self) -> Snapshot | None:
         """What searches read now; None before anything was indexed."""
-        return self._reader.index().snapshot
+        return self._index.now().snapshot
 
     def warm_up(self) -> None:
         """Loads the model, so that the first question does not wait for it; until then, the service is not ready."""
         try:
-            self._reader.index().embedder.embed_queries(["ready"])
+            self._index.now().embedder.embed_queries(["ready"])
             self.is_ready = True
         except RetrievalError as error:
             log.error("%s", error)
-
-    def note(self, report: SyncReport) -> None:
-        """Counts what was written."""
 
     def folders(self, index: HybridIndex) -> dict[str, SyncedFolder]:
         """The folders that may be synced: those that the index is, as they were last, and those that were named."""
@@ -69,7 +68,7 @@ class Service:
                 synced[name] = SyncedFolder(str(path), index.config.include, index.config.exclude)
         return synced
 
-    def refuse_synced(self, source: str, folders: Mapping[str, SyncedFolder]) -> None:
+    def refuse_synced(self, source: str, folders: Collection[str]) -> None:
         """A source below a synced folder's name is that folder's to add and to delete. Raises Refusal."""
         name = source.partition("/")[0]
         if name in folders:
@@ -89,4 +88,4 @@ class Service:
         """Waits for what runs, then lets go of the index."""
         self.writes.close()
         self.gate.close()
-        self._reader.close()
+        self._index.close()

@@ -7,6 +7,7 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
+from retrieval.adapters.http.opened import OpenedIndex
 from retrieval.adapters.http.problems import Refusal
 from retrieval.index import HybridIndex
 
@@ -19,13 +20,12 @@ _WAITING = 100
 class Writes:
     """A thread that writes, and a queue of what it is to write.
 
-    Each change opens the index for itself and closes it: between two, other processes may write. Searches have an
-    index of their own, and never wait for this one.
+    After each change the index is closed: between two, other processes may write. Searches have an index of their
+    own, and never wait for this one.
     """
 
     def __init__(self, path: Path, config: Path | None) -> None:
-        self._path = path
-        self._config = config
+        self._index = OpenedIndex(path, config)
         self._thread = ThreadPoolExecutor(1, "write")
         self._places = threading.BoundedSemaphore(_WAITING)
         self._is_closing = False
@@ -39,8 +39,10 @@ class Writes:
             raise Refusal("busy", f"{_WAITING} changes are waiting; try again later.", headers={"Retry-After": "30"})
 
         def written() -> T:
-            with HybridIndex.open(self._path, config=self._config) as index:
-                return change(index)
+            try:
+                return change(self._index.now())
+            finally:
+                self._index.close()
 
         future = self._thread.submit(written)
         future.add_done_callback(lambda _: self._places.release())
