@@ -1,22 +1,14 @@
 """The page at /, in a real browser, against a real `retrieve serve`."""
 
 import json
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlencode
 
 import pytest
 from browser import Browser, chromium, foreign
+from scripted_server import STATS, Answer, found, scripted
 from selenium.webdriver.common.keys import Keys
+from served import Served, running
 
 from ingest import add
 from retrieval import HybridIndex
@@ -40,46 +32,6 @@ def evil(where: str) -> str:
     return EVIL.format(where, where)
 
 
-class Served:
-    """A `retrieve serve` of an index, on a port that stays the same when it is stopped and started."""
-
-    def __init__(self, index: Path, *options: str, **environment: str) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        self.origin = f"http://127.0.0.1:{port}"
-        self._command = [sys.executable, "-m", "retrieval.cli", "serve", "--index", str(index), "--port", str(port)]
-        self._command += options
-        self._environment = {**os.environ, **environment}
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        self._process = subprocess.Popen(self._command, env=self._environment, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 60
-        while not self._is_ready():
-            assert self._process.poll() is None, "retrieve serve ended"
-            assert time.monotonic() < deadline, "retrieve serve is not ready after a minute"
-
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.send_signal(signal.SIGTERM)
-            self._process.wait(30)
-            self._process = None
-
-    def url(self, **asked: str) -> str:
-        return f"{self.origin}/?{urlencode(asked)}" if asked else f"{self.origin}/"
-
-    def _is_ready(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.origin}/ready", timeout=1):
-                return True
-        except urllib.error.HTTPError as error:
-            error.close()
-            return error.code == 401
-        except OSError:
-            return False
-
-
 @pytest.fixture(scope="module")
 def index_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "index"
@@ -95,16 +47,6 @@ def index_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with HybridIndex.open(path) as index:
         add([*docs, hostile, tame], index)
     return path
-
-
-@contextmanager
-def running(index: Path, *options: str, **environment: str) -> Iterator[Served]:
-    process = Served(index, *options, **environment)
-    try:
-        process.start()
-        yield process
-    finally:
-        process.stop()
 
 
 @pytest.fixture(scope="module")
@@ -240,6 +182,34 @@ def test_what_a_document_says_is_shown_and_does_nothing(page: Browser, served: S
     assert not page.all("main img, main script, main b b, #document img, #document script")
 
 
+def test_what_chunks_share_stands_once_in_a_document(browser: Browser) -> None:
+    text = "A 🦦 swims. The otter dives. An otter sleeps."
+    spans = [(0, 27), (11, 44)]  # the second sentence is in both; the emoji is one character
+    chunks = [
+        {
+            "id": str(n), "ordinal": n - 1, "text": text[start:end], "char_start": start, "char_end": end,
+            "line_start": 1, "line_end": 1, "page": None, "headings": [], "tokens": 9,
+        }
+        for n, (start, end) in enumerate(spans, 1)
+    ]  # fmt: skip
+    record = {
+        "id": "d", "source": "otter.md", "folder": "", "status": "ready", "reason": "", "title": None, "size": 0,
+        "language": "english", "indexed": None, "metadata": {"Language": "the document's own"}, "chunks": chunks,
+    }  # fmt: skip
+    hits = found(chunks[0]["text"], chunks[1]["text"])
+    for hit, highlights in zip(hits.body["results"][0]["hits"], ([(15, 20)], [(4, 9), (20, 25)]), strict=True):
+        hit["highlights"] = highlights
+    answers = {"/search": hits, "/documents/d": Answer(record), "/stats": Answer(STATS)}
+    with scripted() as server:
+        server.answer = lambda path, body, headers: answers[path]
+        browser.open(f"{server.origin}/?q=otter&document=d&chunk=2")
+        browser.one("#document [aria-current]")
+        assert "".join(browser.run("return [...document.querySelectorAll('.text')].map((e) => e.textContent)")) == text
+        assert browser.texts(".text mark") == ["otter", "otter"]
+        assert {"english", "the document's own"} <= set(browser.texts("#document dd"))
+        browser.open("about:blank")
+
+
 # Filters
 
 
@@ -300,13 +270,15 @@ def test_a_folder_is_synced_and_then_searched(browser: Browser, tmp_path: Path) 
     news.mkdir()
     for n in range(20):
         (news / f"{n}.md").write_text(f"# Number {n}\n\nThe comet of {n} was seen above the harbour. " * 20)
+    (news / "broken.pdf").write_bytes(b"%PDF-1.7 and then nothing")
     with running(tmp_path / "index", "--folder", str(news)) as served:
         browser.open(served.url())
         browser.says(".welcome", "The index is empty")
         browser.one("#index-button").click()
         browser.one("#sync-button").click()
         browser.one("progress")
-        browser.says("#sync-state", "20 added")
+        assert "1 failed" in browser.says("#sync-state", "20 added")
+        browser.says("#index-body", "broken.pdf")
         browser.press(Keys.ESCAPE)
         browser.says("#index-button", "20 documents")
         browser.one("#query").send_keys("comet", Keys.ENTER)
@@ -351,6 +323,11 @@ def test_the_keyboard_is_enough(page: Browser, served: Served) -> None:
     assert page.run("return getComputedStyle(arguments[0].closest('.hit')).boxShadow", opens[0]) != "none"
     page.press("k")
     assert page.focused == page.one("#query")
+    page.one("label:has([value=compare])").click()
+    page.until(lambda: len(page.all(".column .hits")) == 3)
+    page.press("j")
+    page.press(Keys.ARROW_RIGHT)
+    assert page.focused == page.one(".column:nth-child(2) .open")
 
 
 CONTRASTS = """
