@@ -84,7 +84,7 @@ def page(browser: Browser, served: Served) -> Iterator[Browser]:
 def widths(page: Browser, kind: str) -> list[float]:
     """How full the bars of the hits are, in percent."""
     script = "return [...document.querySelectorAll(arguments[0])].map((bar) => parseFloat(bar.style.width))"
-    return page.run(script, f".bar.{kind} i")
+    return page.run(script, f".{kind} .bar i")
 
 
 def is_in_view(page: Browser, selector: str) -> bool:
