@@ -155,10 +155,9 @@ def check_host(headers: Mapping[str, str], allowed: frozenset[str]) -> None:
 def check_origin(headers: Mapping[str, str]) -> None:
     """Whether a page that asks is this service's own. Raises Refusal."""
     origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
+    if origin is not None and origin.lower().partition("://")[2] != headers.get("host", "").lower():
         raise Refusal(
-            "forbidden",
-            "The request comes from a page of another site; a proxy in between must pass on the Host header.",
+            "forbidden", "The request comes from another site's page; a proxy in between must pass on the Host header."
         )
 
 

@@ -28,7 +28,7 @@ async def uploaded(request: Request) -> AsyncIterator[dict[str, Path]]:
     No name is ever used as a path. Raises Refusal.
     """
     async with request.form(max_files=MAX_FILES, max_fields=len(_FIELDS)) as form:
-        files = [value for value in form.values() if isinstance(value, UploadFile)]
+        files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
         sources = _sources(form, files)
         with TemporaryDirectory(prefix="upload-") as folder:
             paths = [Path(folder) / str(number) for number in range(len(files))]
