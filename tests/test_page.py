@@ -1,11 +1,14 @@
 """The page at /, in a real browser, against a real `retrieve serve`."""
 
 import json
+import re
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 from browser import Browser, chromium, foreign
+from lxml.html import fromstring
 from scripted_server import STATS, Answer, found, scripted
 from selenium.webdriver.common.keys import Keys
 from served import Served, running
@@ -210,6 +213,17 @@ def test_what_chunks_share_stands_once_in_a_document(browser: Browser) -> None:
         browser.open("about:blank")
 
 
+def test_the_page_has_nothing_that_turns_text_into_markup_and_nothing_from_elsewhere() -> None:
+    source = files("retrieval.adapters.http").joinpath("page.html").read_text("utf-8")
+    sinks = "innerHTML|outerHTML|insertAdjacentHTML|write|srcdoc|createContextualFragment|eval|Function"
+    assert not re.findall(rf"\b({sinks})\b", source)
+    tree = fromstring(source)
+    attributes = [(name, value) for element in tree.iter() for name, value in element.attrib.items()]
+    assert not [name for name, _ in attributes if name.startswith("on") or name == "style"]
+    assert not [value for name, value in attributes if name in ("href", "src") and re.match(r"https?:|//", value)]
+    assert len(tree.xpath("//script")) == len(tree.xpath("//style")) == 1
+
+
 # Filters
 
 
@@ -383,9 +397,10 @@ def test_a_phone_never_scrolls_sideways(page: Browser, served: Served) -> None:
     page.one("#index-button").click()
     page.one("#index-body .facts")
     assert fits("html") and fits("#index")
-    page.open(served.url(q="hostile wombat umbrella", view="compare", where='{"source": {"$ne": "x"}}'))
+    page.open(served.url(q="hostile wombat", view="compare", where='{"animal": "wombat"}'))
     page.until(lambda: len(page.all(".column .hits")) == 3)
     assert fits("html")
-    page.one(".open").click()
+    hit = next(hit for hit in page.all(".hit") if "hostile" in hit.text)
+    hit.find_element("css selector", ".open b").click()
     page.one(".chunk.found")
     assert fits("html") and fits("#document")
