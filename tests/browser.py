@@ -24,6 +24,30 @@ window.violations = [];
 document.addEventListener("securitypolicyviolation", (event) => window.violations.push(event.violatedDirective));
 """
 
+# WCAG 2.2, 1.4.3: the relative luminances of text and of the first opaque ground behind it.
+_FAINT_TEXTS = """
+const light = ([r, g, b]) => [r, g, b].map((v) => v / 255)
+  .map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+  .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+const colour = (text) => text.match(/[0-9.]+/g).map(Number);
+const behind = (element) => {
+  for (let at = element; at; at = at.parentElement) {
+    const found = colour(getComputedStyle(at).backgroundColor);
+    if (found.length === 3) return found;
+  }
+  return [255, 255, 255];
+};
+const faint = [];
+for (const element of document.querySelectorAll("body *")) {
+  const says = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+  if (!says || !element.checkVisibility() || element.closest("script, .spoken")) continue;
+  const [a, b] = [colour(getComputedStyle(element).color), behind(element)].map(light).sort((x, y) => y - x);
+  const ratio = (a + 0.05) / (b + 0.05);
+  if (ratio < 4.5) faint.push(`${element.className || element.tagName} ${ratio.toFixed(2)}: ${element.textContent}`);
+}
+return faint;
+"""
+
 
 class Browser:
     """Chromium without a window. Elements are named by CSS selectors, and waited for where they are to come."""
@@ -96,6 +120,10 @@ class Browser:
     def errors(self) -> list[str]:
         """What the console got as an error since the last call."""
         return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
+
+    def faint_texts(self) -> list[str]:
+        """Texts that can be seen and have a contrast below 4.5, which level AA asks for, with their contrast."""
+        return self.run(_FAINT_TEXTS)
 
     def violations(self) -> list[str]:
         """The directives of the Content-Security-Policy that this page ran against."""
