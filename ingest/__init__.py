@@ -1,6 +1,20 @@
 """How an index is filled: folder -> documents -> chunks -> Chroma, kept in step."""
 
-from ingest.report import Failure, SyncReport
-from ingest.sync import add, sync
+from typing import TYPE_CHECKING
 
-__all__ = ["Failure", "SyncReport", "add", "sync"]
+from ingest.report import Failure, SyncReport
+from ingest.sync import sync
+
+if TYPE_CHECKING:
+    from ingest.adding import add, add_files
+
+__all__ = ["Failure", "SyncReport", "add", "add_files", "sync"]
+
+
+def __getattr__(name: str) -> object:
+    """Load what reads files on first use: `ingest status` needs none of it."""
+    if name in ("add", "add_files"):
+        from ingest import adding
+
+        return getattr(adding, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

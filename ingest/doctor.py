@@ -6,10 +6,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
+from ingest.adding import add
 from ingest.documents import document_from_json
 from ingest.examination import Remedy, Trouble, examine_chunks, examine_folder, examine_lexical
 from ingest.report import OnProgress
-from ingest.sync import add, sync
+from ingest.sync import sync
 from retrieval.config import Config
 from retrieval.errors import ConfigError, IndexDamagedError, IndexNotFoundError
 from retrieval.index import HybridIndex

@@ -19,21 +19,26 @@ def index_files(
     """Parse ahead in other processes, embed and write here. Returns whether it was stopped before all was done."""
     if not files:
         return False
+    with ParserPool(parser_settings(index), workers=min(index.config.parse_workers, len(files))) as pool:
+        for file, outcome in pool.parse(files, stop=stop):
+            indexer.put_file(file, outcome, folder=folder)
+        if stop is not None and stop.is_set():
+            return True
+        return not indexer.flush(stop)
+
+
+def parser_settings(index: HybridIndex, *, keeps_content: bool = False) -> ParserSettings:
+    """`keeps_content` as in ParserSettings. Raises as chunk_settings."""
     config = index.config
-    settings = ParserSettings(
+    return ParserSettings(
         chunks=chunk_settings(index),
         language=config.language,
         max_bytes=int(config.max_file_mb * MEGABYTE),
         seconds=config.parse_seconds,
         memory_bytes=config.parse_memory_mb * MEGABYTE,
         ocr_command=config.ocr_command,
+        keeps_content=keeps_content,
     )
-    with ParserPool(settings, workers=min(config.parse_workers, len(files))) as pool:
-        for file, outcome in pool.parse(files, stop=stop):
-            indexer.put_file(file, outcome, folder=folder)
-        if stop is not None and stop.is_set():
-            return True
-        return not indexer.flush(stop)
 
 
 def chunk_settings(index: HybridIndex) -> ChunkSettings:

@@ -53,7 +53,7 @@ class Indexer:
                 title=outcome.title,
                 language=outcome.language,
             )
-            self.put(record, outcome.chunks, size=file.size)
+            self.put(record, outcome.chunks, size=file.size, content=outcome.content)
         elif outcome.is_supported:
             self.fail(record, outcome.reason, size=file.size)
         else:
@@ -79,6 +79,11 @@ class Indexer:
         )
         if noted != old:
             self._writer.note([noted])
+        self._advance(1, size)
+
+    def leave(self, *, size: int) -> None:
+        """Count a document that is as it was."""
+        self.report = replace(self.report, unchanged=self.report.unchanged + 1)
         self._advance(1, size)
 
     def flush(self, stop: threading.Event | None = None) -> bool:

@@ -23,7 +23,7 @@ _PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
 
 class ParserSettings(NamedTuple):
     """max_bytes of a file, seconds of wall-clock time and memory_bytes for parsing it; language and ocr_command as in
-    Config."""
+    Config. keeps_content: whether Parsed.content is wanted, of files that nobody can read again."""
 
     chunks: ChunkSettings
     language: str
@@ -31,6 +31,7 @@ class ParserSettings(NamedTuple):
     seconds: float
     memory_bytes: int
     ocr_command: str | None
+    keeps_content: bool = False
 
 
 def serve(descriptor: int) -> None:
@@ -60,6 +61,7 @@ def serve(descriptor: int) -> None:
                     language=settings.language,
                     max_bytes=settings.max_bytes,
                     ocr_command=settings.ocr_command,
+                    keeps_content=settings.keeps_content,
                 )
                 signal.setitimer(signal.ITIMER_REAL, 0)
                 connection.send((outcome, _mapped_memory() - at_first > settings.memory_bytes // 2))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ingest.chunking import Chunker
-from ingest.documents import hash_bytes, language_of
+from ingest.documents import document_to_json, hash_bytes, language_of
 from ingest.loaders import UnsupportedFormatError, load
 from retrieval.errors import DocumentError, LoadError
 from retrieval.types import Chunk
@@ -16,13 +16,14 @@ log = logging.getLogger(__name__)
 
 class Parsed(NamedTuple):
     """A file's chunks; `read_ns` is when it was about to be read, in nanoseconds since the epoch; `language` as in
-    DocumentRecord."""
+    DocumentRecord; `content` is the document's JSON where that was asked for, and `content_hash` then of it."""
 
     content_hash: str
     read_ns: int
     title: str | None
     language: str
     chunks: list[Chunk]
+    content: str = ""
 
 
 class Unparsed(NamedTuple):
@@ -33,7 +34,14 @@ class Unparsed(NamedTuple):
 
 
 def parse(
-    path: Path, source: str, *, chunker: Chunker, language: str, max_bytes: int, ocr_command: str | None
+    path: Path,
+    source: str,
+    *,
+    chunker: Chunker,
+    language: str,
+    max_bytes: int,
+    ocr_command: str | None,
+    keeps_content: bool = False,
 ) -> Parsed | Unparsed:
     """Whatever a file holds, this raises nothing but MemoryError. `language` as in Config."""
     read_ns = time.time_ns()
@@ -43,8 +51,14 @@ def parse(
         if len(data) > max_bytes:
             return Unparsed("it has grown beyond max_file_mb while it was being read; sync again")
         document = load(data, source=source, max_bytes=max_bytes, ocr_command=ocr_command)
+        content = document_to_json(document) if keeps_content else ""
         return Parsed(
-            hash_bytes(data), read_ns, document.title, language_of(document, language), chunker.chunk(document)
+            content_hash=hash_bytes(content.encode() if keeps_content else data),
+            read_ns=read_ns,
+            title=document.title,
+            language=language_of(document, language),
+            chunks=chunker.chunk(document),
+            content=content,
         )
     except UnsupportedFormatError as error:
         return Unparsed(str(error), is_supported=False)

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+from ingest.adding import add
 from ingest.documents import document_from_json
 from ingest.report import Failure, OnProgress, SyncReport
 from ingest.root import check_claim, checked_name, resolve_root
 from ingest.selection import patterns_of
-from ingest.sync import add, sync
+from ingest.sync import sync
 from retrieval.config import Config
 from retrieval.errors import ConfigError, IndexLockedError, IndexNotFoundError, IndexUnusableError
 from retrieval.index import HybridIndex, remembered_settings

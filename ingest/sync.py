@@ -1,8 +1,8 @@
-"""The two ways to fill an index: keep it in step with a folder, or add documents made in memory."""
+"""An index in step with a folder."""
 
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,9 +12,8 @@ from ingest.scan import scan
 from ingest.selection import patterns_of
 from ingest.survey import survey
 from ingest.unread import MEGABYTE
-from retrieval.errors import DocumentError
 from retrieval.index import HybridIndex
-from retrieval.types import Document, DocumentRecord, SyncedFolder
+from retrieval.types import SyncedFolder
 
 
 def sync(
@@ -70,51 +69,3 @@ def sync(
             writer.note([replace(old, size=f.size, mtime_ns=f.mtime_ns, indexed_ns=read_ns) for f, old in todo.touch])
             indexer.remove(todo.delete)
     return replace(indexer.report.in_order(), interrupted=stopped, seconds=time.monotonic() - started)
-
-
-def add(documents: Iterable[Document], index: HybridIndex, *, on_progress: OnProgress | None = None) -> SyncReport:
-    """Index documents made in memory, replacing those with the same source; one that did not change costs nothing.
-
-    Raises DocumentError, before anything is written, for a source that is given twice or belongs to a synced folder;
-    IndexLockedError where another process writes.
-    """
-    from ingest.documents import document_to_json, hash_bytes, language_of
-    from ingest.filling import chunk_settings
-    from ingest.indexer import Indexer, new_record
-
-    started = time.monotonic()
-    contents: dict[str, str] = {}
-    given: list[Document] = []
-    for document in documents:
-        if not isinstance(document, Document):
-            raise DocumentError(f"add() takes Documents, not a {type(document).__name__}: Document(source, text).")
-        if document.source in contents:
-            raise DocumentError(f"Two documents have the source {document.source!r}; give each its own.")
-        contents[document.source] = document_to_json(document)
-        given.append(document)
-    hashes = {source: hash_bytes(content.encode()) for source, content in contents.items()}
-    with index.writing() as writer:
-        for source in hashes:
-            if (old := writer.records.get(source)) and old.folder:
-                raise DocumentError(f"{source!r} is a file of the synced folder {old.folder!r}; use another source.")
-        changed = [document for document in given if not _is_ready(writer.records, hashes, document.source)]
-        report = SyncReport(unchanged=len(given) - len(changed))
-        size = sum(len(document.text) for document in changed)
-        indexer = Indexer(writer, report, documents=len(changed), size=size, on_progress=on_progress)
-        chunker = chunk_settings(index).chunker() if changed else None
-        for document in changed:
-            record = new_record(document.source, content_hash=hashes[document.source], indexed_ns=time.time_ns())
-            try:
-                chunks = chunker.chunk(document) if chunker else []
-            except DocumentError as error:
-                indexer.fail(record, str(error), size=len(document.text))
-            else:
-                record = replace(record, title=document.title, language=language_of(document, index.config.language))
-                indexer.put(record, chunks, size=len(document.text), content=contents[document.source])
-        indexer.flush()
-    return replace(indexer.report.in_order(), seconds=time.monotonic() - started)
-
-
-def _is_ready(ledger: Mapping[str, DocumentRecord], hashes: Mapping[str, str], source: str) -> bool:
-    old = ledger.get(source)
-    return old is not None and old.status == "ready" and old.content_hash == hashes[source]

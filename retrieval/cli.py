@@ -1,4 +1,4 @@
-"""`retrieve`: search an index, look at it, and measure how well it answers."""
+"""`retrieve`: search an index, serve it, look at it, and measure how well it answers."""
 
 import json
 from typing import Annotated, Any
@@ -24,6 +24,7 @@ from retrieval.errors import QueryError
 from retrieval.evaluation_cli import evaluate, tune
 from retrieval.inspection_cli import similar, stats
 from retrieval.mcp_cli import mcp
+from retrieval.serve_cli import serve
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -137,6 +138,7 @@ app.command()(stats)
 app.command()(evaluate)
 app.command()(tune)
 app.command()(mcp)
+app.command()(serve)
 
 
 def _filter(option: str, text: str | None) -> dict[str, Any] | None:

@@ -192,8 +192,9 @@ def _read(path: Path, *, queries: Path | None, qrels: Path | None, split: str, b
 @contextmanager
 def _indexed(given: _Given, *, index: Path | None, config: Path | None) -> "Iterator[tuple[HybridIndex, Resolved]]":
     """An index that is in step with the judged documents, and the judgements by its names."""
+    from ingest.adding import add
     from ingest.progress import showing_progress
-    from ingest.sync import add, sync
+    from ingest.sync import sync
     from retrieval.evaluation import resolve
     from retrieval.index import HybridIndex
 

@@ -1,0 +1,1 @@
+"""The index over HTTP: `retrieve serve`. Needs the extra `server`."""

@@ -1,0 +1,58 @@
+"""What the index holds, as the JSON of answers. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from retrieval.storage.snapshot import Snapshot
+from retrieval.types import Chunk, DocumentRecord, SearchHit, clean_text
+
+_CHUNK = (
+    "id", "ordinal", "text", "char_start", "char_end", "line_start", "line_end", "page", "headings", "tokens",
+)  # fmt: skip
+_NANOSECONDS = 10**9
+
+
+def result(query: str, hits: Sequence[SearchHit]) -> dict[str, Any]:
+    return {"query": clean_text(query), "hits": [_hit(hit) for hit in hits]}
+
+
+def _hit(hit: SearchHit) -> dict[str, Any]:
+    return {**asdict(hit), "metadata": dict(hit.metadata), "citation": hit.citation()}
+
+
+def listed(record: DocumentRecord) -> dict[str, Any]:
+    return {**_record(record), "chunks": len(record.chunk_ids)}
+
+
+def whole(record: DocumentRecord, snapshot: Snapshot) -> dict[str, Any]:
+    """A document with its passages in order."""
+    rows = np.flatnonzero(snapshot.documents == record.id.encode()).tolist()
+    chunks = sorted((snapshot.chunk(row) for row in rows), key=lambda chunk: chunk.ordinal)
+    metadata = dict(chunks[0].metadata) if chunks else {}
+    return {**_record(record), "metadata": metadata, "chunks": [_chunk(chunk) for chunk in chunks]}
+
+
+def _record(record: DocumentRecord) -> dict[str, Any]:
+    return {
+        "id": record.id,
+        "source": record.source,
+        "folder": record.folder,
+        "status": record.status,
+        "reason": record.reason,
+        "title": record.title,
+        "language": record.language,
+        "size": record.size,
+        "indexed": _time(record.indexed_ns) if record.indexed_ns else None,
+    }
+
+
+def _time(nanoseconds: int) -> str:
+    return datetime.fromtimestamp(nanoseconds / _NANOSECONDS, UTC).isoformat(timespec="milliseconds")
+
+
+def _chunk(chunk: Chunk) -> dict[str, Any]:
+    return {name: getattr(chunk, name) for name in _CHUNK}

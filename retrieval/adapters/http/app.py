@@ -1,0 +1,60 @@
+"""The routes, the guard before them, and what runs as long as they do."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from retrieval import __version__
+from retrieval.adapters.http.described import Described
+from retrieval.adapters.http.document_routes import document_routes
+from retrieval.adapters.http.guard import Guard
+from retrieval.adapters.http.observe import Observe
+from retrieval.adapters.http.operation_routes import operation_routes
+from retrieval.adapters.http.page import page_routes
+from retrieval.adapters.http.problems import response_of
+from retrieval.adapters.http.search_routes import search_routes
+from retrieval.adapters.http.service import Service
+from retrieval.errors import RetrievalError
+
+
+def create_app(service: Service) -> FastAPI:
+    """The application around a service; it closes the service when it ends."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        warming = asyncio.create_task(asyncio.to_thread(service.warm_up))
+        yield
+        service.stop()
+        await warming
+        await service.jobs.close()
+        await asyncio.to_thread(service.close)
+
+    app = Described(
+        title="hybrid-retrieval",
+        version=__version__,
+        summary="Hybrid search over documents: BM25 and dense vectors, fused.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.add_middleware(Guard, settings=service.settings)
+    app.add_middleware(Observe, metrics=service.metrics)
+    for error in (RetrievalError, RequestValidationError, HTTPException):
+        app.add_exception_handler(error, _refused)
+    app.include_router(page_routes(app))
+    app.include_router(search_routes(service))
+    app.include_router(document_routes(service))
+    app.include_router(operation_routes(service))
+    # Another ASGI app goes here, behind the same guard: app.mount("/mcp", ...) asks for a key that may read.
+    return app
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    return response_of(error)

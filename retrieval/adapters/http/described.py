@@ -1,0 +1,49 @@
+"""What OpenAPI says beyond what the routes say themselves: failures, keys, and the bodies that are read by hand."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from pydantic.json_schema import models_json_schema
+
+from retrieval.adapters.http.guard import scope_needed
+from retrieval.adapters.http.models import DocumentBody, DocumentsBody, ProblemOut
+from retrieval.adapters.http.problems import KINDS, MEDIA_TYPE
+
+Responses = dict[int | str, dict[str, Any]]
+
+_ALWAYS = (400, 401, 403, 408, 413, 421, 429, 500)
+_REF = "#/components/schemas/{model}"
+_KEYS = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "Where the service was started with keys."},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
+
+
+def problems(*statuses: int) -> Responses:
+    """The failures that a route may answer, beside those that every route may."""
+    return {status: _failure(status) for status in sorted({*_ALWAYS, *statuses})}
+
+
+class Described(FastAPI):
+    """An application whose OpenAPI description says all of that."""
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            schema = super().openapi()
+            components = schema.setdefault("components", {})
+            components["securitySchemes"] = _KEYS
+            by_hand = [(model, "validation") for model in (DocumentBody, DocumentsBody, ProblemOut)]
+            _, found = models_json_schema(by_hand, ref_template=_REF)  # type: ignore[arg-type]
+            components["schemas"] = {**components.get("schemas", {}), **found["$defs"]}
+            for path, operations in schema["paths"].items():
+                for method, operation in operations.items():
+                    scope = scope_needed(method.upper(), path)
+                    operation["security"] = [{name: []} for name in _KEYS] if scope else []
+                    operation["description"] += f"\n\nNeeds a key with the scope `{scope}`." if scope else ""
+        return self.openapi_schema or {}
+
+
+def _failure(status: int) -> dict[str, Any]:
+    titles = [kind.title for kind in KINDS.values() if kind.status == status]
+    schema = {"$ref": _REF.format(model=ProblemOut.__name__)}
+    return {"description": "; ".join(titles), "content": {MEDIA_TYPE: {"schema": schema}}}

@@ -1,0 +1,162 @@
+"""/documents: what is in the index, put there and taken away one by one."""
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import ValidationError
+
+from ingest import SyncReport, add, add_files
+from retrieval.adapters.http import answers
+from retrieval.adapters.http.described import problems
+from retrieval.adapters.http.models import (
+    MAX_PAGE,
+    MAX_SOURCE,
+    DeletedOut,
+    DocumentBody,
+    DocumentOut,
+    DocumentsBody,
+    RecordsOut,
+    ReportOut,
+)
+from retrieval.adapters.http.problems import Refusal
+from retrieval.adapters.http.service import Service
+from retrieval.adapters.http.uploads import check_source, uploaded
+from retrieval.index import HybridIndex
+from retrieval.types import Document, Status
+
+DocumentId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="As in a hit's document_id.")]
+
+_BODIES = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {
+                "anyOf": [
+                    {"$ref": "#/components/schemas/DocumentBody"},
+                    {"$ref": "#/components/schemas/DocumentsBody"},
+                ]
+            },
+            "examples": {
+                "one": {"value": {"source": "notes/rain.md", "text": "# Rain", "metadata": {"year": 2024}}},
+                "several": {"value": {"documents": [{"source": "notes/snow.md", "text": "# Snow"}]}},
+            },
+        },
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["file"],
+                "properties": {
+                    "file": {"type": "string", "format": "binary"},
+                    "source": {"type": "string", "description": "What it is cited by, instead of uploads/NAME."},
+                },
+            }
+        },
+    },
+}
+
+_GONE = "There is no document {!r}; GET /documents lists those there are."
+
+
+def document_routes(service: Service) -> APIRouter:
+    router = APIRouter(prefix="/documents", tags=["documents"])
+
+    @router.get("", response_model=RecordsOut, responses=problems(422, 503))
+    async def list_documents(
+        prefix: Annotated[str, Query(max_length=MAX_SOURCE, description="How sources begin.")] = "",
+        limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100,
+        offset: Annotated[int, Query(ge=0)] = 0,
+        status: Annotated[Status | None, Query()] = None,
+    ) -> JSONResponse:
+        """The ledger's records, by source."""
+
+        def records(index: HybridIndex) -> dict[str, Any]:
+            chosen = [
+                record
+                for record in index.documents()
+                if record.source.startswith(prefix) and status in (None, record.status)
+            ]
+            page = chosen[offset : offset + limit]
+            return {"total": len(chosen), "documents": [answers.listed(record) for record in page]}
+
+        return JSONResponse(await service.read(records))
+
+    @router.get("/{document_id}", response_model=DocumentOut, responses=problems(404, 422, 503))
+    async def get_document(document_id: DocumentId) -> JSONResponse:
+        """A document with its passages."""
+
+        def whole(index: HybridIndex) -> dict[str, Any] | None:
+            snapshot = index.snapshot
+            records = snapshot.records if snapshot is not None else ()
+            found = next((record for record in records if record.id == document_id), None)
+            return answers.whole(found, snapshot) if found is not None and snapshot is not None else None
+
+        found = await service.read(whole)
+        if found is None:
+            raise Refusal("not-found", _GONE.format(document_id))
+        return JSONResponse(found)
+
+    @router.post(
+        "",
+        status_code=201,
+        response_model=ReportOut,
+        responses=problems(409, 415, 422, 503),
+        openapi_extra={"requestBody": _BODIES},
+    )
+    async def add_documents(request: Request) -> JSONResponse:
+        """Index texts, or files. One with the same source is replaced; one that did not change costs nothing."""
+        if request.headers["content-type"].startswith("multipart/"):
+            async with uploaded(request) as files:
+                report = await _added(service, files, lambda index: add_files(files, index))
+        else:
+            documents = [Document(**body.model_dump()) for body in _bodies(await request.body())]
+            sources = [document.source for document in documents]
+            report = await _added(service, sources, lambda index: add(documents, index))
+        return JSONResponse(report.as_dict(), 201)
+
+    @router.delete("/{document_id}", response_model=DeletedOut, responses=problems(404, 409, 422, 503))
+    async def delete_document(document_id: DocumentId) -> JSONResponse:
+        """Take a document away; one that belongs to a synced folder is not, since it would come back."""
+
+        def delete(index: HybridIndex) -> dict[str, int]:
+            with index.writing() as writer:
+                found = next((record for record in writer.records.values() if record.id == document_id), None)
+                if found is None:
+                    raise Refusal("not-found", _GONE.format(document_id))
+                service.refuse_synced(found.source, {found.folder} if found.folder else set())
+                return {"documents": 1, "chunks": writer.remove([found]).chunks_deleted}
+
+        if await service.read(lambda index: index.snapshot) is None:
+            raise Refusal("not-found", _GONE.format(document_id))
+        return JSONResponse(await service.write(delete))
+
+    return router
+
+
+async def _added(service: Service, sources: Iterable[str], change: Callable[[HybridIndex], SyncReport]) -> SyncReport:
+    """Raises Refusal for a source that is a synced folder's."""
+    folders = await service.read(service.folders)
+    for source in sources:
+        check_source(source)
+        service.refuse_synced(source, folders)
+    report = await service.write(change)
+    service.metrics.written(report)
+    return report
+
+
+def _bodies(data: bytes) -> list[DocumentBody]:
+    """One document, or a list of them. Raises RequestValidationError."""
+    try:
+        values = json.loads(data)
+        if isinstance(values, dict) and "documents" in values:
+            return DocumentsBody.model_validate(values).documents
+        return [DocumentBody.model_validate(values)]
+    except ValidationError as error:
+        raise RequestValidationError(
+            [{**found, "loc": ("body", *found["loc"])} for found in error.errors(include_url=False)]
+        ) from None
+    except (ValueError, RecursionError):
+        raise Refusal("malformed", "The body is not JSON; see /docs for examples.") from None

@@ -1,0 +1,56 @@
+"""Work off the event loop, so much at a time and so much in line; what does not fit is refused at once."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from retrieval.adapters.http.problems import Refusal
+
+T = TypeVar("T")
+
+
+class Gate:
+    """Threads for searches, and a queue in front of them that has an end.
+
+    threads, waiting   how many run, and how many may wait to.
+    seconds            that one may take, its wait included. A thread cannot be stopped: one that takes longer keeps
+                       its place until it is done, so that the load stays bounded.
+    on_wait            is told how many seconds each waited.
+    """
+
+    def __init__(self, *, threads: int, waiting: int, seconds: float, on_wait: Callable[[float], None]) -> None:
+        self._threads = ThreadPoolExecutor(threads, "search")
+        self._places = threading.BoundedSemaphore(threads + waiting)
+        self._seconds = seconds
+        self._on_wait = on_wait
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """What `work` returns or raises. Raises Refusal where the queue is full or the time is over."""
+        if not self._places.acquire(blocking=False):
+            raise Refusal("busy", "All places are taken; try again in a second.", headers={"Retry-After": "1"})
+        asked = time.monotonic()
+
+        def timed() -> T:
+            self._on_wait(time.monotonic() - asked)
+            return work()
+
+        future = self._threads.submit(timed)
+        future.add_done_callback(lambda _: self._places.release())
+        try:
+            async with asyncio.timeout(self._seconds) as limit:
+                return await asyncio.wrap_future(future)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise Refusal(
+                "timeout",
+                f"No answer within {self._seconds:g} s; try again later, or ask for less.",
+                headers={"Retry-After": "5"},
+            ) from None
+
+    def close(self) -> None:
+        """Waits for what runs."""
+        self._threads.shutdown(cancel_futures=True)

@@ -1,0 +1,177 @@
+"""What a request must be before any route sees it: for this host, from this site, with a key, and of a bounded size.
+
+It is decided from the headers, before a byte of the body is read, and for every path there is or will be: what no rule
+names needs the scope `write`.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from retrieval.adapters.http import keys
+from retrieval.adapters.http.problems import Refusal, response_of
+from retrieval.adapters.http.settings import ServeSettings
+
+PUBLIC = frozenset({"/", "/docs", "/health", "/openapi.json", "/ready"})
+"""Without a key: the page, the description, and what probes ask. None of them tells what is in the index."""
+
+MAX_JSON = 4_000_000
+"""Bytes of a body that is JSON."""
+
+CALLER = "retrieval.caller"
+"""Where the ASGI scope has the name of the key that a request came with."""
+
+_READING = ("/search", "/mcp")
+_SAFE = ("GET", "HEAD", "OPTIONS")
+_CHALLENGE = {"WWW-Authenticate": "Bearer"}
+
+
+def scope_needed(method: str, path: str) -> keys.Scope | None:
+    """What a key must allow for a request; None where it needs no key."""
+    if path in PUBLIC:
+        return None
+    is_reading = method in _SAFE or any(path == start or path.startswith(f"{start}/") for start in _READING)
+    return "read" if is_reading else "write"
+
+
+class Guard:
+    """ASGI middleware that turns away what ServeSettings do not allow, as problem details."""
+
+    def __init__(self, app: ASGIApp, settings: ServeSettings) -> None:
+        self._app = app
+        self._settings = settings
+        self._buckets = {key.name: Bucket(settings.rate) for key in settings.keys.known}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        try:
+            headers = Headers(scope=scope)
+            check_host(headers, self._settings.hosts)
+            check_origin(headers)
+            self._check_key(scope, headers)
+            body = _Body(receive, most=self._most(scope, headers), seconds=self._settings.seconds)
+        except Refusal as refusal:
+            await response_of(refusal)(scope, receive, send)
+        else:
+            await self._app(scope, body.receive, send)
+
+    def _check_key(self, scope: Scope, headers: Mapping[str, str]) -> None:
+        needed = scope_needed(scope["method"], scope["path"])
+        if needed is None or not self._settings.keys:
+            return
+        key = self._settings.keys.find(_secret(headers))
+        if key is None:
+            raise Refusal(
+                "unauthorized", "Send a key that the service knows: Authorization: Bearer KEY.", headers=_CHALLENGE
+            )
+        if not key.may(needed):
+            raise Refusal("forbidden", "This key may read, and the request writes; send one with the scope write.")
+        scope[CALLER] = key.name
+        self._buckets[key.name].take()
+
+    def _most(self, scope: Scope, headers: Mapping[str, str]) -> int:
+        """The bytes that the body may have. Raises Refusal for a type that the route does not read, or a longer one."""
+        if scope["method"] not in ("POST", "PUT", "PATCH"):
+            return MAX_JSON
+        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+        is_upload = kind == "multipart/form-data" and scope["path"] == "/documents"
+        if not is_upload and kind != "application/json":
+            raise Refusal("unsupported-media-type", "The body must be JSON: send Content-Type: application/json.")
+        most = self._settings.upload_bytes if is_upload else MAX_JSON
+        length = headers.get("content-length", "0")
+        if length.isdecimal() and int(length) > most:
+            raise _too_large(most)
+        return most
+
+
+class Bucket:
+    """A rate limit: tokens come back evenly, and a minute's worth may be spent at once. For one event loop."""
+
+    def __init__(self, rate: int) -> None:
+        """`rate` a minute; 0 is without limit."""
+        self._rate = rate
+        self._tokens = float(rate)
+        self._seen = time.monotonic()
+
+    def take(self) -> None:
+        """Raises Refusal where there is none left."""
+        if not self._rate:
+            return
+        now = time.monotonic()
+        self._tokens = min(self._rate, self._tokens + (now - self._seen) * self._rate / 60)
+        self._seen = now
+        if self._tokens < 1:
+            wait = max(1, round((1 - self._tokens) * 60 / self._rate))
+            raise Refusal(
+                "too-many-requests",
+                f"This key may ask {self._rate:,} times a minute; wait {wait} s, or start with a higher --rate.",
+                headers={"Retry-After": str(wait)},
+            )
+        self._tokens -= 1
+
+
+class _Body:
+    """The body as it comes in, as long as it is short enough and comes in time."""
+
+    def __init__(self, receive: Receive, *, most: int, seconds: float) -> None:
+        self._receive = receive
+        self._most = most
+        self._seconds = seconds
+        self._deadline = asyncio.get_running_loop().time() + seconds
+        self._left = most
+        self._is_whole = False
+
+    async def receive(self) -> Message:
+        """As ASGI has it. Raises Refusal."""
+        if self._is_whole:  # what comes now is that the client has gone, at any time
+            return await self._receive()
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                message = await self._receive()
+        except TimeoutError:
+            raise Refusal("slow", f"The body did not come within {self._seconds:g} s; send less at once.") from None
+        self._is_whole = not message.get("more_body", False)
+        self._left -= len(message.get("body", b""))
+        if self._left < 0:
+            raise _too_large(self._most)
+        return message
+
+
+def check_host(headers: Mapping[str, str], allowed: frozenset[str]) -> None:
+    """Whether the name that the client knows this service by is one that it has. Another one is how a page elsewhere
+    reaches a service on loopback, by DNS rebinding. Raises Refusal."""
+    if allowed and _hostname(headers.get("host", "")) not in allowed:
+        raise Refusal(
+            "wrong-host", "The Host header names another host; a name that is meant is given with --allowed-host."
+        )
+
+
+def check_origin(headers: Mapping[str, str]) -> None:
+    """Whether a page that asks is this service's own. Raises Refusal."""
+    origin = headers.get("origin")
+    if origin is not None and origin.lower().partition("://")[2] != headers.get("host", "").lower():
+        raise Refusal(
+            "forbidden", "The request comes from another site's page; a proxy in between must pass on the Host header."
+        )
+
+
+def _hostname(host: str) -> str:
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def _secret(headers: Mapping[str, str]) -> str:
+    scheme, _, secret = headers.get("authorization", "").partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+
+
+def _too_large(most: int) -> Refusal:
+    return Refusal("too-large", f"The body is longer than {most:,} bytes; send it in parts.")

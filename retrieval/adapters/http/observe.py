@@ -1,0 +1,79 @@
+"""Around all else: a request's id, its line in the log, its place in the figures, and what keeps browsers safe."""
+
+import logging
+import re
+import time
+import uuid
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from retrieval.adapters.http.guard import CALLER
+from retrieval.adapters.http.logs import FIELDS
+from retrieval.adapters.http.metrics import Metrics
+from retrieval.adapters.http.problems import response_of
+
+log = logging.getLogger(__name__)
+
+_SANE = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
+_SAFE_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+class Observe:
+    """ASGI middleware. What no route foresaw becomes a bare problem here, and an entry in the log.
+
+    A log line has the route and not the path, nor anything of query, body or key, so that it holds nothing secret.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = given if _SANE.fullmatch(given) else uuid.uuid4().hex
+        started = time.monotonic()
+        status = 0
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = request_id
+                for name, value in _SAFE_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, answer)
+        except Exception as error:
+            log.exception("request %s failed", request_id)
+            if not status:
+                await response_of(error)(scope, receive, answer)
+        finally:
+            self._tell(scope, request_id, status, seconds=time.monotonic() - started)
+
+    def _tell(self, scope: Scope, request_id: str, status: int, *, seconds: float) -> None:
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        route = getattr(scope.get("route"), "path", "none")
+        self._metrics.request(method, route, status, seconds=seconds)
+        fields = {
+            "request_id": request_id,
+            "method": method,
+            "route": route,
+            "status": status,
+            "seconds": round(seconds, 6),
+            "caller": scope.get(CALLER),
+        }
+        log.info("answered", extra={FIELDS: fields})

@@ -1,0 +1,76 @@
+"""An index that is open for as long as the service runs, whatever other processes do to it."""
+
+import logging
+import threading
+from pathlib import Path
+
+from retrieval.errors import IndexMismatchError, IndexUnusableError
+from retrieval.index import HybridIndex
+from retrieval.storage.directory import IndexDirectory, Pointer
+
+log = logging.getLogger(__name__)
+
+
+class OpenedIndex:
+    """Opens an index when it is first asked for. What is published, by whichever process, is seen at once.
+
+    So is an index that was rebuilt with other settings: it is opened again, while running searches finish on the old
+    one. Where that fails, the old one goes on answering. Threads may share it.
+    """
+
+    def __init__(self, path: Path, config: Path | None) -> None:
+        self._path = path
+        self._config = config
+        self._directory = IndexDirectory(path)
+        self._guard = threading.Lock()
+        self._index: HybridIndex | None = None
+        self._stamp: tuple[int, int] | None = None
+        self._made_with = ""
+
+    def now(self) -> HybridIndex:
+        """The index as it is now; one that does not exist yet is empty. Raises as HybridIndex.open, but not for what
+        can still be answered."""
+        with self._guard:
+            stamp = self._directory.pointer_stamp()
+            if self._index is None:
+                self._open()
+            elif stamp != self._stamp:
+                self._take_up()
+            self._stamp = stamp
+            assert self._index is not None
+            return self._index
+
+    def close(self) -> None:
+        """Let go of the lock and of Chroma; the model stays loaded."""
+        if self._index is not None:
+            self._index.close()
+
+    def _open(self) -> None:
+        made_with = _fingerprint(self._directory.read_pointer())
+        self._index = HybridIndex.open(self._path, config=self._config)
+        self._made_with = made_with
+
+    def _take_up(self) -> None:
+        made_with = _fingerprint(self._directory.read_pointer())
+        if made_with == self._made_with:
+            return
+        if not self._made_with and self._can_go_on():
+            self._made_with = made_with
+            return
+        try:
+            self._open()
+        except IndexUnusableError as error:
+            if not self._made_with:
+                raise
+            log.warning("%s The index as it was goes on answering.", error)
+
+    def _can_go_on(self) -> bool:
+        """Whether the index that was made meanwhile is one with the settings that were expected."""
+        try:
+            return self._index is not None and self._index.snapshot is not None
+        except IndexMismatchError:
+            return False
+
+
+def _fingerprint(pointer: Pointer | None) -> str:
+    return pointer.fingerprint if pointer is not None else ""

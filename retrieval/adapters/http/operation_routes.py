@@ -1,0 +1,94 @@
+"""Syncs and their jobs, and how the service is."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Path
+from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+from retrieval.adapters.http.described import problems
+from retrieval.adapters.http.jobs import Job
+from retrieval.adapters.http.models import HealthOut, JobOut, JobsOut, StatsOut, SyncBody
+from retrieval.adapters.http.problems import Refusal, problem, problem_response
+from retrieval.adapters.http.server_sent import EVENT_STREAM, as_stream
+from retrieval.adapters.http.service import Service
+from retrieval.index import HybridIndex
+
+
+def operation_routes(service: Service) -> APIRouter:
+    router = APIRouter(tags=["operations"])
+
+    @router.post("/sync", status_code=202, response_model=JobOut, responses=problems(404, 415, 422, 503))
+    async def start_sync(body: SyncBody) -> JSONResponse:
+        """Bring the index in step with a folder. One that is being synced already is not begun again."""
+        folders = await service.read(service.folders)
+        if body.folder not in folders:
+            raise Refusal(
+                "not-found",
+                f"There is no folder {body.folder!r} to sync; GET /stats lists those there are.",
+            )
+        job = service.jobs.start(body.folder, folders[body.folder])
+        return JSONResponse(job.as_dict(), 202, {"Location": f"/jobs/{job.id}"})
+
+    @router.get("/jobs", response_model=JobsOut, responses=problems())
+    async def list_jobs() -> JSONResponse:
+        """The latest syncs that were begun here, the newest first."""
+        return JSONResponse({"jobs": [job.as_dict() for job in service.jobs.latest()]})
+
+    @router.get("/jobs/{job_id}", response_model=JobOut, responses=problems(404, 422))
+    async def get_job(
+        job_id: Annotated[str, Path(pattern="^[0-9a-f]{32}$")], accept: Annotated[str, Header()] = "*/*"
+    ) -> Response:
+        """How a sync is; with `Accept: text/event-stream` as it happens: `progress` events, then `done` or `failed`."""
+        job = service.jobs.find(job_id)
+        if job is None:
+            raise Refusal("not-found", f"There is no job {job_id!r}; GET /jobs lists the latest.")
+        if EVENT_STREAM in accept:
+            return StreamingResponse(_events(job), media_type=EVENT_STREAM)
+        return JSONResponse(job.as_dict())
+
+    @router.get("/stats", response_model=StatsOut, responses=problems(503))
+    async def stats() -> JSONResponse:
+        """What the index holds, what made it, and which folders may be synced."""
+
+        def described(index: HybridIndex) -> dict[str, Any]:
+            snapshot, synced = index.snapshot, index.folders()
+            figures = index.stats()._asdict()
+            del figures["chroma"]
+            reranker = service.settings.reranker
+            return {
+                "generation": snapshot.state.generation if snapshot is not None else "",
+                **figures,
+                "folders": [{"name": name, "synced": name in synced} for name in sorted(service.folders(index))],
+                "reranker": reranker.name if reranker is not None else None,
+            }
+
+        return JSONResponse(await service.read(described))
+
+    @router.get("/health", response_model=HealthOut)
+    async def health() -> JSONResponse:
+        """Whether the process lives."""
+        return JSONResponse({"status": "ok"})
+
+    @router.get("/ready", response_model=HealthOut, responses=problems(503))
+    async def ready() -> JSONResponse:
+        """Whether questions can be answered: the index is open, the model loaded."""
+        if not service.is_ready:
+            loading = problem("busy", "The model is being loaded, or the service is stopping; ask again.")
+            return problem_response(loading, headers={"Retry-After": "1"})
+        return JSONResponse({"status": "ok"})
+
+    @router.get("/metrics", response_class=PlainTextResponse, responses=problems(503))
+    async def metrics() -> Response:
+        """For Prometheus: requests, seconds by stage, overlap of the two sides, queries without hits, sizes."""
+        exposed = await asyncio.to_thread(lambda: service.metrics.exposed(service.snapshot()))
+        return Response(exposed, media_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+    return router
+
+
+async def _events(job: Job) -> AsyncIterator[bytes]:
+    async for chunk in as_stream(job.events()):
+        yield chunk

@@ -1,0 +1,82 @@
+"""POST /search."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+
+from retrieval.adapters.http import answers
+from retrieval.adapters.http.described import problems
+from retrieval.adapters.http.metrics import Metrics
+from retrieval.adapters.http.models import SearchBody, SearchOut
+from retrieval.adapters.http.problems import Refusal
+from retrieval.adapters.http.service import Service
+from retrieval.adapters.http.settings import ConfiguredReranker
+from retrieval.index import HybridIndex
+from retrieval.types import Reranker, SearchHit
+
+_DEEPEST = 10
+"""Filters within filters."""
+
+
+def search_routes(service: Service) -> APIRouter:
+    router = APIRouter(tags=["search"])
+
+    @router.post("/search", response_model=SearchOut, responses=problems(422, 503))
+    async def search(body: SearchBody) -> JSONResponse:
+        """The passages that answer one query, or each of several, best first."""
+        started = time.monotonic()
+        options: dict[str, Any] = body.model_dump(exclude={"query", "queries", "rerank"})
+        options["rerank"] = _reranker(body.rerank, service.settings.reranker)
+        for name in ("where", "where_document"):
+            _check_depth(name, options[name])
+        generation, found = await service.read(lambda index: _searched(index, body.asked, options, service.metrics))
+        results = [answers.result(query, hits) for query, hits in zip(body.asked, found, strict=True)]
+        seconds = time.monotonic() - started
+        return JSONResponse({"generation": generation, "seconds": seconds, "results": results})
+
+    return router
+
+
+def _searched(
+    index: HybridIndex, queries: list[str], options: Mapping[str, Any], metrics: Metrics
+) -> tuple[str, list[list[SearchHit]]]:
+    """The hits, and the generation that they are of; asked again where another was published meanwhile."""
+    started = time.monotonic()
+    while True:
+        before = index.snapshot
+        found = index.search_batch(queries, **options)
+        if index.snapshot is before:
+            break
+    metrics.stage("search", time.monotonic() - started)
+    alpha = index.config.alpha if options["alpha"] is None else options["alpha"]
+    metrics.answered(found, is_hybrid=options["mode"] == "hybrid" and 0 < alpha < 1)
+    return (before.state.generation if before is not None else ""), found
+
+
+def _reranker(asked: bool | str | None, configured: ConfiguredReranker | None) -> Reranker | None:
+    """No request names a model or a directory of this machine. Raises Refusal."""
+    if asked is None or asked is False:
+        return None
+    if configured is None:
+        raise Refusal("query", "rerank: this service has no cross-encoder; start it with --rerank NAME.")
+    if asked not in (True, configured.name):
+        raise Refusal("query", f"rerank: this service has {configured.name} alone; ask for it with true.")
+    return configured.model
+
+
+def _check_depth(name: str, condition: object) -> None:
+    """Raises Refusal for a filter so deeply nested that reading it would take all of the stack."""
+    level = [condition]
+    for _ in range(2 * _DEEPEST):
+        level = [below for value in level for below in _inside(value)]
+    if level:
+        raise Refusal("query", f"{name}: at most {_DEEPEST} levels of conditions are read; write it flatter.")
+
+
+def _inside(value: object) -> list[object]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []

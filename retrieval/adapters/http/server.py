@@ -1,0 +1,65 @@
+"""The process: a socket, an application, and an end in good order."""
+
+import logging
+import signal
+import socket
+from types import FrameType
+
+import uvicorn
+
+from retrieval.adapters.http.app import create_app
+from retrieval.adapters.http.logs import log_as_json
+from retrieval.adapters.http.service import Service
+from retrieval.adapters.http.settings import ServeSettings
+from retrieval.errors import ConfigError
+
+log = logging.getLogger(__name__)
+
+
+def run(settings: ServeSettings, *, host: str, port: int, grace: int = 30) -> None:
+    """Serve until SIGTERM or Ctrl-C; then finish what runs, for `grace` seconds at most.
+
+    Raises ConfigError where the address cannot be had, and as HybridIndex.open.
+    """
+    with _listening(host, port) as listening:
+        service = Service(settings)
+        config = uvicorn.Config(
+            create_app(service),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            ws="none",
+            timeout_graceful_shutdown=grace,
+        )
+        log_as_json()
+        log.info("listening at %s", url_of(listening))
+        _Server(config, service).run(sockets=[listening])
+
+
+class _Server(uvicorn.Server):
+    """Tells the service at once that it is to end, so that what would last for ever ends too; and exits with 0."""
+
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self._service = service
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._service.stop()
+        if self.should_exit and sig == signal.SIGINT:
+            self.force_exit = True
+        self.should_exit = True
+
+
+def url_of(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family, backlog=2048)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ConfigError(f"{host}:{port} cannot be listened at: {reason}. Give another --port or --host.") from None

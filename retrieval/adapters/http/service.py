@@ -1,0 +1,91 @@
+"""What the routes work with: one index to read, one queue of changes, and the rules about folders."""
+
+import logging
+from collections.abc import Callable, Collection
+from typing import TypeVar
+
+from retrieval.adapters.http.gate import Gate
+from retrieval.adapters.http.jobs import Jobs
+from retrieval.adapters.http.metrics import Metrics
+from retrieval.adapters.http.opened import OpenedIndex
+from retrieval.adapters.http.problems import Refusal
+from retrieval.adapters.http.settings import ServeSettings
+from retrieval.adapters.http.writes import Writes
+from retrieval.errors import RetrievalError
+from retrieval.index import HybridIndex
+from retrieval.storage.snapshot import Snapshot
+from retrieval.types import SyncedFolder
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class Service:
+    """The parts of a running service. Made at the start, closed at the end."""
+
+    def __init__(self, settings: ServeSettings) -> None:
+        """Raises as HybridIndex.open."""
+        self.settings = settings
+        self.is_ready = False
+        self.metrics = Metrics()
+        self._index = OpenedIndex(settings.index, settings.config)
+        self._index.now()
+        self.gate = Gate(
+            threads=settings.threads,
+            waiting=settings.waiting,
+            seconds=settings.seconds,
+            on_wait=lambda seconds: self.metrics.stage("queue", seconds),
+        )
+        self.writes = Writes(settings.index, settings.config)
+        self.jobs = Jobs(self.writes, on_report=self.metrics.written)
+
+    async def read(self, work: Callable[[HybridIndex], T]) -> T:
+        """What `work` makes of the index, on a thread. Raises as Gate.run, and what `work` raises."""
+        return await self.gate.run(lambda: work(self._index.now()))
+
+    async def write(self, change: Callable[[HybridIndex], T]) -> T:
+        """As Writes.run."""
+        return await self.writes.run(change, seconds=self.settings.seconds)
+
+    def snapshot(self) -> Snapshot | None:
+        """What searches read now; None before anything was indexed."""
+        return self._index.now().snapshot
+
+    def warm_up(self) -> None:
+        """Loads the model, so that the first question does not wait for it; until then, the service is not ready."""
+        try:
+            self._index.now().embedder.embed_queries(["ready"])
+            self.is_ready = True
+        except RetrievalError as error:
+            log.error("%s", error)
+
+    def folders(self, index: HybridIndex) -> dict[str, SyncedFolder]:
+        """The folders that may be synced: those that the index is, as they were last, and those that were named."""
+        synced = dict(index.folders())
+        for name, path in self.settings.folders.items():
+            if name not in synced or synced[name].path != str(path):
+                synced[name] = SyncedFolder(str(path), index.config.include, index.config.exclude)
+        return synced
+
+    def refuse_synced(self, source: str, folders: Collection[str]) -> None:
+        """A source below a synced folder's name is that folder's to add and to delete. Raises Refusal."""
+        name = source.partition("/")[0]
+        if name in folders:
+            raise Refusal(
+                "conflict",
+                f"{source!r} belongs to the synced folder {name!r}, whose files decide: a sync would bring it back, or "
+                "take it away. Change the file and sync, or use a source that begins otherwise.",
+            )
+
+    def stop(self) -> None:
+        """Begins to end: running syncs finish what is in hand, changes in line are given up. Returns at once."""
+        self.is_ready = False
+        self.jobs.stop()
+        self.writes.stop()
+
+    def close(self) -> None:
+        """Waits for what runs, then lets go of the index."""
+        self.writes.close()
+        self.gate.close()
+        self._index.close()

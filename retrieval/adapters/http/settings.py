@@ -1,0 +1,53 @@
+"""How the service is set up: everything that is decided before it answers its first request."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from retrieval.adapters.http.keys import Keys
+from retrieval.types import Reranker
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+_MEGABYTE = 10**6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfiguredReranker:
+    """The one cross-encoder that requests may ask for, by `name`."""
+
+    name: str
+    model: Reranker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeSettings:
+    """What `retrieve serve` was asked for.
+
+    index, config   as HybridIndex.open takes them.
+    folders         those that may be synced, beside those that the index is synced with already: name -> absolute path.
+    keys            who may do what; without any, everything is open to this machine.
+    hosts           the names that requests may give in their Host header; empty allows any.
+    reranker        what `rerank` may ask for; None refuses it.
+    threads         searches that run at the same time.
+    waiting         searches that wait for one of those; further ones are refused.
+    seconds         that a request may take, its body included; a write may wait so long for its turn.
+    rate            requests a minute for each key; 0 is without limit.
+    upload_megabytes   of one upload, all files together (10**6 bytes).
+    """
+
+    index: Path
+    config: Path | None = None
+    folders: Mapping[str, Path] = field(default_factory=dict)
+    keys: Keys = field(default_factory=Keys)
+    hosts: frozenset[str] = LOOPBACK
+    reranker: ConfiguredReranker | None = None
+    threads: int = 2
+    waiting: int = 32
+    seconds: float = 30.0
+    rate: int = 600
+    upload_megabytes: float = 50.0
+
+    @property
+    def upload_bytes(self) -> int:
+        return int(self.upload_megabytes * _MEGABYTE)

@@ -1,0 +1,75 @@
+"""Files that come with a request: a name that is only data, and bytes that lie in a folder of their own meanwhile."""
+
+import asyncio
+import shutil
+import unicodedata
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from starlette.datastructures import FormData, UploadFile
+from starlette.requests import Request
+
+from retrieval.adapters.http.models import MAX_SOURCE
+from retrieval.adapters.http.problems import Refusal
+
+MAX_FILES = 20
+_LONGEST_NAME = 200
+_BELOW = "uploads/"
+_FIELDS = {"source"}
+
+
+@asynccontextmanager
+async def uploaded(request: Request) -> AsyncIterator[dict[str, Path]]:
+    """The files of a multipart form, by the sources that they are to have; gone when the block ends.
+
+    A file's source is `uploads/` and the last part of its name; with one file alone, a field `source` may give another.
+    No name is ever used as a path. Raises Refusal.
+    """
+    async with request.form(max_files=MAX_FILES, max_fields=len(_FIELDS)) as form:
+        files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
+        sources = _sources(form, files)
+        with TemporaryDirectory(prefix="upload-") as folder:
+            paths = [Path(folder) / str(number) for number in range(len(files))]
+            for file, path in zip(files, paths, strict=True):
+                with path.open("wb") as copy:
+                    await asyncio.to_thread(shutil.copyfileobj, file.file, copy)
+            yield dict(zip(sources, paths, strict=True))
+
+
+def _sources(form: FormData, files: Sequence[UploadFile]) -> list[str]:
+    given = {name: value for name, value in form.multi_items() if not isinstance(value, UploadFile)}
+    if unknown := sorted(given.keys() - _FIELDS):
+        raise Refusal("invalid", f"The form has a field {unknown[0]!r}; there is `source` alone, beside the files.")
+    if not files:
+        raise Refusal("invalid", "The form has no file; send one: curl -F file=@manual.pdf.")
+    if "source" in given:
+        if len(files) > 1:
+            raise Refusal("invalid", "The form has one source for several files; send each by itself.")
+        return [str(given["source"])]
+    sources = [_BELOW + last_part(file.filename or "") for file in files]
+    if len(set(sources)) < len(sources):
+        raise Refusal("invalid", "Two of the files have the same name; send each by itself, with its own source.")
+    return sources
+
+
+def last_part(name: str) -> str:
+    """A file's name without what comes before it, and without what cannot be seen. Raises Refusal for no name at all.
+
+    Its end stays, which says how the file is read.
+    """
+    last = name.replace("\\", "/").rpartition("/")[2]
+    seen = "".join(c for c in unicodedata.normalize("NFC", last) if c.isprintable()).strip().lstrip(".")
+    if not seen:
+        raise Refusal("invalid", "A file has no name that could be its source; give it one.")
+    return seen[-_LONGEST_NAME:]
+
+
+def check_source(source: str) -> None:
+    """Raises Refusal for a source that cannot be told from a folder, or that does not read as it is."""
+    if source.endswith("/") or len(source) > MAX_SOURCE or not source.strip() or not source.isprintable():
+        raise Refusal(
+            "document",
+            f'A source is the name of one document: visible characters, {MAX_SOURCE} at most, and no "/" at its end.',
+        )

@@ -1,0 +1,137 @@
+"""`retrieve serve`: the index over HTTP."""
+
+import ipaddress
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from retrieval.console import DEFAULT_INDEX, ConfigOption, IndexOption
+from retrieval.errors import ConfigError
+
+if TYPE_CHECKING:
+    from retrieval.adapters.http.keys import Keys
+    from retrieval.adapters.http.settings import ConfiguredReranker
+
+_KEYS_VARIABLE = "SERVE_KEYS"
+
+
+def serve(
+    index: IndexOption = DEFAULT_INDEX,
+    host: Annotated[str, typer.Option(envvar="SERVE_HOST", help="Address to listen at.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(envvar="SERVE_PORT", min=0, max=65535, help="Port to listen at; 0 takes a free one.")
+    ] = 8080,
+    folder: Annotated[
+        list[str] | None,
+        typer.Option(help="Folder that may be synced, as DIR or NAME=DIR, beside those that the index is already."),
+    ] = None,
+    keys_file: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="SERVE_KEYS_FILE",
+            help="File of API keys, read:KEY or write:KEY a line; SERVE_KEYS has them too, between commas.",
+        ),
+    ] = None,
+    allowed_host: Annotated[
+        list[str] | None,
+        typer.Option(envvar="SERVE_ALLOWED_HOST", help="Name that clients call this service by, beside localhost."),
+    ] = None,
+    rerank: Annotated[
+        str | None,
+        typer.Option(envvar="SERVE_RERANK", help="Cross-encoder that searches may ask for: name or directory."),
+    ] = None,
+    threads: Annotated[int, typer.Option(envvar="SERVE_THREADS", min=1, help="Searches at the same time.")] = 2,
+    waiting: Annotated[
+        int, typer.Option(envvar="SERVE_WAITING", min=0, help="Searches that may wait; further ones get 503.")
+    ] = 32,
+    timeout: Annotated[
+        float, typer.Option(envvar="SERVE_TIMEOUT", min=0.1, help="Seconds that a request may take.")
+    ] = 30,
+    rate: Annotated[
+        int, typer.Option(envvar="SERVE_RATE", min=0, help="Requests a minute for each key; 0 is without limit.")
+    ] = 600,
+    max_upload_mb: Annotated[
+        float, typer.Option(envvar="SERVE_MAX_UPLOAD_MB", min=0.001, help="Megabytes of one upload at most.")
+    ] = 50,
+    grace: Annotated[
+        int, typer.Option(envvar="SERVE_GRACE", min=1, help="Seconds to finish what runs when it is to end.")
+    ] = 30,
+    config: ConfigOption = None,
+) -> None:
+    """Answer over HTTP, and show a page to search with, until Ctrl-C.
+
+    Without API keys it listens to this machine alone, and everyone on it may read and write.
+    """
+    try:
+        from retrieval.adapters.http import server
+    except ImportError as error:
+        raise ConfigError(
+            f"`retrieve serve` needs {error.name}: pip install 'hybrid-retrieval[server]' brings it."
+        ) from None
+    from retrieval.adapters.http.settings import LOOPBACK, ServeSettings
+
+    keys, is_local = _keys(keys_file), _is_loopback(host)
+    if not is_local and not keys:
+        raise ConfigError(
+            f"--host {host} opens the index to other machines, and there is no API key: name a file with --keys-file, "
+            f"or set {_KEYS_VARIABLE}=write:KEY."
+        )
+    named = frozenset(name.lower() for name in allowed_host or ())
+    settings = ServeSettings(
+        index=index,
+        config=config,
+        folders=_folders(folder or []),
+        keys=keys,
+        hosts=named | LOOPBACK if named or is_local else frozenset(),
+        reranker=_reranker(rerank),
+        threads=threads,
+        waiting=waiting,
+        seconds=timeout,
+        rate=rate,
+        upload_megabytes=max_upload_mb,
+    )
+    server.run(settings, host=host, port=port, grace=grace)
+
+
+def _keys(file: Path | None) -> "Keys":
+    """From the file and the environment together. Raises ConfigError."""
+    from retrieval.adapters.http.keys import Keys
+
+    given = os.environ.get(_KEYS_VARIABLE, "").replace(",", "\n").splitlines()
+    from_environment = Keys.parse(given, origin=_KEYS_VARIABLE)
+    return Keys((*(Keys.read(file).known if file is not None else ()), *from_environment.known))
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _folders(given: list[str]) -> dict[str, Path]:
+    """The folders by the names that their sources begin with. Raises ConfigError."""
+    from ingest.root import checked_name, resolve_root
+
+    folders: dict[str, Path] = {}
+    for text in given:
+        name, equals, path = text.rpartition("=")
+        root = resolve_root(Path(path))
+        known = checked_name(root, name if equals else None)
+        if folders.setdefault(known, root) != root:
+            raise ConfigError(f"--folder: two folders are called {known!r}; give one another name with NAME=DIR.")
+    return folders
+
+
+def _reranker(name: str | None) -> "ConfiguredReranker | None":
+    """Loaded, so that a wrong name is known before the first request. Raises ModelError."""
+    if name is None:
+        return None
+    from retrieval.adapters.http.settings import ConfiguredReranker
+    from retrieval.rerank import CrossEncoderReranker
+
+    return ConfiguredReranker(name=name, model=CrossEncoderReranker.load(name))

@@ -1,0 +1,265 @@
+"""What is turned away before any route sees it, and what can never get out."""
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import httpx2
+import pytest
+from starlette.testclient import TestClient
+
+from retrieval.adapters.http import guard
+from retrieval.adapters.http.app import create_app
+from retrieval.adapters.http.keys import Keys
+from retrieval.adapters.http.logs import JsonFormatter
+from retrieval.adapters.http.problems import Refusal
+from retrieval.adapters.http.service import Service
+from retrieval.adapters.http.settings import ServeSettings
+from retrieval.embedding import Embedder
+from retrieval.errors import ConfigError
+from retrieval.index import HybridIndex
+
+READ, WRITE = "read-secret-0123456789", "write-secret-0123456789"
+KEYS = Keys.parse([f"read:{READ}", f"write:{WRITE}"], origin="test")
+
+Start = Callable[..., TestClient]
+
+
+@pytest.fixture
+def start(tmp_path: Path, share_model: Embedder) -> Iterator[Start]:
+    """Starts the application, in this process, around an index that is empty."""
+    started: list[TestClient] = []
+
+    def start(**settings: Any) -> TestClient:
+        service = Service(ServeSettings(index=tmp_path / "index", **settings))
+        client = TestClient(create_app(service), base_url="http://localhost")
+        client.app_state["service"] = service
+        started.append(client.__enter__())
+        return started[-1]
+
+    yield start
+    for client in started:
+        client.__exit__(None, None, None)
+
+
+def bearer(secret: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {secret}"}
+
+
+def kind_of(answer: httpx2.Response) -> str:
+    assert answer.headers["content-type"] == "application/problem+json", answer.text
+    return str(answer.json()["type"].rpartition(":")[2])
+
+
+# Keys
+
+
+def test_without_a_key_only_what_tells_nothing_is_answered(start: Start) -> None:
+    client = start(keys=KEYS)
+    open_to_all = set()
+    for path, operations in client.get("/openapi.json").json()["paths"].items():
+        for method, operation in operations.items():
+            answer = client.request(method, path.format(document_id="0" * 32, job_id="0" * 32))
+            if answer.status_code == 401:
+                assert answer.headers["www-authenticate"] == "Bearer"
+                assert operation["security"]
+            else:
+                open_to_all.add(path)
+                assert not operation["security"]
+    assert open_to_all == {"/health", "/ready"}
+    assert client.get("/").status_code == client.get("/docs").status_code == 200
+
+
+def test_a_key_does_what_its_scope_says(start: Start) -> None:
+    client = start(keys=KEYS)
+    body = {"source": "a", "text": "Rain."}
+    assert client.get("/stats", headers=bearer("wrong-secret-0123456789")).status_code == 401
+    assert client.get("/stats", headers=bearer(READ)).status_code == 200
+    assert client.get("/stats", headers={"X-API-Key": READ}).status_code == 200
+    assert client.post("/search", json={"query": "rain"}, headers=bearer(READ)).status_code == 200
+    for answer in (
+        client.post("/documents", json=body, headers=bearer(READ)),
+        client.post("/sync", json={"folder": "docs"}, headers=bearer(READ)),
+        client.delete(f"/documents/{'0' * 32}", headers=bearer(READ)),
+    ):
+        assert (answer.status_code, kind_of(answer)) == (403, "forbidden")
+    assert client.post("/documents", json=body, headers=bearer(WRITE)).status_code == 201
+
+
+def test_a_route_that_nobody_thought_of_needs_the_scope_write() -> None:
+    assert guard.scope_needed("POST", "/anything") == "write"
+    assert guard.scope_needed("PATCH", "/search-and-destroy") == "write"
+    assert guard.scope_needed("POST", "/mcp") == guard.scope_needed("POST", "/mcp/messages") == "read"
+
+
+def test_every_known_key_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared = []
+    monkeypatch.setattr("hmac.compare_digest", lambda a, b: compared.append(a) or a == b)
+    found = KEYS.find(READ)
+    assert found is not None
+    assert (found.scope, len(compared)) == ("read", 2)
+
+
+@pytest.mark.parametrize("line", ["admin:0123456789abcdef", "0123456789abcdef", "read:short", "write:two words in it"])
+def test_a_key_that_is_none_is_refused_without_showing_it(line: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        Keys.parse([line], origin="SERVE_KEYS")
+    assert "SERVE_KEYS, line 1" in str(refusal.value)
+    assert line.partition(":")[2] not in str(refusal.value) or not line.partition(":")[2]
+
+
+def test_a_file_of_keys_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    file.write_text(f"# the page\nread:{READ}\n\nwrite:{WRITE}\n")
+    file.chmod(0o644)
+    with pytest.raises(ConfigError, match="chmod"):
+        Keys.read(file)
+    file.chmod(0o600)
+    assert Keys.read(file) == KEYS
+    file.write_text("# none\n")
+    with pytest.raises(ConfigError, match="no key"):
+        Keys.read(file)
+
+
+def test_each_key_has_a_rate_of_its_own(start: Start) -> None:
+    client = start(keys=KEYS, rate=3)
+    answers = [client.get("/jobs", headers=bearer(READ)) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert int(answers[-1].headers["retry-after"]) >= 1
+    assert client.get("/jobs", headers=bearer(WRITE)).status_code == 200
+
+
+# Browsers
+
+
+@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:80", "", "[::1"])
+def test_on_loopback_a_name_from_elsewhere_is_not_answered(start: Start, host: str) -> None:
+    answer = start().get("/stats", headers={"Host": host})
+    assert (answer.status_code, kind_of(answer)) == (421, "wrong-host")
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8080", "127.0.0.1:8080", "[::1]:8080", "search.example"])
+def test_the_names_of_this_service_are_answered(start: Start, host: str) -> None:
+    client = start(hosts=frozenset({"localhost", "127.0.0.1", "::1", "search.example"}))
+    assert client.get("/stats", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://localhost:1234", "http://["])
+def test_a_page_of_another_site_can_do_nothing(start: Start, origin: str) -> None:
+    client = start()
+    files = {"file": ("a.txt", b"x")}
+    for answer in (
+        client.post("/search", json={"query": "x"}, headers={"Origin": origin}),
+        client.post("/documents", files=files, headers={"Origin": origin}),
+    ):
+        assert (answer.status_code, kind_of(answer)) == (403, "forbidden")
+    assert client.post("/search", json={"query": "x"}, headers={"Origin": "http://localhost"}).status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])
+def test_a_body_that_a_plain_form_could_send_is_not_read(start: Start, kind: str) -> None:
+    answer = start().post("/search", content=b'{"query": "x"}', headers={"Content-Type": kind} if kind else {})
+    assert (answer.status_code, kind_of(answer)) == (415, "unsupported-media-type")
+
+
+def test_every_answer_tells_browsers_to_be_careful(start: Start) -> None:
+    client = start()
+    for path in ("/", "/stats", "/nowhere"):
+        headers = client.get(path).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["cache-control"] == "no-store"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+
+
+# Sizes
+
+
+def test_a_body_that_is_too_long_is_refused_from_its_header(start: Start) -> None:
+    answer = start().post("/search", content=b" " * (guard.MAX_JSON + 1), headers={"Content-Type": "application/json"})
+    assert (answer.status_code, kind_of(answer)) == (413, "too-large")
+
+
+@pytest.mark.parametrize("kind", ["application/json", "multipart/form-data; boundary=b"])
+def test_a_body_that_does_not_say_how_long_it_is_is_cut_off(start: Start, kind: str) -> None:
+    sent = 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal sent
+        yield b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' if "multi" in kind else b" "
+        for _ in range(1000):
+            sent += 1
+            yield b" " * 100_000
+
+    client = start(upload_megabytes=1.0)
+    answer = client.post("/documents", content=endless(), headers={"Content-Type": kind})
+    assert (answer.status_code, kind_of(answer)) == (413, "too-large")
+    assert client.get("/documents").json()["total"] == 0
+
+
+def test_more_files_than_are_taken_at_once_are_refused(start: Start) -> None:
+    files = [("file", (f"{number}.txt", b"x")) for number in range(30)]
+    answer = start().post("/documents", files=files)
+    assert (answer.status_code, kind_of(answer)) == (400, "malformed")
+
+
+# Trouble
+
+
+def test_what_does_not_fit_into_the_queue_is_refused_at_once(start: Start) -> None:
+    client = start(threads=1, waiting=1)
+    service, finish = client.app_state["service"], Event()
+    held = [client.portal.start_task_soon(service.gate.run, finish.wait) for _ in range(2)]
+    try:
+        client.portal.call(lambda: None)
+        answer = client.post("/search", json={"query": "rain"})
+        assert (answer.status_code, kind_of(answer), answer.headers["retry-after"]) == (503, "busy", "1")
+    finally:
+        finish.set()
+    assert [one.result() for one in held] == [True, True]
+    assert client.post("/search", json={"query": "rain"}).status_code == 200
+
+
+def test_a_request_that_takes_too_long_is_given_up(start: Start) -> None:
+    client = start(threads=1, waiting=1, seconds=0.05)
+    service, finish = client.app_state["service"], Event()
+    try:
+        with pytest.raises(Refusal, match=r"0\.05 s"):
+            client.portal.call(service.gate.run, finish.wait)
+    finally:
+        finish.set()
+
+
+def test_an_error_that_nobody_foresaw_tells_nothing(
+    start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(HybridIndex, "stats", lambda self: {}["the secret of the index"])
+    answer = start().get("/stats", headers={"X-Request-ID": "abc-123"})
+    assert (answer.status_code, kind_of(answer)) == (500, "internal")
+    assert "secret" not in answer.text
+    assert any("abc-123" in record.getMessage() and record.exc_info for record in caplog.records)
+
+
+@pytest.mark.parametrize("given", ["a b", "a" * 65, "ä", "a;b", "<script>", ""])
+def test_a_request_id_that_could_be_more_is_not_taken(start: Start, given: str) -> None:
+    answer = start().get("/health", headers={"X-Request-ID": given.encode()})
+    assert answer.headers["x-request-id"] != given
+    assert len(answer.headers["x-request-id"]) == 32
+
+
+def test_the_log_has_a_line_of_json_for_each_request_and_no_secrets(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = start(keys=KEYS)
+    with caplog.at_level(logging.INFO, "retrieval"):
+        client.post("/search?q=hush", json={"query": "confidential"}, headers={**bearer(READ), "X-Request-ID": "r1"})
+        client.get("/hush-hush", headers=bearer(READ))
+    lines = [json.loads(JsonFormatter().format(record)) for record in caplog.records if record.message == "answered"]
+    assert [(line["request_id"], line["route"], line["status"]) for line in lines][:1] == [("r1", "/search", 200)]
+    assert [line["route"] for line in lines][1:] == ["none"]
+    assert all(line["caller"].startswith("read-") for line in lines)
+    for secret in (READ, "hush", "confidential"):
+        assert secret not in json.dumps(lines)

@@ -1,0 +1,290 @@
+"""`retrieve serve` as clients meet it: a real process on loopback, and every route of its contract."""
+
+import html
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from retrieval import SearchHit
+from retrieval.adapters.http.page import policy
+from retrieval.adapters.http.uploads import last_part
+from retrieval.types import document_id
+from tests.loaders_samples import pdf
+from tests.serving import Serving
+
+PROBLEM = "application/problem+json"
+RECORD = {
+    "id", "source", "folder", "status", "reason", "title", "language", "chunks", "size", "indexed",
+}  # fmt: skip
+REPORT = {
+    "added", "updated", "deleted", "unchanged", "failed", "skipped", "chunks_added", "chunks_deleted", "chunks_reused",
+    "tokens_embedded", "truncated", "seconds", "interrupted", "dry_run", "planned",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """A service with a folder that it has synced: two documents, a broken one, and links out of the folder."""
+    top = tmp_path_factory.mktemp("http")
+    docs = top / "docs"
+    docs.mkdir()
+    (docs / "rain.md").write_text("# Rain\n\nRain falls from clouds.\n\n## Snow\n\nSnow is frozen water.\n")
+    (docs / "bread.md").write_text("# Bread\n\nYeast eats sugar and makes gas.\n")
+    (docs / "broken.pdf").write_bytes(b"%PDF-1.7 and no more")
+    (top / "secret.txt").write_text("the password is swordfish")
+    (docs / "link.txt").symlink_to(top / "secret.txt")
+    with Serving(top / "index", "--folder", str(docs)) as serving:
+        report = serving.sync("docs")
+        assert (report["added"], report["truncated"]) == (2, 0)
+        assert [failure["source"] for failure in report["failed"]] == ["docs/broken.pdf"]
+        assert [skip["source"] for skip in report["skipped"]] == ["docs/link.txt"]
+        yield serving
+
+
+@pytest.fixture
+def client(serving: Serving) -> httpx.Client:
+    return serving.client
+
+
+def searched(client: httpx.Client, **body: Any) -> dict[str, Any]:
+    answer = client.post("/search", json=body)
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+def refused(answer: httpx.Response, status: int, kind: str) -> str:
+    """The detail of a problem, which is one of ours."""
+    members = answer.json()
+    assert (answer.status_code, answer.headers["content-type"]) == (status, PROBLEM), answer.text
+    assert (members["status"], members["type"]) == (status, f"urn:hybrid-retrieval:problem:{kind}")
+    assert members["title"]
+    return str(members["detail"])
+
+
+def test_a_query_is_answered_with_hits_that_cite_themselves(client: httpx.Client) -> None:
+    answer = searched(client, query="what falls from clouds?", top_k=2)
+    (result,) = answer["results"]
+    hit = result["hits"][0]
+    assert result["query"] == "what falls from clouds?"
+    assert set(hit) == {*SearchHit.__dataclass_fields__, "citation"}
+    assert (hit["rank"], hit["source"], hit["citation"]) == (1, "docs/rain.md", "docs/rain.md:1-7")
+    assert re.fullmatch("[0-9a-f]{32}", answer["generation"])
+    assert answer["seconds"] > 0
+
+
+def test_several_queries_are_answered_in_order_from_one_generation(client: httpx.Client) -> None:
+    results = searched(client, queries=["yeast", "clouds", "yeast"], mode="lexical")["results"]
+    assert [result["query"] for result in results] == ["yeast", "clouds", "yeast"]
+    assert [result["hits"][0]["source"] for result in results] == ["docs/bread.md", "docs/rain.md", "docs/bread.md"]
+    assert results[0] == results[2]
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"mode": "dense"}, {"mode": "lexical"}, {"fusion": "rrf", "rrf_k": 10}, {"fusion": "convex", "alpha": 0.3},
+        {"candidates": 5}, {"feedback": "both"}, {"where": {"source": "docs/rain.md"}}, {"operators": True},
+        {"where_document": {"$contains": "water"}}, {"mmr_lambda": 0.5}, {"expand": 1}, {"expand": "section"},
+        {"group_by_document": True, "document_score": "mean"}, {"min_score": -5.0}, {"highlight": False},
+        {"rerank": False},
+    ],
+    ids=lambda option: "-".join(option),
+)  # fmt: skip
+def test_every_argument_of_search_is_taken(client: httpx.Client, option: dict[str, Any]) -> None:
+    hits = searched(client, query="frozen water", **option)["results"][0]["hits"]
+    assert hits[0]["source"] == "docs/rain.md"
+    assert "highlight" not in option or hits[0]["highlights"] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "names"),
+    [
+        ({}, "invalid", "query or queries"),
+        ({"query": "a", "queries": ["b"]}, "invalid", "query or queries"),
+        ({"query": "rain", "top_k": 0}, "invalid", "top_k"),
+        ({"query": "rain", "top_k": 10**6}, "invalid", "top_k"),
+        ({"query": "rain", "candidates": 10**6}, "invalid", "candidates"),
+        ({"query": "rain" * 1000}, "invalid", "query"),
+        ({"queries": ["rain"] * 100}, "invalid", "queries"),
+        ({"query": "rain", "topk": 3}, "invalid", "topk"),
+        ({"query": "??"}, "query", "no word"),
+        ({"query": "rain", "where": {"a": {"$like": 1}}}, "query", "$like"),
+        ({"query": "rain", "where_document": {"$regex": "("}}, "query", "$regex"),
+        ({"query": "rain", "rerank": True}, "query", "--rerank"),
+        ({"query": "rain", "rerank": "/etc"}, "query", "--rerank"),
+        ({"query": "rain", "document_score": "mean"}, "query", "group_by_document"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_with_its_name(
+    client: httpx.Client, body: dict[str, Any], kind: str, names: str
+) -> None:
+    assert names in refused(client.post("/search", json=body), 422, kind)
+
+
+def test_a_filter_cannot_be_nested_without_end(client: httpx.Client) -> None:
+    where: dict[str, Any] = {"a": 1}
+    for _ in range(200):
+        where = {"$and": [where, where]} if _ < 3 else {"$or": [where, {"b": 1}]}
+    assert "levels" in refused(client.post("/search", json={"query": "rain", "where": where}), 422, "query")
+
+
+def test_the_ledger_is_listed_page_by_page(client: httpx.Client) -> None:
+    listed = client.get("/documents", params={"prefix": "docs/"}).json()
+    sources = [record["source"] for record in listed["documents"]]
+    assert sources == sorted(sources)
+    assert {"docs/bread.md", "docs/broken.pdf", "docs/rain.md"} <= set(sources)
+    assert all(set(record) == RECORD for record in listed["documents"])
+    second = client.get("/documents", params={"prefix": "docs/", "limit": 1, "offset": 1}).json()
+    assert second == {"total": listed["total"], "documents": listed["documents"][1:2]}
+    (failed,) = client.get("/documents", params={"status": "failed"}).json()["documents"]
+    assert failed["source"] == "docs/broken.pdf"
+    assert failed["reason"]
+
+
+def test_a_document_comes_with_its_passages(client: httpx.Client) -> None:
+    document = client.get(f"/documents/{document_id('docs/rain.md')}").json()
+    assert set(document) == {*RECORD, "metadata"}
+    assert [chunk["ordinal"] for chunk in document["chunks"]] == list(range(len(document["chunks"])))
+    assert document["chunks"][0]["text"].startswith("# Rain")
+    refused(client.get(f"/documents/{'0' * 32}"), 404, "not-found")
+    refused(client.get("/documents/nonsense"), 422, "invalid")
+
+
+def test_texts_are_added_found_replaced_and_deleted(client: httpx.Client) -> None:
+    body = {"source": "notes/hail.md", "text": "# Hail\n\nHail is ice.", "metadata": {"year": 2024}}
+    added = client.post("/documents", json=body)
+    assert (added.status_code, set(added.json()), added.json()["added"]) == (201, REPORT, 1)
+    (hit,) = searched(client, query="ice", where={"year": 2024})["results"][0]["hits"]
+    assert (hit["source"], hit["metadata"]) == ("notes/hail.md", {"year": 2024})
+    again = client.post("/documents", json={"documents": [body, {"source": "notes/fog.md", "text": "Fog."}]}).json()
+    assert (again["unchanged"], again["added"]) == (1, 1)
+    for source in ("notes/hail.md", "notes/fog.md"):
+        gone = client.delete(f"/documents/{document_id(source)}")
+        assert (gone.status_code, gone.json()) == (200, {"documents": 1, "chunks": 1})
+    refused(client.delete(f"/documents/{document_id('notes/fog.md')}"), 404, "not-found")
+    assert searched(client, query="ice", where={"year": 2024})["results"][0]["hits"] == []
+
+
+def test_files_are_read_by_the_same_loaders_as_a_folders(client: httpx.Client) -> None:
+    manual = pdf([["Turn the valve to the left."], ["Then wait."]])
+    files = [
+        ("file", ("manual.pdf", manual)),
+        ("file", ("broken.pdf", b"%PDF-1.7")),
+        ("file", ("a.md", b"# A\n\nSea.")),
+    ]
+    report = client.post("/documents", files=files)
+    assert (report.status_code, report.json()["added"]) == (201, 2)
+    assert [failure["source"] for failure in report.json()["failed"]] == ["uploads/broken.pdf"]
+    hit = searched(client, query="valve", top_k=1)["results"][0]["hits"][0]
+    assert hit["citation"] == "uploads/manual.pdf, page 1"
+    assert client.post("/documents", files=files[:1]).json()["unchanged"] == 1
+    named = client.post("/documents", files=files[2:], data={"source": "sea/a.md"})
+    assert named.json()["added"] == 1
+    for source in ("uploads/manual.pdf", "uploads/broken.pdf", "uploads/a.md", "sea/a.md"):
+        assert client.delete(f"/documents/{document_id(source)}").status_code == 200
+
+
+def test_a_name_is_never_a_path(client: httpx.Client) -> None:
+    report = client.post("/documents", files=[("file", ("../../docs/rain.md", b"Raindrops."))]).json()
+    assert report["added"] == 1
+    assert client.delete(f"/documents/{document_id('uploads/rain.md')}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "name", ["../../rain.md", "..\\..\\rain.md", "/etc/rain.md", "C:\\rain.md", "x\0/..//rain.md", ".ra\r\nin.md"]
+)
+def test_of_a_name_only_what_is_last_and_visible_is_kept(name: str) -> None:
+    assert last_part(name) == "rain.md"
+
+
+@pytest.mark.parametrize("name", ["..", ".", "/", "a/"])
+def test_a_file_without_a_name_is_refused(client: httpx.Client, name: str) -> None:
+    assert "name" in refused(client.post("/documents", files=[("file", (name, b"x"))]), 422, "invalid")
+
+
+def test_what_a_synced_folder_has_is_changed_in_the_folder_alone(client: httpx.Client) -> None:
+    for source in ("docs/rain.md", "docs/new.md"):
+        detail = refused(client.post("/documents", json={"source": source, "text": "x"}), 409, "conflict")
+        assert "'docs'" in detail
+    refused(client.post("/documents", files=[("file", ("rain.md", b"x"))], data={"source": "docs/x"}), 409, "conflict")
+    refused(client.delete(f"/documents/{document_id('docs/rain.md')}"), 409, "conflict")
+    assert searched(client, query="clouds")["results"][0]["hits"][0]["source"] == "docs/rain.md"
+
+
+def test_a_link_out_of_the_folder_is_not_followed(client: httpx.Client) -> None:
+    hits = searched(client, query="password swordfish", mode="lexical")["results"][0]["hits"]
+    assert hits == []
+
+
+def test_only_configured_folders_are_synced(client: httpx.Client) -> None:
+    for folder in ("/etc", "..", "docs/..", "index"):
+        refused(client.post("/sync", json={"folder": folder}), 404, "not-found")
+
+
+def test_a_sync_is_a_job_that_tells_of_itself(serving: Serving, client: httpx.Client) -> None:
+    started = client.post("/sync", json={"folder": "docs"})
+    job = started.json()
+    assert (started.status_code, started.headers["location"]) == (202, f"/jobs/{job['id']}")
+    *_, (name, report) = serving.events(job["id"])
+    assert (name, set(report), report["unchanged"]) == ("done", REPORT, 2)
+    over = client.get(f"/jobs/{job['id']}").json()
+    assert (over["status"], over["report"], over["problem"]) == ("done", report, None)
+    assert client.get("/jobs").json()["jobs"][0] == over
+    refused(client.get(f"/jobs/{'0' * 32}"), 404, "not-found")
+
+
+def test_it_says_how_it_is(client: httpx.Client) -> None:
+    assert client.get("/health").json() == client.get("/ready").json() == {"status": "ok"}
+    stats = client.get("/stats").json()
+    assert (stats["documents"], stats["dimension"], stats["folders"]) == (2, 384, [{"name": "docs", "synced": True}])
+
+
+def test_prometheus_is_told_what_was_asked_and_what_there_is(client: httpx.Client) -> None:
+    searched(client, query="zyzzyva", mode="lexical")
+    figures = client.get("/metrics").text
+    for line in (
+        "retrieval_documents 2.0", "retrieval_truncated_chunks_total 0.0", 'stage="queue"', 'stage="search"',
+        'stage="write"', 'retrieval_requests_total{method="POST",route="/search",status="200"}',
+        "retrieval_overlap_sum",
+    ):  # fmt: skip
+        assert line in figures
+    without = re.search(r"^retrieval_queries_without_hits_total (\S+)$", figures, re.MULTILINE)
+    assert without is not None
+    assert float(without[1]) >= 1
+
+
+def test_the_description_names_every_route_and_its_failures(client: httpx.Client) -> None:
+    described = client.get("/openapi.json").json()
+    assert set(described["paths"]) == {
+        "/search", "/documents", "/documents/{document_id}", "/sync", "/jobs", "/jobs/{job_id}", "/stats", "/health",
+        "/ready", "/metrics",
+    }  # fmt: skip
+    search = described["paths"]["/search"]["post"]
+    assert PROBLEM in search["responses"]["422"]["content"]
+    assert described["components"]["schemas"]["SearchBody"]["examples"]
+    shown = client.get("/docs").text
+    assert all(html.escape(path) in shown for path in described["paths"])
+
+
+def test_every_example_of_the_description_can_be_sent(client: httpx.Client) -> None:
+    schemas = client.get("/openapi.json").json()["components"]["schemas"]
+    for example in schemas["SearchBody"]["examples"]:
+        searched(client, **example)
+
+
+@pytest.mark.parametrize("path", ["/", "/docs"])
+def test_pages_run_their_own_style_and_script_and_nothing_else(client: httpx.Client, path: str) -> None:
+    page = client.get(path)
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert page.headers["content-security-policy"] == policy(page.text)
+    assert "unsafe" not in policy(page.text)
+
+
+def test_a_policy_names_inline_elements_by_their_hashes() -> None:
+    # The example of CSP Level 3, section 8.2.
+    rules = policy("<script>alert('Hello, world.');</script>").split("; ")
+    assert "script-src 'sha256-qznLcsROx4GACP2dm0UCKCzCG+HiZ1guq6ZZDob/Tng='" in rules
+    assert {"default-src 'none'", "connect-src 'self'", "frame-ancestors 'none'"} <= set(rules)

@@ -1,0 +1,382 @@
+"""The page at /, in a real browser, against a real `retrieve serve`."""
+
+import json
+import re
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from browser import Browser, chromium, foreign
+from lxml.html import fromstring
+from scripted_server import STATS, Answer, found, scripted
+from selenium.webdriver.common.keys import Keys
+from served import Served, running
+
+from ingest import add
+from retrieval import HybridIndex
+from retrieval.types import Document, Heading
+
+DOCS = {
+    "guide/rain.md": "# Weather\n\n## Rain\n\nRain falls when vapour condenses into droplets inside a cloud.",
+    "guide/snow.md": "# Snow\n\nWhere a cloud is colder than freezing, vapour turns into crystals of ice.",
+    "guide/umbrella.md": "# Shelter\n\n☔️🌧️👩‍👩‍👧 A good umbrella keeps off the rain; so does a second umbrella.",
+    "cooking/bread.md": "# Bread\n\nFlour, water, salt and yeast; the dough rests for a night.",
+    "cooking/soup.md": "# Soup\n\nBoil the vegetables in water, slowly, and add salt at the end.",
+    "river.md": "\n\n".join(
+        f"# Mile {n}\n\n" + ("Here Ottokar keeps his ferry." if n == 17 else "An old mill, a landing. " * 9)
+        for n in range(30)
+    ),
+}
+EVIL = "<img src=x onerror=\"window.ran='{}'\"><script>window.ran='{}'</script>"
+
+
+def evil(where: str) -> str:
+    return EVIL.format(where, where)
+
+
+@pytest.fixture(scope="module")
+def index_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("page") / "index"
+    docs = [Document(source=f"docs/{name}", text=text, syntax="markdown") for name, text in DOCS.items()]
+    hostile = Document(
+        source=f"notes/{evil('source')}",
+        text=f"{evil('heading')}\n\nThe hostile wombat says {evil('text')} & means &lt;it&gt;.",
+        title=evil("title"),
+        metadata={f"<b>{evil('field')}</b>": evil("value"), "animal": "wombat"},
+        headings=(Heading(0, 1, evil("heading")),),
+    )
+    tame = Document(source="notes/tame", text="The tame wombat sleeps.", metadata={"animal": "wombat", "year": 2024})
+    with HybridIndex.open(path) as index:
+        add([*docs, hostile, tame], index)
+    return path
+
+
+@pytest.fixture(scope="module")
+def served(index_path: Path) -> Iterator[Served]:
+    with running(index_path) as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def one_browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def browser(one_browser: Browser) -> Browser:
+    """Wide, light, and without a memory."""
+    one_browser.open("about:blank")
+    one_browser.resize(1280, 800)
+    one_browser.prefer("light")
+    one_browser.requests()
+    one_browser.errors()
+    return one_browser
+
+
+@pytest.fixture
+def page(browser: Browser, served: Served) -> Iterator[Browser]:
+    """In the end, nothing went elsewhere, nothing ran against the policy and nothing complained."""
+    yield browser
+    assert not foreign(browser.requests(), served.origin)
+    assert not browser.violations()
+    assert not browser.errors()
+
+
+def widths(page: Browser, kind: str) -> list[float]:
+    """How full the bars of the hits are, in percent."""
+    script = "return [...document.querySelectorAll(arguments[0])].map((bar) => parseFloat(bar.style.width))"
+    return page.run(script, f".{kind} .bar i")
+
+
+def is_in_view(page: Browser, selector: str) -> bool:
+    script = """
+    const box = document.querySelector(arguments[0]).getBoundingClientRect();
+    const seen = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2);
+    return seen !== null && document.querySelector(arguments[0]).contains(seen);
+    """
+    return page.run(script, selector)
+
+
+# What is found
+
+
+def test_a_hit_shows_where_it_stands_its_marks_and_both_scores(page: Browser, served: Served) -> None:
+    page.open(served.url())
+    page.one("#query").send_keys("what makes rain fall from a cloud?", Keys.ENTER)
+    first = page.one(".hit")
+    assert "docs/guide/rain.md:" in first.text
+    assert {"Rain", "falls", "cloud"} <= {mark.text for mark in page.all(".hit:first-child mark")}
+    assert "#1" in first.text
+    assert widths(page, "score")[0] == 100
+    for side in ("dense", "lexical"):
+        assert 0 < widths(page, side)[0] <= 100
+    assert page.run("return document.getElementById('status').textContent").startswith("Hybrid: ")
+
+
+def test_an_emoji_before_a_word_does_not_shift_its_mark(page: Browser, served: Served) -> None:
+    page.open(served.url(q="umbrella", view="lexical"))
+    assert page.one(".hit mark")
+    assert page.texts(".hit mark") == ["umbrella", "umbrella"]
+    page.one(".open").click()
+    page.one(".chunk.found mark")
+    assert page.texts(".chunk.found mark") == ["umbrella", "umbrella"]
+
+
+def test_compare_shows_both_sides_beside_what_becomes_of_them(page: Browser, served: Served) -> None:
+    page.open(served.url(q="salt water"))
+    page.one(".hit")
+    page.one("label:has([value=compare])").click()
+    page.until(lambda: len(page.all(".column .hits")) == 3)
+    assert [column.get_attribute("aria-label") for column in page.all(".column")] == ["Hybrid", "Dense", "Lexical"]
+    tops, lefts = zip(*[(column.rect["y"], column.rect["x"]) for column in page.all(".column")], strict=True)
+    assert len(set(tops)) == 1 and sorted(set(lefts)) == list(lefts)
+    assert "not asked" in page.texts(".column:nth-child(3) .hit")[0]
+    assert "view=compare" in page.driver.current_url
+
+
+def test_the_address_holds_the_question_and_the_way_back(page: Browser, served: Served) -> None:
+    page.open(served.url(q="bread", k="5"))
+    page.says(".hit:first-child", "bread.md")
+    page.one("#query").clear()
+    page.one("#query").send_keys("snow", Keys.ENTER)
+    page.says(".hit:first-child", "snow.md")
+    page.one(".open").click()
+    page.one("#document .found")
+    shared = page.driver.current_url
+    page.driver.back()
+    page.gone("#document")
+    page.driver.back()
+    page.says(".hit:first-child", "bread.md")
+    assert page.one("#query").get_attribute("value") == "bread"
+    page.open(shared)
+    assert "ice" in page.one("#document .found").text
+    page.press(Keys.ESCAPE)
+    page.gone("#document")
+    assert page.texts(".hit")
+
+
+# A document
+
+
+def test_a_document_opens_at_the_hit(page: Browser, served: Served) -> None:
+    page.open(served.url(q="Ottokar", view="lexical"))
+    page.one(".open").click()
+    hit = page.one(".chunk.found")
+    assert page.until(lambda: is_in_view(page, ".chunk.found"))
+    assert page.focused == hit
+    assert page.texts(".chunk.found mark") == ["Ottokar"]
+    assert page.run("return document.getElementById('document').scrollTop") > 500
+
+
+def test_what_a_document_says_is_shown_and_does_nothing(page: Browser, served: Served) -> None:
+    page.open(served.url(q="wombat"))
+    hit = page.until(lambda: next((hit for hit in page.all(".hit") if "hostile" in hit.text), None))
+    for where in ("source", "title", "heading", "value", "field"):
+        assert evil(where) in hit.text
+    page.run("arguments[0].querySelector('.open').click()", hit)
+    page.one(".chunk.found")
+    shown = page.one("#document").text
+    for where in ("source", "title", "heading", "text", "value", "field"):
+        assert evil(where) in shown
+    assert "& means &lt;it&gt;." in shown
+    assert page.run("return window.ran ?? null") is None
+    assert not page.all("main img, main script, main b b, #document img, #document script")
+
+
+def test_what_chunks_share_stands_once_in_a_document(browser: Browser) -> None:
+    text = "A 🦦 swims. The otter dives. An otter sleeps."
+    spans = [(0, 27), (11, 44)]  # the second sentence is in both; the emoji is one character
+    chunks = [
+        {
+            "id": str(n), "ordinal": n - 1, "text": text[start:end], "char_start": start, "char_end": end,
+            "line_start": 1, "line_end": 1, "page": None, "headings": [], "tokens": 9,
+        }
+        for n, (start, end) in enumerate(spans, 1)
+    ]  # fmt: skip
+    record = {
+        "id": "d", "source": "otter.md", "folder": "", "status": "ready", "reason": "", "title": None, "size": 0,
+        "language": "english", "indexed": None, "metadata": {"Language": "the document's own"}, "chunks": chunks,
+    }  # fmt: skip
+    hits = found(chunks[0]["text"], chunks[1]["text"])
+    for hit, highlights in zip(hits.body["results"][0]["hits"], ([(15, 20)], [(4, 9), (20, 25)]), strict=True):
+        hit["highlights"] = highlights
+    answers = {"/search": hits, "/documents/d": Answer(record), "/stats": Answer(STATS)}
+    with scripted() as server:
+        server.answer = lambda path, body, headers: answers[path]
+        browser.open(f"{server.origin}/?q=otter&document=d&chunk=2")
+        browser.one("#document [aria-current]")
+        assert "".join(browser.run("return [...document.querySelectorAll('.text')].map((e) => e.textContent)")) == text
+        assert browser.texts(".text mark") == ["otter", "otter"]
+        assert {"english", "the document's own"} <= set(browser.texts("#document dd"))
+        browser.open("about:blank")
+
+
+def test_the_page_has_nothing_that_turns_text_into_markup_and_nothing_from_elsewhere() -> None:
+    source = files("retrieval.adapters.http").joinpath("page.html").read_text("utf-8")
+    sinks = "innerHTML|outerHTML|insertAdjacentHTML|write|srcdoc|createContextualFragment|eval|Function"
+    assert not re.findall(rf"\b({sinks})\b", source)
+    tree = fromstring(source)
+    attributes = [(name, value) for element in tree.iter() for name, value in element.attrib.items()]
+    assert not [name for name, _ in attributes if name.startswith("on") or name == "style"]
+    assert not [value for name, value in attributes if name in ("href", "src") and re.match(r"https?:|//", value)]
+    assert len(tree.xpath("//script")) == len(tree.xpath("//style")) == 1
+
+
+# Filters
+
+
+def test_a_filter_that_is_not_json_is_explained_at_its_place(page: Browser, served: Served) -> None:
+    page.open(served.url(q="wombat"))
+    page.one(".hit")
+    page.one("#filters-button").click()
+    page.one("#where").send_keys('{"year": ', Keys.ENTER)
+    page.says("#where-complaint", "not JSON")
+    assert page.one("#where").get_attribute("aria-invalid") == "true"
+    page.one("#where").send_keys('{"$gte": 2020}}', Keys.ENTER)
+    page.until(lambda: len(page.all(".hit")) == 1)
+    assert "notes/tame" in page.one(".hit").text
+    assert page.texts("#where-complaint") == [""]
+
+
+def test_a_filter_can_be_picked_from_a_hit_and_by_where_the_source_begins(page: Browser, served: Served) -> None:
+    page.open(served.url(q="water"))
+    page.one(".hit")
+    page.one("#filters-button").click()
+    page.one("#prefix").send_keys("docs/cooking/", Keys.ENTER)
+    page.until(lambda: page.texts(".hit") and all("cooking" in text for text in page.texts(".hit")))
+    page.open(served.url(q="wombat"))
+    page.until(lambda: page.all(".chip"))
+    next(chip for chip in page.all(".chip") if chip.text == "year: 2024").click()
+    page.until(lambda: len(page.all(".hit")) == 1)
+    assert json.loads(page.one("#where").get_attribute("value")) == {"year": 2024}
+    page.open(served.url(q="wombat", prefix="nowhere/"))
+    page.says(".failure", "No source begins with")
+
+
+def test_a_question_that_makes_no_sense_is_answered_with_the_servers_words(browser: Browser, served: Served) -> None:
+    browser.open(served.url(q="??"))
+    browser.says(".failure", "has no word in it")
+    assert not browser.all(".failure button")  # to ask the same again would not help
+
+
+# The server itself
+
+
+@pytest.mark.slow
+def test_a_server_that_is_stopped_and_started_is_found_again(browser: Browser, index_path: Path) -> None:
+    with running(index_path) as served:
+        browser.open(served.url(q="bread"))
+        browser.one(".hit")
+        served.stop()
+        browser.one("#query").send_keys(Keys.CONTROL, "a")
+        browser.one("#query").send_keys("soup", Keys.ENTER)
+        browser.says(".failure", "cannot be reached")
+        served.start()
+        browser.one(".failure button").click()
+        browser.says(".hit:first-child", "soup.md")
+
+
+@pytest.mark.slow
+def test_a_folder_is_synced_and_then_searched(browser: Browser, tmp_path: Path) -> None:
+    news = tmp_path / "news"
+    news.mkdir()
+    for n in range(20):
+        (news / f"{n}.md").write_text(f"# Number {n}\n\nThe comet of {n} was seen above the harbour. " * 20)
+    (news / "broken.pdf").write_bytes(b"%PDF-1.7 and then nothing")
+    with running(tmp_path / "index", "--folder", str(news)) as served:
+        browser.open(served.url())
+        browser.says(".welcome", "The index is empty")
+        browser.one("#index-button").click()
+        browser.one("#sync-button").click()
+        browser.one("progress")
+        assert "1 failed" in browser.says("#sync-state", "20 added")
+        browser.says("#index-body", "broken.pdf")
+        browser.press(Keys.ESCAPE)
+        browser.says("#index-button", "20 documents")
+        browser.one("#query").send_keys("comet", Keys.ENTER)
+        browser.says(".hit:first-child", "news/")
+
+
+@pytest.mark.slow
+def test_a_server_with_keys_is_searched_with_one(browser: Browser, index_path: Path) -> None:
+    key = "k" * 32
+    with running(index_path, SERVE_KEYS=f"read:{key}") as served:
+        browser.open(served.url(q="bread"))
+        browser.one("#key-input").send_keys(key, Keys.ENTER)
+        browser.says(".hit:first-child", "bread.md")
+        browser.one("#index-button").click()
+        browser.one("#index-body .facts")
+
+
+# Hands, eyes and screens
+
+
+def test_the_keyboard_is_enough(page: Browser, served: Served) -> None:
+    page.open(served.url(q="water vapour"))
+    page.one(".hit")
+    page.press("/")
+    assert page.focused == page.one("#query")
+    page.press("s/j")
+    assert page.focused.get_attribute("value") == "s/j"  # what is typed in a field is text
+    page.press(Keys.CONTROL, "a")
+    page.press(Keys.NULL, "water", Keys.ENTER)
+    page.until(lambda: page.driver.title.startswith("water –") and page.all("#columns[aria-busy=false]"))
+    page.press(Keys.ARROW_DOWN)
+    opens = page.all(".open")
+    assert page.focused == opens[0]
+    page.press("j")
+    assert page.focused == opens[1]
+    page.press("k")
+    page.press(Keys.ENTER)
+    page.one("#document .found")
+    page.press(Keys.ESCAPE)
+    page.gone("#document")
+    assert page.focused == opens[0]
+    assert page.run("return getComputedStyle(arguments[0].closest('.hit')).boxShadow", opens[0]) != "none"
+    page.press("k")
+    assert page.focused == page.one("#query")
+    page.one("label:has([value=compare])").click()
+    page.until(lambda: len(page.all(".column .hits")) == 3)
+    page.press("j")
+    page.press(Keys.ARROW_RIGHT)
+    assert page.focused == page.one(".column:nth-child(2) .open")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_all_text_stands_out_from_its_ground(page: Browser, served: Served, scheme: str) -> None:
+    page.prefer(scheme)
+    page.open(served.url(q="water salt wombat", view="compare", where='{"source": {"$ne": "x"}}'))
+    page.until(lambda: len(page.all(".column .hits")) == 3)
+    red = page.run("return Number(getComputedStyle(document.body).backgroundColor.match(/[0-9]+/)[0])")
+    assert red > 200 if scheme == "light" else red < 50
+    assert page.faint_texts() == []
+    page.one(".open").click()
+    page.one(".chunk.found")
+    assert page.faint_texts() == []
+    page.open(served.url(q="nothing", prefix="nowhere/"))
+    page.one(".failure")
+    assert page.faint_texts() == []
+
+
+def test_a_phone_never_scrolls_sideways(page: Browser, served: Served) -> None:
+    page.resize(360, 740)
+
+    def fits(selector: str) -> bool:
+        script = "const box = document.querySelector(arguments[0]); return box.scrollWidth <= box.clientWidth"
+        return page.run(script, selector)
+
+    page.open(served.url())
+    page.one(".welcome")
+    assert fits("html")
+    page.one("#index-button").click()
+    page.one("#index-body .facts")
+    assert fits("html") and fits("#index")
+    page.open(served.url(q="hostile wombat", view="compare", where='{"animal": "wombat"}'))
+    page.until(lambda: len(page.all(".column .hits")) == 3)
+    assert fits("html")
+    hit = next(hit for hit in page.all(".hit") if "hostile" in hit.text)
+    hit.find_element("css selector", ".open b").click()
+    page.one(".chunk.found")
+    assert fits("html") and fits("#document")

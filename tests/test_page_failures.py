@@ -1,0 +1,213 @@
+"""What the page says, and does, when its server fails, is slow, or wants a key."""
+
+import json
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from browser import Browser, chromium
+from scripted_server import STATS, Answer, Headers, ScriptedServer, found, problem, scripted
+from selenium.webdriver.common.keys import Keys
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def server(browser: Browser) -> Iterator[ScriptedServer]:
+    """Answers as a script says; the page is left before it ends."""
+    with scripted() as started:
+        yield started
+        browser.open("about:blank")
+
+
+def searches_answer(server: ScriptedServer, *answers: Answer) -> None:
+    """One after the other, the last for good."""
+    left = list(answers)
+
+    def answer(path: str, body: Any, headers: Headers) -> Answer:
+        if path != "/search":
+            return Answer(STATS)
+        return left.pop(0) if len(left) > 1 else left[0]
+
+    server.answer = answer
+
+
+def ask(browser: Browser, query: str) -> None:
+    browser.one("#query").send_keys(Keys.CONTROL, "a")
+    browser.one("#query").send_keys(query, Keys.ENTER)
+
+
+def test_a_server_that_is_gone_is_said_to_be_and_found_again(browser: Browser, server: ScriptedServer) -> None:
+    searches_answer(server, found("first"))
+    browser.open(f"{server.origin}/?q=rain")
+    browser.says(".hit", "first")
+    server.stop()
+    ask(browser, "snow")
+    browser.says(".failure", "cannot be reached")
+    assert not browser.all(".hit")  # what answered another question
+    searches_answer(server, found("second"))
+    server.start()
+    browser.one(".failure button").click()
+    browser.says(".hit", "second")
+
+
+def test_a_busy_server_is_asked_again_when_it_says(browser: Browser, server: ScriptedServer) -> None:
+    searches_answer(server, problem(503, "All places are taken.", Retry_After="1"), found("at last"))
+    browser.open(f"{server.origin}/?q=rain")
+    assert "Trying again in 1 second" in browser.says(".failure", "All places are taken.")
+    browser.one("#query").send_keys(" and snow")
+    browser.says(".hit", "at last")
+    assert browser.one("#query").get_attribute("value") == "rain and snow"  # what was being typed is still there
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (problem(500, "Request 12 failed."), "The server failed (500): Request 12 failed."),
+        pytest.param(Answer("<html>Bad gateway</html>", 502), "The server failed (502)", marks=pytest.mark.slow),
+        (Answer("<html>Welcome to the hotel</html>"), "not JSON"),
+        pytest.param(problem(429, "More than 60 a minute."), "More than 60 a minute", marks=pytest.mark.slow),
+    ],
+)
+def test_a_failure_is_put_in_words_and_can_be_tried_again(
+    browser: Browser, server: ScriptedServer, answer: Answer, words: str
+) -> None:
+    searches_answer(server, answer, found("again"))
+    browser.open(f"{server.origin}/?q=rain")
+    browser.says(".failure", words)
+    browser.one(".failure button").click()
+    browser.says(".hit", "again")
+
+
+def test_a_side_that_fails_leaves_the_others(browser: Browser, server: ScriptedServer) -> None:
+    def answer(path: str, body: Any, headers: Headers) -> Answer:
+        if path != "/search":
+            return Answer(STATS)
+        return problem(500, "The model is gone.") if body["mode"] == "dense" else found(body["mode"])
+
+    server.answer = answer
+    browser.open(f"{server.origin}/?q=rain&view=compare")
+    browser.says(".column:nth-child(2) .failure", "The model is gone.")
+    assert len(browser.all(".hit")) == 2
+
+
+def test_a_late_answer_never_replaces_a_newer_one(browser: Browser, server: ScriptedServer) -> None:
+    late, sent = threading.Event(), threading.Event()
+
+    def slowly(answer: Answer) -> Iterator[str]:
+        late.wait(30)
+        yield json.dumps(answer.body)
+        sent.set()
+
+    def answer(path: str, body: Any, headers: Headers) -> Answer:
+        if path != "/search":
+            return Answer(STATS)
+        return found("newer") if body["query"] == "newer" else Answer(slowly(found("older")))
+
+    server.answer = answer
+    browser.open(f"{server.origin}/?q=older")
+    browser.one("#busy")
+    ask(browser, "newer")
+    browser.says(".hit", "newer")
+    late.set()
+    assert sent.wait(10)
+    browser.run("return fetch('stats').then((answer) => answer.json())")  # the page had its turn
+    assert browser.texts(".excerpt") == ["newer"]
+    assert not browser.one("#columns[aria-busy=false] .hit").get_attribute("aria-busy")
+
+
+@pytest.mark.slow
+def test_a_slow_server_is_said_to_be(browser: Browser, server: ScriptedServer) -> None:
+    late = threading.Event()
+
+    def slowly() -> Iterator[str]:
+        late.wait(30)
+        yield json.dumps(found("older").body)
+
+    searches_answer(server, Answer(slowly()), found("newer"))
+    browser.open(f"{server.origin}/?q=rain")
+    browser.says("#slow", "still waiting")
+    browser.one("#slow-retry").click()
+    browser.says(".hit", "newer")
+    assert browser.gone("#slow")
+    late.set()
+
+
+def test_a_key_is_asked_for_and_kept_in_the_tab_alone(browser: Browser, server: ScriptedServer) -> None:
+    def answer(path: str, body: Any, headers: Headers) -> Answer:
+        if headers["Authorization"] != "Bearer open-sesame":
+            return problem(401, "A valid API key is needed.")
+        return found("behind the door") if path == "/search" else Answer(STATS)
+
+    server.answer = answer
+    browser.open(f"{server.origin}/?q=rain")
+    browser.one("#key-input").send_keys("wrong", Keys.ENTER)
+    browser.says("#key-reason", "A valid API key")
+    browser.until(lambda: browser.one("#key-input").get_attribute("value") == "")
+    browser.one("#key-input").send_keys("open-sesame", Keys.ENTER)
+    browser.says(".hit", "behind the door")
+    browser.says("#index-button", "3 documents")
+    assert "sesame" not in browser.driver.current_url
+    assert browser.run("return document.cookie + JSON.stringify(localStorage)") == "{}"
+    browser.open(f"{server.origin}/?q=again")
+    browser.says(".hit", "behind the door")
+    browser.one("#key-button").click()
+    browser.one("#key-input").send_keys(Keys.ENTER)
+    browser.says("#key-reason", "A valid API key")
+    assert browser.run("return sessionStorage.length") == 0
+
+
+def test_a_sync_is_followed_to_its_end(browser: Browser, server: ScriptedServer) -> None:
+    goes_on = threading.Event()
+    done = {"documents": 1, "total_documents": 2, "bytes": 500, "total_bytes": 2_000_000, "chunks": 7, "tokens": 900}
+    report = {
+        "added": 2, "updated": 0, "deleted": 0, "unchanged": 0, "failed": [], "seconds": 1.5, "interrupted": False,
+    }  # fmt: skip
+
+    def events() -> Iterator[str]:
+        yield f"event: progress\ndata: {json.dumps(done)}\n"
+        yield "\n: still there\n\n"
+        goes_on.wait(30)
+        yield f"event: done\r\ndata: {json.dumps(report)}\r\n\r"
+        yield "\n"
+
+    answers = {"/sync": {"id": "7", "status": "queued"}, "/jobs": {"jobs": []}, "/stats": STATS}
+
+    def answer(path: str, body: Any, headers: Headers) -> Answer:
+        if path == "/jobs/7":
+            return Answer(events() if headers["Accept"] == "text/event-stream" else {})
+        return Answer(answers.get(path, {"total": 0, "documents": []}), 202 if path == "/sync" else 200)
+
+    server.answer = answer
+    browser.open(server.origin)
+    browser.one("#index-button").click()
+    browser.one("#sync-button").click()
+    browser.says("#sync-state", "1 of 2 documents")
+    assert 0 < float(browser.one("progress").get_attribute("value")) < 2_000_000
+    goes_on.set()
+    browser.says("#sync-state", "Done in 1.5 s: 2 added")
+    browser.one("#sync-button:enabled")
+
+
+def test_a_sync_that_fails_or_falls_silent_is_said_to_have(browser: Browser, server: ScriptedServer) -> None:
+    locked = json.dumps({"title": "Locked", "status": 409, "detail": "Process 12 is writing."})
+    streams = [f"event: failed\ndata: {locked}\n\n", ": still there\n\n"]
+    answers = {"/sync": {"id": "7", "status": "queued"}, "/jobs": {"jobs": []}, "/stats": STATS}
+
+    def answer(path: str, body: Any, headers: Headers) -> Answer:
+        if path == "/jobs/7":
+            return Answer(streams.pop(0))
+        return Answer(answers.get(path, {"total": 0, "documents": []}))
+
+    server.answer = answer
+    browser.open(server.origin)
+    browser.one("#index-button").click()
+    browser.one("#sync-button").click()
+    browser.says("#sync-state", "Process 12 is writing.")
+    browser.one("#sync-button:enabled").click()
+    browser.says("#sync-state", "went silent")
