@@ -91,10 +91,7 @@ class Jobs:
         self._stop = threading.Event()
 
     def start(self, name: str, folder: SyncedFolder) -> Job:
-        """The sync of a folder; the one that is waiting or running, where there is one. Raises as Writes.submit."""
-        for job in self._jobs.values():
-            if job.folder == name and not job.is_over:
-                return job
+        """Begins the sync of a folder. Raises as Writes.submit."""
         job = Job(id=secrets.token_hex(16), folder=name)
         loop = asyncio.get_running_loop()
 
@@ -122,6 +119,10 @@ class Jobs:
 
     def find(self, job: str) -> Job | None:
         return self._jobs.get(job)
+
+    def unfinished(self, name: str) -> Job | None:
+        """The sync of a folder that waits or runs."""
+        return next((job for job in self._jobs.values() if job.folder == name and not job.is_over), None)
 
     def latest(self) -> list[Job]:
         """The newest first."""

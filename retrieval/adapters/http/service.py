@@ -11,7 +11,7 @@ from retrieval.adapters.http.opened import OpenedIndex
 from retrieval.adapters.http.problems import Refusal
 from retrieval.adapters.http.settings import ServeSettings
 from retrieval.adapters.http.writes import Writes
-from retrieval.errors import RetrievalError
+from retrieval.errors import IndexLockedError, RetrievalError
 from retrieval.index import HybridIndex
 from retrieval.storage.snapshot import Snapshot
 from retrieval.types import SyncedFolder
@@ -42,7 +42,11 @@ class Service:
 
     async def read(self, work: Callable[[HybridIndex], T]) -> T:
         """What `work` makes of the index, on a thread. Raises as Gate.run, and what `work` raises."""
-        return await self.gate.run(lambda: work(self._index.now()))
+        try:
+            return await self.gate.run(lambda: work(self._index.now()))
+        except IndexLockedError:  # only where nothing was published yet
+            detail = "The index is being made; ask again when its first documents are in it."
+            raise Refusal("index-unusable", detail, headers={"Retry-After": "2"}) from None
 
     async def write(self, change: Callable[[HybridIndex], T]) -> T:
         """As Writes.run."""
