@@ -11,6 +11,7 @@ from retrieval.adapters.http.app import create_app
 from retrieval.adapters.http.logs import log_as_json
 from retrieval.adapters.http.service import Service
 from retrieval.adapters.http.settings import ServeSettings
+from retrieval.adapters.http.tracing import trace
 from retrieval.errors import ConfigError
 
 log = logging.getLogger(__name__)
@@ -23,8 +24,11 @@ def run(settings: ServeSettings, *, host: str, port: int, grace: int = 30) -> No
     """
     with _listening(host, port) as listening:
         service = Service(settings)
+        app = create_app(service)
+        log_as_json()
+        trace(app)
         config = uvicorn.Config(
-            create_app(service),
+            app,
             log_config=None,
             access_log=False,
             server_header=False,
@@ -32,7 +36,6 @@ def run(settings: ServeSettings, *, host: str, port: int, grace: int = 30) -> No
             ws="none",
             timeout_graceful_shutdown=grace,
         )
-        log_as_json()
         log.info("listening at %s", url_of(listening))
         _Server(config, service).run(sockets=[listening])
 
