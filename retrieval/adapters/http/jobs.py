@@ -26,6 +26,10 @@ _KEPT = 100
 """Jobs that are remembered, the latest."""
 
 
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
 class Event(NamedTuple):
     """What a watcher of a job is told: "progress", and in the end "done" or "failed"."""
 
@@ -40,7 +44,7 @@ class Job:
     id: str
     folder: str
     status: JobStatus = "queued"
-    created: str = field(default_factory=lambda: _now())
+    created: str = field(default_factory=_now)
     started: str | None = None
     finished: str | None = None
     progress: dict[str, int] | None = None
@@ -158,7 +162,3 @@ def _progress(progress: Progress) -> dict[str, int]:
     values = progress._asdict()
     del values["in_hand"]
     return values
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,5 +1,6 @@
 """The process: a socket, an application, and an end in good order."""
 
+import asyncio
 import logging
 import signal
 import socket
@@ -46,9 +47,14 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, service: Service) -> None:
         super().__init__(config)
         self._service = service
+        self._loop: asyncio.AbstractEventLoop
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        await super().serve(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self._service.stop()
+        self._loop.call_soon_threadsafe(self._service.stop)  # not here, where any lock may be held
         if self.should_exit and sig == signal.SIGINT:
             self.force_exit = True
         self.should_exit = True

@@ -28,6 +28,7 @@ class Service:
         """Raises as HybridIndex.open."""
         self.settings = settings
         self.is_ready = False
+        self._is_stopping = False
         self.metrics = Metrics()
         self._index = OpenedIndex(settings.index, settings.config)
         self._index.now()
@@ -54,13 +55,16 @@ class Service:
 
     def snapshot(self) -> Snapshot | None:
         """What searches read now; None before anything was indexed."""
-        return self._index.now().snapshot
+        try:
+            return self._index.now().snapshot
+        except IndexLockedError:  # the first is being made
+            return None
 
     def warm_up(self) -> None:
         """Loads the model, so that the first question does not wait for it; until then, the service is not ready."""
         try:
             self._index.now().embedder.embed_queries(["ready"])
-            self.is_ready = True
+            self.is_ready = not self._is_stopping
         except RetrievalError as error:
             log.error("%s", error)
 
@@ -84,7 +88,7 @@ class Service:
 
     def stop(self) -> None:
         """Begins to end: running syncs finish what is in hand, changes in line are given up. Returns at once."""
-        self.is_ready = False
+        self.is_ready, self._is_stopping = False, True
         self.jobs.stop()
         self.writes.stop()
 

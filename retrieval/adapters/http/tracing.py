@@ -15,10 +15,8 @@ _UNTRACED = "health,ready,metrics"
 def trace(app: FastAPI) -> None:
     """Send a span for each request. All settings are OpenTelemetry's own variables; without an endpoint, or with
     OTEL_SDK_DISABLED, nothing is loaded. Where the extra is missing, a warning says so."""
-    if (
-        not any(os.environ.get(name) for name in _ENDPOINTS)
-        or os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true"
-    ):
+    is_off = os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true"
+    if is_off or not any(os.environ.get(name) for name in _ENDPOINTS):
         return
     try:
         from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
