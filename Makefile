@@ -9,10 +9,11 @@ DOCS ?= .
 Q    ?= why do searches read a snapshot and not Chroma?
 DEMO := $(VENV)/demo/$(notdir $(abspath $(DOCS)))
 
+INDEX ?= .retrieval
 CHUNKS ?= 100000
 PEERS  := .benchmarks/peers
 
-.PHONY: setup demo test test-all lint format typecheck bench bench-quality bench-recall clean
+.PHONY: setup demo serve test test-all lint format typecheck bench bench-quality bench-recall load clean
 
 setup: $(READY)
 
@@ -26,6 +27,10 @@ demo: $(READY)
 	$(BIN)/ingest sync "$(DOCS)" --index "$(DEMO)" || test $$? -eq 1  # 1: some files could not be read
 	@echo
 	$(BIN)/retrieve search "$(Q)" -k 3 --index "$(DEMO)"
+
+# A page to search with, at http://127.0.0.1:8080; DOCS=FOLDER may be synced from it.
+serve: $(READY)
+	$(BIN)/retrieve serve --index "$(INDEX)" --folder "$(DOCS)"
 
 test: $(READY)
 	$(BIN)/python -m pytest
@@ -62,6 +67,10 @@ $(PEERS)/.ready: benchmarks/quality/peers.txt
 # What Chroma's own queries find of the nearest chunks; DOCS=FOLDER takes its passages, if they are enough.
 bench-recall: $(READY)
 	$(BIN)/python benchmarks/recall.py "$(DOCS)" --chunks $(CHUNKS)
+
+# How the service answers 16 clients for a minute while a folder is synced; CHUNKS=100000.
+load: $(READY)
+	$(BIN)/python benchmarks/load.py --chunks $(CHUNKS) --keep .benchmarks
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

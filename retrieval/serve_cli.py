@@ -42,7 +42,7 @@ def serve(
         str | None,
         typer.Option(envvar="SERVE_RERANK", help="Cross-encoder that searches may ask for: name or directory."),
     ] = None,
-    threads: Annotated[int, typer.Option(envvar="SERVE_THREADS", min=1, help="Searches at the same time.")] = 2,
+    threads: Annotated[int, typer.Option(envvar="SERVE_THREADS", min=1, help="Searches at the same time.")] = 4,
     waiting: Annotated[
         int, typer.Option(envvar="SERVE_WAITING", min=0, help="Searches that may wait; further ones get 503.")
     ] = 32,

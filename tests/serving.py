@@ -2,9 +2,9 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -23,9 +23,12 @@ class Serving:
         self.process = subprocess.Popen(
             command, stderr=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})}
         )
-        self.log: list[dict[str, Any]] = []
-        url = next(line["message"].split()[-1] for line in self.lines() if "listening at" in line["message"])
-        self.client = httpx.Client(base_url=url, timeout=_SECONDS)
+        self.log: list[str] = []
+        self._reading = threading.Thread(target=self._read)
+        self._reading.start()
+        wait_for(lambda: self.url is not None or self.process.poll() is not None)
+        assert self.url is not None, self.log
+        self.client = httpx.Client(base_url=self.url, timeout=_SECONDS)
 
     def __enter__(self) -> Self:
         wait_for(lambda: self.client.get("/ready").status_code == 200)
@@ -33,24 +36,27 @@ class Serving:
 
     def __exit__(self, *_: object) -> None:
         self.client.close()
-        if self.process.poll() is None:
-            self.stop()
-        assert self.process.stderr is not None
-        self.process.stderr.close()
+        self.stop()
 
-    def lines(self) -> Iterator[dict[str, Any]]:
-        """The lines of the log, as they come."""
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.log.append(json.loads(line))
-            yield self.log[-1]
+    @property
+    def url(self) -> str | None:
+        """Where it listens, once it does."""
+        messages = (json.loads(line)["message"] for line in self.log)
+        return next((message.split()[-1] for message in messages if "listening at" in message), None)
 
     def stop(self) -> int:
-        """Ask it to end; its exit code."""
-        self.process.send_signal(signal.SIGTERM)
-        for _ in self.lines():
-            pass
-        return self.process.wait(_SECONDS)
+        """Ask it to end, if it has not; its exit code."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        code = self.process.wait(_SECONDS)
+        self._reading.join()
+        return code
+
+    def _read(self) -> None:
+        """All of the log as it comes: nobody may wait for it to be read."""
+        assert self.process.stderr is not None
+        with self.process.stderr as lines:
+            self.log.extend(lines)
 
     def sync(self, folder: str) -> dict[str, Any]:
         """The report of a sync that was done."""

@@ -50,6 +50,13 @@ def test_a_refusal_to_start_is_one_line_and_exit_code_2() -> None:
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
 
 
+def test_without_the_extra_it_says_which_one_is_missing() -> None:
+    code = "import sys; sys.modules['fastapi'] = None; from retrieval.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code, "serve"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "pip install 'hybrid-retrieval[server]'" in done.stderr
+
+
 @pytest.mark.slow
 def test_with_keys_it_may_be_reached_from_elsewhere(tmp_path: Path) -> None:
     options = ["--host", "0.0.0.0", "--rate", "0"]

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
@@ -73,31 +73,30 @@ def document_routes(service: Service) -> APIRouter:
     ) -> JSONResponse:
         """The ledger's records, by source."""
 
-        def records(index: HybridIndex) -> dict[str, Any]:
+        def records(index: HybridIndex) -> JSONResponse:
             chosen = [
                 record
                 for record in index.documents()
                 if record.source.startswith(prefix) and status in (None, record.status)
             ]
             page = chosen[offset : offset + limit]
-            return {"total": len(chosen), "documents": [answers.listed(record) for record in page]}
+            return JSONResponse({"total": len(chosen), "documents": [answers.listed(record) for record in page]})
 
-        return JSONResponse(await service.read(records))
+        return await service.read(records)
 
     @router.get("/{document_id}", response_model=DocumentOut, responses=problems(404, 422, 503))
     async def get_document(document_id: DocumentId) -> JSONResponse:
         """A document with its passages."""
 
-        def whole(index: HybridIndex) -> dict[str, Any] | None:
+        def whole(index: HybridIndex) -> JSONResponse:
             snapshot = index.snapshot
             records = snapshot.records if snapshot is not None else ()
             found = next((record for record in records if record.id == document_id), None)
-            return answers.whole(found, snapshot) if found is not None and snapshot is not None else None
+            if found is None or snapshot is None:
+                raise Refusal("not-found", _GONE.format(document_id))
+            return JSONResponse(answers.whole(found, snapshot))
 
-        found = await service.read(whole)
-        if found is None:
-            raise Refusal("not-found", _GONE.format(document_id))
-        return JSONResponse(found)
+        return await service.read(whole)
 
     @router.post(
         "",
@@ -108,7 +107,7 @@ def document_routes(service: Service) -> APIRouter:
     )
     async def add_documents(request: Request) -> JSONResponse:
         """Index texts, or files. One with the same source is replaced; one that did not change costs nothing."""
-        if request.headers["content-type"].startswith("multipart/"):
+        if request.headers["content-type"].lower().startswith("multipart/"):
             async with uploaded(request) as files:
                 report = await _added(service, files, lambda index: add_files(files, index))
         else:

@@ -77,7 +77,7 @@ class Guard:
 
     def _most(self, scope: Scope, headers: Mapping[str, str]) -> int:
         """The bytes that the body may have. Raises Refusal for a type that the route does not read, or a longer one."""
-        if scope["method"] not in ("POST", "PUT", "PATCH"):
+        if scope["method"] != "POST" or scope["path"] in PUBLIC:
             return MAX_JSON
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         is_upload = kind == "multipart/form-data" and scope["path"] == "/documents"

@@ -26,6 +26,10 @@ _KEPT = 100
 """Jobs that are remembered, the latest."""
 
 
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
 class Event(NamedTuple):
     """What a watcher of a job is told: "progress", and in the end "done" or "failed"."""
 
@@ -40,7 +44,7 @@ class Job:
     id: str
     folder: str
     status: JobStatus = "queued"
-    created: str = field(default_factory=lambda: _now())
+    created: str = field(default_factory=_now)
     started: str | None = None
     finished: str | None = None
     progress: dict[str, int] | None = None
@@ -91,10 +95,7 @@ class Jobs:
         self._stop = threading.Event()
 
     def start(self, name: str, folder: SyncedFolder) -> Job:
-        """The sync of a folder; the one that is waiting or running, where there is one. Raises as Writes.submit."""
-        for job in self._jobs.values():
-            if job.folder == name and not job.is_over:
-                return job
+        """Begins the sync of a folder. Raises as Writes.submit."""
         job = Job(id=secrets.token_hex(16), folder=name)
         loop = asyncio.get_running_loop()
 
@@ -122,6 +123,10 @@ class Jobs:
 
     def find(self, job: str) -> Job | None:
         return self._jobs.get(job)
+
+    def unfinished(self, name: str) -> Job | None:
+        """The sync of a folder that waits or runs."""
+        return next((job for job in self._jobs.values() if job.folder == name and not job.is_over), None)
 
     def latest(self) -> list[Job]:
         """The newest first."""
@@ -157,7 +162,3 @@ def _progress(progress: Progress) -> dict[str, int]:
     values = progress._asdict()
     del values["in_hand"]
     return values
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

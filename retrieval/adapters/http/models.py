@@ -14,6 +14,7 @@ from retrieval.types import MetadataValue, Status
 MAX_QUERY = 2_000
 MAX_QUERIES = 32
 MAX_TOP_K = 100
+MAX_HITS = 1_000
 MAX_CANDIDATES = 1_000
 MAX_EXPAND = 20
 MAX_DOCUMENTS = 100
@@ -75,6 +76,8 @@ class SearchBody(_Asked):
     def _one_or_several(self) -> Self:
         if (self.query is None) == (self.queries is None):
             raise ValueError("give either query or queries")
+        if len(self.asked) * self.top_k > MAX_HITS:
+            raise ValueError(f"queries times top_k is more than {MAX_HITS:,}; ask in parts")
         return self
 
     @property

@@ -1,7 +1,6 @@
 """Syncs and their jobs, and how the service is."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path
@@ -23,13 +22,7 @@ def operation_routes(service: Service) -> APIRouter:
     @router.post("/sync", status_code=202, response_model=JobOut, responses=problems(404, 415, 422, 503))
     async def start_sync(body: SyncBody) -> JSONResponse:
         """Bring the index in step with a folder. One that is being synced already is not begun again."""
-        folders = await service.read(service.folders)
-        if body.folder not in folders:
-            raise Refusal(
-                "not-found",
-                f"There is no folder {body.folder!r} to sync; GET /stats lists those there are.",
-            )
-        job = service.jobs.start(body.folder, folders[body.folder])
+        job = service.jobs.unfinished(body.folder) or await _started(service, body.folder)
         return JSONResponse(job.as_dict(), 202, {"Location": f"/jobs/{job.id}"})
 
     @router.get("/jobs", response_model=JobsOut, responses=problems())
@@ -46,7 +39,7 @@ def operation_routes(service: Service) -> APIRouter:
         if job is None:
             raise Refusal("not-found", f"There is no job {job_id!r}; GET /jobs lists the latest.")
         if EVENT_STREAM in accept:
-            return StreamingResponse(_events(job), media_type=EVENT_STREAM)
+            return StreamingResponse(as_stream(job.events()), media_type=EVENT_STREAM)
         return JSONResponse(job.as_dict())
 
     @router.get("/stats", response_model=StatsOut, responses=problems(503))
@@ -89,6 +82,10 @@ def operation_routes(service: Service) -> APIRouter:
     return router
 
 
-async def _events(job: Job) -> AsyncIterator[bytes]:
-    async for chunk in as_stream(job.events()):
-        yield chunk
+async def _started(service: Service, name: str) -> Job:
+    """Raises Refusal for a folder that is not one of those that may be synced."""
+    folders = await service.read(service.folders)
+    if name not in folders:
+        detail = f"There is no folder {name!r} to sync; GET /stats lists those there are."
+        raise Refusal("not-found", detail)
+    return service.jobs.unfinished(name) or service.jobs.start(name, folders[name])

@@ -17,6 +17,9 @@ from retrieval.adapters.http.settings import ConfiguredReranker
 from retrieval.index import HybridIndex
 from retrieval.types import Reranker, SearchHit
 
+_LONGEST = 10_000_000
+"""Characters of all hits' texts."""
+
 _DEEPEST = 10
 """Filters within filters."""
 
@@ -32,10 +35,15 @@ def search_routes(service: Service) -> APIRouter:
         options["rerank"] = _reranker(body.rerank, service.settings.reranker)
         for name in ("where", "where_document"):
             _check_depth(name, options[name])
-        generation, found = await service.read(lambda index: _searched(index, body.asked, options, service.metrics))
-        results = [answers.result(query, hits) for query, hits in zip(body.asked, found, strict=True)]
-        seconds = time.monotonic() - started
-        return JSONResponse({"generation": generation, "seconds": seconds, "results": results})
+
+        def answered(index: HybridIndex) -> JSONResponse:
+            generation, found = _searched(index, body.asked, options, service.metrics)
+            _check_size(found)
+            results = [answers.result(query, hits) for query, hits in zip(body.asked, found, strict=True)]
+            seconds = time.monotonic() - started
+            return JSONResponse({"generation": generation, "seconds": seconds, "results": results})
+
+        return await service.read(answered)
 
     return router
 
@@ -65,6 +73,15 @@ def _reranker(asked: bool | str | None, configured: ConfiguredReranker | None) -
     if asked not in (True, configured.name):
         raise Refusal("query", f"rerank: this service has {configured.name} alone; ask for it with true.")
     return configured.model
+
+
+def _check_size(found: list[list[SearchHit]]) -> None:
+    """Raises Refusal for more text than one answer should have: a section may be as long as a book."""
+    size = sum(len(hit.text) for hits in found for hit in hits)
+    if size > _LONGEST:
+        raise Refusal(
+            "query", f"The answer has {size:,} characters, and {_LONGEST:,} are sent at most; lower expand or top_k."
+        )
 
 
 def _check_depth(name: str, condition: object) -> None:

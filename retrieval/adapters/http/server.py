@@ -1,5 +1,6 @@
 """The process: a socket, an application, and an end in good order."""
 
+import asyncio
 import logging
 import signal
 import socket
@@ -11,6 +12,7 @@ from retrieval.adapters.http.app import create_app
 from retrieval.adapters.http.logs import log_as_json
 from retrieval.adapters.http.service import Service
 from retrieval.adapters.http.settings import ServeSettings
+from retrieval.adapters.http.tracing import trace
 from retrieval.errors import ConfigError
 
 log = logging.getLogger(__name__)
@@ -23,8 +25,11 @@ def run(settings: ServeSettings, *, host: str, port: int, grace: int = 30) -> No
     """
     with _listening(host, port) as listening:
         service = Service(settings)
+        app = create_app(service)
+        log_as_json()
+        trace(app)
         config = uvicorn.Config(
-            create_app(service),
+            app,
             log_config=None,
             access_log=False,
             server_header=False,
@@ -32,7 +37,6 @@ def run(settings: ServeSettings, *, host: str, port: int, grace: int = 30) -> No
             ws="none",
             timeout_graceful_shutdown=grace,
         )
-        log_as_json()
         log.info("listening at %s", url_of(listening))
         _Server(config, service).run(sockets=[listening])
 
@@ -43,9 +47,14 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, service: Service) -> None:
         super().__init__(config)
         self._service = service
+        self._loop: asyncio.AbstractEventLoop
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        await super().serve(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self._service.stop()
+        self._loop.call_soon_threadsafe(self._service.stop)  # not here, where any lock may be held
         if self.should_exit and sig == signal.SIGINT:
             self.force_exit = True
         self.should_exit = True

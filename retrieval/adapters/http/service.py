@@ -11,7 +11,7 @@ from retrieval.adapters.http.opened import OpenedIndex
 from retrieval.adapters.http.problems import Refusal
 from retrieval.adapters.http.settings import ServeSettings
 from retrieval.adapters.http.writes import Writes
-from retrieval.errors import RetrievalError
+from retrieval.errors import IndexLockedError, RetrievalError
 from retrieval.index import HybridIndex
 from retrieval.storage.snapshot import Snapshot
 from retrieval.types import SyncedFolder
@@ -28,6 +28,7 @@ class Service:
         """Raises as HybridIndex.open."""
         self.settings = settings
         self.is_ready = False
+        self._is_stopping = False
         self.metrics = Metrics()
         self._index = OpenedIndex(settings.index, settings.config)
         self._index.now()
@@ -42,7 +43,11 @@ class Service:
 
     async def read(self, work: Callable[[HybridIndex], T]) -> T:
         """What `work` makes of the index, on a thread. Raises as Gate.run, and what `work` raises."""
-        return await self.gate.run(lambda: work(self._index.now()))
+        try:
+            return await self.gate.run(lambda: work(self._index.now()))
+        except IndexLockedError:  # only where nothing was published yet
+            detail = "The index is being made; ask again when its first documents are in it."
+            raise Refusal("index-unusable", detail, headers={"Retry-After": "2"}) from None
 
     async def write(self, change: Callable[[HybridIndex], T]) -> T:
         """As Writes.run."""
@@ -50,13 +55,16 @@ class Service:
 
     def snapshot(self) -> Snapshot | None:
         """What searches read now; None before anything was indexed."""
-        return self._index.now().snapshot
+        try:
+            return self._index.now().snapshot
+        except IndexLockedError:  # the first is being made
+            return None
 
     def warm_up(self) -> None:
         """Loads the model, so that the first question does not wait for it; until then, the service is not ready."""
         try:
             self._index.now().embedder.embed_queries(["ready"])
-            self.is_ready = True
+            self.is_ready = not self._is_stopping
         except RetrievalError as error:
             log.error("%s", error)
 
@@ -80,7 +88,7 @@ class Service:
 
     def stop(self) -> None:
         """Begins to end: running syncs finish what is in hand, changes in line are given up. Returns at once."""
-        self.is_ready = False
+        self.is_ready, self._is_stopping = False, True
         self.jobs.stop()
         self.writes.stop()
 

@@ -42,7 +42,7 @@ class ServeSettings:
     keys: Keys = field(default_factory=Keys)
     hosts: frozenset[str] = LOOPBACK
     reranker: ConfiguredReranker | None = None
-    threads: int = 2
+    threads: int = 4
     waiting: int = 32
     seconds: float = 30.0
     rate: int = 600

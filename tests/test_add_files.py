@@ -1,0 +1,58 @@
+"""Single files are indexed like those of a folder, and kept like documents made in memory."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ingest import add_files, sync
+from retrieval.config import Config
+from retrieval.errors import DocumentError
+from retrieval.index import HybridIndex
+
+Open = Callable[..., HybridIndex]
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, Path]:
+    """Sources and paths that have nothing to do with each other."""
+    (tmp_path / "0").write_text("# Hail\n\nHail is ice.\n")
+    (tmp_path / "1").write_bytes(b"%PDF-1.7 and no more")
+    return {"mail/hail.md": tmp_path / "0", "mail/broken.pdf": tmp_path / "1"}
+
+
+def test_a_source_says_how_a_file_is_read_and_its_path_does_not(open_index: Open, files: dict[str, Path]) -> None:
+    index = open_index()
+    report = add_files(files, index)
+    assert (report.added, [failure.source for failure in report.failed]) == (1, ["mail/broken.pdf"])
+    (hit,) = index.search("ice")
+    assert (hit.source, hit.title, hit.line_start) == ("mail/hail.md", "Hail", 1)
+    assert index.snapshot is not None
+    assert "Hail is ice." in index.snapshot.content([r.source for r in index.documents()].index("mail/hail.md"))
+
+
+def test_a_file_that_did_not_change_costs_nothing_and_one_that_did_is_replaced(
+    open_index: Open, files: dict[str, Path]
+) -> None:
+    index = open_index()
+    add_files(files, index)
+    again = add_files(files, index)
+    assert (again.unchanged, again.added, again.tokens_embedded) == (1, 0, 0)
+    files["mail/hail.md"].write_text("Hail melts.\n")
+    assert add_files(files, index).updated == 1
+    assert [hit.text for hit in index.search("hail")] == ["Hail melts."]
+
+
+def test_a_file_that_is_too_large_is_reported(open_index: Open, files: dict[str, Path]) -> None:
+    report = add_files(files, open_index(config=Config(max_file_mb=0.00001)))
+    assert [failure.source for failure in report.failed] == sorted(files)
+    assert all("max_file_mb" in failure.reason for failure in report.failed)
+
+
+def test_what_a_folder_has_is_not_replaced(open_index: Open, files: dict[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "mail").mkdir()
+    (tmp_path / "mail" / "hail.md").write_text("Hail from the folder.")
+    index = open_index()
+    sync(tmp_path / "mail", index)
+    with pytest.raises(DocumentError, match="synced folder 'mail'"):
+        add_files(files, index)
