@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
+from importlib.util import find_spec
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -26,10 +28,13 @@ from retrieval.errors import RetrievalError
 def create_app(service: Service) -> FastAPI:
     """The application around a service; it closes the service when it ends."""
 
+    mcp = _mcp_app(service)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         warming = asyncio.create_task(asyncio.to_thread(service.warm_up))
-        yield
+        async with mcp.router.lifespan_context(mcp) if mcp is not None else nullcontext():
+            yield
         service.stop()
         await warming
         await service.jobs.close()
@@ -52,8 +57,18 @@ def create_app(service: Service) -> FastAPI:
     app.include_router(search_routes(service))
     app.include_router(document_routes(service))
     app.include_router(operation_routes(service))
-    # Another ASGI app goes here, behind the same guard: app.mount("/mcp", ...) asks for a key that may read.
+    if mcp is not None:
+        app.router.routes.extend(mcp.routes)
     return app
+
+
+def _mcp_app(service: Service) -> Starlette | None:
+    """The index as tools for models, read-only, at /mcp behind the same guard; None without the extra `mcp`."""
+    if find_spec("mcp") is None:
+        return None
+    from retrieval.adapters.mcp.server import http_app
+
+    return http_app(service.current, check_host=False)
 
 
 async def _refused(request: Request, error: Exception) -> Response:

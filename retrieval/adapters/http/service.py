@@ -41,6 +41,10 @@ class Service:
         self.writes = Writes(settings.index, settings.config)
         self.jobs = Jobs(self.writes, on_report=self.metrics.written)
 
+    def current(self) -> HybridIndex:
+        """The index as it is now. Raises as OpenedIndex.now."""
+        return self._index.now()
+
     async def read(self, work: Callable[[HybridIndex], T]) -> T:
         """What `work` makes of the index, on a thread. Raises as Gate.run, and what `work` raises."""
         try:
