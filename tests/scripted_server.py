@@ -5,11 +5,10 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib.resources import files
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from retrieval.adapters.http.page import policy
+from retrieval.adapters.http.page import policy, whole_page
 
 Headers = Mapping[str, str]
 
@@ -64,7 +63,7 @@ class ScriptedServer:
         return f"http://127.0.0.1:{self._port}"
 
     def start(self) -> None:
-        html = files("retrieval.adapters.http").joinpath("page.html").read_text("utf-8")
+        html = whole_page()
         page = Answer(html, headers={"Content-Type": "text/html", "Content-Security-Policy": policy(html)})
         script = self
 

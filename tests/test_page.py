@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from served import Served, running
 
 from ingest import add
 from retrieval import HybridIndex
+from retrieval.adapters.http.page import whole_page
 from retrieval.types import Document, Heading
 
 DOCS = {
@@ -214,7 +214,7 @@ def test_what_chunks_share_stands_once_in_a_document(browser: Browser) -> None:
 
 
 def test_the_page_has_nothing_that_turns_text_into_markup_and_nothing_from_elsewhere() -> None:
-    source = files("retrieval.adapters.http").joinpath("page.html").read_text("utf-8")
+    source = whole_page()
     sinks = "innerHTML|outerHTML|insertAdjacentHTML|write|srcdoc|createContextualFragment|eval|Function"
     assert not re.findall(rf"\b({sinks})\b", source)
     tree = fromstring(source)

@@ -16,12 +16,13 @@ from fastapi import APIRouter, FastAPI
 from fastapi.responses import HTMLResponse
 
 _INLINE = re.compile(r"<(script|style)\b[^>]*>(.*?)</\1\s*>", re.DOTALL | re.IGNORECASE)
+_PAGE = ("page.html", "page.css", "page.js")
 _STYLE = "body{font:16px/1.5 system-ui;max-width:50rem;margin:2rem auto;padding:0 1rem}pre{overflow:auto}"
 
 
 def page_routes(app: FastAPI) -> APIRouter:
     router = APIRouter(include_in_schema=False)
-    html = files(__package__).joinpath("page.html").read_text("utf-8")
+    html = whole_page()
     headers = {"Content-Security-Policy": policy(html)}
 
     @router.get("/")
@@ -36,6 +37,13 @@ def page_routes(app: FastAPI) -> APIRouter:
     return router
 
 
+def whole_page() -> str:
+    """The page as one file: a browser asks for nothing else but answers."""
+    html, style, script = (files(__package__).joinpath("page", name).read_text("utf-8") for name in _PAGE)
+    html = html.replace(f'<link rel="stylesheet" href="{_PAGE[1]}">', f"<style>\n{style}</style>")
+    return html.replace(f'<script src="{_PAGE[2]}"></script>', f"<script>\n{script}</script>")
+
+
 def policy(html: str) -> str:
     """A Content-Security-Policy under which the page's inline elements run, by their hashes."""
     hashes: dict[str, list[str]] = {"script": [], "style": []}
@@ -44,7 +52,15 @@ def policy(html: str) -> str:
         hashes[name.lower()].append(f"'sha256-{digest}'")
     allowed = [f"{name}-src {' '.join(found)}" for name, found in hashes.items() if found]
     rules = ("default-src 'none'", *allowed, "connect-src 'self'", "img-src 'self' data:")
-    return "; ".join([*rules, "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"])
+    return "; ".join(
+        [
+            *rules,
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+            "require-trusted-types-for 'script'",
+        ]
+    )
 
 
 def _described(schema: dict[str, Any]) -> str:
