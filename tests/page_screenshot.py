@@ -1,6 +1,6 @@
 """Makes docs/page.png: this project's own index, asked a question about itself.
 
-python tests/page_screenshot.py docs/page.png
+python -m tests.page_screenshot docs/page.png
 """
 
 import argparse
@@ -9,12 +9,12 @@ from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from browser import chromium
 from PIL import Image
-from served import running
 
 from ingest import sync
 from retrieval import HybridIndex
+from tests.browser import chromium
+from tests.serving import Serving
 
 REPOSITORY = Path(__file__).parent.parent
 SHOWN = ["*.md", "retrieval/*.py", "retrieval/search/*.py"]
@@ -29,9 +29,9 @@ def main() -> None:
         index = Path(directory) / "index"
         with HybridIndex.open(index) as opened:
             sync(REPOSITORY, opened, name="hybrid-retrieval", include=SHOWN)
-        with running(index) as served, chromium() as browser:
+        with Serving(index) as served, chromium() as browser:
             browser.resize(1280, 800)
-            browser.open(served.url(**ASKED))
+            browser.open(served.page(**ASKED))
             browser.until(lambda: len(browser.all(".column .hits")) == 3)
             browser.says("#index-button", "documents")
             picture = base64.b64decode(browser.command("Page.captureScreenshot", format="png")["data"])

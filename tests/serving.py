@@ -6,9 +6,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlencode, urlsplit
 
 import httpx
 
@@ -16,19 +17,29 @@ _SECONDS = 60
 
 
 class Serving:
-    """A running service; `client` speaks to it. A context manager that ends it, and wants it to end well."""
+    """A running service; `client` speaks to it, `log` grows with its lines. A context manager that ends it."""
+
+    log: Sequence[str] = ()
 
     def __init__(self, index: Path, *options: str, environment: Mapping[str, str] | None = None) -> None:
-        command = [Path(sys.executable).with_name("retrieve"), "serve", "--index", index, "--port", "0", *options]
+        self._command = [Path(sys.executable).with_name("retrieve"), "serve", "--index", index, *options]
+        self._environment = {**os.environ, **(environment or {})}
+        self.start()
+        assert self.url is not None
+        self.client = httpx.Client(base_url=self.url, timeout=_SECONDS)
+
+    def start(self) -> None:
+        """Where it was before, after `stop`."""
+        port = str(urlsplit(self.url).port) if self.url else "0"
+        log: list[str] = []
+        self.log = log
         self.process = subprocess.Popen(
-            command, stderr=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})}
+            [*self._command, "--port", port], stderr=subprocess.PIPE, text=True, env=self._environment
         )
-        self.log: list[str] = []
-        self._reading = threading.Thread(target=self._read)
+        self._reading = threading.Thread(target=self._read, args=(log,))
         self._reading.start()
         wait_for(lambda: self.url is not None or self.process.poll() is not None)
         assert self.url is not None, self.log
-        self.client = httpx.Client(base_url=self.url, timeout=_SECONDS)
 
     def __enter__(self) -> Self:
         wait_for(lambda: self.client.get("/ready").status_code == 200)
@@ -44,6 +55,10 @@ class Serving:
         messages = (json.loads(line)["message"] for line in self.log)
         return next((message.split()[-1] for message in messages if "listening at" in message), None)
 
+    def page(self, **asked: str) -> str:
+        """The address of the page that asks so."""
+        return f"{self.url}/?{urlencode(asked)}" if asked else f"{self.url}/"
+
     def stop(self) -> int:
         """Ask it to end, if it has not; its exit code."""
         if self.process.poll() is None:
@@ -52,11 +67,11 @@ class Serving:
         self._reading.join()
         return code
 
-    def _read(self) -> None:
+    def _read(self, log: list[str]) -> None:
         """All of the log as it comes: nobody may wait for it to be read."""
         assert self.process.stderr is not None
         with self.process.stderr as lines:
-            self.log.extend(lines)
+            log.extend(lines)
 
     def sync(self, folder: str) -> dict[str, Any]:
         """The report of a sync that was done."""

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import Browser, chromium, foreign
 from lxml.html import fromstring
-from scripted_server import STATS, Answer, found, scripted
 from selenium.webdriver.common.keys import Keys
-from served import Served, running
 
 from ingest import add
 from retrieval import HybridIndex
 from retrieval.adapters.http.page import whole_page
 from retrieval.types import Document, Heading
+from tests.browser import Browser, chromium, foreign
+from tests.scripted_server import STATS, Answer, found, scripted
+from tests.serving import Serving
 
 DOCS = {
     "guide/rain.md": "# Weather\n\n## Rain\n\nRain falls when vapour condenses into droplets inside a cloud.",
@@ -53,8 +53,8 @@ def index_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def served(index_path: Path) -> Iterator[Served]:
-    with running(index_path) as process:
+def served(index_path: Path) -> Iterator[Serving]:
+    with Serving(index_path) as process:
         yield process
 
 
@@ -76,10 +76,10 @@ def browser(one_browser: Browser) -> Browser:
 
 
 @pytest.fixture
-def page(browser: Browser, served: Served) -> Iterator[Browser]:
+def page(browser: Browser, served: Serving) -> Iterator[Browser]:
     """In the end, nothing went elsewhere, nothing ran against the policy and nothing complained."""
     yield browser
-    assert not foreign(browser.requests(), served.origin)
+    assert not foreign(browser.requests(), served.url)
     assert not browser.violations()
     assert not browser.errors()
 
@@ -102,8 +102,8 @@ def is_in_view(page: Browser, selector: str) -> bool:
 # What is found
 
 
-def test_a_hit_shows_where_it_stands_its_marks_and_both_scores(page: Browser, served: Served) -> None:
-    page.open(served.url())
+def test_a_hit_shows_where_it_stands_its_marks_and_both_scores(page: Browser, served: Serving) -> None:
+    page.open(served.page())
     page.one("#query").send_keys("what makes rain fall from a cloud?", Keys.ENTER)
     first = page.one(".hit")
     assert "docs/guide/rain.md:" in first.text
@@ -115,8 +115,8 @@ def test_a_hit_shows_where_it_stands_its_marks_and_both_scores(page: Browser, se
     assert page.run("return document.getElementById('status').textContent").startswith("Hybrid: ")
 
 
-def test_an_emoji_before_a_word_does_not_shift_its_mark(page: Browser, served: Served) -> None:
-    page.open(served.url(q="umbrella", view="lexical"))
+def test_an_emoji_before_a_word_does_not_shift_its_mark(page: Browser, served: Serving) -> None:
+    page.open(served.page(q="umbrella", view="lexical"))
     assert page.one(".hit mark")
     assert page.texts(".hit mark") == ["umbrella", "umbrella"]
     page.one(".open").click()
@@ -124,8 +124,8 @@ def test_an_emoji_before_a_word_does_not_shift_its_mark(page: Browser, served: S
     assert page.texts(".chunk.found mark") == ["umbrella", "umbrella"]
 
 
-def test_compare_shows_both_sides_beside_what_becomes_of_them(page: Browser, served: Served) -> None:
-    page.open(served.url(q="salt water"))
+def test_compare_shows_both_sides_beside_what_becomes_of_them(page: Browser, served: Serving) -> None:
+    page.open(served.page(q="salt water"))
     page.one(".hit")
     page.one("label:has([value=compare])").click()
     page.until(lambda: len(page.all(".column .hits")) == 3)
@@ -136,8 +136,8 @@ def test_compare_shows_both_sides_beside_what_becomes_of_them(page: Browser, ser
     assert "view=compare" in page.driver.current_url
 
 
-def test_the_address_holds_the_question_and_the_way_back(page: Browser, served: Served) -> None:
-    page.open(served.url(q="bread", k="5"))
+def test_the_address_holds_the_question_and_the_way_back(page: Browser, served: Serving) -> None:
+    page.open(served.page(q="bread", k="5"))
     page.says(".hit:first-child", "bread.md")
     page.one("#query").clear()
     page.one("#query").send_keys("snow", Keys.ENTER)
@@ -160,8 +160,8 @@ def test_the_address_holds_the_question_and_the_way_back(page: Browser, served: 
 # A document
 
 
-def test_a_document_opens_at_the_hit(page: Browser, served: Served) -> None:
-    page.open(served.url(q="Ottokar", view="lexical"))
+def test_a_document_opens_at_the_hit(page: Browser, served: Serving) -> None:
+    page.open(served.page(q="Ottokar", view="lexical"))
     page.one(".open").click()
     hit = page.one(".chunk.found")
     assert page.until(lambda: is_in_view(page, ".chunk.found"))
@@ -170,8 +170,8 @@ def test_a_document_opens_at_the_hit(page: Browser, served: Served) -> None:
     assert page.run("return document.getElementById('document').scrollTop") > 500
 
 
-def test_what_a_document_says_is_shown_and_does_nothing(page: Browser, served: Served) -> None:
-    page.open(served.url(q="wombat"))
+def test_what_a_document_says_is_shown_and_does_nothing(page: Browser, served: Serving) -> None:
+    page.open(served.page(q="wombat"))
     hit = page.until(lambda: next((hit for hit in page.all(".hit") if "hostile" in hit.text), None))
     for where in ("source", "title", "heading", "value", "field"):
         assert evil(where) in hit.text
@@ -227,8 +227,8 @@ def test_the_page_has_nothing_that_turns_text_into_markup_and_nothing_from_elsew
 # Filters
 
 
-def test_a_filter_that_is_not_json_is_explained_at_its_place(page: Browser, served: Served) -> None:
-    page.open(served.url(q="wombat"))
+def test_a_filter_that_is_not_json_is_explained_at_its_place(page: Browser, served: Serving) -> None:
+    page.open(served.page(q="wombat"))
     page.one(".hit")
     page.one("#filters-button").click()
     page.one("#where").send_keys('{"year": ', Keys.ENTER)
@@ -240,23 +240,23 @@ def test_a_filter_that_is_not_json_is_explained_at_its_place(page: Browser, serv
     assert page.texts("#where-complaint") == [""]
 
 
-def test_a_filter_can_be_picked_from_a_hit_and_by_where_the_source_begins(page: Browser, served: Served) -> None:
-    page.open(served.url(q="water"))
+def test_a_filter_can_be_picked_from_a_hit_and_by_where_the_source_begins(page: Browser, served: Serving) -> None:
+    page.open(served.page(q="water"))
     page.one(".hit")
     page.one("#filters-button").click()
     page.one("#prefix").send_keys("docs/cooking/", Keys.ENTER)
     page.until(lambda: page.texts(".hit") and all("cooking" in text for text in page.texts(".hit")))
-    page.open(served.url(q="wombat"))
+    page.open(served.page(q="wombat"))
     page.until(lambda: page.all(".chip"))
     next(chip for chip in page.all(".chip") if chip.text == "year: 2024").click()
     page.until(lambda: len(page.all(".hit")) == 1)
     assert json.loads(page.one("#where").get_attribute("value")) == {"year": 2024}
-    page.open(served.url(q="wombat", prefix="nowhere/"))
+    page.open(served.page(q="wombat", prefix="nowhere/"))
     page.says(".failure", "No source begins with")
 
 
-def test_a_question_that_makes_no_sense_is_answered_with_the_servers_words(browser: Browser, served: Served) -> None:
-    browser.open(served.url(q="??"))
+def test_a_question_that_makes_no_sense_is_answered_with_the_servers_words(browser: Browser, served: Serving) -> None:
+    browser.open(served.page(q="??"))
     browser.says(".failure", "has no word in it")
     assert not browser.all(".failure button")  # to ask the same again would not help
 
@@ -266,8 +266,8 @@ def test_a_question_that_makes_no_sense_is_answered_with_the_servers_words(brows
 
 @pytest.mark.slow
 def test_a_server_that_is_stopped_and_started_is_found_again(browser: Browser, index_path: Path) -> None:
-    with running(index_path) as served:
-        browser.open(served.url(q="bread"))
+    with Serving(index_path) as served:
+        browser.open(served.page(q="bread"))
         browser.one(".hit")
         served.stop()
         browser.one("#query").send_keys(Keys.CONTROL, "a")
@@ -285,8 +285,8 @@ def test_a_folder_is_synced_and_then_searched(browser: Browser, tmp_path: Path) 
     for n in range(20):
         (news / f"{n}.md").write_text(f"# Number {n}\n\nThe comet of {n} was seen above the harbour. " * 20)
     (news / "broken.pdf").write_bytes(b"%PDF-1.7 and then nothing")
-    with running(tmp_path / "index", "--folder", str(news)) as served:
-        browser.open(served.url())
+    with Serving(tmp_path / "index", "--folder", str(news)) as served:
+        browser.open(served.page())
         browser.says(".welcome", "The index is empty")
         browser.one("#index-button").click()
         browser.one("#sync-button").click()
@@ -302,8 +302,8 @@ def test_a_folder_is_synced_and_then_searched(browser: Browser, tmp_path: Path) 
 @pytest.mark.slow
 def test_a_server_with_keys_is_searched_with_one(browser: Browser, index_path: Path) -> None:
     key = "k" * 32
-    with running(index_path, SERVE_KEYS=f"read:{key}") as served:
-        browser.open(served.url(q="bread"))
+    with Serving(index_path, environment={"SERVE_KEYS": f"read:{key}"}) as served:
+        browser.open(served.page(q="bread"))
         browser.one("#key-input").send_keys(key, Keys.ENTER)
         browser.says(".hit:first-child", "bread.md")
         browser.one("#index-button").click()
@@ -313,8 +313,8 @@ def test_a_server_with_keys_is_searched_with_one(browser: Browser, index_path: P
 # Hands, eyes and screens
 
 
-def test_the_keyboard_is_enough(page: Browser, served: Served) -> None:
-    page.open(served.url(q="water vapour"))
+def test_the_keyboard_is_enough(page: Browser, served: Serving) -> None:
+    page.open(served.page(q="water vapour"))
     page.one(".hit")
     page.press("/")
     assert page.focused == page.one("#query")
@@ -345,9 +345,9 @@ def test_the_keyboard_is_enough(page: Browser, served: Served) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_all_text_stands_out_from_its_ground(page: Browser, served: Served, scheme: str) -> None:
+def test_all_text_stands_out_from_its_ground(page: Browser, served: Serving, scheme: str) -> None:
     page.prefer(scheme)
-    page.open(served.url(q="water salt wombat", view="compare", where='{"source": {"$ne": "x"}}'))
+    page.open(served.page(q="water salt wombat", view="compare", where='{"source": {"$ne": "x"}}'))
     page.until(lambda: len(page.all(".column .hits")) == 3)
     red = page.run("return Number(getComputedStyle(document.body).backgroundColor.match(/[0-9]+/)[0])")
     assert red > 200 if scheme == "light" else red < 50
@@ -355,25 +355,25 @@ def test_all_text_stands_out_from_its_ground(page: Browser, served: Served, sche
     page.one(".open").click()
     page.one(".chunk.found")
     assert page.faint_texts() == []
-    page.open(served.url(q="nothing", prefix="nowhere/"))
+    page.open(served.page(q="nothing", prefix="nowhere/"))
     page.one(".failure")
     assert page.faint_texts() == []
 
 
-def test_a_phone_never_scrolls_sideways(page: Browser, served: Served) -> None:
+def test_a_phone_never_scrolls_sideways(page: Browser, served: Serving) -> None:
     page.resize(360, 740)
 
     def fits(selector: str) -> bool:
         script = "const box = document.querySelector(arguments[0]); return box.scrollWidth <= box.clientWidth"
         return page.run(script, selector)
 
-    page.open(served.url())
+    page.open(served.page())
     page.one(".welcome")
     assert fits("html")
     page.one("#index-button").click()
     page.one("#index-body .facts")
     assert fits("html") and fits("#index")
-    page.open(served.url(q="hostile wombat", view="compare", where='{"animal": "wombat"}'))
+    page.open(served.page(q="hostile wombat", view="compare", where='{"animal": "wombat"}'))
     page.until(lambda: len(page.all(".column .hits")) == 3)
     assert fits("html")
     hit = next(hit for hit in page.all(".hit") if "hostile" in hit.text)

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from browser import Browser, chromium
-from scripted_server import STATS, Answer, Headers, ScriptedServer, found, problem, scripted
 from selenium.webdriver.common.keys import Keys
+
+from tests.browser import Browser, chromium
+from tests.scripted_server import STATS, Answer, Headers, ScriptedServer, found, problem, scripted
 
 
 @pytest.fixture(scope="module")
