@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
-from retrieval.adapters.http import guard
+from retrieval.adapters.http import guard, jobs, server_sent
 from retrieval.adapters.http.app import create_app
 from retrieval.adapters.http.keys import Keys
 from retrieval.adapters.http.logs import JsonFormatter
@@ -261,6 +261,31 @@ def test_what_does_not_fit_into_the_queue_is_refused_at_once(start: Start) -> No
         finish.set()
     assert [one.result() for one in held] == [True, True]
     assert client.post("/search", json={"query": "rain"}).status_code == 200
+
+
+def test_an_index_that_is_being_made_is_said_to_be_so(start: Start, tmp_path: Path) -> None:
+    client = start()
+    with HybridIndex.open(tmp_path / "index") as other, other.writing() as writer:
+        writer.begin()
+        answer = client.post("/search", json={"query": "rain"})
+        assert (answer.status_code, kind_of(answer), answer.headers["retry-after"]) == (503, "index-unusable", "2")
+        assert "being made" in answer.json()["detail"]
+        assert client.get("/metrics").status_code == 200
+    assert client.post("/search", json={"query": "rain"}).status_code == 200
+
+
+async def test_a_stream_in_which_nothing_happens_shows_that_it_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_sent, "_SILENCE", 0.01)
+    happens = asyncio.Event()
+
+    async def events() -> AsyncIterator[jobs.Event]:
+        await happens.wait()
+        yield jobs.Event("done", {"added": 1})
+
+    stream = server_sent.as_stream(events())
+    assert (await anext(stream)).startswith(b":")
+    happens.set()
+    assert [data async for data in stream if not data.startswith(b":")] == [b'event: done\ndata: {"added": 1}\n\n']
 
 
 def test_a_request_that_takes_too_long_is_given_up(start: Start) -> None:
