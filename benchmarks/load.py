@@ -27,7 +27,7 @@ from search_speed import WORDS, built, drawn_words, questions, vocabulary
 
 from retrieval.archive import restore, save
 
-FILES, PARAGRAPHS = 200, 20
+FILES, PARAGRAPHS = 50, 20
 QUESTIONS = 1000
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from retrieval.config_errors import misspelt
 from retrieval.console import DEFAULT_INDEX, ConfigOption, IndexOption
 from retrieval.errors import ConfigError
 
@@ -14,10 +15,12 @@ if TYPE_CHECKING:
     from retrieval.adapters.http.keys import Keys
     from retrieval.adapters.http.settings import ConfiguredReranker
 
+_PREFIX = "SERVE_"
 _KEYS_VARIABLE = "SERVE_KEYS"
 
 
 def serve(
+    context: typer.Context,
     index: IndexOption = DEFAULT_INDEX,
     host: Annotated[str, typer.Option(envvar="SERVE_HOST", help="Address to listen at.")] = "127.0.0.1",
     port: Annotated[
@@ -64,6 +67,7 @@ def serve(
 
     Without API keys it listens to this machine alone, and everyone on it may read and write.
     """
+    _check_variables(context)
     try:
         from retrieval.adapters.http import server
     except ImportError as error:
@@ -93,6 +97,14 @@ def serve(
         upload_megabytes=max_upload_mb,
     )
     server.run(settings, host=host, port=port, grace=grace)
+
+
+def _check_variables(context: typer.Context) -> None:
+    """A variable that is nearly called like one of ours sets nothing, such as SERVE_KEY. Raises ConfigError."""
+    named = [_KEYS_VARIABLE, *(str(parameter.envvar) for parameter in context.command.params if parameter.envvar)]
+    settings = [name.removeprefix(_PREFIX).lower() for name in named if name.startswith(_PREFIX)]
+    if wrong := misspelt(os.environ, prefix=_PREFIX, settings=settings):
+        raise ConfigError(wrong)
 
 
 def _keys(file: Path | None) -> "Keys":

@@ -134,6 +134,11 @@ def test_any_form_is_answered(serving: Serving, kind: str, content: bytes) -> No
     check(serving, "POST", "/documents", content=content, headers={"Content-Type": kind})
 
 
+def test_headers_without_end_are_refused(serving: Serving) -> None:
+    assert serving.client.get("/health", headers={"X-Long": "x" * 10**6}).status_code < 500
+    assert serving.client.get("/health").status_code == 200
+
+
 @pytest.mark.slow
 @at_length
 @given(body=ALMOST_RIGHT | ANYTHING)

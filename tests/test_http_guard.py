@@ -1,23 +1,27 @@
 """What is turned away before any route sees it, and what can never get out."""
 
+import asyncio
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 import httpx2
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from starlette.testclient import TestClient
+from starlette.types import Message, Receive, Scope, Send
 
-from retrieval.adapters.http import guard
+from retrieval.adapters.http import guard, jobs, server_sent
 from retrieval.adapters.http.app import create_app
 from retrieval.adapters.http.keys import Keys
 from retrieval.adapters.http.logs import JsonFormatter
 from retrieval.adapters.http.problems import Refusal
 from retrieval.adapters.http.service import Service
-from retrieval.adapters.http.settings import ServeSettings
+from retrieval.adapters.http.settings import ConfiguredReranker, ServeSettings
 from retrieval.embedding import Embedder
 from retrieval.errors import ConfigError
 from retrieval.index import HybridIndex
@@ -200,10 +204,46 @@ def test_a_body_that_does_not_say_how_long_it_is_is_cut_off(start: Start, kind: 
     assert client.get("/documents").json()["total"] == 0
 
 
+async def test_a_body_that_does_not_come_is_not_waited_for() -> None:
+    async def never() -> Message:
+        return await asyncio.get_running_loop().create_future()
+
+    async def reading(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+
+    scope = {"type": "http", "method": "GET", "path": "/stats", "headers": [(b"host", b"localhost")]}
+    with pytest.raises(Refusal) as refusal:
+        await guard.Guard(reading, ServeSettings(index=Path("index"), seconds=0.05))(scope, never, never)
+    assert refusal.value.status_code == 408
+
+
 def test_more_files_than_are_taken_at_once_are_refused(start: Start) -> None:
     files = [("file", (f"{number}.txt", b"x")) for number in range(30)]
     answer = start().post("/documents", files=files)
     assert (answer.status_code, kind_of(answer)) == (400, "malformed")
+
+
+# Rerankers
+
+
+class LongestFirst:
+    """A cross-encoder that likes long passages."""
+
+    def score(self, query: str, passages: Sequence[str]) -> NDArray[np.float64]:
+        return np.array([len(passage) for passage in passages], np.float64)
+
+
+def test_only_the_reranker_of_the_start_can_be_asked_for(start: Start, tmp_path: Path) -> None:
+    client = start(reranker=ConfiguredReranker(name="longest", model=LongestFirst()))
+    for source, text in (("short", "Rain, rain."), ("long", "Rain is a word that begins a long text here.")):
+        assert client.post("/documents", json={"source": source, "text": text}).status_code == 201
+    for rerank, first in ((None, "short"), (True, "long"), ("longest", "long")):
+        answer = client.post("/search", json={"query": "rain", "mode": "lexical", "rerank": rerank}).json()
+        assert answer["results"][0]["hits"][0]["source"] == first
+    for other in (str(tmp_path), "cross-encoder/ms-marco-MiniLM-L6-v2"):
+        answer = client.post("/search", json={"query": "rain", "rerank": other})
+        assert (answer.status_code, kind_of(answer)) == (422, "query")
+    assert client.get("/stats").json()["reranker"] == "longest"
 
 
 # Trouble
@@ -221,6 +261,31 @@ def test_what_does_not_fit_into_the_queue_is_refused_at_once(start: Start) -> No
         finish.set()
     assert [one.result() for one in held] == [True, True]
     assert client.post("/search", json={"query": "rain"}).status_code == 200
+
+
+def test_an_index_that_is_being_made_is_said_to_be_so(start: Start, tmp_path: Path) -> None:
+    client = start()
+    with HybridIndex.open(tmp_path / "index") as other, other.writing() as writer:
+        writer.begin()
+        answer = client.post("/search", json={"query": "rain"})
+        assert (answer.status_code, kind_of(answer), answer.headers["retry-after"]) == (503, "index-unusable", "2")
+        assert "being made" in answer.json()["detail"]
+        assert client.get("/metrics").status_code == 200
+    assert client.post("/search", json={"query": "rain"}).status_code == 200
+
+
+async def test_a_stream_in_which_nothing_happens_shows_that_it_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_sent, "_SILENCE", 0.01)
+    happens = asyncio.Event()
+
+    async def events() -> AsyncIterator[jobs.Event]:
+        await happens.wait()
+        yield jobs.Event("done", {"added": 1})
+
+    stream = server_sent.as_stream(events())
+    assert (await anext(stream)).startswith(b":")
+    happens.set()
+    assert [data async for data in stream if not data.startswith(b":")] == [b'event: done\ndata: {"added": 1}\n\n']
 
 
 def test_a_request_that_takes_too_long_is_given_up(start: Start) -> None:

@@ -45,6 +45,13 @@ def test_what_would_not_be_safe_or_cannot_work_does_not_start(tmp_path: Path, op
     assert len(str(refusal.value).splitlines()) == 1
 
 
+@pytest.mark.parametrize(("name", "meant"), [("SERVE_KEY", "SERVE_KEYS"), ("SERVE_MAX_UPLOAD", "SERVE_MAX_UPLOAD_MB")])
+def test_a_variable_that_would_set_nothing_is_named(name: str, meant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, KEY)
+    with pytest.raises(RetrievalError, match=f"{name} sets nothing; did you mean {meant}"):
+        app(["serve", "--port", "0"], standalone_mode=False)
+
+
 def test_a_refusal_to_start_is_one_line_and_exit_code_2() -> None:
     done = run("retrieve", "serve", "--host", "0.0.0.0")
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr

@@ -5,8 +5,9 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
+from retrieval.adapters.http.bodies import DocumentBody, DocumentsBody
 from retrieval.adapters.http.guard import scope_needed
-from retrieval.adapters.http.models import DocumentBody, DocumentsBody, ProblemOut
+from retrieval.adapters.http.models import ProblemOut
 from retrieval.adapters.http.problems import KINDS, MEDIA_TYPE
 
 Responses = dict[int | str, dict[str, Any]]

@@ -11,17 +11,9 @@ from pydantic import ValidationError
 
 from ingest import SyncReport, add, add_files
 from retrieval.adapters.http import answers
+from retrieval.adapters.http.bodies import MAX_PAGE, MAX_SOURCE, DocumentBody, DocumentsBody
 from retrieval.adapters.http.described import problems
-from retrieval.adapters.http.models import (
-    MAX_PAGE,
-    MAX_SOURCE,
-    DeletedOut,
-    DocumentBody,
-    DocumentOut,
-    DocumentsBody,
-    RecordsOut,
-    ReportOut,
-)
+from retrieval.adapters.http.models import DeletedOut, DocumentOut, RecordsOut, ReportOut
 from retrieval.adapters.http.problems import Refusal
 from retrieval.adapters.http.service import Service
 from retrieval.adapters.http.uploads import check_source, uploaded

@@ -8,9 +8,10 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
 from retrieval.adapters.http import answers
+from retrieval.adapters.http.bodies import SearchBody
 from retrieval.adapters.http.described import problems
 from retrieval.adapters.http.metrics import Metrics
-from retrieval.adapters.http.models import SearchBody, SearchOut
+from retrieval.adapters.http.models import SearchOut
 from retrieval.adapters.http.problems import Refusal
 from retrieval.adapters.http.service import Service
 from retrieval.adapters.http.settings import ConfiguredReranker

@@ -34,6 +34,7 @@ def run(settings: ServeSettings, *, host: str, port: int, grace: int = 30) -> No
             access_log=False,
             server_header=False,
             proxy_headers=False,
+            http="h11",  # whatever else is installed: it bounds the headers
             ws="none",
             timeout_graceful_shutdown=grace,
         )

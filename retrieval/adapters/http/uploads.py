@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
-from retrieval.adapters.http.models import MAX_SOURCE
+from retrieval.adapters.http.bodies import MAX_SOURCE
 from retrieval.adapters.http.problems import Refusal
 
 MAX_FILES = 20

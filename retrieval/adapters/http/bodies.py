@@ -1,0 +1,109 @@
+"""What clients may send, as pydantic checks it and OpenAPI describes it."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
+
+from retrieval.config import Feedback, FusionMethod, Mode
+from retrieval.search import DocumentScore
+from retrieval.types import MetadataValue
+
+MAX_QUERY = 2_000
+MAX_QUERIES = 32
+MAX_TOP_K = 100
+MAX_HITS = 1_000
+MAX_CANDIDATES = 1_000
+MAX_EXPAND = 20
+MAX_DOCUMENTS = 100
+MAX_SOURCE = 1_000
+MAX_PAGE = 1_000
+
+QueryText = Annotated[str, Field(min_length=1, max_length=MAX_QUERY)]
+
+
+class _Asked(BaseModel):
+    """What clients send: exactly what is described, in JSON's own types."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class SearchBody(_Asked):
+    """One query or several, and how to search: the arguments of HybridIndex.search, by their names."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [{"required": ["query"]}, {"required": ["queries"]}],
+            "examples": [
+                {"query": "what causes rain?"},
+                {"query": "what causes rain?", "top_k": 3, "where": {"source": "docs/guide/rain.md"}},
+                {"queries": ["what causes rain?", "when does it snow?"], "mode": "lexical", "expand": "section"},
+            ],
+        }
+    )
+
+    query: QueryText | SkipJsonSchema[None] = Field(None, description="A question, or words.")
+    queries: Annotated[list[QueryText], Field(min_length=1, max_length=MAX_QUERIES)] | SkipJsonSchema[None] = Field(
+        None, description="Several, answered from the same state of the index."
+    )
+    top_k: int = Field(10, ge=1, le=MAX_TOP_K, description="Hits at most.")
+    mode: Mode = Field("hybrid", description="Both sides, or one: dense (by meaning), lexical (by words).")
+    fusion: FusionMethod | None = Field(None, description="How both sides' scores become one; null as configured.")
+    alpha: float | None = Field(None, ge=0, le=1, description="Weight of the dense side; null as configured.")
+    rrf_k: int = Field(60, ge=1, le=10_000, description="Constant of reciprocal rank fusion.")
+    candidates: int = Field(100, ge=1, le=MAX_CANDIDATES, description="Chunks that each side brings.")
+    feedback: Feedback | None = Field(None, description="Ask again with what the first answers have in common.")
+    where: dict[str, Any] | None = Field(None, description="Chroma's metadata filter.")
+    where_document: dict[str, Any] | None = Field(None, description="Chroma's text filter.")
+    operators: bool | None = Field(
+        None, description='Whether "phrase", +must and -not are read; null: unless the query is a sentence.'
+    )
+    rerank: bool | str | None = Field(
+        None, description="Whether the cross-encoder that the service was started with rescores the candidates."
+    )
+    mmr_lambda: float | None = Field(None, ge=0, le=1, description="1 is relevance alone, 0 diversity alone.")
+    expand: Annotated[int, Field(ge=0, le=MAX_EXPAND)] | Literal["section"] = Field(
+        0, description="Neighbouring chunks on each side of a hit, or all under its headings."
+    )
+    group_by_document: bool = Field(False, description="One hit a document.")
+    document_score: DocumentScore = Field("max", description="What ranks a document: its best chunk, or the whole.")
+    min_score: float | None = Field(None, description="Leave out hits with a lower score.")
+    highlight: bool = Field(True, description="Mark the words that match.")
+
+    @model_validator(mode="after")
+    def _one_or_several(self) -> Self:
+        if (self.query is None) == (self.queries is None):
+            raise ValueError("give either query or queries")
+        if len(self.asked) * self.top_k > MAX_HITS:
+            raise ValueError(f"queries times top_k is more than {MAX_HITS:,}; ask in parts")
+        return self
+
+    @property
+    def asked(self) -> list[str]:
+        return [self.query] if self.query is not None else list(self.queries or ())
+
+
+class DocumentBody(_Asked):
+    """A text with a name; it replaces what has the same source."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"source": "notes/rain.md", "text": "# Rain\n\nIt falls.", "metadata": {"year": 2024}}]
+        }
+    )
+
+    source: str = Field(min_length=1, max_length=MAX_SOURCE, description="What it is cited by.")
+    text: str
+    title: str | None = None
+    metadata: Mapping[str, MetadataValue] = Field(default_factory=dict)
+
+
+class DocumentsBody(_Asked):
+    documents: list[DocumentBody] = Field(min_length=1, max_length=MAX_DOCUMENTS)
+
+
+class SyncBody(_Asked):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"folder": "docs"}]})
+
+    folder: str = Field(min_length=1, max_length=MAX_SOURCE, description="A name that GET /stats lists.")
