@@ -9,7 +9,6 @@ DOCS ?= .
 Q    ?= why do searches read a snapshot and not Chroma?
 DEMO := $(VENV)/demo/$(notdir $(abspath $(DOCS)))
 
-INDEX ?= .retrieval
 CHUNKS ?= 100000
 PEERS  := .benchmarks/peers
 
@@ -28,9 +27,10 @@ demo: $(READY)
 	@echo
 	$(BIN)/retrieve search "$(Q)" -k 3 --index "$(DEMO)"
 
-# A page to search with, at http://127.0.0.1:8080; DOCS=FOLDER may be synced from it.
+# A page to search the demo's index with, at http://127.0.0.1:8080.
 serve: $(READY)
-	$(BIN)/retrieve serve --index "$(INDEX)" --folder "$(DOCS)"
+	$(BIN)/ingest sync "$(DOCS)" --index "$(DEMO)" || test $$? -eq 1
+	$(BIN)/retrieve serve --index "$(DEMO)"
 
 test: $(READY)
 	$(BIN)/python -m pytest
