@@ -12,7 +12,7 @@ DEMO := $(VENV)/demo/$(notdir $(abspath $(DOCS)))
 CHUNKS ?= 100000
 PEERS  := .benchmarks/peers
 
-.PHONY: setup demo serve test test-all lint format typecheck bench bench-quality bench-recall load clean
+.PHONY: setup demo serve test test-all browser lint format typecheck bench bench-quality bench-recall load clean
 
 setup: $(READY)
 
@@ -37,6 +37,10 @@ test: $(READY)
 
 test-all: $(READY)
 	$(BIN)/python -m pytest -m "slow or not slow"
+
+# The browser that the page is tested in, from Debian; as root. Without it those tests are skipped.
+browser:
+	apt-get update -qq && apt-get install -qq --yes --no-install-recommends chromium chromium-driver
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -1,7 +1,10 @@
 """Every snippet in README runs, and prints what it says."""
 
+import json
 import re
 import shlex
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +15,7 @@ from retrieval import console
 from retrieval.cli import app as retrieve_app
 from retrieval.config import Config
 from retrieval.embedding import Embedder
+from tests.serving import Serving
 
 README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
 DOCS = {
@@ -84,11 +88,28 @@ def test_the_python_snippets_run(folder: Path, snippet: str, capsys: pytest.Capt
     assert capsys.readouterr().out
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_the_curl_lines_are_answered(folder: Path) -> None:
+    lines = [line.partition("    #")[0] for block in blocks("sh") for line in block.splitlines()]
+    asked = [line for line in lines if line.startswith("curl ")]
+    assert len(asked) >= 5
+    with Serving(folder / "index", "--folder", str(folder / "docs")) as serving:
+        answer: dict[str, str] = {}
+        for line in asked:
+            line = line.replace("localhost:8080", str(serving.url)).replace("/jobs/ID", f"/jobs/{answer.get('id')}")
+            command = [*shlex.split(line), "--silent", "--show-error", "--fail-with-body"]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+            assert done.returncode == 0, done.stdout + done.stderr
+            if not done.stdout.startswith("event: "):
+                answer = json.loads(done.stdout)
+        assert "event: done" in done.stdout
+
+
 def test_the_two_commands_are_in_the_makefile() -> None:
     makefile = (Path(__file__).parent.parent / "Makefile").read_text("utf-8")
     for target in re.findall(r"`?make ([a-z-]+(?: [a-z-]+)*)", README):
         for name in target.split():
-            if name in ("demo", "test", "test-all", "lint", "typecheck", "format"):
+            if name in ("demo", "serve", "test", "test-all", "lint", "typecheck", "format"):
                 assert f"\n{name}:" in makefile
     assert "make demo" in blocks("sh")[0]
     assert "make test" in blocks("sh")[0]
