@@ -55,8 +55,8 @@ def search_routes(service: Service) -> APIRouter:
 def _searched(
     index: HybridIndex, queries: list[str], options: Mapping[str, Any], metrics: Metrics
 ) -> tuple[str, list[list[SearchHit]]]:
-    """The hits, and the generation that they are of: asked again where another was published meanwhile. Where they are
-    published faster than it is searched, it is the last but one or a newer one."""
+    """The hits, and the generation that they are of: asked again where another was published meanwhile. Where that goes
+    on faster than the search, the hits may be newer."""
     started = time.monotonic()
     for _ in range(_TRIES):
         before = index.snapshot
