@@ -54,7 +54,7 @@ def serve(
     ] = 30,
     rate: Annotated[
         int, typer.Option(envvar="SERVE_RATE", min=0, help="Requests a minute for each key; 0 is without limit.")
-    ] = 600,
+    ] = 3000,
     max_upload_mb: Annotated[
         float, typer.Option(envvar="SERVE_MAX_UPLOAD_MB", min=0.001, help="Megabytes of one upload at most.")
     ] = 50,

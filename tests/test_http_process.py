@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,18 @@ def test_a_sync_that_is_cut_short_by_the_end_keeps_what_it_has_done(docs: Path, 
         assert serving.stop() == 0
     done = run("ingest", "sync", docs, "--index", index, "--json")
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_a_request_that_is_being_answered_at_the_end_is_answered(tmp_path: Path) -> None:
+    index = tmp_path / "index"
+    with Serving(index) as serving, ThreadPoolExecutor(1) as thread:
+        files = {"file": ("hail.md", b"Hail is ice.")}
+        answer = thread.submit(serving.client.post, "/documents", files=files)
+        wait_for((index / "writer.json").exists)  # it has begun to write
+        assert serving.stop() == 0
+        assert (answer.result().status_code, answer.result().json()["added"]) == (201, 1)
+    assert "Hail" in run("retrieve", "search", "hail", "--mode", "lexical", "--index", index).stdout
 
 
 @pytest.mark.slow

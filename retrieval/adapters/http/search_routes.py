@@ -21,6 +21,9 @@ from retrieval.types import Reranker, SearchHit
 _LONGEST = 10_000_000
 """Characters of all hits' texts."""
 
+_TRIES = 3
+"""To search within one generation."""
+
 _DEEPEST = 10
 """Filters within filters."""
 
@@ -52,9 +55,10 @@ def search_routes(service: Service) -> APIRouter:
 def _searched(
     index: HybridIndex, queries: list[str], options: Mapping[str, Any], metrics: Metrics
 ) -> tuple[str, list[list[SearchHit]]]:
-    """The hits, and the generation that they are of; asked again where another was published meanwhile."""
+    """The hits, and the generation that they are of: asked again where another was published meanwhile. Where that goes
+    on faster than the search, the hits may be newer."""
     started = time.monotonic()
-    while True:
+    for _ in range(_TRIES):
         before = index.snapshot
         found = index.search_batch(queries, **options)
         if index.snapshot is before:

@@ -45,7 +45,7 @@ class ServeSettings:
     threads: int = 4
     waiting: int = 32
     seconds: float = 30.0
-    rate: int = 600
+    rate: int = 3000
     upload_megabytes: float = 50.0
 
     @property
