@@ -106,7 +106,7 @@ def test_watching_follows_changes_until_it_is_interrupted(folder: Path) -> None:
         (["retrieve", "search", "x", "--where", "{"], 2, "--where is not JSON"),
         (["retrieve", "search", "x", "--index", "nowhere"], 2, "ingest sync FOLDER --index nowhere"),
         (["retrieve", "search", "x", "--config", "none.yaml"], 2, "none.yaml"),
-        (["retrieve", "serch", "x"], 2, "No such command 'serch'. Did you mean 'search'? See --help."),
+        (["retrieve", "seach", "x"], 2, "No such command 'seach'. Did you mean 'search'? See --help."),
         (["retrieve", "search", "x", "--alpha", "much"], 2, "'--alpha'"),
         (["retrieve", "search", "x", "--expand", "much"], 2, 'a whole number of at least 0 or "section"'),
         (["retrieve", "search", "x", "--feedback", "much"], 2, "none, dense, lexical, both"),
