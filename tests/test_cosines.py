@@ -1,12 +1,12 @@
 """The quick scan and what it stands for: the exact cosines with all vectors. And what a search does not do again."""
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -126,8 +126,8 @@ def test_a_search_parses_what_it_shows_and_reads_nothing_again(
 ) -> None:
     index.search("rain on the mill", 3)
     parsed, loaded, looked_up = [], [], []
-    loads, load_array, occurrences = json.loads, snapshot_module.load_array, Segments.occurrences
-    monkeypatch.setattr(json, "loads", lambda data: (parsed.append(data), loads(data))[1])
+    loads, load_array, occurrences = orjson.loads, snapshot_module.load_array, Segments.occurrences
+    monkeypatch.setattr(orjson, "loads", lambda data: (parsed.append(data), loads(data))[1])
     monkeypatch.setattr(
         snapshot_module, "load_array", lambda *names, **how: (loaded.append(names), load_array(*names, **how))[1]
     )
