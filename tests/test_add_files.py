@@ -31,6 +31,7 @@ def test_a_source_says_how_a_file_is_read_and_its_path_does_not(open_index: Open
     assert "Hail is ice." in index.snapshot.content([r.source for r in index.documents()].index("mail/hail.md"))
 
 
+@pytest.mark.slow
 def test_a_file_that_did_not_change_costs_nothing_and_one_that_did_is_replaced(
     open_index: Open, files: dict[str, Path]
 ) -> None:

@@ -323,6 +323,7 @@ def test_an_archive_of_another_analyser_is_analysed_anew(open_index: Open, saved
         assert roughly(index) == before
 
 
+@pytest.mark.slow
 def test_a_server_takes_an_archive_into_an_empty_database(
     open_index: Open, saved: Path, tmp_path: Path, server_config: Config
 ) -> None:

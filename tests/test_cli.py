@@ -60,6 +60,7 @@ def test_status_says_what_failed_and_why(folder: Path) -> None:
     assert json.loads(run("ingest", "status", "--json", cwd=folder).stdout)["dimension"] == 384
 
 
+@pytest.mark.slow
 def test_a_dry_run_prints_the_plan(folder: Path) -> None:
     (folder / "docs" / "two\nlines.txt").write_text("A name on two lines.")
     (folder / "docs" / "photo.png").write_bytes(b"\x89PNG\r\n\x1a\n")

@@ -45,7 +45,7 @@ print(json.dumps({"searches": searches, "empty": empty, "seen": seen, "rising": 
 """
 
 
-@pytest.fixture(params=["embedded", "server"])
+@pytest.fixture(params=["embedded", pytest.param("server", marks=pytest.mark.slow)])
 def config(request: pytest.FixtureRequest) -> Config:
     return Config() if request.param == "embedded" else request.getfixturevalue("server_config")
 

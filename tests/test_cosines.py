@@ -1,5 +1,6 @@
 """The quick scan and what it stands for: the exact cosines with all vectors. And what a search does not do again."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path

@@ -74,6 +74,7 @@ def test_with_keys_it_may_be_reached_from_elsewhere(tmp_path: Path) -> None:
         assert serving.client.get("/stats", headers=key).status_code == 200
 
 
+@pytest.mark.slow
 def test_what_a_shell_writes_meanwhile_is_seen_and_what_the_service_writes_too(docs: Path, tmp_path: Path) -> None:
     index = tmp_path / "index"
     with Serving(index, "--folder", str(docs)) as serving:

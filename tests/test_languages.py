@@ -70,6 +70,7 @@ def test_one_language_for_all_is_taken_at_its_word(open_index: Callable[..., Hyb
         Config(language="klingon")
 
 
+@pytest.mark.slow
 def test_a_file_that_changes_its_language_is_analysed_anew(
     tmp_path: Path, open_index: Callable[..., HybridIndex]
 ) -> None:

@@ -213,6 +213,7 @@ def test_an_interrupt_ends_it_quietly(greeted: Greeted) -> None:
     assert (greeted.stdout.read(), greeted.stderr.read()) == ("", "")
 
 
+@pytest.mark.slow
 def test_a_client_that_has_gone_ends_it_quietly(greeted: Greeted) -> None:
     greeted.stdout.close()
     greeted.say({"jsonrpc": "2.0", "id": 2, "method": "tools/list"})
@@ -261,6 +262,7 @@ def port(index: HybridIndex) -> Iterator[int]:
         thread.join(30)
 
 
+@pytest.mark.slow
 async def test_it_serves_over_http_as_part_of_another_app(port: int) -> None:
     async with Client(f"http://127.0.0.1:{port}/mcp") as client:
         found = await call(client, "search", query="why does it rain?", top_k=1)

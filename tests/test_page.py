@@ -136,6 +136,7 @@ def test_compare_shows_both_sides_beside_what_becomes_of_them(page: Browser, ser
     assert "view=compare" in page.driver.current_url
 
 
+@pytest.mark.slow
 def test_the_address_holds_the_question_and_the_way_back(page: Browser, served: Serving) -> None:
     page.open(served.page(q="bread", k="5"))
     page.says(".hit:first-child", "bread.md")
@@ -185,6 +186,7 @@ def test_what_a_document_says_is_shown_and_does_nothing(page: Browser, served: S
     assert not page.all("main img, main script, main b b, #document img, #document script")
 
 
+@pytest.mark.slow
 def test_what_chunks_share_stands_once_in_a_document(browser: Browser) -> None:
     text = "A 🦦 swims. The otter dives. An otter sleeps."
     spans = [(0, 27), (11, 44)]  # the second sentence is in both; the emoji is one character
@@ -240,6 +242,7 @@ def test_a_filter_that_is_not_json_is_explained_at_its_place(page: Browser, serv
     assert page.texts("#where-complaint") == [""]
 
 
+@pytest.mark.slow
 def test_a_filter_can_be_picked_from_a_hit_and_by_where_the_source_begins(page: Browser, served: Serving) -> None:
     page.open(served.page(q="water"))
     page.one(".hit")
@@ -345,6 +348,7 @@ def test_the_keyboard_is_enough(page: Browser, served: Serving) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.slow
 def test_all_text_stands_out_from_its_ground(page: Browser, served: Serving, scheme: str) -> None:
     page.prefer(scheme)
     page.open(served.page(q="water salt wombat", view="compare", where='{"source": {"$ne": "x"}}'))

@@ -85,6 +85,7 @@ def test_a_failure_is_put_in_words_and_can_be_tried_again(
     browser.says(".hit", "again")
 
 
+@pytest.mark.slow
 def test_a_side_that_fails_leaves_the_others(browser: Browser, server: ScriptedServer) -> None:
     def answer(path: str, body: Any, headers: Headers) -> Answer:
         if path != "/search":
@@ -163,6 +164,7 @@ def test_a_key_is_asked_for_and_kept_in_the_tab_alone(browser: Browser, server: 
     assert browser.run("return sessionStorage.length") == 0
 
 
+@pytest.mark.slow
 def test_a_sync_is_followed_to_its_end(browser: Browser, server: ScriptedServer) -> None:
     goes_on = threading.Event()
     done = {"documents": 1, "total_documents": 2, "bytes": 500, "total_bytes": 2_000_000, "chunks": 7, "tokens": 900}

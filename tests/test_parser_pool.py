@@ -136,6 +136,7 @@ def _crash_when_it_reads(fifo: Path, pid: int) -> None:
         os.kill(pid, signal.SIGSEGV)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_opened_says_so(settings: ParserSettings, tmp_path: Path) -> None:
     (tmp_path / "folder.pdf").mkdir()
     with ParserPool(settings, workers=1) as pool:
@@ -155,6 +156,7 @@ def test_leaving_ends_the_processes_whatever_they_do(
     assert all(worker._process.returncode is not None for worker in pool._workers)
 
 
+@pytest.mark.slow
 def test_no_more_files_are_taken_than_are_wanted_soon(settings: ParserSettings, small: list[ScannedFile]) -> None:
     taken: list[ScannedFile] = []
 
@@ -168,6 +170,7 @@ def test_no_more_files_are_taken_than_are_wanted_soon(settings: ParserSettings, 
         assert 1 < len(taken) < len(small)
 
 
+@pytest.mark.slow
 def test_many_cores_are_not_taken_for_a_files_memory(
     settings: ParserSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -179,6 +182,7 @@ def test_many_cores_are_not_taken_for_a_files_memory(
         assert len(pool._workers) == 1, "a file of half a megabyte wore its worker out"
 
 
+@pytest.mark.slow
 def test_what_recognises_text_ends_with_its_file(settings: ParserSettings, tmp_path: Path) -> None:
     script = tmp_path / "ocr.py"
     script.write_text(f"import os, time; open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid())); time.sleep(600)")
@@ -201,6 +205,7 @@ def _ends(pid: int) -> bool:
     return False
 
 
+@pytest.mark.slow
 def test_stopping_does_not_wait_for_a_slow_file(
     settings: ParserSettings, small: list[ScannedFile], tmp_path: Path
 ) -> None:
@@ -213,6 +218,7 @@ def test_stopping_does_not_wait_for_a_slow_file(
         assert list(outcomes) == []
 
 
+@pytest.mark.slow
 def test_ctrl_c_at_a_terminal_is_not_for_the_workers(settings: ParserSettings, small: list[ScannedFile]) -> None:
     with ParserPool(settings, workers=1) as pool:
         list(pool.parse(small[:1]))

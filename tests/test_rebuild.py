@@ -118,6 +118,7 @@ def test_another_passage_prefix_embeds_everything(index_path: Path) -> None:
     assert rebuild(index_path, config=Config(passage_prefix="text: ")).chunks_reused == 0
 
 
+@pytest.mark.slow
 def test_a_rebuilt_index_can_be_rebuilt(open_index: Open, docs: Path, index_path: Path) -> None:
     with open_index() as index:
         before = told(index)
@@ -129,6 +130,7 @@ def test_a_rebuilt_index_can_be_rebuilt(open_index: Open, docs: Path, index_path
     assert examine(index_path) == []
 
 
+@pytest.mark.slow
 def test_searches_go_on_and_writers_are_told(
     open_index: Open, docs: Path, index_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -175,6 +177,7 @@ def test_opening_in_the_very_moment_of_the_swap_is_opening_after_it(
         assert len(index.documents()) == 4
 
 
+@pytest.mark.slow
 def test_a_rebuilt_index_whose_pointer_is_lost_is_mended(open_index: Open, index_path: Path) -> None:
     rebuild(index_path, config=OTHER)
     with open_index() as index:
@@ -186,6 +189,7 @@ def test_a_rebuilt_index_whose_pointer_is_lost_is_mended(open_index: Open, index
     assert examine(index_path) == []
 
 
+@pytest.mark.slow
 def test_the_named_folder_may_be_new_or_moved_and_the_others_keep_their_patterns(
     open_index: Open, docs: Path, index_path: Path, tmp_path: Path
 ) -> None:
@@ -234,6 +238,7 @@ def test_a_damaged_snapshot_does_not_matter(open_index: Open, index_path: Path) 
     assert examine(index_path) == []
 
 
+@pytest.mark.slow
 def test_documents_that_never_were_indexed_stay_known(open_index: Open, index_path: Path) -> None:
     with open_index() as index:
         add([Document("odd", "what?", syntax="klingon")], index)

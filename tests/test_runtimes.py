@@ -44,6 +44,7 @@ def test_all_ways_to_run_the_model_agree(backend: str, precision: str, exact: np
     np.testing.assert_allclose(embedder.embed_queries(["rain"])[0] @ vectors[0], 1, atol=0.5)
 
 
+@pytest.mark.slow
 def test_vectors_that_differ_are_not_mixed_with_others(tmp_path: Path, exact: np.ndarray) -> None:
     coarse = Config(precision="int8")
     with HybridIndex.open(tmp_path / "index", config=coarse) as index:

@@ -123,6 +123,7 @@ def test_a_search_answers_from_its_snapshot_at_once(
     assert caplog.text.count("The last snapshot answers") == 1, "it was asked again and again"
 
 
+@pytest.mark.slow
 def test_a_search_after_a_sync_that_lost_its_server(
     open_index: Open,
     docs: Path,

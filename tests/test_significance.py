@@ -87,6 +87,7 @@ def test_a_picture_is_drawn_of_any_runs_and_the_same_twice(tmp_path: Path, suffi
     assert first.read_bytes()[:4] in (b"\x89PNG", b"<?xm", b"%PDF")
 
 
+@pytest.mark.slow
 def test_figures_above_bars_do_not_touch_and_colours_are_told_whether_they_occur_or_not() -> None:
     for measures in (1, 3, 4, 6):
         same = figures(0.5, 0.25)

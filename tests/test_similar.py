@@ -128,6 +128,7 @@ def test_a_source_without_a_vector_is_refused_with_a_way_out(index: HybridIndex,
         index.similar(source)
 
 
+@pytest.mark.slow
 def test_a_file_that_failed_says_why(open_index: Callable[..., HybridIndex], tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "broken.pdf").write_bytes(b"%PDF-1.7 and no more")
@@ -143,6 +144,7 @@ def test_a_file_that_failed_says_why(open_index: Callable[..., HybridIndex], tmp
         assert index.similar("docs/rain.txt") == index.similar_pairs() == []
 
 
+@pytest.mark.slow
 def test_pairs_are_those_of_comparing_all_with_all(index: HybridIndex, cosines: dict[frozenset[str], float]) -> None:
     pairs = index.similar_pairs(min_score=None)
     assert {frozenset(pair.sources): pytest.approx(pair.score, abs=2e-6) for pair in pairs} == cosines
