@@ -167,8 +167,15 @@ async def test_files_of_a_folder_cannot_be_replaced_or_deleted(index: HybridInde
     async with Client(server(index, allow_writes=True)) as client:
         assert "would come back with its next sync" in await refused(client, "delete_document", source="docs/rain.md")
         assert "use another source" in await refused(client, "add_document", source="docs/rain.md", text="x")
+        assert "use another source" in await refused(client, "add_document", source="docs/new.md", text="x")
         assert "There is no document 'docs/'" in await refused(client, "delete_document", source="docs/")
         assert (await call(client, "list_documents"))["total"] == 3
+
+
+@pytest.mark.parametrize("source", ["", "notes/", "a\x1b[2Jb", "a\nb", "\u202etxt.evil", "x" * 1001])
+async def test_a_source_is_a_name_that_reads_as_it_is(index: HybridIndex, source: str) -> None:
+    async with Client(server(index, allow_writes=True)) as client:
+        assert "1000" in await refused(client, "add_document", source=source, text="x")
 
 
 class Greeted:

@@ -15,6 +15,7 @@ from ingest import add, sync
 from ingest.report import Progress
 from retrieval.adapters.mcp.models import Deletion, Report
 from retrieval.adapters.mcp.reads import Current, Source, named, told_to_the_model
+from retrieval.adapters.sources import check_source
 from retrieval.errors import QueryError
 from retrieval.index import HybridIndex
 from retrieval.types import Document, MetadataValue
@@ -46,6 +47,8 @@ def _add_document(current: Current) -> Callable[..., Report]:
         ] = None,
     ) -> Report:
         """Add a text to the documents, or replace one that was added before."""
+        with told_to_the_model():
+            check_source(source)
         with _writable(current) as writable:
             document = Document(source, text, title=title, metadata=metadata or {})
             return Report.of(add([document], writable))
