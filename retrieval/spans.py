@@ -28,10 +28,10 @@ def joined(pieces: Sequence[Piece]) -> Piece:
 def touch(one: SearchHit, other: SearchHit) -> bool:
     """Whether both stand in one document with nothing between them, and `joined` gives back what stands there.
 
-    Between them may be line breaks, which the line numbers prove, or one space. Where they overlap they must agree:
+    Pieces that begin on two pages stay apart: a citation names one. Between them may be line breaks, which the line numbers prove, or one space. Where they overlap they must agree:
     hits of two generations of a document do not.
     """
-    if one.document_id != other.document_id:
+    if (one.document_id, one.page) != (other.document_id, other.page):
         return False
     left, right = sorted((one, other), key=lambda hit: (hit.char_start, hit.char_end))
     gap = right.char_start - left.char_end

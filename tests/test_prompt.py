@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,15 @@ def test_what_does_not_touch_stays_apart() -> None:
     other = span_of("Snow falls too")
     hits = [span_of("Rain falls"), span_of("clouds"), other, hit(LINES, other.char_start, 50, source="b.txt")]
     assert len(as_context(hits, max_tokens=200, tokenizer=words).passages) == 4
+
+
+def test_a_passage_is_cited_by_the_page_it_stands_on() -> None:
+    hits = [replace(span_of("Rain falls from clouds."), page=1), replace(span_of("Snow falls too"), page=2)]
+    passages = as_context(hits, max_tokens=200, tokenizer=words).passages
+    assert [(p.citation, p.text) for p in passages] == [
+        ("a.txt, page 1", "Rain falls from clouds."),
+        ("a.txt, page 2", "Snow falls too"),
+    ]
 
 
 def test_hits_of_two_generations_are_not_spliced() -> None:
