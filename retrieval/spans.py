@@ -28,8 +28,8 @@ def joined(pieces: Sequence[Piece]) -> Piece:
 def touch(one: SearchHit, other: SearchHit) -> bool:
     """Whether both stand in one document with nothing between them, and `joined` gives back what stands there.
 
-    Pieces that begin on two pages stay apart: a citation names one. Between them may be line breaks, which the line numbers prove, or one space. Where they overlap they must agree:
-    hits of two generations of a document do not.
+    Between them may be line breaks, which the line numbers prove, or one space. Where they overlap they must agree:
+    hits of two generations of a document do not. On two pages they stay apart, since a citation names one.
     """
     if (one.document_id, one.page) != (other.document_id, other.page):
         return False
