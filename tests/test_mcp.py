@@ -125,12 +125,18 @@ async def test_an_error_tells_the_model_cause_and_way_out(index: HybridIndex) ->
         ("search", {"query": "rain", "where": {"source": {"$like": 1}}}, "$like"),
         ("search", {"query": "rain", "top_k": 21}, "less than or equal to 20"),
         ("search", {"query": "rain" * 2000}, "at most 4000"),
+        ("search", {"top_k": 0}, "search: query: Field required; top_k: Input should be greater than or equal to 1."),
+        ("search", {"query": "rain", "top_kk": 3}, "no argument 'top_kk'; it takes query, top_k, mode, where, expand."),
         ("get_document", {"source": "docs/rain.txt"}, "there is 'docs/"),
         ("get_document", {"source": "zzz"}, "list_documents names what there is"),
     ]
     async with Client(server(index)) as client:
         for tool, arguments, says in cases:
-            assert says in await refused(client, tool, **arguments)
+            said = await refused(client, tool, **arguments)
+            assert says in said
+            assert "\n" not in said
+            assert "pydantic" not in said
+        assert all(not tool.input_schema["additionalProperties"] for tool in (await client.list_tools()).tools)
 
 
 async def test_writes_are_allowed_by_name_only(index: HybridIndex, path: Path, open_index: Open) -> None:
