@@ -1,7 +1,7 @@
 """Documents from elsewhere than a synced folder: made in memory, or single files that nobody keeps."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,8 +21,8 @@ from retrieval.types import Document, DocumentRecord
 def add(documents: Iterable[Document], index: HybridIndex, *, on_progress: OnProgress | None = None) -> SyncReport:
     """Index documents made in memory, replacing those with the same source; one that did not change costs nothing.
 
-    Raises DocumentError, before anything is written, for a source that is given twice or belongs to a synced folder;
-    IndexLockedError where another process writes.
+    Raises DocumentError, before anything is written, for a source that is given twice or begins with the name of
+    a synced folder; IndexLockedError where another process writes.
     """
     started = time.monotonic()
     contents: dict[str, str] = {}
@@ -36,7 +36,7 @@ def add(documents: Iterable[Document], index: HybridIndex, *, on_progress: OnPro
         given.append(document)
     hashes = {source: hash_bytes(content.encode()) for source, content in contents.items()}
     with index.writing() as writer:
-        _check_free(hashes, writer.records)
+        _check_free(hashes, writer.folders)
         changed = [document for document in given if not _is_ready(writer.records, hashes, document.source)]
         report = SyncReport(unchanged=len(given) - len(changed))
         size = sum(len(document.text) for document in changed)
@@ -65,7 +65,7 @@ def add_files(files: Mapping[str, Path], index: HybridIndex, *, on_progress: OnP
     max_bytes = int(index.config.max_file_mb * MEGABYTE)
     scanned = [ScannedFile(source, str(path), path.stat().st_size, 0) for source, path in files.items()]
     with index.writing() as writer:
-        _check_free(files, writer.records)
+        _check_free(files, writer.folders)
         size = sum(file.size for file in scanned)
         indexer = Indexer(writer, SyncReport(), documents=len(files), size=size, on_progress=on_progress)
         fitting = []
@@ -86,11 +86,15 @@ def add_files(files: Mapping[str, Path], index: HybridIndex, *, on_progress: OnP
     return replace(indexer.report.in_order(), seconds=time.monotonic() - started)
 
 
-def _check_free(sources: Iterable[str], ledger: Mapping[str, DocumentRecord]) -> None:
-    """Raises DocumentError for a source that a synced folder has."""
+def _check_free(sources: Iterable[str], folders: Collection[str]) -> None:
+    """Raises DocumentError for a source that a synced folder has, or that a file to come may need."""
     for source in sources:
-        if (old := ledger.get(source)) and old.folder:
-            raise DocumentError(f"{source!r} is a file of the synced folder {old.folder!r}; use another source.")
+        name = source.partition("/")[0]
+        if name in folders:
+            raise DocumentError(
+                f"{source!r} begins with the name of the synced folder {name!r}, whose files alone are called so; "
+                "put it into the folder and sync, or use another source."
+            )
 
 
 def _is_ready(ledger: Mapping[str, DocumentRecord], hashes: Mapping[str, str], source: str) -> bool:

@@ -114,7 +114,7 @@ def status(index: IndexOption = DEFAULT_INDEX, config: ConfigOption = None, as_j
     for folder in folders:
         _print_folder(folder)
     if added:
-        out.print(f"added from Python: {added_indexed:,} indexed")
+        out.print(f"added one by one: {added_indexed:,} indexed")
     for record in added:
         if record.status != "ready":
             out.print(f"  {record.status}: {printable(record.source)}: {record.reason or 'add it again'}", markup=False)

@@ -19,7 +19,7 @@ from typing import Self
 from ingest.parser_worker import ParserSettings, memory_reason
 from ingest.parsing import Parsed, Unparsed
 from ingest.scan import ScannedFile
-from retrieval.errors import ConfigError, RetrievalError
+from retrieval.errors import RetrievalError
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ class ParserPool:
         self._closed = True
         for _ in self._threads:
             self._given.put(None)
-        for worker in self._workers:
+        for worker in list(self._workers):  # their threads take those away that die
             worker.kill()
         for thread in self._threads:
             thread.join()
@@ -121,7 +121,10 @@ class ParserPool:
                     self._workers.append(worker)
                     if self._closed:  # since this file was taken up: nobody waits for it
                         worker.kill()
-                outcome.set_result(worker.parse(file))
+                parsed = worker.parse(file)
+                if worker.is_spent:
+                    self._workers.remove(worker)
+                outcome.set_result(parsed)
             except BaseException as error:  # it is the caller's, who waits for the outcome
                 outcome.set_exception(error)
 
@@ -144,13 +147,16 @@ class _Worker:
                 env={**os.environ, **_ONE_THREAD},
                 process_group=0,  # Ctrl-C at a terminal is not for it, and what it starts can be ended with it
             )
+        error: RetrievalError | None
         try:
             self._connection.send(settings)
-            error: ConfigError | None = self._connection.recv()
+            error = self._connection.recv()
         except (EOFError, OSError):
             command = f"{sys.executable} -c 'import ingest.parser_worker'"
-            raise RetrievalError(f"The process that parses files does not start; see why with: {command}") from None
+            error = RetrievalError(f"The process that parses files does not start; see why with: {command}")
         if error is not None:
+            self.kill()
+            self.end()
             raise error
 
     def parse(self, file: ScannedFile) -> Parsed | Unparsed:
@@ -166,18 +172,23 @@ class _Worker:
             return Unparsed(self._reason_of_death())
 
     def kill(self) -> None:
-        """Whatever it is doing, with what it started; `parse`, in its thread, then finds it dead."""
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        """Whatever it is doing, with what it started; `parse`, in its thread, then finds it dead. Nothing once it has
+        ended: its id may be another's by then."""
+        if self._process.returncode is None:
+            self._kill_group()
 
     def end(self) -> int:
         """Its exit code, once it has one: it ends by itself when nobody listens."""
         self._connection.close()
         return self._process.wait()
 
+    def _kill_group(self) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
     def _reason_of_death(self) -> str:
         code = self.end()
-        self.kill()  # what it started, should that be running still
+        self._kill_group()  # what it started, should that be running still: then the id is still this group's
         if code == -signal.SIGALRM:
             return f"parsing it took more than {self._settings.seconds:g} s: raise parse_seconds, or split it"
         if code in (-signal.SIGABRT, -signal.SIGKILL):  # how native code fails to get memory, and the kernel's way

@@ -23,6 +23,8 @@ _PREAMBLE = (
 )
 _BOUNDARIES = (re.compile(r"[.!?]['\")\]”’]*(?=\s)|[。！？]|(?=\n)"), re.compile(r"(?<=\S)(?=\s)"))
 """Where a passage may be cut: after a sentence or a line, else after a word."""
+_UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|\r(?!\n)")
+"""What moves a cursor or turns the direction of writing, so that a terminal shows another text than a model reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Passage:
     """What stands under one number in a prompt.
 
     number     from 1, as printed.
-    text       exactly what is shown of the document.
+    text       exactly what is shown of the document: its own words, but for U+FFFD where control characters were.
     citation   where that stands: `docs/rain.md:5-9`, or with the page.
     hits       the hits it was made of, in the order given: neighbours that were merged, and others with the same text.
     is_cut     whether the end of it is left out.
@@ -45,10 +47,10 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class PromptContext:
-    """Passages ready to be put into a prompt; `str()` of it is the text.
+    """Passages ready to be put into a prompt; `str()` of it is the text, "" where nothing fits or was found.
 
     tokens    of `text`, by the tokenizer given.
-    omitted   the hits that did not fit.
+    omitted   the hits that did not fit: all of them where max_tokens is too small for any.
     """
 
     text: str
@@ -86,7 +88,8 @@ def as_context(
 
     The mark in the lines around a passage is derived from what is found and occurs nowhere in it, so no document can
     end its passage or begin another; the same hits give the same text. What a model's own template reserves
-    (`<|im_end|>`) is for the code that encodes the prompt to read as plain text.
+    (`<|im_end|>`) is for the code that encodes the prompt to read as plain text. Control characters but line breaks and
+    tabs, and those that turn the direction of writing, are shown as U+FFFD, one for one: spans keep their length.
 
     Raises QueryError for a max_tokens below 1, and for what is no tokenizer.
     """
@@ -129,25 +132,43 @@ def _fill(hits: Sequence[SearchHit], mark: str, *, fits: Callable[[str], bool]) 
 
 def _with(groups: Sequence[_Group], hit: SearchHit) -> list[_Group]:
     """One hit more: merged with all that it touches, or beside one with its text, or by itself at the end."""
-    touching = [group for group in groups if not group.is_cut and touch(group.shown, hit)]
+    shown = _shown(hit)
+    touching = [group for group in groups if not group.is_cut and touch(group.shown, shown)]
     if touching:
-        pieces = sorted([*(group.shown for group in touching), hit], key=lambda piece: piece.char_start)
+        pieces = sorted([*(group.shown for group in touching), shown], key=lambda piece: piece.char_start)
         merged = _Group(joined(pieces), (*(old for group in touching for old in group.hits), hit))
         return [merged if group is touching[0] else group for group in groups if group not in touching[1:]]
     words = hit.text.split()
     for at, group in enumerate(groups):
         if any(words == old.text.split() for old in group.hits):
             return [*groups[:at], replace(group, hits=(*group.hits, hit)), *groups[at + 1 :]]
-    return [*groups, _Group(hit, (hit,))]
+    return [*groups, _Group(shown, (hit,))]
+
+
+def _shown(hit: SearchHit) -> SearchHit:
+    """As it may stand in a prompt."""
+    return replace(
+        hit,
+        text=_visible(hit.text),
+        source=_visible(hit.source),
+        title=_visible(hit.title) if hit.title is not None else None,
+        headings=tuple(map(_visible, hit.headings)),
+    )
+
+
+def _visible(text: str) -> str:
+    return _UNSEEN.sub("\ufffd", text)
 
 
 def _cut(hit: SearchHit, fits: Callable[[_Group], bool]) -> _Group | None:
     """As much of its beginning as fits, up to a boundary that keeps at least half of that; None where nothing does."""
 
+    whole = _shown(hit)
+
     def beginning(end: int) -> _Group:
-        text = hit.text[:end].rstrip()
+        text = whole.text[:end].rstrip()
         line_end = hit.line_start + text.count("\n")
-        shown = replace(hit, text=text, char_end=hit.char_start + len(text), line_end=line_end, highlights=())
+        shown = replace(whole, text=text, char_end=hit.char_start + len(text), line_end=line_end, highlights=())
         return _Group(shown, (hit,), is_cut=True)
 
     def is_over(end: int) -> bool:
@@ -160,8 +181,8 @@ def _cut(hit: SearchHit, fits: Callable[[_Group], bool]) -> _Group | None:
             if not is_over(end):
                 return beginning(end)
     # A shorter text may have more tokens, where the cut falls inside a word.
-    whole = (end for end in range(longest, 0, -1) if hit.text[:end].strip() and not is_over(end))
-    return next(map(beginning, whole), None)
+    inside = (end for end in range(longest, 0, -1) if hit.text[:end].strip() and not is_over(end))
+    return next(map(beginning, inside), None)
 
 
 def _render(groups: Sequence[_Group], mark: str) -> str:

@@ -29,9 +29,9 @@ def touch(one: SearchHit, other: SearchHit) -> bool:
     """Whether both stand in one document with nothing between them, and `joined` gives back what stands there.
 
     Between them may be line breaks, which the line numbers prove, or one space. Where they overlap they must agree:
-    hits of two generations of a document do not.
+    hits of two generations of a document do not. On two pages they stay apart, since a citation names one.
     """
-    if one.document_id != other.document_id:
+    if (one.document_id, one.page) != (other.document_id, other.page):
         return False
     left, right = sorted((one, other), key=lambda hit: (hit.char_start, hit.char_end))
     gap = right.char_start - left.char_end

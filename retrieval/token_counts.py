@@ -31,10 +31,12 @@ def token_counter(tokenizer: "Tokenizer | Encoding | TokenCount") -> TokenCount:
 
     if isinstance(tokenizer, Tokenizer):
         return _counter_of(tokenizer)
+    if isinstance(tokenizer, str):  # whose encode() would count bytes
+        raise QueryError(f"tokenizer is the text {tokenizer[:40]!r}; load the tokenizer of that name and give it.")
     # What a document spells like a special token is text to tiktoken's encode_ordinary, an error to its encode.
     encode = getattr(tokenizer, "encode_ordinary", None) or getattr(tokenizer, "encode", None)
     if callable(encode):
-        options = {"add_special_tokens": False} if "add_special_tokens" in signature(encode).parameters else {}
+        options = {"add_special_tokens": False} if _takes(encode, "add_special_tokens") else {}
         return lambda text: len(encode(text, **options))
     if callable(tokenizer):
         return tokenizer
@@ -42,6 +44,14 @@ def token_counter(tokenizer: "Tokenizer | Encoding | TokenCount") -> TokenCount:
         f"tokenizer is a {type(tokenizer).__name__}; give a tokenizers.Tokenizer, an object with encode(), or a "
         "function that counts the tokens of a text."
     )
+
+
+def _takes(function: Callable[..., object], name: str) -> bool:
+    """Whether it has a parameter of that name; not where it is compiled and does not say."""
+    try:
+        return name in signature(function).parameters
+    except (TypeError, ValueError):
+        return False
 
 
 def _counter_of(tokenizer: "Tokenizer") -> TokenCount:

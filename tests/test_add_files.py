@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from ingest import add_files, sync
+from ingest import add, add_files, sync
 from retrieval.config import Config
 from retrieval.errors import DocumentError
 from retrieval.index import HybridIndex
+from retrieval.types import Document
 
 Open = Callable[..., HybridIndex]
 
@@ -57,3 +58,19 @@ def test_what_a_folder_has_is_not_replaced(open_index: Open, files: dict[str, Pa
     sync(tmp_path / "mail", index)
     with pytest.raises(DocumentError, match="synced folder 'mail'"):
         add_files(files, index)
+
+
+def test_the_name_that_a_folders_next_file_may_need_is_not_taken(
+    open_index: Open, files: dict[str, Path], tmp_path: Path
+) -> None:
+    (tmp_path / "mail").mkdir()
+    (tmp_path / "mail" / "snow.md").write_text("Snow from the folder.")
+    index = open_index()
+    sync(tmp_path / "mail", index)
+    with pytest.raises(DocumentError, match="the name of the synced folder 'mail'"):
+        add_files(files, index)
+    with pytest.raises(DocumentError, match="sync, or use another source"):
+        add([Document("mail/new.md", "Planted.")], index)
+    assert add([Document("mailbox/new.md", "Elsewhere.")], index).added == 1
+    (tmp_path / "mail" / "hail.md").write_text("Hail from the folder.")
+    assert sync(tmp_path / "mail", index).added == 1

@@ -5,15 +5,19 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import get_type_hints
 
 import pytest
 
 import retrieval.cli
-from retrieval import SearchHit
+from ingest import add
+from retrieval import Document, HybridIndex, SearchHit
 from retrieval.config import Config
 from retrieval.storage.directory import IndexDirectory
+
+Open = Callable[..., HybridIndex]
 
 BIN = Path(sys.executable).parent
 
@@ -58,6 +62,12 @@ def test_status_says_what_failed_and_why(folder: Path) -> None:
     assert "failed: docs/broken.pdf: " in done.stdout
     assert "mean pooling, at most 256 tokens" in done.stdout
     assert json.loads(run("ingest", "status", "--json", cwd=folder).stdout)["dimension"] == 384
+
+
+def test_status_counts_what_came_by_itself_whichever_the_door(open_index: Open, tmp_path: Path) -> None:
+    with open_index() as index:
+        add([Document("memo", "The boiler was serviced in May.")], index)
+    assert "added one by one: 1 indexed\n" in run("ingest", "status", "--index", "index", cwd=tmp_path).stdout
 
 
 @pytest.mark.slow

@@ -128,6 +128,10 @@ def test_what_cannot_be_saved_or_opened_says_why(index: HybridIndex, tmp_path: P
         HybridRetriever(index, rerank=Reranker()).to_dict()  # type: ignore[arg-type]
     with pytest.raises(IndexNotFoundError):
         HybridRetriever(tmp_path / "none").warm_up()
+    with pytest.raises(QueryError, match="no option 'rerankk'; the nearest is 'rerank'"):
+        HybridRetriever(index, rerankk="packaged")  # type: ignore[call-arg]
+    with pytest.raises(QueryError, match="top_k"):
+        HybridRetriever(index).run("rain", top_k=0)
     with pytest.raises(DocumentError, match="HybridRetriever"):
         hits_of([HaystackDocument(content="x")])
 

@@ -11,7 +11,9 @@ from uuid import UUID
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.documents import Document as LangchainDocument
+from langchain_core.retrievers import BaseRetriever
 from langchain_tests.integration_tests import RetrieversIntegrationTests
+from pydantic import ValidationError
 
 from ingest import add
 from retrieval import Document, HybridIndex, as_context
@@ -99,7 +101,8 @@ async def test_a_batch_is_embedded_at_once(
 
 
 def test_every_argument_of_search_is_a_field(index: HybridIndex) -> None:
-    assert SearchKeywords.__annotations__.keys() | {"index", "top_k"} == HybridRetriever.__annotations__.keys()
+    own = HybridRetriever.model_fields.keys() - BaseRetriever.model_fields.keys()
+    assert SearchKeywords.__annotations__.keys() | {"index", "top_k"} == own
     chosen = HybridRetriever(index=index, mode="lexical", where={"n": {"$gte": 1}}, min_score=0.01)
     found = chosen.invoke("falls")
     assert [document.metadata["source"] for document in found] == ["snow.txt"]
@@ -113,6 +116,22 @@ def test_one_bad_query_of_a_batch_spoils_no_other(retriever: HybridRetriever) ->
     assert [found[at][0].metadata["source"] for at in (0, 2)] == ["rain.txt", "bread.txt"]
     with pytest.raises(QueryError):
         retriever.batch(["rain", "??"])
+
+
+def test_what_fails_outside_a_search_fails_each_query_of_a_batch(retriever: HybridRetriever) -> None:
+    found: list[object] = [*retriever.batch(["rain", "bread"], return_exceptions=True, top_kk=3)]
+    assert [type(each) for each in found] == [TypeError, TypeError]
+    with pytest.raises(TypeError, match="found"):
+        retriever.invoke("rain", found={"rain": []})
+
+
+def test_what_is_no_option_is_refused(index: HybridIndex, retriever: HybridRetriever) -> None:
+    with pytest.raises(ValidationError, match="top_kk"):
+        HybridRetriever(index=index, top_kk=3)  # type: ignore[call-arg]
+    with pytest.raises(QueryError, match="top_k"):
+        retriever.invoke("rain", top_k=0)
+    with pytest.raises(QueryError, match="top_k"):
+        retriever.batch(["rain"], top_k=0)
 
 
 def test_callbacks_hear_of_every_query(retriever: HybridRetriever) -> None:

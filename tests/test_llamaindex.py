@@ -56,6 +56,8 @@ def test_it_takes_the_arguments_of_search(index: HybridIndex) -> None:
     assert [found.metadata["source"] for found in retriever.retrieve("rain sugar")] == ["bread.txt"]
     with pytest.raises(QueryError, match="alpha"):
         HybridRetriever(index, alpha=2).retrieve("rain")
+    with pytest.raises(QueryError, match="no option 'rerankk'; the nearest is 'rerank'"):
+        HybridRetriever(index, rerankk="packaged")  # type: ignore[call-arg]
 
 
 def test_a_query_engine_answers_from_it(index: HybridIndex) -> None:

@@ -125,12 +125,18 @@ async def test_an_error_tells_the_model_cause_and_way_out(index: HybridIndex) ->
         ("search", {"query": "rain", "where": {"source": {"$like": 1}}}, "$like"),
         ("search", {"query": "rain", "top_k": 21}, "less than or equal to 20"),
         ("search", {"query": "rain" * 2000}, "at most 4000"),
+        ("search", {"top_k": 0}, "search: query: Field required; top_k: Input should be greater than or equal to 1."),
+        ("search", {"query": "rain", "top_kk": 3}, "no argument 'top_kk'; it takes query, top_k, mode, where, expand."),
         ("get_document", {"source": "docs/rain.txt"}, "there is 'docs/"),
         ("get_document", {"source": "zzz"}, "list_documents names what there is"),
     ]
     async with Client(server(index)) as client:
         for tool, arguments, says in cases:
-            assert says in await refused(client, tool, **arguments)
+            said = await refused(client, tool, **arguments)
+            assert says in said
+            assert "\n" not in said
+            assert "pydantic" not in said
+        assert all(not tool.input_schema["additionalProperties"] for tool in (await client.list_tools()).tools)
 
 
 async def test_writes_are_allowed_by_name_only(index: HybridIndex, path: Path, open_index: Open) -> None:
@@ -167,8 +173,15 @@ async def test_files_of_a_folder_cannot_be_replaced_or_deleted(index: HybridInde
     async with Client(server(index, allow_writes=True)) as client:
         assert "would come back with its next sync" in await refused(client, "delete_document", source="docs/rain.md")
         assert "use another source" in await refused(client, "add_document", source="docs/rain.md", text="x")
+        assert "use another source" in await refused(client, "add_document", source="docs/new.md", text="x")
         assert "There is no document 'docs/'" in await refused(client, "delete_document", source="docs/")
         assert (await call(client, "list_documents"))["total"] == 3
+
+
+@pytest.mark.parametrize("source", ["", "notes/", "a\x1b[2Jb", "a\nb", "\u202etxt.evil", "x" * 1001])
+async def test_a_source_is_a_name_that_reads_as_it_is(index: HybridIndex, source: str) -> None:
+    async with Client(server(index, allow_writes=True)) as client:
+        assert "1000" in await refused(client, "add_document", source=source, text="x")
 
 
 class Greeted:

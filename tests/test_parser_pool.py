@@ -2,11 +2,13 @@
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +19,7 @@ from ingest.parsing import Parsed, Unparsed
 from ingest.scan import ScannedFile
 from retrieval.config import AUTO, Config
 from retrieval.embedding import Embedder
+from retrieval.errors import ConfigError
 from tests.loaders_samples import pdf
 
 
@@ -115,7 +118,7 @@ def test_a_file_that_needs_too_much_memory_costs_itself_alone(
 
 
 def test_a_parser_that_crashes_costs_its_file_alone(
-    settings: ParserSettings, small: list[ScannedFile], tmp_path: Path
+    settings: ParserSettings, small: list[ScannedFile], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The parser waits for a FIFO, and so is there to be killed as a fault in native code would."""
     os.mkfifo(tmp_path / "fifo.txt")
@@ -126,9 +129,30 @@ def test_a_parser_that_crashes_costs_its_file_alone(
         crash.start()
         found = reasons(pool, [scanned(tmp_path / "fifo.txt"), *small[1:3]])
         crash.join()
+        assert worker not in pool._workers
+    monkeypatch.setattr("os.killpg", lambda pid, signal: pytest.fail("its id may be another process's by now"))
+    worker.kill()
     assert found == {
         "docs/fifo.txt": "its parser died of signal SIGSEGV; convert the file, or ignore it in .retrievalignore"
     }
+
+
+def test_a_process_that_cannot_serve_does_not_stay(
+    settings: ParserSettings, small: list[ScannedFile], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+
+    class Seen(subprocess.Popen[bytes]):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            started.append(self)
+
+    monkeypatch.setattr("subprocess.Popen", Seen)
+    no_room = settings._replace(chunks=settings.chunks._replace(max_tokens=3))
+    with ParserPool(no_room, workers=1) as pool, pytest.raises(ConfigError):
+        list(pool.parse(small))
+    assert started
+    assert all(process.returncode is not None for process in started)
 
 
 def _crash_when_it_reads(fifo: Path, pid: int) -> None:
@@ -153,7 +177,9 @@ def test_leaving_ends_the_processes_whatever_they_do(
     with ParserPool(settings, workers=2) as pool:
         outcomes = pool.parse([small[0], scanned(tmp_path / "fifo.txt"), *small[1:]])
         next(outcomes)
-    assert all(worker._process.returncode is not None for worker in pool._workers)
+        workers = list(pool._workers)
+    assert workers
+    assert all(worker._process.returncode is not None for worker in workers)
 
 
 @pytest.mark.slow
@@ -178,8 +204,10 @@ def test_many_cores_are_not_taken_for_a_files_memory(
     monkeypatch.setenv("MALLOC_ARENA_MAX", "256")
     files = [written(tmp_path / f"{n}.txt", b"A sentence of some words. \n" * 20_000) for n in range(3)]
     with ParserPool(settings._replace(memory_bytes=512 * 10**6), workers=1) as pool:
-        assert reasons(pool, files) == {}
-        assert len(pool._workers) == 1, "a file of half a megabyte wore its worker out"
+        assert reasons(pool, files[:1]) == {}
+        at_first = list(pool._workers)
+        assert reasons(pool, files[1:]) == {}
+        assert pool._workers == at_first, "a file of half a megabyte wore its worker out"
 
 
 @pytest.mark.slow

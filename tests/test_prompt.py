@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,28 @@ def test_what_does_not_touch_stays_apart() -> None:
     assert len(as_context(hits, max_tokens=200, tokenizer=words).passages) == 4
 
 
+def test_a_passage_is_cited_by_the_page_it_stands_on() -> None:
+    hits = [replace(span_of("Rain falls from clouds."), page=1), replace(span_of("Snow falls too"), page=2)]
+    passages = as_context(hits, max_tokens=200, tokenizer=words).passages
+    assert [(p.citation, p.text) for p in passages] == [
+        ("a.txt, page 1", "Rain falls from clouds."),
+        ("a.txt, page 2", "Snow falls too"),
+    ]
+
+
+@pytest.mark.parametrize("max_tokens", [1000, 360])
+def test_what_cannot_be_seen_is_shown_as_such_and_the_rest_as_it_is(max_tokens: int) -> None:
+    text = "Rain\x1b[2J \u202efalls\u2066.\r\nSnow\tfalls.\x9b\rBread\x00\x7f. " + "Rain falls. " * 40
+    hits = [hit(text, source="a\x1b.txt", title="T\u202d", headings=("H\x07",))]
+    context = as_context(hits, max_tokens=max_tokens, tokenizer=len)
+    [passage] = context.passages
+    seen = "Rain\ufffd[2J \ufffdfalls\ufffd.\r\nSnow\tfalls.\ufffd\ufffdBread\ufffd\ufffd. " + "Rain falls. " * 40
+    assert passage.is_cut == (max_tokens < 1000)
+    assert seen.startswith(passage.text)
+    assert "] a\ufffd.txt:1-2 | T\ufffd > H\ufffd\n" in context.text
+    assert passage.hits == tuple(hits)
+
+
 def test_hits_of_two_generations_are_not_spliced() -> None:
     old, new = hit("Rain falls on Monday.", 0, 14), hit("Snow lies on Tuesday.", 5, 21)
     assert [p.text for p in as_context([old, new], max_tokens=200, tokenizer=words).passages] == [old.text, new.text]
@@ -155,6 +178,15 @@ def test_a_budget_that_makes_no_sense_is_refused(max_tokens: int) -> None:
 def test_what_is_no_tokenizer_is_refused() -> None:
     with pytest.raises(QueryError, match="tokenizer is a int"):
         as_context([hit()], max_tokens=10, tokenizer=7)  # type: ignore[arg-type]
+    with pytest.raises(QueryError, match="tokenizer is the text 'gpt-4'; load"):
+        as_context([hit()], max_tokens=10, tokenizer="gpt-4")  # type: ignore[arg-type]
+
+
+def test_an_encoder_that_hides_its_parameters_counts() -> None:
+    class Encoder:
+        encode = staticmethod(max)  # compiled, as in tokenizers that are written in C
+
+    assert as_context([hit()], max_tokens=1, tokenizer=Encoder()).tokens == 1
 
 
 HOSTILE = st.one_of(

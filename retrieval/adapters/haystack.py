@@ -7,6 +7,7 @@ from typing import Any, Self, Unpack
 from retrieval.adapters.extras import missing_extra
 from retrieval.adapters.haystack_filters import where_from
 from retrieval.adapters.hit_metadata import hit_from, metadata_of
+from retrieval.adapters.search_options import checked
 from retrieval.errors import ConfigError, DocumentError
 from retrieval.index import HybridIndex
 from retrieval.search import SearchKeywords
@@ -27,13 +28,13 @@ class HybridRetriever:
 
     A document's id is the chunk's. Its meta are the document's own and the hit's fields (rank, both sides' scores and
     ranks, source, title, headings, page, lines, spans) with `citation`; where the names are the same, the hit's are
-    shown.
+    shown. Raises QueryError for an option that a search lacks.
     """
 
     def __init__(self, index: HybridIndex | Path | str, *, top_k: int = 10, **options: Unpack[SearchKeywords]) -> None:
         self.path = index.path if isinstance(index, HybridIndex) else Path(index)
         self.top_k = top_k
-        self.options: SearchKeywords = options
+        self.options = checked(options)
         self._index = index if isinstance(index, HybridIndex) else None
 
     def warm_up(self) -> None:
@@ -50,7 +51,8 @@ class HybridRetriever:
 
         Raises what `HybridIndex.search` raises.
         """
-        hits = self._opened().search(query, top_k or self.top_k, **self._given(filters))
+        wanted = self.top_k if top_k is None else top_k
+        hits = self._opened().search(query, wanted, **self._given(filters))
         return {"documents": [_document(hit) for hit in hits]}
 
     @component.output_types(documents=list[Document])
@@ -58,7 +60,8 @@ class HybridRetriever:
         self, query: str, top_k: int | None = None, filters: dict[str, Any] | None = None
     ) -> dict[str, list[Document]]:
         """As `run`, in a thread: the event loop goes on."""
-        hits = await self._opened().asearch(query, top_k or self.top_k, **self._given(filters))
+        wanted = self.top_k if top_k is None else top_k
+        hits = await self._opened().asearch(query, wanted, **self._given(filters))
         return {"documents": [_document(hit) for hit in hits]}
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,13 +1,16 @@
 """The index as a LangChain retriever."""
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Unpack
+from typing import Any, Literal, Self, Unpack
+
+from pydantic import ConfigDict, PrivateAttr
 
 from retrieval.adapters.extras import missing_extra
 from retrieval.adapters.hit_metadata import hit_from, metadata_of
 from retrieval.config import Feedback, FusionMethod, Mode
-from retrieval.errors import DocumentError, RetrievalError
+from retrieval.errors import DocumentError
 from retrieval.index import HybridIndex
 from retrieval.search import DocumentScore, SearchKeywords
 from retrieval.types import SearchHit
@@ -20,6 +23,8 @@ try:
 except ImportError as error:
     raise missing_extra("langchain", error) from error
 
+log = logging.getLogger(__name__)
+
 
 class HybridRetriever(BaseRetriever):
     """Searches a HybridIndex. The fields are the arguments of `HybridIndex.search`; `invoke(query, top_k=3)` and the
@@ -31,6 +36,8 @@ class HybridRetriever(BaseRetriever):
 
     Raises what `HybridIndex.search` raises.
     """
+
+    model_config = ConfigDict(extra="forbid")
 
     index: HybridIndex
     top_k: int = 10
@@ -50,6 +57,7 @@ class HybridRetriever(BaseRetriever):
     document_score: DocumentScore = "max"
     min_score: float | None = None
     highlight: bool = False
+    _found: Mapping[str, Sequence[SearchHit]] = PrivateAttr(default_factory=dict)
 
     def batch(
         self,
@@ -61,8 +69,8 @@ class HybridRetriever(BaseRetriever):
     ) -> list[list[Document]]:
         """As `invoke` for each, callbacks included, but all are searched for at once: the queries are embedded
         together and read the same generation."""
-        found = self._search_all(inputs, **kwargs)
-        return super().batch(inputs, config, return_exceptions=return_exceptions, found=found, **kwargs)
+        answered = self._answered(inputs, kwargs)
+        return super(HybridRetriever, answered).batch(inputs, config, return_exceptions=return_exceptions, **kwargs)
 
     async def abatch(
         self,
@@ -73,45 +81,52 @@ class HybridRetriever(BaseRetriever):
         **kwargs: Any,
     ) -> list[list[Document]]:
         """As `batch`, in a thread: the event loop goes on."""
-        found = await asyncio.to_thread(self._search_all, inputs, **kwargs)
-        return await super().abatch(inputs, config, return_exceptions=return_exceptions, found=found, **kwargs)
+        answered = await asyncio.to_thread(self._answered, inputs, kwargs)
+        return await super(HybridRetriever, answered).abatch(
+            inputs, config, return_exceptions=return_exceptions, **kwargs
+        )
 
     def _get_relevant_documents(
         self,
         query: str,
         *,
         run_manager: CallbackManagerForRetrieverRun,
-        found: Mapping[str, Sequence[SearchHit]] | None = None,
         top_k: int | None = None,
         **options: Unpack[SearchKeywords],
     ) -> list[Document]:
-        if found and query in found:
-            return [_document(hit) for hit in found[query]]
-        return [_document(hit) for hit in self.index.search(query, top_k or self.top_k, **self._options(options))]
+        if query in self._found:
+            return [_document(hit) for hit in self._found[query]]
+        hits = self.index.search(query, self._wanted(top_k), **self._options(options))
+        return [_document(hit) for hit in hits]
 
     async def _aget_relevant_documents(
         self,
         query: str,
         *,
         run_manager: AsyncCallbackManagerForRetrieverRun,
-        found: Mapping[str, Sequence[SearchHit]] | None = None,
         top_k: int | None = None,
         **options: Unpack[SearchKeywords],
     ) -> list[Document]:
-        if found and query in found:
-            return [_document(hit) for hit in found[query]]
-        hits = await self.index.asearch(query, top_k or self.top_k, **self._options(options))
+        if query in self._found:
+            return [_document(hit) for hit in self._found[query]]
+        hits = await self.index.asearch(query, self._wanted(top_k), **self._options(options))
         return [_document(hit) for hit in hits]
 
-    def _search_all(
-        self, queries: Sequence[str], *, top_k: int | None = None, **options: Unpack[SearchKeywords]
-    ) -> dict[str, list[SearchHit]]:
-        """Nothing where one of them cannot be searched for: then each is, and tells for itself."""
+    def _answered(self, queries: Sequence[str], given: Mapping[str, Any]) -> Self:
+        """A copy that has found already what will be asked; nothing where that fails, for whatever reason: then each
+        query is searched for by itself, and tells its own callbacks and its own place in the answer why it fails."""
+        answered = self.model_copy()
         try:
-            found = self.index.search_batch(queries, top_k or self.top_k, **self._options(options))
-        except RetrievalError:
-            return {}
-        return dict(zip(queries, found, strict=True))
+            options: Any = dict(given)
+            wanted = self._wanted(options.pop("top_k", None))
+            found = self.index.search_batch(queries, wanted, **self._options(options))
+            answered._found = dict(zip(queries, found, strict=True))
+        except Exception:
+            log.debug("A batch is asked one by one.", exc_info=True)
+        return answered
+
+    def _wanted(self, top_k: int | None) -> int:
+        return self.top_k if top_k is None else top_k
 
     def _options(self, given: SearchKeywords) -> SearchKeywords:
         chosen: Any = {name: getattr(self, name) for name in SearchKeywords.__annotations__}

@@ -5,6 +5,7 @@ from typing import Unpack
 
 from retrieval.adapters.extras import missing_extra
 from retrieval.adapters.hit_metadata import hit_from, metadata_of
+from retrieval.adapters.search_options import checked
 from retrieval.errors import DocumentError
 from retrieval.index import HybridIndex
 from retrieval.search import SearchKeywords
@@ -35,7 +36,7 @@ class HybridRetriever(BaseRetriever):
     are the same, the hit's are shown. Of these a language model is given `citation` and `title`. An embedding in the
     query bundle is not used: the index embeds the question itself.
 
-    Raises what `HybridIndex.search` raises.
+    Raises QueryError for an option that a search lacks, then what `HybridIndex.search` raises.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class HybridRetriever(BaseRetriever):
         super().__init__(callback_manager=callback_manager)
         self._index = index
         self._top_k = top_k
-        self._options: SearchKeywords = {"highlight": False, **options}
+        self._options: SearchKeywords = {"highlight": False, **checked(options)}
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         return [_node(hit) for hit in self._index.search(query_bundle.query_str, self._top_k, **self._options)]

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
+from retrieval.adapters.sources import MAX_SOURCE
 from retrieval.config import Feedback, FusionMethod, Mode
 from retrieval.search import DocumentScore
 from retrieval.types import MetadataValue
@@ -17,7 +18,6 @@ MAX_HITS = 1_000
 MAX_CANDIDATES = 1_000
 MAX_EXPAND = 20
 MAX_DOCUMENTS = 100
-MAX_SOURCE = 1_000
 MAX_PAGE = 1_000
 
 QueryText = Annotated[str, Field(min_length=1, max_length=MAX_QUERY)]

@@ -11,12 +11,13 @@ from pydantic import ValidationError
 
 from ingest import SyncReport, add, add_files
 from retrieval.adapters.http import answers
-from retrieval.adapters.http.bodies import MAX_PAGE, MAX_SOURCE, DocumentBody, DocumentsBody
+from retrieval.adapters.http.bodies import MAX_PAGE, DocumentBody, DocumentsBody
 from retrieval.adapters.http.described import problems
 from retrieval.adapters.http.models import DeletedOut, DocumentOut, RecordsOut, ReportOut
 from retrieval.adapters.http.problems import Refusal
 from retrieval.adapters.http.service import Service
-from retrieval.adapters.http.uploads import check_source, uploaded
+from retrieval.adapters.http.uploads import uploaded
+from retrieval.adapters.sources import MAX_SOURCE, check_source
 from retrieval.index import HybridIndex
 from retrieval.types import Document, Status
 
@@ -128,7 +129,7 @@ def document_routes(service: Service) -> APIRouter:
 
 
 async def _added(service: Service, sources: Iterable[str], change: Callable[[HybridIndex], SyncReport]) -> SyncReport:
-    """Raises Refusal for a source that is a synced folder's."""
+    """Raises Refusal for a source that is a synced folder's, DocumentError for one that is none."""
     folders = await service.read(service.folders)
     for source in sources:
         check_source(source)

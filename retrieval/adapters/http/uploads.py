@@ -11,7 +11,6 @@ from tempfile import TemporaryDirectory
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
-from retrieval.adapters.http.bodies import MAX_SOURCE
 from retrieval.adapters.http.problems import Refusal
 
 MAX_FILES = 20
@@ -64,12 +63,3 @@ def last_part(name: str) -> str:
     if not seen:
         raise Refusal("invalid", "A file has no name that could be its source; give it one.")
     return seen[-_LONGEST_NAME:]
-
-
-def check_source(source: str) -> None:
-    """Raises Refusal for a source that cannot be told from a folder, or that does not read as it is."""
-    if source.endswith("/") or len(source) > MAX_SOURCE or not source.strip() or not source.isprintable():
-        raise Refusal(
-            "document",
-            f'A source is the name of one document: visible characters, {MAX_SOURCE} at most, and no "/" at its end.',
-        )

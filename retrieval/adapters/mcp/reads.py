@@ -5,12 +5,13 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
-from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.tools import Tool
 from mcp_types import ToolAnnotations
 from pydantic import Field
 
 from retrieval.adapters.mcp.models import DocumentInfo, DocumentList, DocumentText, Found, Part, SearchResult
+from retrieval.adapters.mcp.tools import strict_tool
 from retrieval.errors import QueryError, RetrievalError
 from retrieval.index import HybridIndex
 from retrieval.types import DocumentRecord
@@ -24,9 +25,8 @@ Current = Callable[[], HybridIndex]
 Source = Annotated[str, Field(description="The document's name, as search and list_documents give it.")]
 
 
-def add_read_tools(mcp: MCPServer[Any], current: Current) -> None:
-    for tool in (_search(current), _get_document(current), _list_documents(current)):
-        mcp.add_tool(tool, annotations=_READS, structured_output=True)
+def read_tools(current: Current) -> list[Tool]:
+    return [strict_tool(tool, _READS) for tool in (_search(current), _get_document(current), _list_documents(current))]
 
 
 @contextmanager

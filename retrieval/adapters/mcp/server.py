@@ -12,8 +12,8 @@ try:
 except ImportError as error:
     raise missing_extra("mcp", error) from error
 
-from retrieval.adapters.mcp.reads import Current, add_read_tools
-from retrieval.adapters.mcp.writes import add_write_tools
+from retrieval.adapters.mcp.reads import Current, read_tools
+from retrieval.adapters.mcp.writes import write_tools
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -36,14 +36,11 @@ def server(index: HybridIndex | Current, *, allow_writes: bool = False) -> MCPSe
     What retrieval.errors names reaches the client as a tool error, cause and way out; anything else is logged, and
     the client is told that the tool failed.
     """
-    mcp: MCPServer[Any] = MCPServer(
-        "hybrid-retrieval", version=__version__, instructions=_INSTRUCTIONS, log_level="WARNING"
-    )
     current = (lambda: index) if isinstance(index, HybridIndex) else index
-    add_read_tools(mcp, current)
-    if allow_writes:
-        add_write_tools(mcp, current)
-    return mcp
+    tools = read_tools(current) + (write_tools(current) if allow_writes else [])
+    return MCPServer(
+        "hybrid-retrieval", version=__version__, instructions=_INSTRUCTIONS, tools=tools, log_level="WARNING"
+    )
 
 
 def http_app(

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from typing import Annotated, Any
 
 from anyio import from_thread
-from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.tools import Tool
 from mcp_types import ToolAnnotations
 from pydantic import Field
 
@@ -15,6 +16,8 @@ from ingest import add, sync
 from ingest.report import Progress
 from retrieval.adapters.mcp.models import Deletion, Report
 from retrieval.adapters.mcp.reads import Current, Source, named, told_to_the_model
+from retrieval.adapters.mcp.tools import strict_tool
+from retrieval.adapters.sources import check_source
 from retrieval.errors import QueryError
 from retrieval.index import HybridIndex
 from retrieval.types import Document, MetadataValue
@@ -22,9 +25,9 @@ from retrieval.types import Document, MetadataValue
 _ADDS = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False)
 
 
-def add_write_tools(mcp: MCPServer[Any], current: Current) -> None:
-    for tool in (_add_document(current), _delete_document(current), _sync_folder(current)):
-        mcp.add_tool(tool, annotations=_ADDS, structured_output=True)
+def write_tools(current: Current) -> list[Tool]:
+    changes = (_add_document(current), _delete_document(current), _sync_folder(current))
+    return [strict_tool(tool, _ADDS) for tool in changes]
 
 
 @contextmanager
@@ -46,6 +49,8 @@ def _add_document(current: Current) -> Callable[..., Report]:
         ] = None,
     ) -> Report:
         """Add a text to the documents, or replace one that was added before."""
+        with told_to_the_model():
+            check_source(source)
         with _writable(current) as writable:
             document = Document(source, text, title=title, metadata=metadata or {})
             return Report.of(add([document], writable))
