@@ -325,9 +325,14 @@ def test_the_keyboard_is_enough(page: Browser, served: Serving) -> None:
     assert page.focused.get_attribute("value") == "s/j"  # what is typed in a field is text
     page.press(Keys.CONTROL, "a")
     page.press(Keys.NULL, "water", Keys.ENTER)
-    page.until(lambda: page.driver.title.startswith("water –") and page.all("#columns[aria-busy=false]"))
-    page.press(Keys.ARROW_DOWN)
+    page.until(lambda: page.driver.title.startswith("water –") and page.focused == page.one(".open"))
     opens = page.all(".open")
+    page.press("/")
+    assert page.focused == page.one("#query")
+    page.press(Keys.ESCAPE)
+    assert page.focused == opens[0]
+    assert page.one("#query").get_attribute("value") == "water"
+    page.press("/", Keys.ARROW_DOWN)
     assert page.focused == opens[0]
     page.press("j")
     assert page.focused == opens[1]

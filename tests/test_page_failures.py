@@ -66,6 +66,25 @@ def test_a_busy_server_is_asked_again_when_it_says(browser: Browser, server: Scr
     assert browser.one("#query").get_attribute("value") == "rain and snow"  # what was being typed is still there
 
 
+def test_the_focus_stays_with_who_writes_on_while_the_answer_comes(browser: Browser, server: ScriptedServer) -> None:
+    asked, goes_on = threading.Event(), threading.Event()
+
+    def slowly() -> Iterator[str]:
+        asked.set()
+        goes_on.wait(30)
+        yield json.dumps(found("rainfall").body)
+
+    searches_answer(server, Answer(slowly()))
+    browser.open(server.origin)
+    browser.one("#query").send_keys("rain", Keys.ENTER)
+    assert asked.wait(10)
+    browser.press(" and snow")
+    goes_on.set()
+    browser.says(".hit", "rainfall")
+    browser.press("j")
+    assert browser.one("#query").get_attribute("value") == "rain and snowj"
+
+
 @pytest.mark.parametrize(
     ("answer", "words"),
     [

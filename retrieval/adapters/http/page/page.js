@@ -153,7 +153,18 @@ function ask() {
   current.key = null; // the same question is asked of the server again
   const written = Object.fromEntries(Object.entries(FIELDS).map(([name, id]) => [name, $(id).value.trim()]));
   const view = document.querySelector("[name=view]:checked").value;
-  go({ ...written, view, rerank: $("rerank").checked ? "yes" : "", document: "", chunk: "" });
+  return go({ ...written, view, rerank: $("rerank").checked ? "yes" : "", document: "", chunk: "" });
+}
+
+/** Enter in a field goes on to the hits, unless something else is done while they come. */
+async function submit(event) {
+  event.preventDefault();
+  const field = document.activeElement;
+  const answered = ask();
+  const written = field.value;
+  await answered;
+  const isWaiting = document.activeElement === field && field.value === written;
+  if (isWaiting && field.matches("input") && $("columns").getAttribute("aria-busy") === "false") moveAmongHits(1);
 }
 
 // ---- Filters ----
@@ -607,6 +618,12 @@ function moveAmongHits(step) {
   else hits[Math.min(next, hits.length - 1)]?.focus();
 }
 
+/** Out of a field, which keeps what is written in it. */
+function leaveField() {
+  document.activeElement.blur();
+  moveAmongHits(1);
+}
+
 function moveToColumn(step) {
   const columns = [...document.querySelectorAll(".column")];
   const here = document.activeElement.closest(".column");
@@ -617,17 +634,17 @@ function moveToColumn(step) {
 }
 
 function onKey(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-  const typing = event.target.matches("input:not([type=radio], [type=checkbox]), select");
+  const isOurs = !event.ctrlKey && !event.metaKey && !event.altKey && !event.isComposing;
+  if (!isOurs || document.querySelector("dialog[open]")) return;
   const choosing = event.target.matches("[type=radio]") && event.key.startsWith("Arrow");
-  const moves = {
-    "/": () => $("query").select(),
+  const typing = event.target.matches("input:not([type=radio], [type=checkbox])");
+  const moves = typing ? { Escape: leaveField, ArrowDown: () => moveAmongHits(1) } : {
+    "/": () => { $("query").focus(); $("query").select(); },
     j: () => moveAmongHits(1), ArrowDown: () => moveAmongHits(1),
     k: () => moveAmongHits(-1), ArrowUp: () => moveAmongHits(-1),
     ArrowLeft: () => moveToColumn(-1), ArrowRight: () => moveToColumn(1),
   };
-  const down = event.target === $("query") && event.key === "ArrowDown";
-  if (!(event.key in moves) || choosing || (typing && !down)) return;
+  if (!Object.hasOwn(moves, event.key) || choosing || event.target.matches("select")) return;
   event.preventDefault();
   moves[event.key]();
 }
@@ -635,7 +652,7 @@ function onKey(event) {
 function listen() {
   document.addEventListener("keydown", onKey);
   addEventListener("popstate", show);
-  $("form").addEventListener("submit", (event) => { event.preventDefault(); ask(); });
+  $("form").addEventListener("submit", submit);
   for (const chosen of [...document.getElementsByName("view"), $("top-k"), $("rerank")]) chosen.addEventListener("change", ask);
   $("filters-button").addEventListener("click", () => openFilters($("filters").hidden));
   $("index-button").addEventListener("click", openIndex);
