@@ -162,15 +162,17 @@ def test_a_slow_server_is_said_to_be(browser: Browser, server: ScriptedServer) -
 def test_a_key_is_asked_for_and_kept_in_the_tab_alone(browser: Browser, server: ScriptedServer) -> None:
     def answer(path: str, body: Any, headers: Headers) -> Answer:
         if headers["Authorization"] != "Bearer open-sesame":
-            return problem(401, "A valid API key is needed.")
+            return problem(401, "Authorization: Bearer KEY.")
         return found("behind the door") if path == "/search" else Answer(STATS)
 
     server.answer = answer
     browser.open(f"{server.origin}/?q=rain")
-    browser.one("#key-input").send_keys("wrong", Keys.ENTER)
-    browser.says("#key-reason", "A valid API key")
-    browser.until(lambda: browser.one("#key-input").get_attribute("value") == "")
-    browser.one("#key-input").send_keys("open-sesame", Keys.ENTER)
+    browser.says("#key-reason", "only those who have a key")
+    assert browser.focused == browser.one("#key-input")
+    browser.press("wrong", Keys.ENTER)
+    browser.says("#key-reason", "This key was not accepted.")
+    browser.until(lambda: browser.focused == browser.one("#key-input") and not browser.focused.get_attribute("value"))
+    browser.press("open-sesame", Keys.ENTER)
     browser.says(".hit", "behind the door")
     browser.says("#index-button", "3 documents")
     assert "sesame" not in browser.driver.current_url
@@ -179,8 +181,32 @@ def test_a_key_is_asked_for_and_kept_in_the_tab_alone(browser: Browser, server: 
     browser.says(".hit", "behind the door")
     browser.one("#key-button").click()
     browser.one("#key-input").send_keys(Keys.ENTER)
-    browser.says("#key-reason", "A valid API key")
+    browser.says("#key-reason", "only those who have a key")
     assert browser.run("return sessionStorage.length") == 0
+
+
+def test_a_key_that_may_only_read_is_said_to(browser: Browser, server: ScriptedServer) -> None:
+    silent = Answer(": still there\n\n")
+    answers = {"/jobs": Answer({"jobs": []}), "/stats": Answer(STATS), "/jobs/7": silent}
+
+    def answer(path: str, body: Any, headers: Headers) -> Answer:
+        if path == "/sync":
+            may_write = headers["Authorization"] == "Bearer writes"
+            return Answer({"id": "7", "status": "queued"}, 202) if may_write else problem(403, "Send the scope write.")
+        return answers.get(path, Answer({"total": 0, "documents": []}))
+
+    server.answer = answer
+    browser.open(server.origin)
+    browser.run("sessionStorage.setItem('api-key', 'reads')")
+    browser.one("#index-button").click()
+    browser.one("#sync-button").click()
+    assert "scope" not in browser.says("#sync-state", "This key may search but not sync.")
+    assert not browser.one("#sync-button").is_enabled()
+    browser.one("#sync-state button").click()
+    browser.press("writes", Keys.ENTER)
+    browser.says("#sync-state", "went silent")
+    assert browser.one("#sync-button").is_enabled()
+    browser.run("sessionStorage.clear()")
 
 
 @pytest.mark.slow

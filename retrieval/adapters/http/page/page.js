@@ -53,21 +53,26 @@ async function call(path, { method = "GET", body, accept = "application/json", s
   const ends = AbortSignal.any([signal, patience && AbortSignal.timeout(patience)].filter(Boolean));
   try {
     const response = await fetch(path, { method, headers, body: JSON.stringify(body), cache: "no-store", signal: ends });
-    if (!response.ok) throw await problemOf(response);
+    if (!response.ok) throw await problemOf(response, key);
     return accept === "application/json" ? await response.json() : response;
   } catch (error) {
     throw signal?.aborted ? signal.reason : inWords(error);
   }
 }
 
-async function problemOf(response) {
+async function problemOf(response, key) {
   const told = await response.json().catch(() => ({}));
-  const reason = told.detail || told.title || response.statusText;
+  const reason = response.status === 401 ? keyWanted(key) : told.detail || told.title || response.statusText;
   const seconds = Number(response.headers.get("Retry-After"));
   const retryAfter = seconds > 0 ? Math.min(seconds, 60) : null;
   const beginning = response.status >= 500 && response.status !== 503 ? `The server failed (${response.status}): ` : "";
   return new Problem(`${beginning}${reason}`, { status: response.status, retryAfter });
 }
+
+/** For a person: what the server says of keys is for programs. */
+const keyWanted = (key) => (key
+  ? "This key was not accepted. Enter it once more, or ask for a new one where you got it."
+  : "This server answers only those who have a key.");
 
 function inWords(error) {
   if (error instanceof Problem) return error;
@@ -537,23 +542,33 @@ function failedDocuments({ total, documents }) {
   return [element("h3", {}, `${counted(total, "document")} could not be indexed`), reasons];
 }
 
+/** What is going on, and whether the key was refused one. */
+const syncs = { followed: false, refused: false };
+
+function showWhetherSyncsCanStart() {
+  $("sync-button").disabled = syncs.followed || syncs.refused;
+}
+
 async function sync(event) {
   event.preventDefault();
   try {
     const job = await call("sync", { method: "POST", body: { folder: $("folder").value } });
     await follow(job.id);
   } catch (error) {
-    syncFailed(error, () => $("sync-form").requestSubmit());
+    syncs.refused = error.status === 403 && sessionStorage.getItem(KEY) !== null;
+    const problem = syncs.refused ? new Problem("This key may search but not sync.", { status: 403 }) : error;
+    syncFailed(problem, () => $("sync-form").requestSubmit());
   }
 }
 
 /** Shows a sync as it goes on; one at a time. */
 async function follow(id) {
-  if ($("sync-button").disabled) return;
+  if (syncs.followed) return;
   const bar = element("progress");
   const says = element("p", { class: "muted" }, "Waiting for its turn…");
   $("sync-state").replaceChildren(bar, says);
-  $("sync-button").disabled = true;
+  syncs.followed = true;
+  showWhetherSyncsCanStart();
   try {
     const stream = await call(`jobs/${encodeURIComponent(id)}`, { accept: "text/event-stream", patience: null });
     let last = null;
@@ -567,7 +582,8 @@ async function follow(id) {
   } catch (error) {
     syncFailed(error, () => follow(id));
   } finally {
-    $("sync-button").disabled = false;
+    syncs.followed = false;
+    showWhetherSyncsCanStart();
   }
 }
 
@@ -587,6 +603,7 @@ async function syncDone(report) {
 }
 
 function syncFailed(error, retry) {
+  showWhetherSyncsCanStart();
   $("sync-state").replaceChildren(failure(inWords(error), retry));
 }
 
@@ -601,10 +618,13 @@ function askForKey(reason, retry) {
     else sessionStorage.removeItem(KEY);
     $("key-input").value = "";
     $("key").close();
+    syncs.refused = false;
+    showWhetherSyncsCanStart();
     loadStats().catch(() => {}); // what is retried says what is wrong
     retry();
   };
   if (!$("key").open) $("key").showModal();
+  $("key-input").focus();
 }
 
 // ---- Keys and clicks ----
