@@ -158,6 +158,14 @@ def test_the_address_holds_the_question_and_the_way_back(page: Browser, served: 
     assert page.texts(".hit")
 
 
+def test_an_address_that_asks_for_what_there_is_not_is_put_right(page: Browser, served: Serving) -> None:
+    page.open(served.page(q="bread", view="constructor", k="7"))
+    page.says(".hit:first-child", "bread.md")
+    assert page.driver.current_url == served.page(q="bread")
+    assert page.all("[value=hybrid]:checked")
+    assert page.one("#top-k").get_attribute("value") == "10"
+
+
 # A document
 
 
@@ -240,6 +248,18 @@ def test_a_filter_that_is_not_json_is_explained_at_its_place(page: Browser, serv
     page.until(lambda: len(page.all(".hit")) == 1)
     assert "notes/tame" in page.one(".hit").text
     assert page.texts("#where-complaint") == [""]
+
+
+def test_a_filter_is_explained_before_anything_is_asked(page: Browser, served: Serving) -> None:
+    page.open(served.page())
+    page.one("#filters-button").click()
+    page.one("#where").send_keys("year: 2020", Keys.TAB)
+    page.says("#where-complaint", "not JSON")
+    page.one("#where").send_keys(Keys.ENTER)
+    page.until(lambda: "where=" in page.driver.current_url)
+    assert page.focused == page.one("#where")
+    page.open(page.driver.current_url)
+    page.says("#where-complaint", "not JSON")
 
 
 @pytest.mark.slow

@@ -122,15 +122,19 @@ const FIELDS = { q: "query", k: "top-k", prefix: "prefix", where: "where" }; // 
 
 function asked() {
   const state = { ...NOTHING_ASKED, ...Object.fromEntries(new URLSearchParams(location.search)) };
-  if (!(state.view in MODES)) state.view = state.view === "compare" ? "compare" : NOTHING_ASKED.view;
-  if (![...$("top-k").options].some((option) => option.value === state.k)) state.k = NOTHING_ASKED.k;
+  for (const [name, choices] of [["view", document.getElementsByName("view")], ["k", $("top-k").options]]) {
+    if (![...choices].some((choice) => choice.value === state[name])) state[name] = NOTHING_ASKED[name];
+  }
   return state;
 }
 
+function addressOf(state) {
+  const names = Object.keys(NOTHING_ASKED).filter((name) => state[name] !== NOTHING_ASKED[name]);
+  return `${location.pathname}${names.length ? "?" : ""}${new URLSearchParams(names.map((name) => [name, state[name]]))}`;
+}
+
 function go(changes, { replace = false } = {}) {
-  const state = { ...asked(), ...changes };
-  const said = Object.entries(state).filter(([name, value]) => name in NOTHING_ASKED && value !== NOTHING_ASKED[name]);
-  const address = `${location.pathname}${said.length ? "?" : ""}${new URLSearchParams(said)}`;
+  const address = addressOf({ ...asked(), ...changes });
   if (replace || address === location.pathname + location.search) history.replaceState(history.state, "", address);
   else history.pushState({ inside: true }, "", address);
   return show();
@@ -138,6 +142,7 @@ function go(changes, { replace = false } = {}) {
 
 async function show() {
   const state = asked();
+  history.replaceState(history.state, "", addressOf(state)); // it says what is shown, whatever it said
   fillForm(state);
   if (!state.document) showDocument(state);
   await search(state); // a document shows the marks of its hits
@@ -179,7 +184,7 @@ function openFilters(open) {
   $("filters-button").setAttribute("aria-expanded", open);
 }
 
-/** The `where` of the form, or null; says below the field what is wrong with it. */
+/** The `where` of the form, or null; undefined where it cannot be read, and then the page says so below the field. */
 function readWhere(text) {
   let where = null;
   let complaint = "";
@@ -191,8 +196,7 @@ function readWhere(text) {
   }
   $("where-complaint").textContent = complaint && `${complaint} Write {"author": "Ada"} or {"year": {"$gte": 2020}}.`;
   $("where").setAttribute("aria-invalid", complaint !== "");
-  if (complaint) throw new Problem("Nothing was asked: the metadata filter cannot be read.", { status: 400 });
-  return where;
+  return complaint ? undefined : where;
 }
 
 const both = (...conditions) => {
@@ -239,6 +243,9 @@ async function searchAll(state, signal) {
   announce("Searching");
   try {
     current.where = readWhere(state.where);
+    if (current.where === undefined) {
+      throw new Problem("Nothing was asked: the metadata filter cannot be read.", { status: 400 });
+    }
     const where = both(current.where, state.prefix && (await sourcesBelow(state.prefix, signal)));
     const body = { query: state.q, top_k: Number(state.k), rerank: state.rerank !== "", where };
     const answers = await Promise.all(modes.map((mode) =>
@@ -263,7 +270,8 @@ function fill(...columns) {
 }
 
 /** What there is to search, and how, before anything was asked. */
-async function welcome(_state, signal) {
+async function welcome(state, signal) {
+  const isFilterRead = readWhere(state.where) !== undefined;
   const example = (words, says) => [
     element("dt", {}, element("code", {}, words)), element("dd", { class: "muted" }, says)];
   const made = element("div", { class: "welcome" },
@@ -273,7 +281,7 @@ async function welcome(_state, signal) {
       ...example("+word", "only passages with it"), ...example("-word", "only passages without it")));
   setBusy(false);
   announce("");
-  $("query").focus();
+  $(isFilterRead ? "query" : "where").focus();
   fill(made);
   try {
     const { documents } = await loadStats(signal);
@@ -675,6 +683,7 @@ function listen() {
   $("form").addEventListener("submit", submit);
   for (const chosen of [...document.getElementsByName("view"), $("top-k"), $("rerank")]) chosen.addEventListener("change", ask);
   $("filters-button").addEventListener("click", () => openFilters($("filters").hidden));
+  $("where").addEventListener("change", () => readWhere($("where").value.trim()));
   $("index-button").addEventListener("click", openIndex);
   $("key-button").addEventListener("click", () => askForKey("", again));
   $("slow-retry").addEventListener("click", again);
