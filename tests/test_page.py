@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -133,7 +134,38 @@ def test_compare_shows_both_sides_beside_what_becomes_of_them(page: Browser, ser
     tops, lefts = zip(*[(column.rect["y"], column.rect["x"]) for column in page.all(".column")], strict=True)
     assert len(set(tops)) == 1 and sorted(set(lefts)) == list(lefts)
     assert "not asked" in page.texts(".column:nth-child(3) .hit")[0]
+    assert "not among this side's candidates" in page.one("#legend").text
     assert "view=compare" in page.driver.current_url
+
+
+def test_short_lines_stay_lines_and_prose_is_broken_anew(browser: Browser) -> None:
+    code = "def sweep(room):\n    room.dust = 0\n\nsweep(attic)"
+    prose = "\n".join(["Whoever sweeps the attic begins at the far wall, and goes on towards the stairs."] * 3)
+    with scripted() as server:
+        server.answer = lambda path, body, headers: found(code, prose) if path == "/search" else Answer(STATS)
+        browser.open(f"{server.origin}/?q=sweep")
+        shown = browser.until(lambda: browser.texts(".excerpt"))
+        assert [line.strip() for line in shown[0].split("\n") if line.strip()] == [
+            "def sweep(room):",
+            "room.dust = 0",
+            "sweep(attic)",
+        ]
+        assert " stairs. Whoever " in shown[1].replace("\n", " ")
+        assert browser.run("return getComputedStyle(document.querySelectorAll('.excerpt')[1]).whiteSpace") == "normal"
+        browser.open("about:blank")
+
+
+def test_a_name_that_turns_its_letters_round_turns_nothing_else(browser: Browser) -> None:
+    hits = found("nothing special")
+    hits.body["results"][0]["hits"][0]["citation"] = "\u202edlo/\u202ecod.exe:12"
+    with scripted() as server:
+        server.answer = lambda path, body, headers: hits if path == "/search" else Answer(STATS)
+        browser.open(f"{server.origin}/?q=special")
+        browser.one(".hit")
+        parts = [browser.one(f".open {part}").rect for part in (".folder", "bdi", ".lines")]
+        ends = [(part["x"], part["x"] + part["width"]) for part in parts]
+        assert all(end <= start + 1 for (_, end), (start, _) in pairwise(ends))
+        browser.open("about:blank")
 
 
 @pytest.mark.slow

@@ -11,6 +11,12 @@ from selenium.webdriver.common.keys import Keys
 from tests.browser import Browser, chromium
 from tests.scripted_server import STATS, Answer, Headers, ScriptedServer, found, problem, scripted
 
+REPORT = {
+    "added": 2, "updated": 0, "deleted": 0, "unchanged": 0, "seconds": 1.5, "interrupted": False,
+    "failed": [{"source": "docs/broken.pdf", "reason": "It ends too early."}],
+    "skipped": [{"source": f"docs/{n}.bin", "reason": "No loader reads it."} for n in range(25)],
+}  # fmt: skip
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
@@ -213,15 +219,12 @@ def test_a_key_that_may_only_read_is_said_to(browser: Browser, server: ScriptedS
 def test_a_sync_is_followed_to_its_end(browser: Browser, server: ScriptedServer) -> None:
     goes_on = threading.Event()
     done = {"documents": 1, "total_documents": 2, "bytes": 500, "total_bytes": 2_000_000, "chunks": 7, "tokens": 900}
-    report = {
-        "added": 2, "updated": 0, "deleted": 0, "unchanged": 0, "failed": [], "seconds": 1.5, "interrupted": False,
-    }  # fmt: skip
 
     def events() -> Iterator[str]:
         yield f"event: progress\ndata: {json.dumps(done)}\n"
         yield "\n: still there\n\n"
         goes_on.wait(30)
-        yield f"event: done\r\ndata: {json.dumps(report)}\r\n\r"
+        yield f"event: done\r\ndata: {json.dumps(REPORT)}\r\n\r"
         yield "\n"
 
     answers = {"/sync": {"id": "7", "status": "queued"}, "/jobs": {"jobs": []}, "/stats": STATS}
@@ -238,13 +241,22 @@ def test_a_sync_is_followed_to_its_end(browser: Browser, server: ScriptedServer)
     browser.says("#sync-state", "1 of 2 documents")
     assert 0 < float(browser.one("progress").get_attribute("value")) < 2_000_000
     goes_on.set()
-    browser.says("#sync-state", "Done in 1.5 s: 2 added")
+    said = browser.says(
+        "#sync-state", "Done in 1.5 s: 2 added, 0 updated, 0 deleted, 0 unchanged, 1 failed, 25 skipped."
+    )
+    for words in ("docs/broken.pdf", "It ends too early.", "docs/0.bin", "And 5 more."):
+        assert words in said
     browser.one("#sync-button:enabled")
 
 
 def test_a_sync_that_fails_or_falls_silent_is_said_to_have(browser: Browser, server: ScriptedServer) -> None:
     locked = json.dumps({"title": "Locked", "status": 409, "detail": "Process 12 is writing."})
-    streams = [f"event: failed\ndata: {locked}\n\n", ": still there\n\n"]
+    stopped = json.dumps(REPORT | {"added": 1, "interrupted": True})
+    streams = [
+        f"event: failed\ndata: {locked}\n\n",
+        ": still there\n\n",
+        f"event: interrupted\ndata: {stopped}\n\n",
+    ]
     answers = {"/sync": {"id": "7", "status": "queued"}, "/jobs": {"jobs": []}, "/stats": STATS}
 
     def answer(path: str, body: Any, headers: Headers) -> Answer:
@@ -259,3 +271,5 @@ def test_a_sync_that_fails_or_falls_silent_is_said_to_have(browser: Browser, ser
     browser.says("#sync-state", "Process 12 is writing.")
     browser.one("#sync-button:enabled").click()
     browser.says("#sync-state", "went silent")
+    browser.one("#sync-button:enabled").click()
+    assert "silent" not in browser.says("#sync-state", "Interrupted (sync again to go on) after 1.5 s: 1 added")

@@ -7,6 +7,7 @@ const MODES = { hybrid: "both sides, fused", dense: "by meaning", lexical: "by w
 const KEY = "api-key";
 const PATIENCE = 45_000; // milliseconds until an answer is given up
 const SLOW = 4_000; // and until the page says that it waits
+const SHORT_LINE = 60; // code points: longer ones are lines of prose, which may be broken anew
 
 function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
@@ -266,6 +267,7 @@ async function searchAll(state, signal) {
 
 function fill(...columns) {
   $("columns").replaceChildren(...columns);
+  $("legend").hidden = !$("columns").querySelector(".hit");
   $("columns").classList.toggle("compare", columns.length > 1);
 }
 
@@ -350,7 +352,7 @@ function card(hit, best, length) {
     element("div", {},
       element("h3", {}, button(citation(hit), null, { class: "link open" })),
       path && element("p", { class: "path" }, path),
-      element("p", { class: "excerpt" }, ...excerpt(hit.text, hit.highlights, length)),
+      excerpt(hit, length),
       chips.length && element("div", { class: "chips" }, ...chips)),
     scores(hit, best));
   made.addEventListener("click", (event) => openHit(event, hit));
@@ -365,7 +367,7 @@ function citation(hit) {
   const parts = source.split(/(?<=\/)/);
   const folders = parts.slice(0, -1).flatMap((part) => [part, element("wbr")]);
   return element("span", {}, element("span", { class: "folder" }, ...folders),
-    element("b", {}, parts.at(-1), element("span", { class: "lines" }, lines)));
+    element("b", {}, element("bdi", {}, parts.at(-1)), element("span", { class: "lines" }, lines)));
 }
 
 function openHit(event, hit) {
@@ -394,7 +396,7 @@ function scored(name, hint, { score, share, rank }) {
   const filled = element("i");
   filled.style.width = `${100 * Math.min(1, Math.max(0, share || 0))}%`;
   const place = rank === undefined ? element("dd")
-    : rank === null ? element("dd", { title: "Not among its candidates" }, "–") : element("dd", {}, `#${rank}`);
+    : rank === null ? element("dd", { title: "Not among this side's candidates" }, "–") : element("dd", {}, `#${rank}`);
   const says = score === null ? [element("dd", { class: "unasked" }, "not asked")]
     : [element("dd", {}, number(score, Math.abs(score) < 10 ? 3 : 2)), place];
   return element("div", { class: name },
@@ -415,8 +417,8 @@ function marked(points, spans) {
 
 const shifted = (spans, by) => spans.filter(([start]) => start >= by).map(([start, end]) => [start - by, end - by]);
 
-/** The part of a passage in which most marked words stand, beginning at a word. */
-function excerpt(text, spans, length) {
+/** The part of a passage in which most marked words stand, beginning at a word. Short lines, as of code, stay lines. */
+function excerpt({ text, highlights: spans }, length) {
   const points = Array.from(text);
   const within = (from) => spans.filter(([start, end]) => start >= from && end <= from + length);
   let from = 0;
@@ -425,8 +427,11 @@ function excerpt(text, spans, length) {
     if (within(begin).length > within(from).length) from = begin;
   }
   for (let back = 0; back < 20 && from > 0 && points[from - 1].trim(); back++) from--;
-  const shown = marked(points.slice(from, from + length), shifted(within(from), from));
-  return [from ? "…" : "", ...shown, from + length < points.length ? "…" : ""];
+  const shown = points.slice(from, from + length);
+  const lines = shown.join("").split(/\n\s*/);
+  const pieces = marked(shown, shifted(within(from), from));
+  return element("p", { class: shown.length / lines.length < SHORT_LINE ? "excerpt lines" : "excerpt" },
+    from && "…", ...pieces, from + length < points.length && "…");
 }
 
 // ---- A document, with the hit in its place ----
@@ -546,11 +551,19 @@ function indexFacts(stats) {
 
 function failedDocuments({ total, documents }) {
   if (!total) return [];
-  const reasons = facts(documents.map((record) => [record.source, record.reason]));
-  return [element("h3", {}, `${counted(total, "document")} could not be indexed`), reasons];
+  return named(`${counted(total, "document")} could not be indexed`, documents, total);
 }
 
-/** What is going on, and whether the key was refused one. */
+/** The first of so many files, each with the reason why it is named. */
+function named(heading, files, total = files.length) {
+  const first = files.slice(0, 20);
+  const more = total > first.length && element("p", { class: "muted" }, `And ${number(total - first.length)} more.`);
+  return [element("h3", {}, heading), facts(first.map(({ source, reason }) => [source, reason])), more].filter(Boolean);
+}
+
+const ENDS = ["done", "interrupted"]; // those that come with a report
+
+/** Whether one is followed, and whether the key was refused one. */
 const syncs = { followed: false, refused: false };
 
 function showWhetherSyncsCanStart() {
@@ -583,10 +596,10 @@ async function follow(id) {
     for await (const { event, data } of eventsOf(stream)) {
       last = event;
       if (event === "progress") showProgress(data, bar, says);
-      else if (event === "done") await syncDone(data);
+      else if (ENDS.includes(event)) await syncEnded(data);
       else if (event === "failed") throw new Problem(data.detail || data.title, { status: data.status });
     }
-    if (last !== "done") throw new Problem("The server went silent; the sync may still be going on.");
+    if (!ENDS.includes(last)) throw new Problem("The server went silent; the sync may still be going on.");
   } catch (error) {
     syncFailed(error, () => follow(id));
   } finally {
@@ -601,11 +614,14 @@ function showProgress(done, bar, says) {
     `${megabytes(done.bytes)} of ${megabytes(done.total_bytes)}, ${counted(done.chunks, "chunk")}`;
 }
 
-async function syncDone(report) {
+async function syncEnded(report) {
   const counts = ["added", "updated", "deleted", "unchanged"].map((name) => `${number(report[name])} ${name}`);
-  if (report.failed.length) counts.push(`${number(report.failed.length)} failed`);
-  const ended = report.interrupted ? "Interrupted after" : "Done in";
-  $("sync-state").replaceChildren(element("p", {}, `${ended} ${number(report.seconds, 1)} s: ${counts.join(", ")}.`));
+  const ended = report.interrupted ? "Interrupted (sync again to go on) after" : "Done in";
+  const left = ["failed", "skipped"].filter((name) => report[name].length);
+  counts.push(...left.map((name) => `${number(report[name].length)} ${name}`));
+  $("sync-state").replaceChildren(
+    element("p", {}, `${ended} ${number(report.seconds, 1)} s: ${counts.join(", ")}.`),
+    ...left.flatMap((name) => named(title(name), report[name])));
   again();
   await fillIndex();
 }
