@@ -145,7 +145,7 @@ def test_short_lines_stay_lines_and_prose_is_broken_anew(browser: Browser) -> No
         server.answer = lambda path, body, headers: found(code, prose) if path == "/search" else Answer(STATS)
         browser.open(f"{server.origin}/?q=sweep")
         shown = browser.until(lambda: browser.texts(".excerpt"))
-        assert [line.strip() for line in shown[0].split("\n") if line.strip()] == [
+        assert [line.strip() for line in shown[0].split("\n")] == [
             "def sweep(room):",
             "room.dust = 0",
             "sweep(attic)",

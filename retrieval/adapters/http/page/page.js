@@ -429,7 +429,8 @@ function excerpt({ text, highlights: spans }, length) {
   for (let back = 0; back < 20 && from > 0 && points[from - 1].trim(); back++) from--;
   const shown = points.slice(from, from + length);
   const lines = shown.join("").split(/\n\s*/);
-  const pieces = marked(shown, shifted(within(from), from));
+  const pieces = marked(shown, shifted(within(from), from))
+    .map((piece) => (typeof piece === "string" ? piece.replace(/\n\s*\n/g, "\n") : piece)); // without empty lines
   return element("p", { class: shown.length / lines.length < SHORT_LINE ? "excerpt lines" : "excerpt" },
     from && "…", ...pieces, from + length < points.length && "…");
 }
