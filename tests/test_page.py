@@ -155,6 +155,7 @@ def test_short_lines_stay_lines_and_prose_is_broken_anew(browser: Browser) -> No
         browser.open("about:blank")
 
 
+@pytest.mark.slow
 def test_a_name_that_turns_its_letters_round_turns_nothing_else(browser: Browser) -> None:
     hits = found("nothing special")
     hits.body["results"][0]["hits"][0]["citation"] = "\u202edlo/\u202ecod.exe:12"
