@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -133,7 +134,39 @@ def test_compare_shows_both_sides_beside_what_becomes_of_them(page: Browser, ser
     tops, lefts = zip(*[(column.rect["y"], column.rect["x"]) for column in page.all(".column")], strict=True)
     assert len(set(tops)) == 1 and sorted(set(lefts)) == list(lefts)
     assert "not asked" in page.texts(".column:nth-child(3) .hit")[0]
+    assert "not among this side's candidates" in page.one("#legend").text
     assert "view=compare" in page.driver.current_url
+
+
+def test_short_lines_stay_lines_and_prose_is_broken_anew(browser: Browser) -> None:
+    code = "def sweep(room):\n    room.dust = 0\n\nsweep(attic)"
+    prose = "\n".join(["Whoever sweeps the attic begins at the far wall, and goes on towards the stairs."] * 3)
+    with scripted() as server:
+        server.answer = lambda path, body, headers: found(code, prose) if path == "/search" else Answer(STATS)
+        browser.open(f"{server.origin}/?q=sweep")
+        shown = browser.until(lambda: browser.texts(".excerpt"))
+        assert [line.strip() for line in shown[0].split("\n")] == [
+            "def sweep(room):",
+            "room.dust = 0",
+            "sweep(attic)",
+        ]
+        assert " stairs. Whoever " in shown[1].replace("\n", " ")
+        assert browser.run("return getComputedStyle(document.querySelectorAll('.excerpt')[1]).whiteSpace") == "normal"
+        browser.open("about:blank")
+
+
+@pytest.mark.slow
+def test_a_name_that_turns_its_letters_round_turns_nothing_else(browser: Browser) -> None:
+    hits = found("nothing special")
+    hits.body["results"][0]["hits"][0]["citation"] = "\u202edlo/\u202ecod.exe:12"
+    with scripted() as server:
+        server.answer = lambda path, body, headers: hits if path == "/search" else Answer(STATS)
+        browser.open(f"{server.origin}/?q=special")
+        browser.one(".hit")
+        parts = [browser.one(f".open {part}").rect for part in (".folder", "bdi", ".lines")]
+        ends = [(part["x"], part["x"] + part["width"]) for part in parts]
+        assert all(end <= start + 1 for (_, end), (start, _) in pairwise(ends))
+        browser.open("about:blank")
 
 
 @pytest.mark.slow
@@ -156,6 +189,14 @@ def test_the_address_holds_the_question_and_the_way_back(page: Browser, served: 
     page.press(Keys.ESCAPE)
     page.gone("#document")
     assert page.texts(".hit")
+
+
+def test_an_address_that_asks_for_what_there_is_not_is_put_right(page: Browser, served: Serving) -> None:
+    page.open(served.page(q="bread", view="constructor", k="7"))
+    page.says(".hit:first-child", "bread.md")
+    assert page.driver.current_url == served.page(q="bread")
+    assert page.all("[value=hybrid]:checked")
+    assert page.one("#top-k").get_attribute("value") == "10"
 
 
 # A document
@@ -242,6 +283,18 @@ def test_a_filter_that_is_not_json_is_explained_at_its_place(page: Browser, serv
     assert page.texts("#where-complaint") == [""]
 
 
+def test_a_filter_is_explained_before_anything_is_asked(page: Browser, served: Serving) -> None:
+    page.open(served.page())
+    page.one("#filters-button").click()
+    page.one("#where").send_keys("year: 2020", Keys.TAB)
+    page.says("#where-complaint", "not JSON")
+    page.one("#where").send_keys(Keys.ENTER)
+    page.until(lambda: "where=" in page.driver.current_url)
+    assert page.focused == page.one("#where")
+    page.open(page.driver.current_url)
+    page.says("#where-complaint", "not JSON")
+
+
 @pytest.mark.slow
 def test_a_filter_can_be_picked_from_a_hit_and_by_where_the_source_begins(page: Browser, served: Serving) -> None:
     page.open(served.page(q="water"))
@@ -325,9 +378,14 @@ def test_the_keyboard_is_enough(page: Browser, served: Serving) -> None:
     assert page.focused.get_attribute("value") == "s/j"  # what is typed in a field is text
     page.press(Keys.CONTROL, "a")
     page.press(Keys.NULL, "water", Keys.ENTER)
-    page.until(lambda: page.driver.title.startswith("water –") and page.all("#columns[aria-busy=false]"))
-    page.press(Keys.ARROW_DOWN)
+    page.until(lambda: page.driver.title.startswith("water –") and page.focused == page.one(".open"))
     opens = page.all(".open")
+    page.press("/")
+    assert page.focused == page.one("#query")
+    page.press(Keys.ESCAPE)
+    assert page.focused == opens[0]
+    assert page.one("#query").get_attribute("value") == "water"
+    page.press("/", Keys.ARROW_DOWN)
     assert page.focused == opens[0]
     page.press("j")
     assert page.focused == opens[1]

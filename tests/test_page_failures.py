@@ -11,6 +11,12 @@ from selenium.webdriver.common.keys import Keys
 from tests.browser import Browser, chromium
 from tests.scripted_server import STATS, Answer, Headers, ScriptedServer, found, problem, scripted
 
+REPORT = {
+    "added": 2, "updated": 0, "deleted": 0, "unchanged": 0, "seconds": 1.5, "interrupted": False,
+    "failed": [{"source": "docs/broken.pdf", "reason": "It ends too early."}],
+    "skipped": [{"source": f"docs/{n}.bin", "reason": "No loader reads it."} for n in range(25)],
+}  # fmt: skip
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
@@ -64,6 +70,25 @@ def test_a_busy_server_is_asked_again_when_it_says(browser: Browser, server: Scr
     browser.one("#query").send_keys(" and snow")
     browser.says(".hit", "at last")
     assert browser.one("#query").get_attribute("value") == "rain and snow"  # what was being typed is still there
+
+
+def test_the_focus_stays_with_who_writes_on_while_the_answer_comes(browser: Browser, server: ScriptedServer) -> None:
+    asked, goes_on = threading.Event(), threading.Event()
+
+    def slowly() -> Iterator[str]:
+        asked.set()
+        goes_on.wait(30)
+        yield json.dumps(found("rainfall").body)
+
+    searches_answer(server, Answer(slowly()))
+    browser.open(server.origin)
+    browser.one("#query").send_keys("rain", Keys.ENTER)
+    assert asked.wait(10)
+    browser.press(" and snow")
+    goes_on.set()
+    browser.says(".hit", "rainfall")
+    browser.press("j")
+    assert browser.one("#query").get_attribute("value") == "rain and snowj"
 
 
 @pytest.mark.parametrize(
@@ -143,15 +168,17 @@ def test_a_slow_server_is_said_to_be(browser: Browser, server: ScriptedServer) -
 def test_a_key_is_asked_for_and_kept_in_the_tab_alone(browser: Browser, server: ScriptedServer) -> None:
     def answer(path: str, body: Any, headers: Headers) -> Answer:
         if headers["Authorization"] != "Bearer open-sesame":
-            return problem(401, "A valid API key is needed.")
+            return problem(401, "Authorization: Bearer KEY.")
         return found("behind the door") if path == "/search" else Answer(STATS)
 
     server.answer = answer
     browser.open(f"{server.origin}/?q=rain")
-    browser.one("#key-input").send_keys("wrong", Keys.ENTER)
-    browser.says("#key-reason", "A valid API key")
-    browser.until(lambda: browser.one("#key-input").get_attribute("value") == "")
-    browser.one("#key-input").send_keys("open-sesame", Keys.ENTER)
+    browser.says("#key-reason", "only those who have a key")
+    assert browser.focused == browser.one("#key-input")
+    browser.press("wrong", Keys.ENTER)
+    browser.says("#key-reason", "This key was not accepted.")
+    browser.until(lambda: browser.focused == browser.one("#key-input") and not browser.focused.get_attribute("value"))
+    browser.press("open-sesame", Keys.ENTER)
     browser.says(".hit", "behind the door")
     browser.says("#index-button", "3 documents")
     assert "sesame" not in browser.driver.current_url
@@ -160,23 +187,44 @@ def test_a_key_is_asked_for_and_kept_in_the_tab_alone(browser: Browser, server: 
     browser.says(".hit", "behind the door")
     browser.one("#key-button").click()
     browser.one("#key-input").send_keys(Keys.ENTER)
-    browser.says("#key-reason", "A valid API key")
+    browser.says("#key-reason", "only those who have a key")
     assert browser.run("return sessionStorage.length") == 0
+
+
+def test_a_key_that_may_only_read_is_said_to(browser: Browser, server: ScriptedServer) -> None:
+    silent = Answer(": still there\n\n")
+    answers = {"/jobs": Answer({"jobs": []}), "/stats": Answer(STATS), "/jobs/7": silent}
+
+    def answer(path: str, body: Any, headers: Headers) -> Answer:
+        if path == "/sync":
+            may_write = headers["Authorization"] == "Bearer writes"
+            return Answer({"id": "7", "status": "queued"}, 202) if may_write else problem(403, "Send the scope write.")
+        return answers.get(path, Answer({"total": 0, "documents": []}))
+
+    server.answer = answer
+    browser.open(server.origin)
+    browser.run("sessionStorage.setItem('api-key', 'reads')")
+    browser.one("#index-button").click()
+    browser.one("#sync-button").click()
+    assert "scope" not in browser.says("#sync-state", "This key may search but not sync.")
+    assert not browser.one("#sync-button").is_enabled()
+    browser.one("#sync-state button").click()
+    browser.press("writes", Keys.ENTER)
+    browser.says("#sync-state", "went silent")
+    assert browser.one("#sync-button").is_enabled()
+    browser.run("sessionStorage.clear()")
 
 
 @pytest.mark.slow
 def test_a_sync_is_followed_to_its_end(browser: Browser, server: ScriptedServer) -> None:
     goes_on = threading.Event()
     done = {"documents": 1, "total_documents": 2, "bytes": 500, "total_bytes": 2_000_000, "chunks": 7, "tokens": 900}
-    report = {
-        "added": 2, "updated": 0, "deleted": 0, "unchanged": 0, "failed": [], "seconds": 1.5, "interrupted": False,
-    }  # fmt: skip
 
     def events() -> Iterator[str]:
         yield f"event: progress\ndata: {json.dumps(done)}\n"
         yield "\n: still there\n\n"
         goes_on.wait(30)
-        yield f"event: done\r\ndata: {json.dumps(report)}\r\n\r"
+        yield f"event: done\r\ndata: {json.dumps(REPORT)}\r\n\r"
         yield "\n"
 
     answers = {"/sync": {"id": "7", "status": "queued"}, "/jobs": {"jobs": []}, "/stats": STATS}
@@ -193,13 +241,22 @@ def test_a_sync_is_followed_to_its_end(browser: Browser, server: ScriptedServer)
     browser.says("#sync-state", "1 of 2 documents")
     assert 0 < float(browser.one("progress").get_attribute("value")) < 2_000_000
     goes_on.set()
-    browser.says("#sync-state", "Done in 1.5 s: 2 added")
+    said = browser.says(
+        "#sync-state", "Done in 1.5 s: 2 added, 0 updated, 0 deleted, 0 unchanged, 1 failed, 25 skipped."
+    )
+    for words in ("docs/broken.pdf", "It ends too early.", "docs/0.bin", "And 5 more."):
+        assert words in said
     browser.one("#sync-button:enabled")
 
 
 def test_a_sync_that_fails_or_falls_silent_is_said_to_have(browser: Browser, server: ScriptedServer) -> None:
     locked = json.dumps({"title": "Locked", "status": 409, "detail": "Process 12 is writing."})
-    streams = [f"event: failed\ndata: {locked}\n\n", ": still there\n\n"]
+    stopped = json.dumps(REPORT | {"added": 1, "interrupted": True})
+    streams = [
+        f"event: failed\ndata: {locked}\n\n",
+        ": still there\n\n",
+        f"event: interrupted\ndata: {stopped}\n\n",
+    ]
     answers = {"/sync": {"id": "7", "status": "queued"}, "/jobs": {"jobs": []}, "/stats": STATS}
 
     def answer(path: str, body: Any, headers: Headers) -> Answer:
@@ -214,3 +271,5 @@ def test_a_sync_that_fails_or_falls_silent_is_said_to_have(browser: Browser, ser
     browser.says("#sync-state", "Process 12 is writing.")
     browser.one("#sync-button:enabled").click()
     browser.says("#sync-state", "went silent")
+    browser.one("#sync-button:enabled").click()
+    assert "silent" not in browser.says("#sync-state", "Interrupted (sync again to go on) after 1.5 s: 1 added")

@@ -7,6 +7,7 @@ const MODES = { hybrid: "both sides, fused", dense: "by meaning", lexical: "by w
 const KEY = "api-key";
 const PATIENCE = 45_000; // milliseconds until an answer is given up
 const SLOW = 4_000; // and until the page says that it waits
+const SHORT_LINE = 60; // code points: longer ones are lines of prose, which may be broken anew
 
 function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
@@ -53,21 +54,26 @@ async function call(path, { method = "GET", body, accept = "application/json", s
   const ends = AbortSignal.any([signal, patience && AbortSignal.timeout(patience)].filter(Boolean));
   try {
     const response = await fetch(path, { method, headers, body: JSON.stringify(body), cache: "no-store", signal: ends });
-    if (!response.ok) throw await problemOf(response);
+    if (!response.ok) throw await problemOf(response, key);
     return accept === "application/json" ? await response.json() : response;
   } catch (error) {
     throw signal?.aborted ? signal.reason : inWords(error);
   }
 }
 
-async function problemOf(response) {
+async function problemOf(response, key) {
   const told = await response.json().catch(() => ({}));
-  const reason = told.detail || told.title || response.statusText;
+  const reason = response.status === 401 ? keyWanted(key) : told.detail || told.title || response.statusText;
   const seconds = Number(response.headers.get("Retry-After"));
   const retryAfter = seconds > 0 ? Math.min(seconds, 60) : null;
   const beginning = response.status >= 500 && response.status !== 503 ? `The server failed (${response.status}): ` : "";
   return new Problem(`${beginning}${reason}`, { status: response.status, retryAfter });
 }
+
+/** For a person: what the server says of keys is for programs. */
+const keyWanted = (key) => (key
+  ? "This key was not accepted. Enter it once more, or ask for a new one where you got it."
+  : "This server answers only those who have a key.");
 
 function inWords(error) {
   if (error instanceof Problem) return error;
@@ -117,15 +123,19 @@ const FIELDS = { q: "query", k: "top-k", prefix: "prefix", where: "where" }; // 
 
 function asked() {
   const state = { ...NOTHING_ASKED, ...Object.fromEntries(new URLSearchParams(location.search)) };
-  if (!(state.view in MODES)) state.view = state.view === "compare" ? "compare" : NOTHING_ASKED.view;
-  if (![...$("top-k").options].some((option) => option.value === state.k)) state.k = NOTHING_ASKED.k;
+  for (const [name, choices] of [["view", document.getElementsByName("view")], ["k", $("top-k").options]]) {
+    if (![...choices].some((choice) => choice.value === state[name])) state[name] = NOTHING_ASKED[name];
+  }
   return state;
 }
 
+function addressOf(state) {
+  const names = Object.keys(NOTHING_ASKED).filter((name) => state[name] !== NOTHING_ASKED[name]);
+  return `${location.pathname}${names.length ? "?" : ""}${new URLSearchParams(names.map((name) => [name, state[name]]))}`;
+}
+
 function go(changes, { replace = false } = {}) {
-  const state = { ...asked(), ...changes };
-  const said = Object.entries(state).filter(([name, value]) => name in NOTHING_ASKED && value !== NOTHING_ASKED[name]);
-  const address = `${location.pathname}${said.length ? "?" : ""}${new URLSearchParams(said)}`;
+  const address = addressOf({ ...asked(), ...changes });
   if (replace || address === location.pathname + location.search) history.replaceState(history.state, "", address);
   else history.pushState({ inside: true }, "", address);
   return show();
@@ -133,6 +143,7 @@ function go(changes, { replace = false } = {}) {
 
 async function show() {
   const state = asked();
+  history.replaceState(history.state, "", addressOf(state)); // it says what is shown, whatever it said
   fillForm(state);
   if (!state.document) showDocument(state);
   await search(state); // a document shows the marks of its hits
@@ -153,7 +164,18 @@ function ask() {
   current.key = null; // the same question is asked of the server again
   const written = Object.fromEntries(Object.entries(FIELDS).map(([name, id]) => [name, $(id).value.trim()]));
   const view = document.querySelector("[name=view]:checked").value;
-  go({ ...written, view, rerank: $("rerank").checked ? "yes" : "", document: "", chunk: "" });
+  return go({ ...written, view, rerank: $("rerank").checked ? "yes" : "", document: "", chunk: "" });
+}
+
+/** Enter in a field goes on to the hits, unless something else is done while they come. */
+async function submit(event) {
+  event.preventDefault();
+  const field = document.activeElement;
+  const answered = ask();
+  const written = field.value;
+  await answered;
+  const isWaiting = document.activeElement === field && field.value === written;
+  if (isWaiting && field.matches("input") && $("columns").getAttribute("aria-busy") === "false") moveAmongHits(1);
 }
 
 // ---- Filters ----
@@ -163,7 +185,7 @@ function openFilters(open) {
   $("filters-button").setAttribute("aria-expanded", open);
 }
 
-/** The `where` of the form, or null; says below the field what is wrong with it. */
+/** The `where` of the form, or null; undefined where it cannot be read, and then the page says so below the field. */
 function readWhere(text) {
   let where = null;
   let complaint = "";
@@ -175,8 +197,7 @@ function readWhere(text) {
   }
   $("where-complaint").textContent = complaint && `${complaint} Write {"author": "Ada"} or {"year": {"$gte": 2020}}.`;
   $("where").setAttribute("aria-invalid", complaint !== "");
-  if (complaint) throw new Problem("Nothing was asked: the metadata filter cannot be read.", { status: 400 });
-  return where;
+  return complaint ? undefined : where;
 }
 
 const both = (...conditions) => {
@@ -223,6 +244,9 @@ async function searchAll(state, signal) {
   announce("Searching");
   try {
     current.where = readWhere(state.where);
+    if (current.where === undefined) {
+      throw new Problem("Nothing was asked: the metadata filter cannot be read.", { status: 400 });
+    }
     const where = both(current.where, state.prefix && (await sourcesBelow(state.prefix, signal)));
     const body = { query: state.q, top_k: Number(state.k), rerank: state.rerank !== "", where };
     const answers = await Promise.all(modes.map((mode) =>
@@ -243,11 +267,13 @@ async function searchAll(state, signal) {
 
 function fill(...columns) {
   $("columns").replaceChildren(...columns);
+  $("legend").hidden = !$("columns").querySelector(".hit");
   $("columns").classList.toggle("compare", columns.length > 1);
 }
 
 /** What there is to search, and how, before anything was asked. */
-async function welcome(_state, signal) {
+async function welcome(state, signal) {
+  const isFilterRead = readWhere(state.where) !== undefined;
   const example = (words, says) => [
     element("dt", {}, element("code", {}, words)), element("dd", { class: "muted" }, says)];
   const made = element("div", { class: "welcome" },
@@ -257,7 +283,7 @@ async function welcome(_state, signal) {
       ...example("+word", "only passages with it"), ...example("-word", "only passages without it")));
   setBusy(false);
   announce("");
-  $("query").focus();
+  $(isFilterRead ? "query" : "where").focus();
   fill(made);
   try {
     const { documents } = await loadStats(signal);
@@ -326,7 +352,7 @@ function card(hit, best, length) {
     element("div", {},
       element("h3", {}, button(citation(hit), null, { class: "link open" })),
       path && element("p", { class: "path" }, path),
-      element("p", { class: "excerpt" }, ...excerpt(hit.text, hit.highlights, length)),
+      excerpt(hit, length),
       chips.length && element("div", { class: "chips" }, ...chips)),
     scores(hit, best));
   made.addEventListener("click", (event) => openHit(event, hit));
@@ -341,7 +367,7 @@ function citation(hit) {
   const parts = source.split(/(?<=\/)/);
   const folders = parts.slice(0, -1).flatMap((part) => [part, element("wbr")]);
   return element("span", {}, element("span", { class: "folder" }, ...folders),
-    element("b", {}, parts.at(-1), element("span", { class: "lines" }, lines)));
+    element("b", {}, element("bdi", {}, parts.at(-1)), element("span", { class: "lines" }, lines)));
 }
 
 function openHit(event, hit) {
@@ -370,7 +396,7 @@ function scored(name, hint, { score, share, rank }) {
   const filled = element("i");
   filled.style.width = `${100 * Math.min(1, Math.max(0, share || 0))}%`;
   const place = rank === undefined ? element("dd")
-    : rank === null ? element("dd", { title: "Not among its candidates" }, "–") : element("dd", {}, `#${rank}`);
+    : rank === null ? element("dd", { title: "Not among this side's candidates" }, "–") : element("dd", {}, `#${rank}`);
   const says = score === null ? [element("dd", { class: "unasked" }, "not asked")]
     : [element("dd", {}, number(score, Math.abs(score) < 10 ? 3 : 2)), place];
   return element("div", { class: name },
@@ -391,8 +417,8 @@ function marked(points, spans) {
 
 const shifted = (spans, by) => spans.filter(([start]) => start >= by).map(([start, end]) => [start - by, end - by]);
 
-/** The part of a passage in which most marked words stand, beginning at a word. */
-function excerpt(text, spans, length) {
+/** The part of a passage in which most marked words stand, beginning at a word. Short lines, as of code, stay lines. */
+function excerpt({ text, highlights: spans }, length) {
   const points = Array.from(text);
   const within = (from) => spans.filter(([start, end]) => start >= from && end <= from + length);
   let from = 0;
@@ -401,8 +427,12 @@ function excerpt(text, spans, length) {
     if (within(begin).length > within(from).length) from = begin;
   }
   for (let back = 0; back < 20 && from > 0 && points[from - 1].trim(); back++) from--;
-  const shown = marked(points.slice(from, from + length), shifted(within(from), from));
-  return [from ? "…" : "", ...shown, from + length < points.length ? "…" : ""];
+  const shown = points.slice(from, from + length);
+  const lines = shown.join("").split(/\n\s*/);
+  const pieces = marked(shown, shifted(within(from), from))
+    .map((piece) => (typeof piece === "string" ? piece.replace(/\n\s*\n/g, "\n") : piece)); // without empty lines
+  return element("p", { class: shown.length / lines.length < SHORT_LINE ? "excerpt lines" : "excerpt" },
+    from && "…", ...pieces, from + length < points.length && "…");
 }
 
 // ---- A document, with the hit in its place ----
@@ -522,8 +552,23 @@ function indexFacts(stats) {
 
 function failedDocuments({ total, documents }) {
   if (!total) return [];
-  const reasons = facts(documents.map((record) => [record.source, record.reason]));
-  return [element("h3", {}, `${counted(total, "document")} could not be indexed`), reasons];
+  return named(`${counted(total, "document")} could not be indexed`, documents, total);
+}
+
+/** The first of so many files, each with the reason why it is named. */
+function named(heading, files, total = files.length) {
+  const first = files.slice(0, 20);
+  const more = total > first.length && element("p", { class: "muted" }, `And ${number(total - first.length)} more.`);
+  return [element("h3", {}, heading), facts(first.map(({ source, reason }) => [source, reason])), more].filter(Boolean);
+}
+
+const ENDS = ["done", "interrupted"]; // those that come with a report
+
+/** Whether one is followed, and whether the key was refused one. */
+const syncs = { followed: false, refused: false };
+
+function showWhetherSyncsCanStart() {
+  $("sync-button").disabled = syncs.followed || syncs.refused;
 }
 
 async function sync(event) {
@@ -532,31 +577,35 @@ async function sync(event) {
     const job = await call("sync", { method: "POST", body: { folder: $("folder").value } });
     await follow(job.id);
   } catch (error) {
-    syncFailed(error, () => $("sync-form").requestSubmit());
+    syncs.refused = error.status === 403 && sessionStorage.getItem(KEY) !== null;
+    const problem = syncs.refused ? new Problem("This key may search but not sync.", { status: 403 }) : error;
+    syncFailed(problem, () => $("sync-form").requestSubmit());
   }
 }
 
 /** Shows a sync as it goes on; one at a time. */
 async function follow(id) {
-  if ($("sync-button").disabled) return;
+  if (syncs.followed) return;
   const bar = element("progress");
   const says = element("p", { class: "muted" }, "Waiting for its turn…");
   $("sync-state").replaceChildren(bar, says);
-  $("sync-button").disabled = true;
+  syncs.followed = true;
+  showWhetherSyncsCanStart();
   try {
     const stream = await call(`jobs/${encodeURIComponent(id)}`, { accept: "text/event-stream", patience: null });
     let last = null;
     for await (const { event, data } of eventsOf(stream)) {
       last = event;
       if (event === "progress") showProgress(data, bar, says);
-      else if (event === "done") await syncDone(data);
+      else if (ENDS.includes(event)) await syncEnded(data);
       else if (event === "failed") throw new Problem(data.detail || data.title, { status: data.status });
     }
-    if (last !== "done") throw new Problem("The server went silent; the sync may still be going on.");
+    if (!ENDS.includes(last)) throw new Problem("The server went silent; the sync may still be going on.");
   } catch (error) {
     syncFailed(error, () => follow(id));
   } finally {
-    $("sync-button").disabled = false;
+    syncs.followed = false;
+    showWhetherSyncsCanStart();
   }
 }
 
@@ -566,16 +615,20 @@ function showProgress(done, bar, says) {
     `${megabytes(done.bytes)} of ${megabytes(done.total_bytes)}, ${counted(done.chunks, "chunk")}`;
 }
 
-async function syncDone(report) {
+async function syncEnded(report) {
   const counts = ["added", "updated", "deleted", "unchanged"].map((name) => `${number(report[name])} ${name}`);
-  if (report.failed.length) counts.push(`${number(report.failed.length)} failed`);
-  const ended = report.interrupted ? "Interrupted after" : "Done in";
-  $("sync-state").replaceChildren(element("p", {}, `${ended} ${number(report.seconds, 1)} s: ${counts.join(", ")}.`));
+  const ended = report.interrupted ? "Interrupted (sync again to go on) after" : "Done in";
+  const left = ["failed", "skipped"].filter((name) => report[name].length);
+  counts.push(...left.map((name) => `${number(report[name].length)} ${name}`));
+  $("sync-state").replaceChildren(
+    element("p", {}, `${ended} ${number(report.seconds, 1)} s: ${counts.join(", ")}.`),
+    ...left.flatMap((name) => named(title(name), report[name])));
   again();
   await fillIndex();
 }
 
 function syncFailed(error, retry) {
+  showWhetherSyncsCanStart();
   $("sync-state").replaceChildren(failure(inWords(error), retry));
 }
 
@@ -590,10 +643,13 @@ function askForKey(reason, retry) {
     else sessionStorage.removeItem(KEY);
     $("key-input").value = "";
     $("key").close();
+    syncs.refused = false;
+    showWhetherSyncsCanStart();
     loadStats().catch(() => {}); // what is retried says what is wrong
     retry();
   };
   if (!$("key").open) $("key").showModal();
+  $("key-input").focus();
 }
 
 // ---- Keys and clicks ----
@@ -607,6 +663,12 @@ function moveAmongHits(step) {
   else hits[Math.min(next, hits.length - 1)]?.focus();
 }
 
+/** Out of a field, which keeps what is written in it. */
+function leaveField() {
+  document.activeElement.blur();
+  moveAmongHits(1);
+}
+
 function moveToColumn(step) {
   const columns = [...document.querySelectorAll(".column")];
   const here = document.activeElement.closest(".column");
@@ -617,17 +679,17 @@ function moveToColumn(step) {
 }
 
 function onKey(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-  const typing = event.target.matches("input:not([type=radio], [type=checkbox]), select");
+  const isOurs = !event.ctrlKey && !event.metaKey && !event.altKey && !event.isComposing;
+  if (!isOurs || document.querySelector("dialog[open]")) return;
   const choosing = event.target.matches("[type=radio]") && event.key.startsWith("Arrow");
-  const moves = {
-    "/": () => $("query").select(),
+  const typing = event.target.matches("input:not([type=radio], [type=checkbox])");
+  const moves = typing ? { Escape: leaveField, ArrowDown: () => moveAmongHits(1) } : {
+    "/": () => { $("query").focus(); $("query").select(); },
     j: () => moveAmongHits(1), ArrowDown: () => moveAmongHits(1),
     k: () => moveAmongHits(-1), ArrowUp: () => moveAmongHits(-1),
     ArrowLeft: () => moveToColumn(-1), ArrowRight: () => moveToColumn(1),
   };
-  const down = event.target === $("query") && event.key === "ArrowDown";
-  if (!(event.key in moves) || choosing || (typing && !down)) return;
+  if (!Object.hasOwn(moves, event.key) || choosing || event.target.matches("select")) return;
   event.preventDefault();
   moves[event.key]();
 }
@@ -635,9 +697,10 @@ function onKey(event) {
 function listen() {
   document.addEventListener("keydown", onKey);
   addEventListener("popstate", show);
-  $("form").addEventListener("submit", (event) => { event.preventDefault(); ask(); });
+  $("form").addEventListener("submit", submit);
   for (const chosen of [...document.getElementsByName("view"), $("top-k"), $("rerank")]) chosen.addEventListener("change", ask);
   $("filters-button").addEventListener("click", () => openFilters($("filters").hidden));
+  $("where").addEventListener("change", () => readWhere($("where").value.trim()));
   $("index-button").addEventListener("click", openIndex);
   $("key-button").addEventListener("click", () => askForKey("", again));
   $("slow-retry").addEventListener("click", again);
