@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from threading import Event
@@ -244,6 +245,78 @@ def test_only_the_reranker_of_the_start_can_be_asked_for(start: Start, tmp_path:
         answer = client.post("/search", json={"query": "rain", "rerank": other})
         assert (answer.status_code, kind_of(answer)) == (422, "query")
     assert client.get("/stats").json()["reranker"] == "longest"
+
+
+# Models
+
+SEARCHED = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "tools/call",
+    "params": {"name": "search", "arguments": {"query": "rain"}},
+}
+SPOKEN = {"Accept": "application/json, text/event-stream"}
+
+
+def told(answer: httpx2.Response) -> dict[str, Any]:
+    """The result of a tool, from the one event that has it."""
+    assert answer.status_code == 200, answer.text
+    data = next(line for line in answer.text.splitlines() if line.startswith("data: {"))
+    return dict(json.loads(data.removeprefix("data: "))["result"])
+
+
+def test_tools_wait_in_the_same_line_as_searches(start: Start, caplog: pytest.LogCaptureFixture) -> None:
+    client = start(threads=1, waiting=0)
+    service, finish = client.app_state["service"], Event()
+    held = client.portal.start_task_soon(service.gate.run, finish.wait)
+    client.portal.call(lambda: None)
+    try:
+        busy = told(client.post("/mcp", json=SEARCHED, headers=SPOKEN))
+        assert busy["isError"]
+        assert "try again" in busy["content"][0]["text"]
+    finally:
+        finish.set()
+    assert held.result()
+    with caplog.at_level(logging.INFO, "retrieval"):
+        assert not told(client.post("/mcp", json=SEARCHED, headers=SPOKEN))["isError"]
+    assert client.post("/search", json={"query": "rain"}).status_code == 200
+    client.get("/openapi.json")
+    figures = client.get("/metrics").text
+    assert 'route="/mcp",status="200"' in figures
+    assert 'route="/openapi.json"' in figures
+
+
+def test_what_waits_too_long_for_its_turn_gives_its_place_back(start: Start) -> None:
+    client = start(threads=1, waiting=1, seconds=0.05)
+    service, finish = client.app_state["service"], Event()
+    held = client.portal.start_task_soon(service.gate.run, finish.wait)
+    client.portal.call(lambda: None)
+    try:
+        late = told(client.post("/mcp", json=SEARCHED, headers=SPOKEN))
+        assert late["isError"]
+        assert "0.05 s" in late["content"][0]["text"]
+    finally:
+        finish.set()
+    with pytest.raises(Refusal):
+        held.result()
+    assert client.portal.call(service.gate.run, lambda: True)
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE", "PUT"])
+def test_models_have_nothing_but_answers(start: Start, method: str) -> None:
+    answer = start().request(method, "/mcp", headers=SPOKEN)
+    assert (answer.status_code, kind_of(answer), answer.headers["allow"]) == (405, "method-not-allowed", "POST")
+
+
+def test_another_version_of_mcp_does_not_stop_the_service(
+    start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, "mcp.server.mcpserver", None)
+    monkeypatch.delitem(sys.modules, "retrieval.adapters.mcp.server", raising=False)
+    client = start()
+    assert client.get("/stats").status_code == 200
+    assert client.post("/mcp", json=SEARCHED, headers=SPOKEN).status_code == 404
+    assert "another version" in caplog.text
 
 
 # Trouble

@@ -3,11 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
-from importlib.util import find_spec
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,6 +14,7 @@ from retrieval import __version__
 from retrieval.adapters.http.described import Described
 from retrieval.adapters.http.document_routes import document_routes
 from retrieval.adapters.http.guard import Guard
+from retrieval.adapters.http.mcp_route import mcp_app, mcp_route
 from retrieval.adapters.http.observe import Observe
 from retrieval.adapters.http.operation_routes import operation_routes
 from retrieval.adapters.http.page import page_routes
@@ -28,7 +27,7 @@ from retrieval.errors import RetrievalError
 def create_app(service: Service) -> FastAPI:
     """The application around a service; it closes the service when it ends."""
 
-    mcp = _mcp_app(service)
+    mcp = mcp_app(service)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -58,17 +57,8 @@ def create_app(service: Service) -> FastAPI:
     app.include_router(document_routes(service))
     app.include_router(operation_routes(service))
     if mcp is not None:
-        app.router.routes.extend(mcp.routes)
+        app.router.routes.append(mcp_route(mcp, service))
     return app
-
-
-def _mcp_app(service: Service) -> Starlette | None:
-    """The index as tools for models, read-only, at /mcp behind the same guard; None without the extra `mcp`."""
-    if find_spec("mcp") is None:
-        return None
-    from retrieval.adapters.mcp.server import http_app
-
-    return http_app(service.current, check_host=False)
 
 
 async def _refused(request: Request, error: Exception) -> Response:

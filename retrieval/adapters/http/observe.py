@@ -17,6 +17,9 @@ log = logging.getLogger(__name__)
 
 _SANE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
+_ROUTES = frozenset({"/mcp", "/openapi.json"})
+"""Those that the framework does not name in the scope."""
+
 _SAFE_HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -66,7 +69,8 @@ class Observe:
 
     def _tell(self, scope: Scope, request_id: str, status: int, *, seconds: float) -> None:
         method = scope["method"] if scope["method"] in _METHODS else "other"
-        route = getattr(scope.get("route"), "path", "none")
+        named = scope["path"] if scope["path"] in _ROUTES else "none"
+        route = str(getattr(scope.get("route"), "path", named))
         self._metrics.request(method, route, status, seconds=seconds)
         fields = {
             "request_id": request_id,
