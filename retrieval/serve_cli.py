@@ -93,10 +93,11 @@ def serve(
         threads=threads,
         waiting=waiting,
         seconds=timeout,
+        grace=grace,
         rate=rate,
         upload_megabytes=max_upload_mb,
     )
-    server.run(settings, host=host, port=port, grace=grace)
+    server.run(settings, host=host, port=port)
 
 
 def _check_variables(context: typer.Context) -> None:

@@ -13,19 +13,24 @@ import httpx2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from pydantic import ValidationError
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
 from retrieval.adapters.http import guard, jobs, server_sent
 from retrieval.adapters.http.app import create_app
+from retrieval.adapters.http.bodies import SearchBody
 from retrieval.adapters.http.keys import Keys
 from retrieval.adapters.http.logs import JsonFormatter
+from retrieval.adapters.http.metrics import Metrics
+from retrieval.adapters.http.observe import Observe
 from retrieval.adapters.http.problems import Refusal
 from retrieval.adapters.http.service import Service
 from retrieval.adapters.http.settings import ConfiguredReranker, ServeSettings
 from retrieval.embedding import Embedder
-from retrieval.errors import ConfigError
+from retrieval.errors import ConfigError, IndexDamagedError
 from retrieval.index import HybridIndex
+from tests.serving import wait_for
 
 READ, WRITE = "read-secret-0123456789", "write-secret-0123456789"
 KEYS = Keys.parse([f"read:{READ}", f"write:{WRITE}"], origin="test")
@@ -401,3 +406,113 @@ def test_the_log_has_a_line_of_json_for_each_request_and_no_secrets(
     assert all(line["caller"].startswith("read-") for line in lines)
     for secret in (READ, "hush", "confidential"):
         assert secret not in json.dumps(lines)
+
+
+# Bodies that do not fit
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer", "says"),
+    [
+        ({"query": "rain", "topk": 3}, "#/topk", "there is no such field"),
+        ({"query": 3}, "#/query", "Input should be a valid string"),
+        ({"queries": ["rain", ""]}, "#/queries/1", "String should have at least 1 character"),
+        ({"query": "rain", "expand": 50}, "#/expand", "Input should be less than or equal to 20, or 'section'"),
+        ({"query": "rain", "top_k": 1.5}, "#/top_k", "Input should be a valid integer"),
+    ],
+    ids=str,
+)
+def test_what_does_not_fit_is_pointed_at_in_words(start: Start, body: dict[str, Any], pointer: str, says: str) -> None:
+    (error,) = start().post("/search", json=body).json()["errors"]
+    assert error == {"pointer": pointer, "detail": says}
+
+
+def test_a_part_of_a_document_that_does_not_fit_is_pointed_at(start: Start) -> None:
+    documents = [{"source": "a", "text": ""}, {"source": "b", "text": "x", "metadata": {"x/y": None}}, {"source": "c"}]
+    errors = start().post("/documents", json={"documents": documents}).json()["errors"]
+    assert [error["pointer"] for error in errors] == [
+        "#/documents/0/text",
+        "#/documents/1/metadata/x~1y",
+        "#/documents/2/text",
+    ]
+
+
+def test_a_whole_number_may_be_written_with_a_point(start: Start) -> None:
+    assert start().post("/search", json={"query": "rain", "top_k": 3.0, "expand": 1.0}).status_code == 200
+
+
+def test_of_many_unknown_fields_the_first_is_enough() -> None:
+    with pytest.raises(ValidationError) as refusal:
+        SearchBody.model_validate({"query": "rain", **{f"x{number}": 1 for number in range(1000)}})
+    assert refusal.value.error_count() == 1
+
+
+def test_of_much_that_does_not_fit_little_is_told(start: Start) -> None:
+    body = {"source": "a", "text": "x", "metadata": {f"x{number}": [] for number in range(10_000)}}
+    answer = start().post("/documents", json=body)
+    assert kind_of(answer) == "invalid"
+    assert len(answer.content) < 10_000
+
+
+# What is not a client's to know
+
+
+def test_the_places_of_this_machine_are_in_the_log_alone(
+    start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def damaged(self: HybridIndex) -> None:
+        raise IndexDamagedError("/srv/data/index/index.json is damaged; remove '/srv/data/index' and sync again.")
+
+    monkeypatch.setattr(HybridIndex, "stats", damaged)
+    answer = start().get("/stats")
+    assert (answer.status_code, kind_of(answer)) == (503, "index-unusable")
+    assert answer.json()["detail"] == "index.json is damaged; remove 'index' and sync again."
+    assert "/srv/data/index/index.json" in caplog.text
+
+
+# The end
+
+
+async def test_what_takes_longer_than_the_grace_is_given_up(
+    tmp_path: Path, share_model: Embedder, caplog: pytest.LogCaptureFixture
+) -> None:
+    service, finish = Service(ServeSettings(index=tmp_path / "index", grace=0.1)), Event()
+    try:
+        service.writes.submit(lambda index: finish.wait())
+        await service.end()
+        assert service.is_given_up
+        assert "Given up after 0.1 s" in caplog.text
+    finally:
+        finish.set()
+
+
+async def test_a_request_that_is_cut_off_at_the_end_is_told_so() -> None:
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        return await asyncio.get_running_loop().create_future()
+
+    async def endless(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+
+    scope = {"type": "http", "method": "GET", "path": "/stats", "headers": []}
+    request = asyncio.ensure_future(Observe(endless, Metrics())(scope, receive, send))
+    await asyncio.sleep(0)
+    request.cancel()
+    await request
+    assert sent[0]["status"] == 503
+    assert json.loads(sent[1]["body"])["type"].endswith(":busy")
+
+
+def test_a_model_that_cannot_be_loaded_is_tried_again(
+    start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(Embedder, "embed_queries", lambda self, queries: {}["broken"])
+        client = start()
+        wait_for(lambda: "could not be loaded" in caplog.text)
+        assert client.get("/ready").status_code == 503
+    wait_for(lambda: client.get("/ready").status_code == 200)

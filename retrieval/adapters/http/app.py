@@ -1,6 +1,6 @@
 """The routes, the guard before them, and what runs as long as they do."""
 
-import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 
@@ -18,10 +18,12 @@ from retrieval.adapters.http.mcp_route import mcp_app, mcp_route
 from retrieval.adapters.http.observe import Observe
 from retrieval.adapters.http.operation_routes import operation_routes
 from retrieval.adapters.http.page import page_routes
-from retrieval.adapters.http.problems import response_of
+from retrieval.adapters.http.problems import for_clients, response_of
 from retrieval.adapters.http.search_routes import search_routes
 from retrieval.adapters.http.service import Service
 from retrieval.errors import RetrievalError
+
+log = logging.getLogger(__name__)
 
 
 def create_app(service: Service) -> FastAPI:
@@ -31,13 +33,12 @@ def create_app(service: Service) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        warming = asyncio.create_task(asyncio.to_thread(service.warm_up))
-        async with mcp.router.lifespan_context(mcp) if mcp is not None else nullcontext():
-            yield
-        service.stop()
-        await warming
-        await service.jobs.close()
-        await asyncio.to_thread(service.close)
+        service.begin()
+        try:
+            async with mcp.router.lifespan_context(mcp) if mcp is not None else nullcontext():
+                yield
+        finally:
+            await service.end()
 
     app = Described(
         title="hybrid-retrieval",
@@ -62,4 +63,6 @@ def create_app(service: Service) -> FastAPI:
 
 
 async def _refused(request: Request, error: Exception) -> Response:
+    if isinstance(error, RetrievalError) and for_clients(error) != str(error):
+        log.warning("%s", error)
     return response_of(error)

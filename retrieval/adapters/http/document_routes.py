@@ -1,5 +1,6 @@
 """/documents: what is in the index, put there and taken away one by one."""
 
+import asyncio
 import json
 from collections.abc import Callable, Iterable
 from typing import Annotated
@@ -103,7 +104,8 @@ def document_routes(service: Service) -> APIRouter:
             async with uploaded(request) as files:
                 report = await _added(service, files, lambda index: add_files(files, index))
         else:
-            documents = [Document(**body.model_dump()) for body in _bodies(await request.body())]
+            bodies = await asyncio.to_thread(_bodies, await request.body())  # which may be megabytes
+            documents = [Document(**body.model_dump()) for body in bodies]
             sources = [document.source for document in documents]
             report = await _added(service, sources, lambda index: add(documents, index))
         return JSONResponse(report.as_dict(), 201)
@@ -147,7 +149,7 @@ def _bodies(data: bytes) -> list[DocumentBody]:
         return [DocumentBody.model_validate(values)]
     except ValidationError as error:
         raise RequestValidationError(
-            [{**found, "loc": ("body", *found["loc"])} for found in error.errors(include_url=False)]
+            [{**found, "loc": ("body", *found["loc"])} for found in error.errors(include_url=False)], body=values
         ) from None
     except (ValueError, RecursionError):
         raise Refusal("malformed", "The body is not JSON; see /docs for examples.") from None

@@ -42,7 +42,7 @@ def mcp_app(service: Service) -> Starlette | None:
 
 def mcp_route(app: Starlette, service: Service) -> Route:
     """Where messages are posted. There is no stream to GET: without sessions, it would tell nothing and never end."""
-    limit = 2 * service.settings.seconds  # a tool may wait that long for its turn, which it is told of, and take as long
+    limit = 2 * service.settings.seconds  # one half to wait for a turn, the end of which a tool is told
     return Route(PATH, _InTime(app, limit), methods=["POST"])
 
 

@@ -70,6 +70,7 @@ def operation_routes(service: Service) -> APIRouter:
     async def ready() -> JSONResponse:
         """Whether questions can be answered: the index is open, the model loaded."""
         if not service.is_ready:
+            service.begin()
             loading = problem("busy", "The model is being loaded, or the service is stopping; ask again.")
             return problem_response(loading, headers={"Retry-After": "1"})
         return JSONResponse({"status": "ok"})
