@@ -5,6 +5,7 @@ import json
 import logging
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -12,12 +13,15 @@ from typing import Any
 import httpx2
 import numpy as np
 import pytest
+import uvicorn
 from numpy.typing import NDArray
 from pydantic import ValidationError
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
+from uvicorn.server import ServerState
 
-from retrieval.adapters.http import guard, jobs, server_sent
+from retrieval import serve_cli
+from retrieval.adapters.http import connections, guard, jobs, server_sent
 from retrieval.adapters.http.app import create_app
 from retrieval.adapters.http.bodies import SearchBody
 from retrieval.adapters.http.keys import Keys
@@ -292,14 +296,14 @@ def test_tools_wait_in_the_same_line_as_searches(start: Start, caplog: pytest.Lo
 
 
 def test_what_waits_too_long_for_its_turn_gives_its_place_back(start: Start) -> None:
-    client = start(threads=1, waiting=1, seconds=0.05)
+    client = start(threads=1, waiting=1, seconds=0.5)
     service, finish = client.app_state["service"], Event()
     held = client.portal.start_task_soon(service.gate.run, finish.wait)
     client.portal.call(lambda: None)
     try:
         late = told(client.post("/mcp", json=SEARCHED, headers=SPOKEN))
         assert late["isError"]
-        assert "0.05 s" in late["content"][0]["text"]
+        assert "0.5 s" in late["content"][0]["text"]
     finally:
         finish.set()
     with pytest.raises(Refusal):
@@ -398,7 +402,7 @@ def test_the_log_has_a_line_of_json_for_each_request_and_no_secrets(
 ) -> None:
     client = start(keys=KEYS)
     with caplog.at_level(logging.INFO, "retrieval"):
-        client.post("/search?q=hush", json={"query": "confidential"}, headers={**bearer(READ), "X-Request-ID": "r1"})
+        client.post("/search", json={"query": "confidential"}, headers={**bearer(READ), "X-Request-ID": "r1"})
         client.get("/hush-hush", headers=bearer(READ))
     lines = [json.loads(JsonFormatter().format(record)) for record in caplog.records if record.message == "answered"]
     assert [(line["request_id"], line["route"], line["status"]) for line in lines][:1] == [("r1", "/search", 200)]
@@ -516,3 +520,56 @@ def test_a_model_that_cannot_be_loaded_is_tried_again(
         wait_for(lambda: "could not be loaded" in caplog.text)
         assert client.get("/ready").status_code == 503
     wait_for(lambda: client.get("/ready").status_code == 200)
+
+
+def test_an_index_that_does_not_exist_yet_is_warned_of(start: Start, caplog: pytest.LogCaptureFixture) -> None:
+    start()
+    wait_for(lambda: "There is no index at" in caplog.text)
+
+
+def test_so_many_uploads_at_once_are_taken_and_no_more(start: Start) -> None:
+    client = start()
+    with ExitStack() as stack:
+        for _ in range(8):
+            stack.enter_context(client.app_state["service"].uploading())
+        answer = client.post("/documents", files={"file": ("a.txt", b"x")})
+        assert (answer.status_code, kind_of(answer)) == (503, "busy")
+    assert client.post("/documents", files={"file": ("a.txt", b"x")}).status_code == 201
+
+
+# Addresses and folders
+
+
+def test_a_service_answers_to_the_address_that_it_listens_at() -> None:
+    assert "127.0.0.2" in serve_cli._hosts("127.0.0.2", [], is_local=True)
+    assert serve_cli._hosts("0.0.0.0", [], is_local=False) == frozenset()
+    assert "0.0.0.0" not in serve_cli._hosts("0.0.0.0", ["search.example"], is_local=False)
+
+
+def test_a_folder_may_have_an_equals_sign_in_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("year=2024", "plain"):
+        (tmp_path / name).mkdir()
+    year = tmp_path / "year=2024"
+    assert serve_cli._folders([str(year)]) == {"year=2024": year}
+    assert serve_cli._folders([f"notes={year}"]) == {"notes": year}
+    monkeypatch.chdir(tmp_path)
+    assert serve_cli._folders(["year=2024", "p=plain"]) == {"year=2024": year, "p": tmp_path / "plain"}
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /health HTTP/1.1\r\nHost: local"])
+async def test_headers_that_do_not_come_are_not_waited_for(sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "HEADER_SECONDS", 0.05)
+
+    async def never(scope: Scope, receive: Receive, send: Send) -> None:
+        raise AssertionError
+
+    config = uvicorn.Config(never, lifespan="off")
+    state = ServerState()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: connections.PromptConnection(config, state, {}), "127.0.0.1", 0)
+    async with server:
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        writer.write(sent)
+        assert await asyncio.wait_for(reader.read(), 30) == b""
+        writer.close()
+        await writer.wait_closed()

@@ -133,7 +133,7 @@ def test_a_sync_that_is_cut_short_by_the_end_keeps_what_it_has_done(docs: Path, 
         next(events)
         serving.process.terminate()
         *_, (name, report) = events
-        assert (name, report["interrupted"]) == ("done", True)
+        assert (name, report["interrupted"]) == ("interrupted", True)
         assert serving.stop() == 0
     done = run("ingest", "sync", docs, "--index", index, "--json")
     assert done.returncode == 0, done.stderr

@@ -4,7 +4,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -18,10 +18,13 @@ from retrieval.adapters.http.mcp_route import mcp_app, mcp_route
 from retrieval.adapters.http.observe import Observe
 from retrieval.adapters.http.operation_routes import operation_routes
 from retrieval.adapters.http.page import page_routes
-from retrieval.adapters.http.problems import for_clients, response_of
+from retrieval.adapters.http.problems import Refusal, for_clients, response_of
 from retrieval.adapters.http.search_routes import search_routes
 from retrieval.adapters.http.service import Service
 from retrieval.errors import RetrievalError
+
+_LONGEST = 100
+"""Characters of a name that is not known, repeated at most."""
 
 log = logging.getLogger(__name__)
 
@@ -54,12 +57,20 @@ def create_app(service: Service) -> FastAPI:
     for error in (RetrievalError, RequestValidationError, HTTPException):
         app.add_exception_handler(error, _refused)
     app.include_router(page_routes(app))
-    app.include_router(search_routes(service))
-    app.include_router(document_routes(service))
-    app.include_router(operation_routes(service))
+    for routes in (search_routes(service), document_routes(service), operation_routes(service)):
+        app.include_router(routes, dependencies=[Depends(_known_parameters)])
     if mcp is not None:
         app.router.routes.append(mcp_route(mcp, service))
     return app
+
+
+async def _known_parameters(request: Request) -> None:
+    """Raises Refusal for a parameter that would be ignored."""
+    known = {field.alias for field in request.scope["route"].dependant.query_params}
+    unknown = next((name for name in request.query_params if name not in known), None)
+    if unknown is not None:
+        there = f"there are {', '.join(sorted(known))}" if known else "there are none here"
+        raise Refusal("invalid", f"query/{unknown[:_LONGEST]}: there is no such parameter; {there}.")
 
 
 async def _refused(request: Request, error: Exception) -> Response:

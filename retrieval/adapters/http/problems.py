@@ -104,7 +104,7 @@ def problem_of(error: BaseException) -> dict[str, Any]:
 
 def for_clients(error: errors.RetrievalError) -> str:
     """What it says, with each place of this machine called by its last part. The log has the whole."""
-    text = str(error)
+    text = str(error).replace(" (--no-operators)", "")
     return text if isinstance(error, errors.QueryError) else _PLACE.sub(r"\g<name>", text)
 
 

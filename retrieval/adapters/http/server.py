@@ -10,8 +10,10 @@ from math import ceil
 from types import FrameType
 
 import uvicorn
+from prometheus_client import disable_created_metrics
 
 from retrieval.adapters.http.app import create_app
+from retrieval.adapters.http.connections import PromptConnection
 from retrieval.adapters.http.logs import log_as_json
 from retrieval.adapters.http.service import Service
 from retrieval.adapters.http.settings import ServeSettings
@@ -27,6 +29,7 @@ def run(settings: ServeSettings, *, host: str, port: int) -> None:
     Raises ConfigError where the address cannot be had, and as HybridIndex.open.
     """
     with _listening(host, port) as listening:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # when each figure began is one more series for each
         service = Service(settings)
         app = create_app(service)
         log_as_json()
@@ -37,7 +40,7 @@ def run(settings: ServeSettings, *, host: str, port: int) -> None:
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            http="h11",  # whatever else is installed: it bounds the headers
+            http=PromptConnection,  # by h11, whatever else is installed: it bounds the headers
             ws="none",
             timeout_graceful_shutdown=ceil(settings.grace),
         )

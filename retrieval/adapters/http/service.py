@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 from retrieval.adapters.http.gate import Gate
@@ -22,6 +24,9 @@ from retrieval.types import SyncedFolder
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+_UPLOADS = 8
+"""At the same time."""
 
 _LEAST_GRACE = 0.5
 """Seconds to let go of the index, where requests have used up the grace."""
@@ -47,6 +52,7 @@ class Service:
             on_wait=lambda seconds: self.metrics.stage("queue", seconds),
         )
         self.writes = Writes(settings.index, settings.config)
+        self._uploads = threading.BoundedSemaphore(_UPLOADS)
         self._upkeep = ThreadPoolExecutor(1, "upkeep")
         self.jobs = Jobs(self.writes, on_report=self.metrics.written)
 
@@ -66,6 +72,18 @@ class Service:
         """As Writes.run."""
         return await self.writes.run(change, seconds=self.settings.seconds)
 
+    @contextmanager
+    def uploading(self) -> Iterator[None]:
+        """One of the few places of those who send files, which lie on this machine until they are indexed. Raises
+        Refusal where none is free."""
+        if not self._uploads.acquire(blocking=False):
+            detail = f"{_UPLOADS} uploads are on their way; try again when one is done."
+            raise Refusal("busy", detail, headers={"Retry-After": "5"})
+        try:
+            yield
+        finally:
+            self._uploads.release()
+
     def snapshot(self) -> Snapshot | None:
         """What searches read now; None before anything was indexed."""
         try:
@@ -81,6 +99,8 @@ class Service:
         try:
             self._index.now().embedder.embed_queries(["ready"])
             self.is_ready = self._stopped_at is None
+            if self.snapshot() is None:
+                log.warning("There is no index at %s yet; nothing is found until something is.", self.settings.index)
         except RetrievalError as error:
             log.error("%s", error)
         except Exception:  # whatever it is, the service goes on, and says that it is not ready
