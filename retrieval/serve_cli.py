@@ -74,7 +74,7 @@ def serve(
         raise ConfigError(
             f"`retrieve serve` needs {error.name}: pip install 'hybrid-retrieval[server]' brings it."
         ) from None
-    from retrieval.adapters.http.settings import LOOPBACK, ServeSettings
+    from retrieval.adapters.http.settings import ServeSettings
 
     keys, is_local = _keys(keys_file), _is_loopback(host)
     if not is_local and not keys:
@@ -82,21 +82,21 @@ def serve(
             f"--host {host} opens the index to other machines, and there is no API key: name a file with --keys-file, "
             f"or set {_KEYS_VARIABLE}=write:KEY."
         )
-    named = frozenset(name.lower() for name in allowed_host or ())
     settings = ServeSettings(
         index=index,
         config=config,
         folders=_folders(folder or []),
         keys=keys,
-        hosts=named | LOOPBACK if named or is_local else frozenset(),
+        hosts=_hosts(host, allowed_host or [], is_local=is_local),
         reranker=_reranker(rerank),
         threads=threads,
         waiting=waiting,
         seconds=timeout,
+        grace=grace,
         rate=rate,
         upload_megabytes=max_upload_mb,
     )
-    server.run(settings, host=host, port=port, grace=grace)
+    server.run(settings, host=host, port=port)
 
 
 def _check_variables(context: typer.Context) -> None:
@@ -116,6 +116,16 @@ def _keys(file: Path | None) -> "Keys":
     return Keys((*(Keys.read(file).known if file is not None else ()), *from_environment.known))
 
 
+def _hosts(host: str, allowed: list[str], *, is_local: bool) -> frozenset[str]:
+    """The names that requests may call the service by; empty allows any."""
+    from retrieval.adapters.http.settings import LOOPBACK
+
+    named = {name.lower() for name in allowed}
+    if is_local:
+        named.add(host.lower())
+    return LOOPBACK | named if named else frozenset()
+
+
 def _is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
@@ -131,9 +141,10 @@ def _folders(given: list[str]) -> dict[str, Path]:
 
     folders: dict[str, Path] = {}
     for text in given:
-        name, equals, path = text.rpartition("=")
-        root = resolve_root(Path(path))
-        known = checked_name(root, name if equals else None)
+        name, equals, path = text.partition("=")
+        is_named = equals and "/" not in name and not Path(text).is_dir()
+        root = resolve_root(Path(path if is_named else text))
+        known = checked_name(root, name if is_named else None)
         if folders.setdefault(known, root) != root:
             raise ConfigError(f"--folder: two folders are called {known!r}; give one another name with NAME=DIR.")
     return folders

@@ -3,7 +3,9 @@
 import asyncio
 import json
 import logging
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -11,20 +13,28 @@ from typing import Any
 import httpx2
 import numpy as np
 import pytest
+import uvicorn
 from numpy.typing import NDArray
+from pydantic import ValidationError
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
+from uvicorn.server import ServerState
 
-from retrieval.adapters.http import guard, jobs, server_sent
+from retrieval import serve_cli
+from retrieval.adapters.http import connections, guard, jobs, server_sent
 from retrieval.adapters.http.app import create_app
+from retrieval.adapters.http.bodies import SearchBody
 from retrieval.adapters.http.keys import Keys
 from retrieval.adapters.http.logs import JsonFormatter
+from retrieval.adapters.http.metrics import Metrics
+from retrieval.adapters.http.observe import Observe
 from retrieval.adapters.http.problems import Refusal
 from retrieval.adapters.http.service import Service
 from retrieval.adapters.http.settings import ConfiguredReranker, ServeSettings
 from retrieval.embedding import Embedder
-from retrieval.errors import ConfigError
+from retrieval.errors import ConfigError, IndexDamagedError
 from retrieval.index import HybridIndex
+from tests.serving import wait_for
 
 READ, WRITE = "read-secret-0123456789", "write-secret-0123456789"
 KEYS = Keys.parse([f"read:{READ}", f"write:{WRITE}"], origin="test")
@@ -246,6 +256,78 @@ def test_only_the_reranker_of_the_start_can_be_asked_for(start: Start, tmp_path:
     assert client.get("/stats").json()["reranker"] == "longest"
 
 
+# Models
+
+SEARCHED = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "tools/call",
+    "params": {"name": "search", "arguments": {"query": "rain"}},
+}
+SPOKEN = {"Accept": "application/json, text/event-stream"}
+
+
+def told(answer: httpx2.Response) -> dict[str, Any]:
+    """The result of a tool, from the one event that has it."""
+    assert answer.status_code == 200, answer.text
+    data = next(line for line in answer.text.splitlines() if line.startswith("data: {"))
+    return dict(json.loads(data.removeprefix("data: "))["result"])
+
+
+def test_tools_wait_in_the_same_line_as_searches(start: Start, caplog: pytest.LogCaptureFixture) -> None:
+    client = start(threads=1, waiting=0)
+    service, finish = client.app_state["service"], Event()
+    held = client.portal.start_task_soon(service.gate.run, finish.wait)
+    client.portal.call(lambda: None)
+    try:
+        busy = told(client.post("/mcp", json=SEARCHED, headers=SPOKEN))
+        assert busy["isError"]
+        assert "try again" in busy["content"][0]["text"]
+    finally:
+        finish.set()
+    assert held.result()
+    with caplog.at_level(logging.INFO, "retrieval"):
+        assert not told(client.post("/mcp", json=SEARCHED, headers=SPOKEN))["isError"]
+    assert client.post("/search", json={"query": "rain"}).status_code == 200
+    client.get("/openapi.json")
+    figures = client.get("/metrics").text
+    assert 'route="/mcp",status="200"' in figures
+    assert 'route="/openapi.json"' in figures
+
+
+def test_what_waits_too_long_for_its_turn_gives_its_place_back(start: Start) -> None:
+    client = start(threads=1, waiting=1, seconds=0.5)
+    service, finish = client.app_state["service"], Event()
+    held = client.portal.start_task_soon(service.gate.run, finish.wait)
+    client.portal.call(lambda: None)
+    try:
+        late = told(client.post("/mcp", json=SEARCHED, headers=SPOKEN))
+        assert late["isError"]
+        assert "0.5 s" in late["content"][0]["text"]
+    finally:
+        finish.set()
+    with pytest.raises(Refusal):
+        held.result()
+    assert client.portal.call(service.gate.run, lambda: True)
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE", "PUT"])
+def test_models_have_nothing_but_answers(start: Start, method: str) -> None:
+    answer = start().request(method, "/mcp", headers=SPOKEN)
+    assert (answer.status_code, kind_of(answer), answer.headers["allow"]) == (405, "method-not-allowed", "POST")
+
+
+def test_another_version_of_mcp_does_not_stop_the_service(
+    start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, "mcp.server.mcpserver", None)
+    monkeypatch.delitem(sys.modules, "retrieval.adapters.mcp.server", raising=False)
+    client = start()
+    assert client.get("/stats").status_code == 200
+    assert client.post("/mcp", json=SEARCHED, headers=SPOKEN).status_code == 404
+    assert "another version" in caplog.text
+
+
 # Trouble
 
 
@@ -320,7 +402,7 @@ def test_the_log_has_a_line_of_json_for_each_request_and_no_secrets(
 ) -> None:
     client = start(keys=KEYS)
     with caplog.at_level(logging.INFO, "retrieval"):
-        client.post("/search?q=hush", json={"query": "confidential"}, headers={**bearer(READ), "X-Request-ID": "r1"})
+        client.post("/search", json={"query": "confidential"}, headers={**bearer(READ), "X-Request-ID": "r1"})
         client.get("/hush-hush", headers=bearer(READ))
     lines = [json.loads(JsonFormatter().format(record)) for record in caplog.records if record.message == "answered"]
     assert [(line["request_id"], line["route"], line["status"]) for line in lines][:1] == [("r1", "/search", 200)]
@@ -328,3 +410,166 @@ def test_the_log_has_a_line_of_json_for_each_request_and_no_secrets(
     assert all(line["caller"].startswith("read-") for line in lines)
     for secret in (READ, "hush", "confidential"):
         assert secret not in json.dumps(lines)
+
+
+# Bodies that do not fit
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer", "says"),
+    [
+        ({"query": "rain", "topk": 3}, "#/topk", "there is no such field"),
+        ({"query": 3}, "#/query", "Input should be a valid string"),
+        ({"queries": ["rain", ""]}, "#/queries/1", "String should have at least 1 character"),
+        ({"query": "rain", "expand": 50}, "#/expand", "Input should be less than or equal to 20, or 'section'"),
+        ({"query": "rain", "top_k": 1.5}, "#/top_k", "Input should be a valid integer"),
+    ],
+    ids=str,
+)
+def test_what_does_not_fit_is_pointed_at_in_words(start: Start, body: dict[str, Any], pointer: str, says: str) -> None:
+    (error,) = start().post("/search", json=body).json()["errors"]
+    assert error == {"pointer": pointer, "detail": says}
+
+
+def test_a_part_of_a_document_that_does_not_fit_is_pointed_at(start: Start) -> None:
+    documents = [{"source": "a", "text": ""}, {"source": "b", "text": "x", "metadata": {"x/y": None}}, {"source": "c"}]
+    errors = start().post("/documents", json={"documents": documents}).json()["errors"]
+    assert [error["pointer"] for error in errors] == [
+        "#/documents/0/text",
+        "#/documents/1/metadata/x~1y",
+        "#/documents/2/text",
+    ]
+
+
+def test_a_whole_number_may_be_written_with_a_point(start: Start) -> None:
+    assert start().post("/search", json={"query": "rain", "top_k": 3.0, "expand": 1.0}).status_code == 200
+
+
+def test_of_many_unknown_fields_the_first_is_enough() -> None:
+    with pytest.raises(ValidationError) as refusal:
+        SearchBody.model_validate({"query": "rain", **{f"x{number}": 1 for number in range(1000)}})
+    assert refusal.value.error_count() == 1
+
+
+def test_of_much_that_does_not_fit_little_is_told(start: Start) -> None:
+    body = {"source": "a", "text": "x", "metadata": {f"x{number}": [] for number in range(10_000)}}
+    answer = start().post("/documents", json=body)
+    assert kind_of(answer) == "invalid"
+    assert len(answer.content) < 10_000
+
+
+# What is not a client's to know
+
+
+def test_the_places_of_this_machine_are_in_the_log_alone(
+    start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def damaged(self: HybridIndex) -> None:
+        raise IndexDamagedError("/srv/data/index/index.json is damaged; remove '/srv/data/index' and sync again.")
+
+    monkeypatch.setattr(HybridIndex, "stats", damaged)
+    answer = start().get("/stats")
+    assert (answer.status_code, kind_of(answer)) == (503, "index-unusable")
+    assert answer.json()["detail"] == "index.json is damaged; remove 'index' and sync again."
+    assert "/srv/data/index/index.json" in caplog.text
+
+
+# The end
+
+
+async def test_what_takes_longer_than_the_grace_is_given_up(
+    tmp_path: Path, share_model: Embedder, caplog: pytest.LogCaptureFixture
+) -> None:
+    service, finish = Service(ServeSettings(index=tmp_path / "index", grace=0.1)), Event()
+    try:
+        service.writes.submit(lambda index: finish.wait())
+        await service.end()
+        assert service.is_given_up
+        assert "Given up after 0.1 s" in caplog.text
+    finally:
+        finish.set()
+
+
+async def test_a_request_that_is_cut_off_at_the_end_is_told_so() -> None:
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        return await asyncio.get_running_loop().create_future()
+
+    async def endless(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+
+    scope = {"type": "http", "method": "GET", "path": "/stats", "headers": []}
+    request = asyncio.ensure_future(Observe(endless, Metrics())(scope, receive, send))
+    await asyncio.sleep(0)
+    request.cancel()
+    await request
+    assert sent[0]["status"] == 503
+    assert json.loads(sent[1]["body"])["type"].endswith(":busy")
+
+
+def test_a_model_that_cannot_be_loaded_is_tried_again(
+    start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(Embedder, "embed_queries", lambda self, queries: {}["broken"])
+        client = start()
+        wait_for(lambda: "could not be loaded" in caplog.text)
+        assert client.get("/ready").status_code == 503
+    wait_for(lambda: client.get("/ready").status_code == 200)
+
+
+def test_an_index_that_does_not_exist_yet_is_warned_of(start: Start, caplog: pytest.LogCaptureFixture) -> None:
+    start()
+    wait_for(lambda: "There is no index at" in caplog.text)
+
+
+def test_so_many_uploads_at_once_are_taken_and_no_more(start: Start) -> None:
+    client = start()
+    with ExitStack() as stack:
+        for _ in range(8):
+            stack.enter_context(client.app_state["service"].uploading())
+        answer = client.post("/documents", files={"file": ("a.txt", b"x")})
+        assert (answer.status_code, kind_of(answer)) == (503, "busy")
+    assert client.post("/documents", files={"file": ("a.txt", b"x")}).status_code == 201
+
+
+# Addresses and folders
+
+
+def test_a_service_answers_to_the_address_that_it_listens_at() -> None:
+    assert "127.0.0.2" in serve_cli._hosts("127.0.0.2", [], is_local=True)
+    assert serve_cli._hosts("0.0.0.0", [], is_local=False) == frozenset()
+    assert "0.0.0.0" not in serve_cli._hosts("0.0.0.0", ["search.example"], is_local=False)
+
+
+def test_a_folder_may_have_an_equals_sign_in_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("year=2024", "plain"):
+        (tmp_path / name).mkdir()
+    year = tmp_path / "year=2024"
+    assert serve_cli._folders([str(year)]) == {"year=2024": year}
+    assert serve_cli._folders([f"notes={year}"]) == {"notes": year}
+    monkeypatch.chdir(tmp_path)
+    assert serve_cli._folders(["year=2024", "p=plain"]) == {"year=2024": year, "p": tmp_path / "plain"}
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /health HTTP/1.1\r\nHost: local"])
+async def test_headers_that_do_not_come_are_not_waited_for(sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "HEADER_SECONDS", 0.05)
+
+    async def never(scope: Scope, receive: Receive, send: Send) -> None:
+        raise AssertionError
+
+    config = uvicorn.Config(never, lifespan="off")
+    state = ServerState()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: connections.PromptConnection(config, state, {}), "127.0.0.1", 0)
+    async with server:
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        writer.write(sent)
+        assert await asyncio.wait_for(reader.read(), 30) == b""
+        writer.close()
+        await writer.wait_closed()

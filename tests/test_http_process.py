@@ -133,7 +133,7 @@ def test_a_sync_that_is_cut_short_by_the_end_keeps_what_it_has_done(docs: Path, 
         next(events)
         serving.process.terminate()
         *_, (name, report) = events
-        assert (name, report["interrupted"]) == ("done", True)
+        assert (name, report["interrupted"]) == ("interrupted", True)
         assert serving.stop() == 0
     done = run("ingest", "sync", docs, "--index", index, "--json")
     assert done.returncode == 0, done.stderr
@@ -164,3 +164,16 @@ def test_a_second_sync_of_a_folder_is_the_first(docs: Path, tmp_path: Path) -> N
         *_, (name, problem) = serving.events(job["id"])
         assert (name, problem["status"]) == ("failed", 409)
         assert "not a folder" in problem["detail"]
+
+
+@pytest.mark.slow
+def test_what_takes_longer_than_the_grace_does_not_keep_it(tmp_path: Path) -> None:
+    index, text = tmp_path / "index", "\n\n".join(f"Paragraph {number} of many words." for number in range(100_000))
+    with Serving(index, "--grace", "1") as serving, ThreadPoolExecutor(1) as thread:
+        answer = thread.submit(serving.client.post, "/documents", json={"source": "long", "text": text})
+        wait_for((index / "writer.json").exists)
+        assert serving.stop() == 1
+        assert (answer.result().status_code, answer.result().json()["type"].rpartition(":")[2]) == (503, "busy")
+        assert any("Given up" in line for line in serving.log)
+    with Serving(index) as serving:
+        assert serving.client.post("/documents", json={"source": "a", "text": "Text."}).status_code == 201

@@ -1,6 +1,7 @@
 """`retrieve serve` as clients meet it: a real process on loopback, and every route of its contract."""
 
 import html
+import json
 import re
 from collections.abc import Iterator
 from inspect import signature
@@ -157,6 +158,8 @@ def test_the_ledger_is_listed_page_by_page(client: httpx.Client) -> None:
 def test_a_document_comes_with_its_passages(client: httpx.Client) -> None:
     document = client.get(f"/documents/{document_id('docs/rain.md')}").json()
     assert set(document) == {*RECORD, "metadata"}
+    (listed,) = client.get("/documents", params={"source": "docs/rain.md"}).json()["documents"]
+    assert listed["id"] == document["id"]
     assert [chunk["ordinal"] for chunk in document["chunks"]] == list(range(len(document["chunks"])))
     assert document["chunks"][0]["text"].startswith("# Rain")
     refused(client.get(f"/documents/{'0' * 32}"), 404, "not-found")
@@ -166,7 +169,10 @@ def test_a_document_comes_with_its_passages(client: httpx.Client) -> None:
 def test_texts_are_added_found_replaced_and_deleted(client: httpx.Client) -> None:
     body = {"source": "notes/hail.md", "text": "# Hail\n\nHail is ice.", "metadata": {"year": 2024}}
     added = client.post("/documents", json=body)
-    assert (added.status_code, set(added.json()), added.json()["added"]) == (201, REPORT, 1)
+    assert (added.status_code, set(added.json()), added.json()["added"]) == (201, {*REPORT, "documents"}, 1)
+    assert added.json()["documents"] == [{"id": document_id("notes/hail.md"), "source": "notes/hail.md"}]
+    again = client.post("/documents", json=body)
+    assert (again.status_code, again.json()["unchanged"]) == (200, 1)
     (hit,) = searched(client, query="ice", where={"year": 2024})["results"][0]["hits"]
     assert (hit["source"], hit["metadata"]) == ("notes/hail.md", {"year": 2024})
     again = client.post("/documents", json={"documents": [body, {"source": "notes/fog.md", "text": "Fog."}]}).json()
@@ -188,6 +194,10 @@ def test_files_are_read_by_the_same_loaders_as_a_folders(client: httpx.Client) -
     report = client.post("/documents", files=files)
     assert (report.status_code, report.json()["added"]) == (201, 2)
     assert [failure["source"] for failure in report.json()["failed"]] == ["uploads/broken.pdf"]
+    assert [one["source"] for one in report.json()["documents"]] == ["uploads/manual.pdf", "uploads/a.md"]
+    none = client.post("/documents", files=files[1:2])
+    assert "uploads/broken.pdf: " in refused(none, 422, "document")
+    assert [failure["source"] for failure in none.json()["failed"]] == ["uploads/broken.pdf"]
     hit = searched(client, query="valve", top_k=1)["results"][0]["hits"][0]
     assert hit["citation"] == "uploads/manual.pdf, page 1"
     named = client.post("/documents", files=files[2:], data={"source": "sea/a.md"})
@@ -260,6 +270,7 @@ def test_prometheus_is_told_what_was_asked_and_what_there_is(client: httpx.Clien
         "retrieval_overlap_sum",
     ):  # fmt: skip
         assert line in figures
+    assert "_created" not in figures
     without = re.search(r"^retrieval_queries_without_hits_total (\S+)$", figures, re.MULTILINE)
     assert without is not None
     assert float(without[1]) >= 1
@@ -272,6 +283,9 @@ def test_the_description_names_every_route_and_its_failures(client: httpx.Client
         "/ready", "/metrics",
     }  # fmt: skip
     search = described["paths"]["/search"]["post"]
+    assert "415" in search["responses"]
+    assert "401" not in described["paths"]["/ready"]["get"]["responses"]
+    assert "text/event-stream" in described["paths"]["/jobs/{job_id}"]["get"]["responses"]["200"]["content"]
     assert PROBLEM in search["responses"]["422"]["content"]
     assert described["components"]["schemas"]["SearchBody"]["examples"]
     shown = client.get("/docs").text
@@ -297,3 +311,45 @@ def test_a_policy_names_inline_elements_by_their_hashes() -> None:
     rules = policy("<script>alert('Hello, world.');</script>").split("; ")
     assert "script-src 'sha256-qznLcsROx4GACP2dm0UCKCzCG+HiZ1guq6ZZDob/Tng='" in rules
     assert {"default-src 'none'", "connect-src 'self'", "frame-ancestors 'none'"} <= set(rules)
+
+
+@pytest.mark.parametrize(("path", "name"), [("/documents", "sources"), ("/stats", "verbose"), ("/search", "q")])
+def test_a_parameter_that_would_be_ignored_is_refused(client: httpx.Client, path: str, name: str) -> None:
+    method = "POST" if path == "/search" else "GET"
+    body = {"query": "rain"} if path == "/search" else None
+    assert name in refused(client.request(method, path, params={name: "1"}, json=body), 422, "invalid")
+
+
+def test_a_form_without_a_file_is_told_so(client: httpx.Client) -> None:
+    kind = "multipart/form-data; boundary=b"
+    form = b'--b\r\nContent-Disposition: form-data; name="file"\r\n\r\n\r\n--b--\r\n'
+    answer = client.post("/documents", content=form, headers={"Content-Type": kind})
+    assert "has no file" in refused(answer, 422, "invalid")
+
+
+@pytest.mark.parametrize("charset", ["nonsense", "undefined", "utf-16", "unicode_escape"])
+def test_a_form_in_another_charset_is_refused(client: httpx.Client, charset: str) -> None:
+    name = 'form-data; name="file"; filename="\\udc80.txt"'
+    form = f"--b\r\nContent-Disposition: {name}\r\n\r\nx\r\n--b--\r\n".encode()
+    kind = f"multipart/form-data; boundary=b; charset={charset}"
+    answer = client.post("/documents", content=form, headers={"Content-Type": kind})
+    assert "UTF-8" in refused(answer, 400, "malformed")
+
+
+def test_what_says_only_what_is_not_wanted_is_not_told_of_a_shell(client: httpx.Client) -> None:
+    detail = refused(client.post("/search", json={"query": "-rain -snow", "operators": True}), 422, "query")
+    assert "operators=False" in detail
+    assert "--" not in detail
+
+
+@pytest.mark.parametrize("path", ["/", "/docs"])
+def test_a_page_has_a_head(client: httpx.Client, path: str) -> None:
+    answer = client.head(path)
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
+def test_the_log_tells_of_each_sync(serving: Serving) -> None:
+    serving.sync("docs")
+    messages = [json.loads(line)["message"] for line in list(serving.log)]
+    assert any(message.endswith("a sync of 'docs', begins") for message in messages)
+    assert any("is done: 0 added, 0 updated, 0 deleted, 2 unchanged, 1 failed" in message for message in messages)

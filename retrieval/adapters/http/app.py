@@ -1,13 +1,11 @@
 """The routes, the guard before them, and what runs as long as they do."""
 
-import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
-from importlib.util import find_spec
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
-from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,29 +14,34 @@ from retrieval import __version__
 from retrieval.adapters.http.described import Described
 from retrieval.adapters.http.document_routes import document_routes
 from retrieval.adapters.http.guard import Guard
+from retrieval.adapters.http.mcp_route import mcp_app, mcp_route
 from retrieval.adapters.http.observe import Observe
 from retrieval.adapters.http.operation_routes import operation_routes
 from retrieval.adapters.http.page import page_routes
-from retrieval.adapters.http.problems import response_of
+from retrieval.adapters.http.problems import Refusal, for_clients, response_of
 from retrieval.adapters.http.search_routes import search_routes
 from retrieval.adapters.http.service import Service
 from retrieval.errors import RetrievalError
+
+_LONGEST = 100
+"""Characters of a name that is not known, repeated at most."""
+
+log = logging.getLogger(__name__)
 
 
 def create_app(service: Service) -> FastAPI:
     """The application around a service; it closes the service when it ends."""
 
-    mcp = _mcp_app(service)
+    mcp = mcp_app(service)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        warming = asyncio.create_task(asyncio.to_thread(service.warm_up))
-        async with mcp.router.lifespan_context(mcp) if mcp is not None else nullcontext():
-            yield
-        service.stop()
-        await warming
-        await service.jobs.close()
-        await asyncio.to_thread(service.close)
+        service.begin()
+        try:
+            async with mcp.router.lifespan_context(mcp) if mcp is not None else nullcontext():
+                yield
+        finally:
+            await service.end()
 
     app = Described(
         title="hybrid-retrieval",
@@ -54,22 +57,23 @@ def create_app(service: Service) -> FastAPI:
     for error in (RetrievalError, RequestValidationError, HTTPException):
         app.add_exception_handler(error, _refused)
     app.include_router(page_routes(app))
-    app.include_router(search_routes(service))
-    app.include_router(document_routes(service))
-    app.include_router(operation_routes(service))
+    for routes in (search_routes(service), document_routes(service), operation_routes(service)):
+        app.include_router(routes, dependencies=[Depends(_known_parameters)])
     if mcp is not None:
-        app.router.routes.extend(mcp.routes)
+        app.router.routes.append(mcp_route(mcp, service))
     return app
 
 
-def _mcp_app(service: Service) -> Starlette | None:
-    """The index as tools for models, read-only, at /mcp behind the same guard; None without the extra `mcp`."""
-    if find_spec("mcp") is None:
-        return None
-    from retrieval.adapters.mcp.server import http_app
-
-    return http_app(service.current, check_host=False)
+async def _known_parameters(request: Request) -> None:
+    """Raises Refusal for a parameter that would be ignored."""
+    known = {field.alias for field in request.scope["route"].dependant.query_params}
+    unknown = next((name for name in request.query_params if name not in known), None)
+    if unknown is not None:
+        there = f"there are {', '.join(sorted(known))}" if known else "there are none here"
+        raise Refusal("invalid", f"query/{unknown[:_LONGEST]}: there is no such parameter; {there}.")
 
 
 async def _refused(request: Request, error: Exception) -> Response:
+    if isinstance(error, RetrievalError) and for_clients(error) != str(error):
+        log.warning("%s", error)
     return response_of(error)

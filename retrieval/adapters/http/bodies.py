@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic.json_schema import SkipJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from retrieval.adapters.sources import MAX_SOURCE
 from retrieval.config import Feedback, FusionMethod, Mode
@@ -20,6 +20,18 @@ MAX_EXPAND = 20
 MAX_DOCUMENTS = 100
 MAX_PAGE = 1_000
 
+
+def _whole(value: Any) -> Any:
+    """JSON has one kind of number: 1.0 is 1."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _never_null(schema: dict[str, Any]) -> None:
+    """What is described is what should be sent; null is taken for what is left out."""
+    schema.update(next(one for one in schema.pop("anyOf") if one.get("type") != "null"))
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
 QueryText = Annotated[str, Field(min_length=1, max_length=MAX_QUERY)]
 
 
@@ -27,6 +39,16 @@ class _Asked(BaseModel):
     """What clients send: exactly what is described, in JSON's own types."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, values: Any) -> Any:
+        """Before anything else is looked at: each unknown field would be an error of its own, and there may be many."""
+        names = values if isinstance(values, dict) else ()
+        unknown = next((name for name in names if name not in cls.model_fields), None)
+        if unknown is not None:
+            raise PydanticCustomError("unknown_field", "there is no such field", {"name": str(unknown)})
+        return values
 
 
 class SearchBody(_Asked):
@@ -43,16 +65,16 @@ class SearchBody(_Asked):
         }
     )
 
-    query: QueryText | SkipJsonSchema[None] = Field(None, description="A question, or words.")
-    queries: Annotated[list[QueryText], Field(min_length=1, max_length=MAX_QUERIES)] | SkipJsonSchema[None] = Field(
-        None, description="Several, answered from the same state of the index."
+    query: QueryText | None = Field(None, description="A question, or words.", json_schema_extra=_never_null)
+    queries: Annotated[list[QueryText], Field(min_length=1, max_length=MAX_QUERIES)] | None = Field(
+        None, description="Several, answered from the same state of the index.", json_schema_extra=_never_null
     )
-    top_k: int = Field(10, ge=1, le=MAX_TOP_K, description="Hits at most.")
+    top_k: Whole = Field(10, ge=1, le=MAX_TOP_K, description="Hits at most.")
     mode: Mode = Field("hybrid", description="Both sides, or one: dense (by meaning), lexical (by words).")
     fusion: FusionMethod | None = Field(None, description="How both sides' scores become one; null as configured.")
     alpha: float | None = Field(None, ge=0, le=1, description="Weight of the dense side; null as configured.")
-    rrf_k: int = Field(60, ge=1, le=10_000, description="Constant of reciprocal rank fusion.")
-    candidates: int = Field(100, ge=1, le=MAX_CANDIDATES, description="Chunks that each side brings.")
+    rrf_k: Whole = Field(60, ge=1, le=10_000, description="Constant of reciprocal rank fusion.")
+    candidates: Whole = Field(100, ge=1, le=MAX_CANDIDATES, description="Chunks that each side brings.")
     feedback: Feedback | None = Field(None, description="Ask again with what the first answers have in common.")
     where: dict[str, Any] | None = Field(None, description="Chroma's metadata filter.")
     where_document: dict[str, Any] | None = Field(None, description="Chroma's text filter.")
@@ -63,7 +85,7 @@ class SearchBody(_Asked):
         None, description="Whether the cross-encoder that the service was started with rescores the candidates."
     )
     mmr_lambda: float | None = Field(None, ge=0, le=1, description="1 is relevance alone, 0 diversity alone.")
-    expand: Annotated[int, Field(ge=0, le=MAX_EXPAND)] | Literal["section"] = Field(
+    expand: Annotated[Whole, Field(ge=0, le=MAX_EXPAND)] | Literal["section"] = Field(
         0, description="Neighbouring chunks on each side of a hit, or all under its headings."
     )
     group_by_document: bool = Field(False, description="One hit a document.")
@@ -94,7 +116,7 @@ class DocumentBody(_Asked):
     )
 
     source: str = Field(min_length=1, max_length=MAX_SOURCE, description="What it is cited by.")
-    text: str
+    text: str = Field(min_length=1)
     title: str | None = None
     metadata: Mapping[str, MetadataValue] = Field(default_factory=dict)
 

@@ -12,7 +12,8 @@ from retrieval.adapters.http.problems import KINDS, MEDIA_TYPE
 
 Responses = dict[int | str, dict[str, Any]]
 
-_ALWAYS = (400, 401, 403, 408, 413, 421, 429, 500)
+_ALWAYS = (400, 401, 403, 408, 413, 421, 422, 429, 500)
+_OF_KEYS = (401, 403, 429)
 _REF = "#/components/schemas/{model}"
 _KEYS = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "Where the service was started with keys."},
@@ -40,6 +41,8 @@ class Described(FastAPI):
                 for method, operation in operations.items():
                     scope = scope_needed(method.upper(), path)
                     operation["security"] = [{name: []} for name in _KEYS] if scope else []
+                    for status in () if scope else _OF_KEYS:
+                        operation["responses"].pop(str(status), None)
                     operation["description"] += f"\n\nNeeds a key with the scope `{scope}`." if scope else ""
         return self.openapi_schema or {}
 

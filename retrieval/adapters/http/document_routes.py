@@ -1,7 +1,8 @@
 """/documents: what is in the index, put there and taken away one by one."""
 
+import asyncio
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
@@ -10,16 +11,17 @@ from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 
 from ingest import SyncReport, add, add_files
+from ingest.report import Failure
 from retrieval.adapters.http import answers
 from retrieval.adapters.http.bodies import MAX_PAGE, DocumentBody, DocumentsBody
 from retrieval.adapters.http.described import problems
-from retrieval.adapters.http.models import DeletedOut, DocumentOut, RecordsOut, ReportOut
-from retrieval.adapters.http.problems import Refusal
+from retrieval.adapters.http.models import AddedOut, DeletedOut, DocumentOut, RecordsOut
+from retrieval.adapters.http.problems import Refusal, problem, problem_response
 from retrieval.adapters.http.service import Service
-from retrieval.adapters.http.uploads import uploaded
+from retrieval.adapters.http.uploads import MAX_FILES, uploaded
 from retrieval.adapters.sources import MAX_SOURCE, check_source
 from retrieval.index import HybridIndex
-from retrieval.types import Document, Status
+from retrieval.types import Document, Status, document_id
 
 DocumentId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="As in a hit's document_id.")]
 
@@ -43,13 +45,27 @@ _BODIES = {
                 "type": "object",
                 "required": ["file"],
                 "properties": {
-                    "file": {"type": "string", "format": "binary"},
-                    "source": {"type": "string", "description": "What it is cited by, instead of uploads/NAME."},
+                    "file": {
+                        "type": "array",
+                        "items": {"type": "string", "format": "binary"},
+                        "minItems": 1,
+                        "maxItems": MAX_FILES,
+                        "description": "One part for each file, with its name.",
+                    },
+                    "source": {
+                        "type": "string",
+                        "minLength": 1,
+                        "maxLength": MAX_SOURCE,
+                        "description": "What one file alone is cited by, instead of uploads/NAME.",
+                    },
                 },
             }
         },
     },
 }
+
+_SHOWN = 3
+"""Reasons that are put into words; all are listed."""
 
 _GONE = "There is no document {!r}; GET /documents lists those there are."
 
@@ -57,8 +73,9 @@ _GONE = "There is no document {!r}; GET /documents lists those there are."
 def document_routes(service: Service) -> APIRouter:
     router = APIRouter(prefix="/documents", tags=["documents"])
 
-    @router.get("", response_model=RecordsOut, responses=problems(422, 503))
+    @router.get("", response_model=RecordsOut, responses=problems(503))
     async def list_documents(
+        source: Annotated[str | None, Query(max_length=MAX_SOURCE, description="That one document's source.")] = None,
         prefix: Annotated[str, Query(max_length=MAX_SOURCE, description="How sources begin.")] = "",
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100,
         offset: Annotated[int, Query(ge=0)] = 0,
@@ -70,14 +87,16 @@ def document_routes(service: Service) -> APIRouter:
             chosen = [
                 record
                 for record in index.documents()
-                if record.source.startswith(prefix) and status in (None, record.status)
+                if record.source.startswith(prefix)
+                and source in (None, record.source)
+                and status in (None, record.status)
             ]
             page = chosen[offset : offset + limit]
             return JSONResponse({"total": len(chosen), "documents": [answers.listed(record) for record in page]})
 
         return await service.read(records)
 
-    @router.get("/{document_id}", response_model=DocumentOut, responses=problems(404, 422, 503))
+    @router.get("/{document_id}", response_model=DocumentOut, responses=problems(404, 503))
     async def get_document(document_id: DocumentId) -> JSONResponse:
         """A document with its passages."""
 
@@ -94,22 +113,23 @@ def document_routes(service: Service) -> APIRouter:
     @router.post(
         "",
         status_code=201,
-        response_model=ReportOut,
-        responses=problems(409, 415, 422, 503),
+        response_model=AddedOut,
+        responses={200: {"model": AddedOut, "description": "Nothing changed"}, **problems(409, 415, 503)},
         openapi_extra={"requestBody": _BODIES},
     )
     async def add_documents(request: Request) -> JSONResponse:
         """Index texts, or files. One with the same source is replaced; one that did not change costs nothing."""
         if request.headers["content-type"].lower().startswith("multipart/"):
-            async with uploaded(request) as files:
-                report = await _added(service, files, lambda index: add_files(files, index))
+            with service.uploading():
+                async with uploaded(request) as files:
+                    return await _added(service, files, lambda index: add_files(files, index))
         else:
-            documents = [Document(**body.model_dump()) for body in _bodies(await request.body())]
+            bodies = await asyncio.to_thread(_bodies, await request.body())  # which may be megabytes
+            documents = [Document(**body.model_dump()) for body in bodies]
             sources = [document.source for document in documents]
-            report = await _added(service, sources, lambda index: add(documents, index))
-        return JSONResponse(report.as_dict(), 201)
+            return await _added(service, sources, lambda index: add(documents, index))
 
-    @router.delete("/{document_id}", response_model=DeletedOut, responses=problems(404, 409, 422, 503))
+    @router.delete("/{document_id}", response_model=DeletedOut, responses=problems(404, 409, 503))
     async def delete_document(document_id: DocumentId) -> JSONResponse:
         """Take a document away; one that belongs to a synced folder is not, since it would come back."""
 
@@ -128,15 +148,30 @@ def document_routes(service: Service) -> APIRouter:
     return router
 
 
-async def _added(service: Service, sources: Iterable[str], change: Callable[[HybridIndex], SyncReport]) -> SyncReport:
-    """Raises Refusal for a source that is a synced folder's, DocumentError for one that is none."""
+async def _added(
+    service: Service, sources: Collection[str], change: Callable[[HybridIndex], SyncReport]
+) -> JSONResponse:
+    """What became of the documents. Raises Refusal for a source that is a synced folder's, DocumentError for one that
+    is none."""
     folders = await service.read(service.folders)
     for source in sources:
         check_source(source)
         service.refuse_synced(source, folders)
     report = await service.write(change)
     service.metrics.written(report)
-    return report
+    return _answered(report, sources)
+
+
+def _answered(report: SyncReport, sources: Collection[str]) -> JSONResponse:
+    without = [Failure(*one) for one in (*report.failed, *report.skipped)]
+    if len(without) == len(sources):
+        reasons = "; ".join(f"{source}: {reason}" for source, reason in without[:_SHOWN])
+        listed = [one._asdict() for one in without]
+        return problem_response(problem("document", f"Nothing was indexed. {reasons}", failed=listed))
+    names = {one.source for one in without}
+    documents = [{"id": document_id(source), "source": source} for source in sources if source not in names]
+    has_changed = report.added + report.updated > 0
+    return JSONResponse({**report.as_dict(), "documents": documents}, 201 if has_changed else 200)
 
 
 def _bodies(data: bytes) -> list[DocumentBody]:
@@ -148,7 +183,7 @@ def _bodies(data: bytes) -> list[DocumentBody]:
         return [DocumentBody.model_validate(values)]
     except ValidationError as error:
         raise RequestValidationError(
-            [{**found, "loc": ("body", *found["loc"])} for found in error.errors(include_url=False)]
+            [{**found, "loc": ("body", *found["loc"])} for found in error.errors(include_url=False)], body=values
         ) from None
     except (ValueError, RecursionError):
         raise Refusal("malformed", "The body is not JSON; see /docs for examples.") from None

@@ -3,8 +3,9 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from retrieval.adapters.http.problems import Refusal
@@ -29,6 +30,27 @@ class Gate:
 
     async def run(self, work: Callable[[], T]) -> T:
         """What `work` returns or raises. Raises Refusal where the queue is full or the time is over."""
+        return await self._in_time(self._submit(work))
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """The place of one `work` for a block that brings a thread of its own. Raises as `run`, before the block."""
+        begun: Future[None] = Future()
+        is_over = threading.Event()
+
+        def held() -> None:
+            if begun.set_running_or_notify_cancel():
+                begun.set_result(None)
+                is_over.wait()
+
+        self._submit(held)
+        try:
+            await self._in_time(begun)
+            yield
+        finally:
+            is_over.set()
+
+    def _submit(self, work: Callable[[], T]) -> "Future[T]":
         if not self._places.acquire(blocking=False):
             raise Refusal("busy", "All places are taken; try again in a second.", headers={"Retry-After": "1"})
         asked = time.monotonic()
@@ -39,6 +61,9 @@ class Gate:
 
         future = self._threads.submit(timed)
         future.add_done_callback(lambda _: self._places.release())
+        return future
+
+    async def _in_time(self, future: "Future[T]") -> T:
         try:
             async with asyncio.timeout(self._seconds) as limit:
                 return await asyncio.wrap_future(future)

@@ -20,7 +20,10 @@ PUBLIC = frozenset({"/", "/docs", "/health", "/openapi.json", "/ready"})
 """Without a key: the page, the description, and what probes ask. None of them tells what is in the index."""
 
 MAX_JSON = 4_000_000
-"""Bytes of a body that is JSON."""
+"""Bytes of a body that is JSON, where documents are sent."""
+
+MAX_QUESTION = 1_000_000
+"""Bytes of any other: it is read on the event loop."""
 
 CALLER = "retrieval.caller"
 """Where the ASGI scope has the name of the key that a request came with."""
@@ -83,7 +86,8 @@ class Guard:
         is_upload = kind == "multipart/form-data" and scope["path"] == "/documents"
         if not is_upload and kind != "application/json":
             raise Refusal("unsupported-media-type", "The body must be JSON: send Content-Type: application/json.")
-        most = self._settings.upload_bytes if is_upload else MAX_JSON
+        most_json = MAX_JSON if scope["path"] == "/documents" else MAX_QUESTION
+        most = self._settings.upload_bytes if is_upload else most_json
         length = headers.get("content-length", "0")
         if length.isdecimal() and int(length) > most:
             raise _too_large(most)
@@ -174,4 +178,4 @@ def _secret(headers: Mapping[str, str]) -> str:
 
 
 def _too_large(most: int) -> Refusal:
-    return Refusal("too-large", f"The body is longer than {most:,} bytes; send it in parts.")
+    return Refusal("too-large", f"The body is longer than {most:,} bytes, which is the most that is read here.")

@@ -31,7 +31,7 @@ def _now() -> str:
 
 
 class Event(NamedTuple):
-    """What a watcher of a job is told: "progress", and in the end "done" or "failed"."""
+    """What a watcher of a job is told: "progress", and in the end "done", "interrupted" or "failed"."""
 
     name: str
     data: dict[str, Any]
@@ -75,7 +75,7 @@ class Job:
         if self.problem is not None:
             yield Event("failed", self.problem)
         elif self.report is not None:
-            yield Event("done", self.report)
+            yield Event(self.status, self.report)
 
     def tell(self, **changes: Any) -> None:
         for name, value in changes.items():
@@ -103,6 +103,7 @@ class Jobs:
             loop.call_soon_threadsafe(lambda: job.tell(**changes))
 
         def change(index: HybridIndex) -> SyncReport:
+            log.info("job %s, a sync of %r, begins", job.id, name)
             tell(status="running", started=_now())
             return sync(
                 folder.path,
@@ -149,13 +150,26 @@ class Jobs:
             stopping = problem("busy", "The service was stopped before this began; sync again.")
             job.tell(status="failed", finished=_now(), problem=stopping)
         except Exception as error:  # whatever it is, the job ends, and says so
-            if not isinstance(error, RetrievalError):
-                log.exception("job %s failed", job.id)
-            job.tell(status="failed", finished=_now(), problem=problem_of(error))
+            if isinstance(error, RetrievalError):
+                log.warning("job %s, a sync of %r, failed: %s", job.id, job.folder, error)
+                failed = problem_of(error)
+            else:
+                log.exception("job %s, a sync of %r, failed", job.id, job.folder)
+                failed = problem("internal", f"An error that nobody foresaw; the log has it under the job {job.id}.")
+            job.tell(status="failed", finished=_now(), problem=failed)
         else:
             self._on_report(report)
             status = "interrupted" if report.interrupted else "done"
+            log.info("job %s, a sync of %r, is %s: %s", job.id, job.folder, status, _counts(report))
             job.tell(status=status, finished=_now(), report=report.as_dict())
+
+
+def _counts(report: SyncReport) -> str:
+    counts = (
+        f"{report.added} added", f"{report.updated} updated", f"{report.deleted} deleted",
+        f"{report.unchanged} unchanged", f"{len(report.failed)} failed", f"{len(report.skipped)} skipped",
+    )  # fmt: skip
+    return ", ".join(counts)
 
 
 def _progress(progress: Progress) -> dict[str, int]:

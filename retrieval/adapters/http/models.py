@@ -127,6 +127,17 @@ class ReportOut(BaseModel):
     planned: list[StepOut]
 
 
+class NamedOut(BaseModel):
+    id: str
+    source: str
+
+
+class AddedOut(ReportOut):
+    """As ReportOut, with those of the documents sent that the index now has."""
+
+    documents: list[NamedOut]
+
+
 class DeletedOut(BaseModel):
     documents: int
     chunks: int

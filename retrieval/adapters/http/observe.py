@@ -1,5 +1,6 @@
 """Around all else: a request's id, its line in the log, its place in the figures, and what keeps browsers safe."""
 
+import asyncio
 import logging
 import re
 import time
@@ -11,12 +12,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from retrieval.adapters.http.guard import CALLER
 from retrieval.adapters.http.logs import FIELDS
 from retrieval.adapters.http.metrics import Metrics
-from retrieval.adapters.http.problems import response_of
+from retrieval.adapters.http.problems import Refusal, response_of
 
 log = logging.getLogger(__name__)
 
 _SANE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
+_ROUTES = frozenset({"/mcp", "/openapi.json"})
+"""Those that the framework does not name in the scope."""
+
+_CUT_OFF = "The service is stopping, and this took too long; what it was to write may be missing. Ask again later."
 _SAFE_HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -57,6 +62,10 @@ class Observe:
 
         try:
             await self._app(scope, receive, answer)
+        except asyncio.CancelledError:  # the server does it, at the end of the grace
+            if status:
+                raise
+            await response_of(Refusal("busy", _CUT_OFF, headers={"Retry-After": "10"}))(scope, receive, answer)
         except Exception as error:
             log.exception("request %s failed", request_id)
             if not status:
@@ -66,7 +75,8 @@ class Observe:
 
     def _tell(self, scope: Scope, request_id: str, status: int, *, seconds: float) -> None:
         method = scope["method"] if scope["method"] in _METHODS else "other"
-        route = getattr(scope.get("route"), "path", "none")
+        named = scope["path"] if scope["path"] in _ROUTES else "none"
+        route = str(getattr(scope.get("route"), "path", named))
         self._metrics.request(method, route, status, seconds=seconds)
         fields = {
             "request_id": request_id,

@@ -16,11 +16,13 @@ from retrieval.adapters.http.server_sent import EVENT_STREAM, as_stream
 from retrieval.adapters.http.service import Service
 from retrieval.index import HybridIndex
 
+_AS_STREAM: dict[str, Any] = {"content": {EVENT_STREAM: {"schema": {"type": "string"}}}}
+
 
 def operation_routes(service: Service) -> APIRouter:
     router = APIRouter(tags=["operations"])
 
-    @router.post("/sync", status_code=202, response_model=JobOut, responses=problems(404, 415, 422, 503))
+    @router.post("/sync", status_code=202, response_model=JobOut, responses=problems(404, 415, 503))
     async def start_sync(body: SyncBody) -> JSONResponse:
         """Bring the index in step with a folder. One that is being synced already is not begun again."""
         job = service.jobs.unfinished(body.folder) or await _started(service, body.folder)
@@ -31,11 +33,12 @@ def operation_routes(service: Service) -> APIRouter:
         """The latest syncs that were begun here, the newest first."""
         return JSONResponse({"jobs": [job.as_dict() for job in service.jobs.latest()]})
 
-    @router.get("/jobs/{job_id}", response_model=JobOut, responses=problems(404, 422))
+    @router.get("/jobs/{job_id}", response_model=JobOut, responses={200: _AS_STREAM, **problems(404)})
     async def get_job(
         job_id: Annotated[str, Path(pattern="^[0-9a-f]{32}$")], accept: Annotated[str, Header()] = "*/*"
     ) -> Response:
-        """How a sync is; with `Accept: text/event-stream` as it happens: `progress` events, then `done` or `failed`."""
+        """How a sync is; with `Accept: text/event-stream` as it happens: `progress` events, then one of `done`,
+        `interrupted` and `failed`."""
         job = service.jobs.find(job_id)
         if job is None:
             raise Refusal("not-found", f"There is no job {job_id!r}; GET /jobs lists the latest.")
@@ -61,7 +64,7 @@ def operation_routes(service: Service) -> APIRouter:
 
         return JSONResponse(await service.read(described))
 
-    @router.get("/health", response_model=HealthOut)
+    @router.get("/health", response_model=HealthOut, responses=problems())
     async def health() -> JSONResponse:
         """Whether the process lives."""
         return JSONResponse({"status": "ok"})
@@ -70,6 +73,7 @@ def operation_routes(service: Service) -> APIRouter:
     async def ready() -> JSONResponse:
         """Whether questions can be answered: the index is open, the model loaded."""
         if not service.is_ready:
+            service.begin()
             loading = problem("busy", "The model is being loaded, or the service is stopping; ask again.")
             return problem_response(loading, headers={"Retry-After": "1"})
         return JSONResponse({"status": "ok"})

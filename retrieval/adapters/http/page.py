@@ -17,6 +17,7 @@ from fastapi.responses import HTMLResponse
 
 _INLINE = re.compile(r"<(script|style)\b[^>]*>(.*?)</\1\s*>", re.DOTALL | re.IGNORECASE)
 _PAGE = ("page.html", "page.css", "page.js")
+_READING = ["GET", "HEAD"]
 _STYLE = "body{font:16px/1.5 system-ui;max-width:50rem;margin:2rem auto;padding:0 1rem}pre{overflow:auto}"
 
 
@@ -25,11 +26,11 @@ def page_routes(app: FastAPI) -> APIRouter:
     html = whole_page()
     headers = {"Content-Security-Policy": policy(html)}
 
-    @router.get("/")
+    @router.api_route("/", methods=_READING)
     async def page() -> HTMLResponse:
         return HTMLResponse(html, headers=headers)
 
-    @router.get("/docs")
+    @router.api_route("/docs", methods=_READING)
     async def docs() -> HTMLResponse:
         described = _described(app.openapi())
         return HTMLResponse(described, headers={"Content-Security-Policy": policy(described)})

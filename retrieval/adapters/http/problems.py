@@ -1,5 +1,6 @@
 """Errors as RFC 9457 problem details: the same causes and ways out as on the command line, and nothing else."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -10,8 +11,18 @@ from starlette.exceptions import HTTPException
 from retrieval import errors
 from retrieval.types import clean_text
 
+_SHOWN = 20
+"""Parts of a request that do not fit, listed at most."""
+
+_LONGEST = 200
+"""Characters of a pointer."""
+
 MEDIA_TYPE = "application/problem+json"
 _TYPE = "urn:hybrid-retrieval:problem:"
+
+
+_PLACE = re.compile(r"(?<![\w./:])(?:/[^\s/'\"]+)+/(?P<name>[^\s/'\";:,]+)")
+"""An absolute path."""
 
 
 class Kind(NamedTuple):
@@ -81,7 +92,7 @@ def problem_of(error: BaseException) -> dict[str, Any]:
     """What a client may know of an error: our own say what is wrong, all others nothing."""
     if isinstance(error, errors.RetrievalError):
         kind = next(kind for type_, kind in _OF_ERRORS if isinstance(error, type_))
-        return problem(kind, str(error))
+        return problem(kind, for_clients(error))
     if isinstance(error, RequestValidationError):
         return _invalid(error)
     if isinstance(error, Refusal):
@@ -89,6 +100,12 @@ def problem_of(error: BaseException) -> dict[str, Any]:
     if isinstance(error, HTTPException):
         return problem(_OF_STATUS.get(error.status_code, "malformed"), _sentence(error.detail))
     return problem("internal", "An error that nobody foresaw; the log has it under this request's X-Request-ID.")
+
+
+def for_clients(error: errors.RetrievalError) -> str:
+    """What it says, with each place of this machine called by its last part. The log has the whole."""
+    text = str(error).replace(" (--no-operators)", "")
+    return text if isinstance(error, errors.QueryError) else _PLACE.sub(r"\g<name>", text)
 
 
 def response_of(error: BaseException) -> JSONResponse:
@@ -102,19 +119,45 @@ def problem_response(members: dict[str, Any], *, headers: Mapping[str, str] | No
 
 
 def _invalid(error: RequestValidationError) -> dict[str, Any]:
-    """Which part does not fit, and why; not what was sent, which may be long or secret."""
-    parts = [(_pointer(found["loc"]), str(found["msg"])) for found in error.errors()]
-    if any(found["type"] == "json_invalid" for found in error.errors()):
+    """Which parts do not fit, and why; not what was sent, which may be long or secret."""
+    found = error.errors()[:_SHOWN]
+    if any(one["type"] == "json_invalid" for one in found):
         return problem("malformed", "The body is not JSON; see /docs for examples.")
+    reasons: dict[str, list[str]] = {}
+    for one in found:
+        reasons.setdefault(_pointer(one, error.body), []).append(str(one["msg"]).removeprefix("Value error, "))
+    parts = [(pointer, _either(alternatives)) for pointer, alternatives in reasons.items()]
     detail = "; ".join(f"{pointer}: {reason}" for pointer, reason in parts[:3])
-    listed = [{"pointer": _line(pointer), "detail": _line(reason)} for pointer, reason in parts[:20]]
+    listed = [{"pointer": _line(pointer), "detail": _line(reason)} for pointer, reason in parts]
     return problem("invalid", f"{detail}.", errors=listed)
 
 
-def _pointer(location: Sequence[int | str]) -> str:
+def _pointer(found: Mapping[str, Any], body: Any) -> str:
     """A JSON pointer into the body, as a fragment; or the name of a parameter."""
-    place, *names = location
-    return "/".join(["#" if place == "body" else str(place), *map(str, names)])[:200]
+    place, *names = found["loc"]
+    if place != "body":
+        return "/".join(map(str, found["loc"]))[:_LONGEST]
+    if found["type"] == "unknown_field":
+        names.append(found["ctx"]["name"])
+    elif found["type"] != "missing":
+        names = names[: _depth(names, body)]
+    return "/".join(["#", *(str(name).replace("~", "~0").replace("/", "~1") for name in names)])[:_LONGEST]
+
+
+def _depth(names: Sequence[int | str], value: Any) -> int:
+    """How many of the names lead into the body: what follows is what pydantic calls an alternative."""
+    for depth, name in enumerate(names):
+        try:
+            value = value[name]
+        except (KeyError, IndexError, TypeError):
+            return depth
+    return len(names)
+
+
+def _either(reasons: Sequence[str]) -> str:
+    """Each way in which a value would have fitted."""
+    first, *others = dict.fromkeys(reasons)
+    return ", or ".join([first, *(other.removeprefix("Input should be ") for other in others)])
 
 
 def _sentence(detail: str) -> str:

@@ -31,7 +31,7 @@ _DEEPEST = 10
 def search_routes(service: Service) -> APIRouter:
     router = APIRouter(tags=["search"])
 
-    @router.post("/search", response_model=SearchOut, responses=problems(422, 503))
+    @router.post("/search", response_model=SearchOut, responses=problems(415, 503))
     async def search(body: SearchBody) -> JSONResponse:
         """The passages that answer one query, or each of several, best first."""
         started = time.monotonic()

@@ -2,13 +2,18 @@
 
 import asyncio
 import logging
+import os
 import signal
 import socket
+import sys
+from math import ceil
 from types import FrameType
 
 import uvicorn
+from prometheus_client import disable_created_metrics
 
 from retrieval.adapters.http.app import create_app
+from retrieval.adapters.http.connections import PromptConnection
 from retrieval.adapters.http.logs import log_as_json
 from retrieval.adapters.http.service import Service
 from retrieval.adapters.http.settings import ServeSettings
@@ -18,12 +23,13 @@ from retrieval.errors import ConfigError
 log = logging.getLogger(__name__)
 
 
-def run(settings: ServeSettings, *, host: str, port: int, grace: int = 30) -> None:
-    """Serve until SIGTERM or Ctrl-C; then finish what runs, for `grace` seconds at most.
+def run(settings: ServeSettings, *, host: str, port: int) -> None:
+    """Serve until SIGTERM or Ctrl-C; then finish what runs, for `settings.grace` seconds at most.
 
     Raises ConfigError where the address cannot be had, and as HybridIndex.open.
     """
     with _listening(host, port) as listening:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # when each figure began is one more series for each
         service = Service(settings)
         app = create_app(service)
         log_as_json()
@@ -34,16 +40,20 @@ def run(settings: ServeSettings, *, host: str, port: int, grace: int = 30) -> No
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            http="h11",  # whatever else is installed: it bounds the headers
+            http=PromptConnection,  # by h11, whatever else is installed: it bounds the headers
             ws="none",
-            timeout_graceful_shutdown=grace,
+            timeout_graceful_shutdown=ceil(settings.grace),
         )
         log.info("listening at %s", url_of(listening))
         _Server(config, service).run(sockets=[listening])
 
 
 class _Server(uvicorn.Server):
-    """Tells the service at once that it is to end, so that what would last for ever ends too; and exits with 0."""
+    """Tells the service at once that it is to end, so that what would last for ever ends too; and exits with 0.
+
+    Where something runs that was given up, it exits with 1 at once: a thread cannot be stopped. What was being written
+    is then as after a power cut, which the index heals.
+    """
 
     def __init__(self, config: uvicorn.Config, service: Service) -> None:
         super().__init__(config)
@@ -53,6 +63,9 @@ class _Server(uvicorn.Server):
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
         await super().serve(sockets)
+        if self._service.is_given_up:
+            sys.stderr.flush()
+            os._exit(1)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._loop.call_soon_threadsafe(self._service.stop)  # not here, where any lock may be held

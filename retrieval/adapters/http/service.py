@@ -1,7 +1,12 @@
 """What the routes work with: one index to read, one queue of changes, and the rules about folders."""
 
+import asyncio
 import logging
-from collections.abc import Callable, Collection
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 from retrieval.adapters.http.gate import Gate
@@ -20,6 +25,12 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+_UPLOADS = 8
+"""At the same time."""
+
+_LEAST_GRACE = 0.5
+"""Seconds to let go of the index, where requests have used up the grace."""
+
 
 class Service:
     """The parts of a running service. Made at the start, closed at the end."""
@@ -28,7 +39,9 @@ class Service:
         """Raises as HybridIndex.open."""
         self.settings = settings
         self.is_ready = False
-        self._is_stopping = False
+        self.is_given_up = False
+        self._stopped_at: float | None = None
+        self._warming: Future[None] | None = None
         self.metrics = Metrics()
         self._index = OpenedIndex(settings.index, settings.config)
         self._index.now()
@@ -39,6 +52,8 @@ class Service:
             on_wait=lambda seconds: self.metrics.stage("queue", seconds),
         )
         self.writes = Writes(settings.index, settings.config)
+        self._uploads = threading.BoundedSemaphore(_UPLOADS)
+        self._upkeep = ThreadPoolExecutor(1, "upkeep")
         self.jobs = Jobs(self.writes, on_report=self.metrics.written)
 
     def current(self) -> HybridIndex:
@@ -57,6 +72,18 @@ class Service:
         """As Writes.run."""
         return await self.writes.run(change, seconds=self.settings.seconds)
 
+    @contextmanager
+    def uploading(self) -> Iterator[None]:
+        """One of the few places of those who send files, which lie on this machine until they are indexed. Raises
+        Refusal where none is free."""
+        if not self._uploads.acquire(blocking=False):
+            detail = f"{_UPLOADS} uploads are on their way; try again when one is done."
+            raise Refusal("busy", detail, headers={"Retry-After": "5"})
+        try:
+            yield
+        finally:
+            self._uploads.release()
+
     def snapshot(self) -> Snapshot | None:
         """What searches read now; None before anything was indexed."""
         try:
@@ -65,12 +92,19 @@ class Service:
             return None
 
     def warm_up(self) -> None:
-        """Loads the model, so that the first question does not wait for it; until then, the service is not ready."""
+        """Loads the model, so that the first question does not wait for it; until then, the service is not ready.
+
+        What fails is logged, and can be tried again.
+        """
         try:
             self._index.now().embedder.embed_queries(["ready"])
-            self.is_ready = not self._is_stopping
+            self.is_ready = self._stopped_at is None
+            if self.snapshot() is None:
+                log.warning("There is no index at %s yet; nothing is found until something is.", self.settings.index)
         except RetrievalError as error:
             log.error("%s", error)
+        except Exception:  # whatever it is, the service goes on, and says that it is not ready
+            log.exception("the model could not be loaded")
 
     def folders(self, index: HybridIndex) -> dict[str, SyncedFolder]:
         """The folders that may be synced: those that the index is, as they were last, and those that were named."""
@@ -90,14 +124,36 @@ class Service:
                 "take it away. Change the file and sync, or use a source that begins otherwise.",
             )
 
+    def begin(self) -> None:
+        """Warms up on a thread; again where that failed."""
+        if self._stopped_at is None and (self._warming is None or self._warming.done()):
+            self._warming = self._upkeep.submit(self.warm_up)
+
     def stop(self) -> None:
         """Begins to end: running syncs finish what is in hand, changes in line are given up. Returns at once."""
-        self.is_ready, self._is_stopping = False, True
+        self.is_ready = False
+        self._stopped_at = self._stopped_at or time.monotonic()
         self.jobs.stop()
         self.writes.stop()
 
-    def close(self) -> None:
-        """Waits for what runs, then lets go of the index."""
+    async def end(self) -> None:
+        """Waits for what runs, then lets go of the index; what takes longer than the grace is given up."""
+        self.stop()
+        assert self._stopped_at is not None
+        closing = asyncio.wrap_future(self._upkeep.submit(self._close))
+        self._upkeep.shutdown(wait=False)
+        left = self._stopped_at + self.settings.grace - time.monotonic()
+        await asyncio.wait([closing, asyncio.ensure_future(self.jobs.close())], timeout=max(left, _LEAST_GRACE))
+        if closing.done():
+            closing.result()
+            return
+        self.is_given_up = True
+        log.warning(
+            "Given up after %g s: what was being loaded, searched or written. The index heals itself; sync again.",
+            self.settings.grace,
+        )
+
+    def _close(self) -> None:
         self.writes.close()
         self.gate.close()
         self._index.close()

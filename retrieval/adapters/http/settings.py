@@ -32,6 +32,7 @@ class ServeSettings:
     threads         searches that run at the same time.
     waiting         searches that wait for one of those; further ones are refused.
     seconds         that a request may take, its body included; a write may wait so long for its turn.
+    grace           seconds to finish what runs when the service is to end.
     rate            requests a minute for each key; 0 is without limit.
     upload_megabytes   of one upload, all files together (10**6 bytes).
     """
@@ -45,6 +46,7 @@ class ServeSettings:
     threads: int = 4
     waiting: int = 32
     seconds: float = 30.0
+    grace: float = 30.0
     rate: int = 3000
     upload_megabytes: float = 50.0
 

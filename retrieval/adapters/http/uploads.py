@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
@@ -26,7 +27,8 @@ async def uploaded(request: Request) -> AsyncIterator[dict[str, Path]]:
     A file's source is `uploads/` and the last part of its name; with one file alone, a field `source` may give another.
     No name is ever used as a path. Raises Refusal.
     """
-    async with request.form(max_files=MAX_FILES, max_fields=len(_FIELDS)) as form:
+    form = await _form(request)
+    try:
         files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
         sources = _sources(form, files)
         with TemporaryDirectory(prefix="upload-") as folder:
@@ -35,14 +37,23 @@ async def uploaded(request: Request) -> AsyncIterator[dict[str, Path]]:
                 with path.open("wb") as copy:
                     await asyncio.to_thread(shutil.copyfileobj, file.file, copy)
             yield dict(zip(sources, paths, strict=True))
+    finally:
+        await form.close()
+
+
+async def _form(request: Request) -> FormData:
+    _, options = parse_options_header(request.headers["content-type"])
+    if options.get(b"charset", b"utf-8").lower() not in (b"utf-8", b"utf8"):  # some would decode to what cannot be kept
+        raise Refusal("malformed", "The form is in another charset than UTF-8; send that.")
+    return await request.form(max_files=MAX_FILES, max_fields=len(_FIELDS))
 
 
 def _sources(form: FormData, files: Sequence[UploadFile]) -> list[str]:
     given = {name: value for name, value in form.multi_items() if not isinstance(value, UploadFile)}
-    if unknown := sorted(given.keys() - _FIELDS):
-        raise Refusal("invalid", f"The form has a field {unknown[0]!r}; there is `source` alone, beside the files.")
     if not files:
         raise Refusal("invalid", "The form has no file; send one: curl -F file=@manual.pdf.")
+    if unknown := sorted(given.keys() - _FIELDS):
+        raise Refusal("invalid", f"The form has a field {unknown[0]!r}; there is `source` alone, beside the files.")
     if "source" in given:
         if len(files) > 1:
             raise Refusal("invalid", "The form has one source for several files; send each by itself.")

@@ -1,5 +1,7 @@
 """The index as tools of the Model Context Protocol, over standard input and output or over HTTP."""
 
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
 
 from retrieval import __version__
@@ -7,16 +9,21 @@ from retrieval.adapters.extras import missing_extra
 from retrieval.index import HybridIndex
 
 try:
+    from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
     from mcp.server.mcpserver import MCPServer
     from mcp.server.transport_security import TransportSecuritySettings
+    from mcp_types import CallToolResult, TextContent
 except ImportError as error:
     raise missing_extra("mcp", error) from error
 
 from retrieval.adapters.mcp.reads import Current, read_tools
 from retrieval.adapters.mcp.writes import write_tools
+from retrieval.errors import RetrievalError
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
+
+Turn = Callable[[], AbstractAsyncContextManager[None]]
 
 _INSTRUCTIONS = (
     "Search and read a collection of documents. Search first; read on with get_document where a passage is not enough. "
@@ -44,17 +51,38 @@ def server(index: HybridIndex | Current, *, allow_writes: bool = False) -> MCPSe
 
 
 def http_app(
-    index: HybridIndex | Current, *, allow_writes: bool = False, path: str = "/mcp", check_host: bool = True
+    index: HybridIndex | Current,
+    *,
+    allow_writes: bool = False,
+    path: str = "/mcp",
+    check_host: bool = True,
+    turn: Turn | None = None,
 ) -> "Starlette":
     """The same server over streamable HTTP, without sessions: an ASGI app that answers at `path`.
 
     check_host   refuse requests whose Host or Origin is not this machine's loopback; False where the app that this
                  is put into checks both itself.
+    turn         what each call of a tool waits for and holds while it runs, in an app that bounds its load; a
+                 RetrievalError that it raises becomes the tool's.
 
     To put it into another app, append its `routes` to that app's, and within that app's lifespan run
     `async with mcp_app.router.lifespan_context(mcp_app)`: frameworks do not run the lifespan of what is mounted.
     """
     security = None if check_host else TransportSecuritySettings(enable_dns_rebinding_protection=False)
-    return server(index, allow_writes=allow_writes).streamable_http_app(
-        streamable_http_path=path, stateless_http=True, transport_security=security
-    )
+    mcp = server(index, allow_writes=allow_writes)
+    if turn is not None:
+        mcp.middleware.append(_in_turn(turn))
+    return mcp.streamable_http_app(streamable_http_path=path, stateless_http=True, transport_security=security)
+
+
+def _in_turn(turn: Turn) -> ServerMiddleware[Any]:
+    async def in_turn(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+        if ctx.method != "tools/call":
+            return await call_next(ctx)
+        try:
+            async with turn():
+                return await call_next(ctx)
+        except RetrievalError as error:
+            return CallToolResult(content=[TextContent(type="text", text=str(error))], is_error=True)
+
+    return in_turn

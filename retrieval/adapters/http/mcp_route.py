@@ -1,0 +1,72 @@
+"""/mcp: the index as tools for models, read-only, behind the same guard, queue and time limit as all else."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.util import find_spec
+
+from starlette.applications import Starlette
+from starlette.routing import Route
+from starlette.types import Message, Receive, Scope, Send
+
+from retrieval.adapters.http.problems import Refusal
+from retrieval.adapters.http.service import Service
+from retrieval.errors import ConfigError, RetrievalError
+
+log = logging.getLogger(__name__)
+
+PATH = "/mcp"
+
+
+def mcp_app(service: Service) -> Starlette | None:
+    """None without the extra `mcp`; a warning says so where there is another version of it than is needed."""
+    if find_spec("mcp") is None:
+        return None
+    try:
+        from retrieval.adapters.mcp.server import http_app
+    except ConfigError as error:
+        log.warning("%s is not served: the package mcp that is installed is another version. %s", PATH, error)
+        return None
+
+    @asynccontextmanager
+    async def turn() -> AsyncIterator[None]:
+        try:
+            async with service.gate.turn():
+                yield
+        except Refusal as refusal:
+            raise RetrievalError(refusal.detail) from None
+
+    return http_app(service.current, path=PATH, check_host=False, turn=turn)
+
+
+def mcp_route(app: Starlette, service: Service) -> Route:
+    """Where messages are posted. There is no stream to GET: without sessions, it would tell nothing and never end."""
+    limit = 2 * service.settings.seconds  # one half to wait for a turn, the end of which a tool is told
+    return Route(PATH, _InTime(app, limit), methods=["POST"])
+
+
+class _InTime:
+    """An ASGI app with a time limit. Raises Refusal where no answer has begun by then; one that has ends."""
+
+    def __init__(self, app: Starlette, seconds: float) -> None:
+        self._app = app
+        self._seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        has_begun = False
+
+        async def answer(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        try:
+            async with asyncio.timeout(self._seconds) as limit:
+                await self._app(scope, receive, answer)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            if not has_begun:
+                detail = f"No answer within {self._seconds:g} s; try again later."
+                raise Refusal("timeout", detail, headers={"Retry-After": "5"}) from None
