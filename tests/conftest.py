@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from ingest.parser_pool import ParserPool
 from ingest.parser_worker import ParserSettings
@@ -23,6 +24,13 @@ from retrieval.index import HybridIndex
 REPOSITORY = Path(__file__).parent.parent
 
 os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "false"  # read when haystack is imported, which is done by test modules
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Property-based tests try more where there is time; none is judged by how long an example takes."""
+    settings.register_profile("brief", max_examples=40, deadline=None)
+    settings.register_profile("thorough", max_examples=200, deadline=None)
+    settings.load_profile("brief" if config.option.markexpr == "not slow" else "thorough")
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

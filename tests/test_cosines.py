@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -51,7 +51,6 @@ components = st.one_of(st.sampled_from([0.0, 0.5, -1.0]), st.floats(-1, 1, width
 rows = arrays(np.float32, st.tuples(st.integers(0, 300), st.just(DIMENSION)), elements=components, fill=st.just(0.25))
 
 
-@settings(deadline=None)
 @given(rows, arrays(np.float32, DIMENSION, elements=components), st.integers(1, 400), st.randoms())
 @example(np.zeros((0, DIMENSION), np.float32), np.ones(DIMENSION, np.float32), 1, None)
 @example(np.ones((1, DIMENSION), np.float32), np.zeros(DIMENSION, np.float32), 1, None)
@@ -71,7 +70,6 @@ def test_dense_candidates_are_those_of_an_exhaustive_exact_scan(
         assert sides.cosines(found).tolist() == exact[found].tolist()
 
 
-@settings(deadline=None)
 @given(rows, arrays(np.float32, DIMENSION, elements=components))
 def test_a_scan_knows_how_far_off_it_is(vectors: np.ndarray, query: np.ndarray) -> None:
     vectors, query = unit(vectors), unit(query[None])[0]
@@ -199,7 +197,6 @@ words = st.sampled_from(["rain", "rains,", "C++", "GPT-4", "1,000", "l'eau", "æ
 texts = st.text() | st.lists(words, max_size=9).map(" ".join)
 
 
-@settings(deadline=None)
 @given(texts, st.sampled_from(["english", "french", "none"]))
 def test_highlights_are_found_word_by_word_as_in_the_whole_text(text: str, language: str) -> None:
     spans = Analyzer(language).spans(text)

@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from retrieval.analysis import LANGUAGES, Analyzer, detect_language
@@ -54,7 +54,6 @@ def test_the_most_of_a_long_text_decides_wherever_it_stands() -> None:
     assert detect_language(german * 5 + english * 500) == "english"
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_any_text_has_an_analysis(text: str) -> None:
     language = detect_language(text)

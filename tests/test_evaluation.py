@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from retrieval.config import Mode
@@ -355,7 +355,6 @@ SCORES = st.floats(-(2.0**100), 2.0**100, width=32)
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 
 
-@settings(deadline=None)
 @given(st.lists(SCORES))
 def test_scores_fall_strictly_and_stay_what_they_are_where_they_do(scores: list[float]) -> None:
     falling = strictly_falling(scores)
@@ -364,7 +363,6 @@ def test_scores_fall_strictly_and_stay_what_they_are_where_they_do(scores: list[
     assert strictly_falling(ordered) == ordered
 
 
-@settings(deadline=None)
 @given(st.lists(NAMES, min_size=1, max_size=30, unique=True), st.data())
 def test_equal_scores_keep_the_order_in_which_they_came(names: list[str], data: st.DataObject) -> None:
     relevant = data.draw(st.sampled_from(names))
@@ -373,7 +371,6 @@ def test_equal_scores_keep_the_order_in_which_they_came(names: list[str], data: 
     assert figures.means["RR"] == pytest.approx(1 / (names.index(relevant) + 1))
 
 
-@settings(deadline=None)
 @given(st.dictionaries(NAMES, st.lists(NAMES, min_size=1, max_size=5, unique=True), min_size=1, max_size=5))
 def test_a_run_that_was_written_is_read_as_it_was(
     tmp_path_factory: pytest.TempPathFactory, found: dict[str, list[str]]

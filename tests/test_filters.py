@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from retrieval.errors import QueryError
@@ -131,19 +131,16 @@ document_conditions = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None)
 @given(where=joined(conditions()))
 def test_where_selects_what_chroma_selects(shelf: Shelf, where: dict[str, object]) -> None:
     shelf.agrees_on(where)
 
 
-@settings(max_examples=150, deadline=None)
 @given(where_document=joined(document_conditions))
 def test_where_document_selects_what_chroma_selects(shelf: Shelf, where_document: dict[str, object]) -> None:
     shelf.agrees_on_document(where_document)
 
 
-@settings(max_examples=150, deadline=None)
 @given(pattern=st.lists(st.sampled_from(PIECES), min_size=1, max_size=4).map("".join))
 def test_a_pattern_is_refused_exactly_where_chroma_refuses_it(shelf: Shelf, pattern: str) -> None:
     try:

@@ -74,7 +74,7 @@ CONTENT = st.binary(max_size=300) | st.sampled_from(
 FORM = "multipart/form-data"
 FORMS = [b"", b"--b", b"--b\r\n\r\n\r\n--b--", b"x" * 1000, b"--b\r\nContent-Disposition: x\r\n\r\n"]
 
-briefly = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+briefly = settings(suppress_health_check=list(HealthCheck))
 at_length = settings(briefly, max_examples=500)
 
 

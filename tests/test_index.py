@@ -110,7 +110,7 @@ _steps = st.lists(
 )
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=_steps, reopen=st.booleans())
 def test_any_history_ends_in_the_index_that_is_built_afresh(open_index: Open, steps: list, reopen: bool) -> None:
     name = uuid.uuid4().hex

@@ -181,7 +181,7 @@ def histories(draw: st.DrawFn) -> list[tuple[str, Any]]:
 
 
 @pytest.mark.parametrize("idf", IDFS)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(histories(), documents)
 def test_no_history_leaves_a_trace(
     tmp_path_factory: pytest.TempPathFactory, idf: Bm25Idf, history: list[tuple[str, Any]], query: list[str]

@@ -88,7 +88,6 @@ def test_importing_the_loaders_imports_no_parser() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
-@settings(max_examples=150, deadline=None)
 @given(data=st.binary(max_size=300), suffix=st.sampled_from(sorted(LOADERS)))
 @example(data=b"%PDF-1.4\n", suffix=".txt")
 @example(data=b"\x85\x81", suffix=".html")
@@ -101,7 +100,7 @@ def test_any_bytes_are_a_document_or_a_load_error(data: bytes, suffix: str) -> N
         assert "\n" not in str(error)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_damaged_file_is_a_document_or_a_load_error(data: st.DataObject, samples: dict[str, bytes]) -> None:
     source = data.draw(st.sampled_from(sorted(samples)))

@@ -529,7 +529,6 @@ JSON = st.recursive(
 KEYS = ("cell_type", "source", "outputs", "output_type", "data", "text", "text/plain", "level", "input", "ename")
 
 
-@settings(max_examples=150, deadline=None)
 @given(cells=st.lists(st.dictionaries(st.sampled_from(KEYS), JSON, max_size=6) | JSON, max_size=3), metadata=JSON)
 @example(cells=[{"cell_type": "heading", "level": 2.0, "source": "a"}], metadata={"title": 1})
 @example(cells=[{"cell_type": [1], "outputs": [{"output_type": {}}]}], metadata=None)
@@ -592,7 +591,6 @@ TABLE_BLOCKS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
 @given(lines=st.lists(TABLE_BLOCKS, max_size=8))
 def test_markdown_tables_are_those_of_markdown_it(lines: list[str]) -> None:
     markdown_it = pytest.importorskip("markdown_it")
@@ -715,7 +713,6 @@ def test_a_file_cut_off_anywhere_is_read_or_refused(suffix: str, encoding: str) 
         is_read(data[:end], f"a{suffix}")
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     data=st.binary(max_size=80) | st.text(alphabet="\\{}[]()<>&|=-+*'\".#%;!\n\t aTHSB1", max_size=80).map(str.encode),
     suffix=st.sampled_from([*TEXTUAL, *LOADERS, ".gz", ".bz2", ".xz", ".zip", ""]),
@@ -727,7 +724,7 @@ def test_any_bytes_are_read_or_refused(data: bytes, suffix: str, start: bytes) -
     is_read(start + data, f"a{suffix}")
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data(), suffix=st.sampled_from(TEXTUAL))
 def test_a_damaged_file_is_read_or_refused(data: st.DataObject, suffix: str) -> None:
     content = bytearray(SAMPLES[suffix].encode())

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 from docx.document import Document as WordDocument
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.loaders.markup.epub import load_epub
@@ -115,7 +115,6 @@ def test_a_file_cut_anywhere_is_a_document_or_a_load_error(name: str) -> None:
         assert outcome(load, data[:size]) is None or name in OTHERS
 
 
-@settings(max_examples=200, deadline=None)
 @given(
     name=st.sampled_from(sorted(LOADERS)),
     start=st.sampled_from([b"", b"PK\x03\x04", OLE, b"{\\rtf1", b"A: "]),
@@ -125,7 +124,6 @@ def test_any_bytes_are_a_document_or_a_load_error(name: str, start: bytes, data:
     outcome(LOADERS[name][0], start + data.draw(st.binary(max_size=300)))
 
 
-@settings(max_examples=150, deadline=None)
 @given(name=st.sampled_from(sorted(LOADERS)), data=st.data())
 def test_a_damaged_file_is_a_document_or_a_load_error(name: str, data: st.DataObject) -> None:
     load, sample = LOADERS[name]
@@ -135,7 +133,6 @@ def test_a_damaged_file_is_a_document_or_a_load_error(name: str, data: st.DataOb
     outcome(load, bytes(content))
 
 
-@settings(max_examples=200, deadline=None)
 @given(name=st.sampled_from(sorted(SAMPLES)), data=st.data())
 def test_damaged_xml_in_a_sound_archive_is_a_document_or_a_load_error(name: str, data: st.DataObject) -> None:
     load, sample, _ = SAMPLES[name]

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
@@ -203,7 +203,6 @@ HOSTILE = st.one_of(
 
 
 @given(texts=st.lists(HOSTILE, min_size=1, max_size=5), source=HOSTILE, max_tokens=st.integers(1, 400))
-@settings(deadline=None)
 def test_no_document_can_end_its_passage_or_begin_another(texts: list[str], source: str, max_tokens: int) -> None:
     """Not even one that is written by who has seen the mark that was used for the others."""
 
@@ -237,7 +236,6 @@ def test_a_mark_that_a_document_contains_is_not_used(monkeypatch: pytest.MonkeyP
     text=st.text("ab .\n雨é", min_size=1, max_size=60),
     spans=st.lists(st.tuples(st.integers(0, 60), st.integers(1, 20)), min_size=1, max_size=8),
 )
-@settings(deadline=None)
 def test_a_passage_is_what_stands_in_the_document(text: str, spans: list[tuple[int, int]]) -> None:
     """Every character that is shown, but for white space between two hits, and none of them twice."""
     clean = [(start, min(start + length, len(text))) for start, length in spans if start < len(text)]

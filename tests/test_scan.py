@@ -507,7 +507,7 @@ def trees(draw: st.DrawFn) -> tuple[set[str], list[str]]:
     return files, sorted({""} | {str(parent) for path in files for parent in Path(path).parents} - {"."})
 
 
-in_any_tree = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+in_any_tree = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @needs_git

@@ -109,7 +109,7 @@ _filters = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     where=_filters,
     query=st.sampled_from(QUESTIONS),

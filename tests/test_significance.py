@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.colors import to_rgba
 from scipy.stats import ttest_rel
@@ -35,7 +35,6 @@ def test_few_queries_are_tested_exactly(queries: int) -> None:
     assert randomisation_test(differences) == pytest.approx(min(1.0, 2 / 2**queries))
 
 
-@settings(deadline=None)
 @given(DIFFERENCES)
 def test_the_order_of_queries_the_direction_and_ties_do_not_matter(differences: np.ndarray) -> None:
     for test in (randomisation_test, t_test):

@@ -132,7 +132,6 @@ def prose(seed: int, paragraphs: int) -> list[str]:
 
 
 @pytest.mark.parametrize("tokenizer", TOKENIZERS)
-@settings(max_examples=60, deadline=None)
 @given(
     text=TEXTS,
     max_tokens=st.sampled_from([32, 48, 64, 256]),
@@ -157,7 +156,7 @@ def test_no_chunk_exceeds_the_limit_and_no_character_is_lost(
     assert pieces == list(splitter.pieces(text, header_at=header_at, breaks=breaks))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(text=TEXTS)
 def test_no_word_is_too_long_for_wordpiece_to_read(text: str) -> None:
     tokenizer = exact(wordpiece)
@@ -275,7 +274,6 @@ ABBREVIATION = AddedToken("e.g.", normalized=True)
 WITH_SPACE = AddedToken("\xe9 f", normalized=False)
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     text=TEXTS | st.text("Rr \t\n\f\x1c\xa0.[SEP]\xe9f\u0301\u0338雨🏽\0", max_size=300),
     flags=st.tuples(st.booleans(), st.booleans(), st.none() | st.booleans(), st.booleans()),
@@ -319,7 +317,7 @@ def test_more_words_than_are_remembered_are_counted_exactly(monkeypatch: pytest.
         assert tokens == independent_count(wordpiece, text[start:end])
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 10**6), tokenizer=st.sampled_from(TOKENIZERS))
 def test_an_edit_changes_no_chunk_beyond_the_headings_around_its_section(
     seed: int, tokenizer: Callable[[], Tokenizer]

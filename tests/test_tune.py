@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -26,7 +26,6 @@ from retrieval.evaluation.tuning import Tuning, candidate_settings, score_settin
 PRESENT = Settings("dbsf", 0.6, 1.5, 0.75)
 
 
-@settings(deadline=None)
 @given(
     st.builds(
         Settings,
@@ -46,7 +45,6 @@ def test_every_combination_is_tried_once_and_the_present_one_first(present: Sett
     assert len([settings for settings in tried if settings.alpha == 1]) == 1
 
 
-@settings(deadline=None)
 @given(
     arrays(np.float64, st.tuples(st.integers(1, 6), st.integers(4, 20)), elements=st.floats(0, 1)), st.integers(2, 4)
 )
@@ -67,7 +65,6 @@ def test_among_equals_the_first_is_chosen_whatever_the_rounding() -> None:
     assert best_row(values) == best_row(values[:, ::-1]) == 0
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(-1, 1, width=32), min_size=2, max_size=30).map(np.array))
 def test_the_interval_is_about_the_mean(differences: np.ndarray) -> None:
     low, high = confidence_interval(differences)
