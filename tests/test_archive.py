@@ -101,6 +101,7 @@ def test_what_is_restored_is_what_was_saved(open_index: Open, saved: Path, docs:
     assert examine(tmp_path / "new") == []
 
 
+@pytest.mark.slow
 def test_chroma_is_restored_with_all_it_had(open_index: Open, saved: Path, tmp_path: Path) -> None:
     restore(saved, tmp_path / "new")
     np.testing.assert_array_equal(means(tmp_path / "new")[:, 0], means(tmp_path / "index")[:, 0])

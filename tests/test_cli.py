@@ -56,6 +56,7 @@ def test_the_dense_side_works_in_a_process_of_its_own(folder: Path) -> None:
     assert "dense 0." in done.stdout
 
 
+@pytest.mark.slow
 def test_status_says_what_failed_and_why(folder: Path) -> None:
     done = run("ingest", "status", cwd=folder)
     assert done.returncode == 0
@@ -175,6 +176,7 @@ def test_the_help_tells_the_defaults_of_the_configuration() -> None:
         assert hints[name].__metadata__[0].show_default == f"{Config.model_fields[name].default}, or as configured"
 
 
+@pytest.mark.slow
 def test_a_locked_index_says_who_holds_it(folder: Path) -> None:
     directory = IndexDirectory(folder / ".retrieval")
     directory.lock()

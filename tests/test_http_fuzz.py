@@ -109,7 +109,7 @@ def check_upload(serving: Serving, name: str, content: bytes) -> None:
     check(serving, "POST", "/documents", files=[("file", (name, content))])
 
 
-@briefly
+@settings(briefly, max_examples=20)
 @given(body=ALMOST_RIGHT | ANYTHING)
 def test_any_search_is_answered(serving: Serving, body: dict[str, Any]) -> None:
     check_search(serving, body)

@@ -527,6 +527,7 @@ def test_an_index_that_does_not_exist_yet_is_warned_of(start: Start, caplog: pyt
     wait_for(lambda: "There is no index at" in caplog.text)
 
 
+@pytest.mark.slow
 def test_so_many_uploads_at_once_are_taken_and_no_more(start: Start) -> None:
     client = start()
     with ExitStack() as stack:

@@ -195,7 +195,7 @@ def test_a_pointer_that_is_lost_is_an_error_that_names_the_way_out(open_index: O
 
 
 @pytest.mark.parametrize(
-    "calls", [call if call % 3 == 1 else pytest.param(call, marks=pytest.mark.slow) for call in range(12)]
+    "calls", [call if call % 4 == 1 else pytest.param(call, marks=pytest.mark.slow) for call in range(12)]
 )
 def test_dying_at_any_call_to_chroma_leaves_a_whole_index(
     open_index: Open, monkeypatch: pytest.MonkeyPatch, store_writes: tuple[str, ...], calls: int

@@ -211,6 +211,7 @@ def greeted(path: Path) -> Iterator[Greeted]:
             process.kill()
 
 
+@pytest.mark.slow
 def test_only_the_protocol_reaches_standard_output_and_a_closed_input_ends_it(greeted: Greeted) -> None:
     search = {"name": "search", "arguments": {"query": "rain"}}
     greeted.say({"jsonrpc": "2.0", "method": "notifications/initialized"})
@@ -220,6 +221,7 @@ def test_only_the_protocol_reaches_standard_output_and_a_closed_input_ends_it(gr
     assert (out, err, greeted.process.returncode) == ("", "", 0)
 
 
+@pytest.mark.slow
 def test_an_interrupt_ends_it_quietly(greeted: Greeted) -> None:
     greeted.process.send_signal(signal.SIGINT)
     assert greeted.process.wait(60) == -signal.SIGINT  # its input is still open
@@ -242,6 +244,7 @@ def test_without_an_index_it_says_how_to_make_one(tmp_path: Path) -> None:
     assert done.stderr == f"error: There is no index at {path}; `ingest sync FOLDER --index {path}` makes one.\n"
 
 
+@pytest.mark.slow
 def test_without_the_extra_it_says_which(path: Path) -> None:
     code = "import sys; sys.modules['mcp'] = None; from retrieval.cli import main; main()"
     command = [sys.executable, "-W", "ignore", "-c", code, "mcp", "--index", str(path)]

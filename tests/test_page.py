@@ -116,6 +116,7 @@ def test_a_hit_shows_where_it_stands_its_marks_and_both_scores(page: Browser, se
     assert page.run("return document.getElementById('status').textContent").startswith("Hybrid: ")
 
 
+@pytest.mark.slow
 def test_an_emoji_before_a_word_does_not_shift_its_mark(page: Browser, served: Serving) -> None:
     page.open(served.page(q="umbrella", view="lexical"))
     assert page.one(".hit mark")
@@ -311,6 +312,7 @@ def test_a_filter_can_be_picked_from_a_hit_and_by_where_the_source_begins(page: 
     page.says(".failure", "No source begins with")
 
 
+@pytest.mark.slow
 def test_a_question_that_makes_no_sense_is_answered_with_the_servers_words(browser: Browser, served: Serving) -> None:
     browser.open(served.page(q="??"))
     browser.says(".failure", "has no word in it")
@@ -422,6 +424,7 @@ def test_all_text_stands_out_from_its_ground(page: Browser, served: Serving, sch
     assert page.faint_texts() == []
 
 
+@pytest.mark.slow
 def test_a_phone_never_scrolls_sideways(page: Browser, served: Serving) -> None:
     page.resize(360, 740)
 

@@ -106,6 +106,7 @@ def test_a_file_that_never_answers_costs_itself_alone(
         assert "1.5 s" in reasons(pool, [scanned(tmp_path / "fifo.txt"), *small[:2]])["docs/fifo.txt"]
 
 
+@pytest.mark.slow
 def test_a_file_that_needs_too_much_memory_costs_itself_alone(
     settings: ParserSettings, small: list[ScannedFile], tmp_path: Path
 ) -> None:

@@ -89,6 +89,7 @@ def test_the_python_snippets_run(folder: Path, snippet: str, capsys: pytest.Capt
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+@pytest.mark.slow
 def test_the_curl_lines_are_answered(folder: Path) -> None:
     lines = [line.partition("    #")[0] for block in blocks("sh") for line in block.splitlines()]
     asked = [line for line in lines if line.startswith("curl ")]

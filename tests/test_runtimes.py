@@ -34,7 +34,13 @@ def exact() -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("backend", "precision"),
-    [("torch", "bf16"), ("onnx", "fp32"), ("openvino", "fp32"), ("openvino", "bf16"), ("auto", "auto")],
+    [
+        pytest.param("torch", "bf16", marks=pytest.mark.slow),
+        ("onnx", "fp32"),
+        ("openvino", "fp32"),
+        ("openvino", "bf16"),
+        ("auto", "auto"),
+    ],
 )
 def test_all_ways_to_run_the_model_agree(backend: str, precision: str, exact: np.ndarray) -> None:
     embedder = Embedder.load(Config(backend=backend, precision=precision))

@@ -158,6 +158,7 @@ def test_pairs_are_those_of_comparing_all_with_all(index: HybridIndex, cosines: 
         assert other.score == pytest.approx(pair.score, abs=2e-6)
 
 
+@pytest.mark.slow
 def test_pairs_do_not_depend_on_how_they_are_computed(index: HybridIndex) -> None:
     everything = index.similar_pairs(min_score=None)
     assert index.similar_pairs(min_score=None, query_chunk_size=2, corpus_chunk_size=3) == everything

@@ -148,6 +148,7 @@ def test_what_matters_is_told_of(docs: Path, watch: Watch, act: Callable[[Path],
     watching.until(act(docs))
 
 
+@pytest.mark.slow
 def test_a_folder_is_watched_as_soon_as_it_is_there(docs: Path, watch: Watch) -> None:
     watching = watch()
     (docs / "new" / "deep").mkdir(parents=True)
@@ -186,6 +187,7 @@ def test_reading_changes_nothing(docs: Path, watch: Watch) -> None:
     assert watching.next() == {docs / "seen.md"}
 
 
+@pytest.mark.slow
 def test_nothing_is_missed_while_the_caller_is_busy(docs: Path, index: Path) -> None:
     stop = threading.Event()
     waits = changes(docs, index=index, stop=stop, debounce_ms=QUIET_MS)
