@@ -121,6 +121,11 @@ class Snapshot:
     def chunk(self, row: int) -> Chunk:
         return chunk_from(self.ids[row].decode(), self.text(row), orjson.loads(self._rows[row]))
 
+    def chunks_of(self, document: str) -> list[Chunk]:
+        """A document's chunks in order, by its id; reads no other's."""
+        rows = np.flatnonzero(self.documents == document.encode()).tolist()
+        return sorted(map(self.chunk, rows), key=lambda chunk: chunk.ordinal)
+
     def text(self, row: int) -> str:
         return self._texts[row].decode("utf-8")
 

@@ -5,8 +5,6 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
-
 from retrieval.storage.snapshot import Snapshot
 from retrieval.types import Chunk, DocumentRecord, SearchHit, clean_text
 
@@ -30,8 +28,7 @@ def listed(record: DocumentRecord) -> dict[str, Any]:
 
 def whole(record: DocumentRecord, snapshot: Snapshot) -> dict[str, Any]:
     """A document with its passages in order."""
-    rows = np.flatnonzero(snapshot.documents == record.id.encode()).tolist()
-    chunks = sorted((snapshot.chunk(row) for row in rows), key=lambda chunk: chunk.ordinal)
+    chunks = snapshot.chunks_of(record.id)
     metadata = dict(chunks[0].metadata) if chunks else {}
     return {**_record(record), "metadata": metadata, "chunks": [_chunk(chunk) for chunk in chunks]}
 

@@ -79,14 +79,14 @@ def _get_document(current: Current) -> Callable[..., DocumentText]:
         with told_to_the_model():
             snapshot = current().snapshot
             record = named(source, snapshot.records if snapshot is not None else ())
-        rows = snapshot.rows_of_document.get(record.id, []) if snapshot is not None else []
+        whole = snapshot.chunks_of(record.id) if snapshot is not None else []
         end = first_part + max_parts
-        chunks = [snapshot.chunk(row) for row in rows[first_part:end]] if snapshot is not None else []
+        chunks = whole[first_part:end]
         return DocumentText(
             document=DocumentInfo.of(record),
             metadata=dict(chunks[0].metadata) if chunks else {},
             parts=[Part.of(chunk) for chunk in chunks],
-            next_part=end if end < len(rows) else None,
+            next_part=end if end < len(whole) else None,
         )
 
     return get_document
