@@ -48,9 +48,7 @@ class SearchOut(BaseModel):
     results: list[ResultOut]
 
 
-class RecordOut(BaseModel):
-    """A document, as the ledger has it; `folder` is "" for one that was added."""
-
+class _Recorded(BaseModel):
     id: str
     source: str
     folder: str
@@ -58,9 +56,14 @@ class RecordOut(BaseModel):
     reason: str
     title: str | None
     language: str
-    chunks: int
     size: int
     indexed: str | None = Field(description="ISO 8601, UTC; null where that is not known.")
+
+
+class RecordOut(_Recorded):
+    """A document, as the ledger has it; `folder` is "" for one that was added."""
+
+    chunks: int
 
 
 class RecordsOut(BaseModel):
@@ -81,18 +84,9 @@ class ChunkOut(BaseModel):
     tokens: int
 
 
-class DocumentOut(BaseModel):
+class DocumentOut(_Recorded):
     """As RecordOut, with the document's own metadata and its passages in order."""
 
-    id: str
-    source: str
-    folder: str
-    status: Status
-    reason: str
-    title: str | None
-    language: str
-    size: int
-    indexed: str | None
     metadata: dict[str, MetadataValue]
     chunks: list[ChunkOut]
 
