@@ -12,7 +12,7 @@ from ingest.parser_pool import ParserPool
 from ingest.parsing import Parsed
 from ingest.report import OnProgress, SyncReport
 from ingest.scan import ScannedFile
-from ingest.unread import MEGABYTE, too_large
+from ingest.unread import too_large
 from retrieval.errors import DocumentError
 from retrieval.index import HybridIndex
 from retrieval.types import Document, DocumentRecord
@@ -62,7 +62,6 @@ def add_files(files: Mapping[str, Path], index: HybridIndex, *, on_progress: OnP
     limits; one that cannot be read is reported. Raises as `add`, and OSError for a file that is not there.
     """
     started = time.monotonic()
-    max_bytes = int(index.config.max_file_mb * MEGABYTE)
     scanned = [ScannedFile(source, str(path), path.stat().st_size, 0) for source, path in files.items()]
     with index.writing() as writer:
         _check_free(files, writer.folders)
@@ -70,7 +69,7 @@ def add_files(files: Mapping[str, Path], index: HybridIndex, *, on_progress: OnP
         indexer = Indexer(writer, SyncReport(), documents=len(files), size=size, on_progress=on_progress)
         fitting = []
         for file in scanned:
-            if reason := too_large(file.size, max_bytes):
+            if reason := too_large(file.size, index.config.max_file_bytes):
                 indexer.fail(new_record(file.source), reason, size=file.size)
             else:
                 fitting.append(file)

@@ -175,7 +175,7 @@ def _troubles(index: HybridIndex) -> list[Trouble]:
         troubles = list(examine_chunks(writer.store, writer.snapshot))
         if writer.snapshot is not None:
             troubles += examine_lexical(writer.snapshot)
-        max_bytes = int(index.config.max_file_mb * 10**6)
+        max_bytes = index.config.max_file_bytes
         told = {trouble.name for trouble in troubles if trouble.name}
         for name, folder in sorted(writer.folders.items()):
             found = examine_folder(name, folder, writer.records, max_bytes=max_bytes)

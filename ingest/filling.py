@@ -33,7 +33,7 @@ def parser_settings(index: HybridIndex, *, keeps_content: bool = False) -> Parse
     return ParserSettings(
         chunks=chunk_settings(index),
         language=config.language,
-        max_bytes=int(config.max_file_mb * MEGABYTE),
+        max_bytes=config.max_file_bytes,
         seconds=config.parse_seconds,
         memory_bytes=config.parse_memory_mb * MEGABYTE,
         ocr_command=config.ocr_command,

@@ -11,7 +11,6 @@ from ingest.root import check_claim
 from ingest.scan import scan
 from ingest.selection import patterns_of
 from ingest.survey import survey
-from ingest.unread import MEGABYTE
 from retrieval.index import HybridIndex
 from retrieval.types import SyncedFolder
 
@@ -44,8 +43,7 @@ def sync(
     started = time.monotonic()
     config = index.config
     include, exclude = patterns_of(include, config.include), patterns_of(exclude, config.exclude)
-    max_bytes = int(config.max_file_mb * MEGABYTE)
-    scanned = scan(Path(folder), name=name, include=include, exclude=exclude, max_bytes=max_bytes)
+    scanned = scan(Path(folder), name=name, include=include, exclude=exclude, max_bytes=config.max_file_bytes)
     if dry_run:
         check_claim(index.folders(), scanned.name, str(scanned.root))
         ledger = {record.source: record for record in index.documents()}

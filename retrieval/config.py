@@ -188,6 +188,11 @@ class Config(BaseModel):
         places = dict.fromkeys(from_file.keys() & below.keys() - overrides.keys(), f"in {file}")
         return cls(places, **{**below, **overrides})
 
+    @property
+    def max_file_bytes(self) -> int:
+        """`max_file_mb` in bytes."""
+        return int(self.max_file_mb * 10**6)
+
     def index_settings(self) -> dict[str, Any]:
         """The settings that an index is made with, JSON-able: another value would give other vectors or chunks."""
         return self.model_dump(include=set(INDEX_SETTINGS))
