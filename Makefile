@@ -60,7 +60,7 @@ bench: $(READY) $(PEERS)/.ready
 
 # Our search next to LangChain's, LlamaIndex's and txtai's, on collections in BEIR's format: COLLECTIONS="path ..."
 bench-quality: $(READY) $(if $(COLLECTIONS),$(PEERS)/.ready)
-	$(BIN)/python benchmarks/quality --peers $(PEERS)/bin/python $(COLLECTIONS)
+	$(BIN)/python -m benchmarks.quality --peers $(PEERS)/bin/python $(COLLECTIONS)
 
 $(PEERS)/.ready: benchmarks/quality/peers.txt
 	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
