@@ -24,10 +24,14 @@ def draw(searches: Mapping[int, Mapping[str, float]], file: Path) -> None:
         style = "--" if name == "numpy scan ms" else "-"
         latency.plot(sizes, [row[name] for row in searches.values()], marker="o", linestyle=style, label=label)
     latency.set(title="Median latency", ylabel="ms")
-    latency.legend()
-    build.plot(sizes, [row["build s"] for row in searches.values()], marker="o")
+    build.plot(sizes, [row["build s"] for row in searches.values()], marker="o", color="black")
     build.set(title="Building the search files", ylabel="s")
     for axes in (latency, build):
         axes.set(xscale="log", yscale="log", xlabel="chunks")
+        axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+        axes.yaxis.set_major_formatter("{x:,.9g}")
+        axes.yaxis.set_minor_formatter("")
+        axes.xaxis.set_minor_formatter("")
         axes.grid(visible=True, which="major", alpha=0.3)
+    figure.legend(loc="outside lower center", ncols=len(_LATENCIES))
     figure.savefig(file, dpi=150)

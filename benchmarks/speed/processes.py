@@ -33,12 +33,13 @@ def apart(measure: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T
 def outcome_of(module: str, *arguments: Path | str, python: Path) -> dict[str, Any]:
     """What a module of this package, run by that interpreter, writes to the JSON file that is its last argument.
 
-    Raises CalledProcessError.
+    Raises RuntimeError where that ends with a failure; what it says of that is on stderr.
     """
     with tempfile.TemporaryDirectory() as scratch:
         told = Path(scratch, "outcome.json")
         command = [python, "-m", f"{__package__}.{module}", *arguments, told]
         # Some peers print as they work; the report is ours alone.
-        subprocess.run(command, stdout=sys.stderr, env={**os.environ, **_ENVIRONMENT}, check=True)
+        if code := subprocess.run(command, stdout=sys.stderr, env={**os.environ, **_ENVIRONMENT}).returncode:
+            raise RuntimeError(f"{module} {arguments[0]} ended with {code}")
         outcome: dict[str, Any] = json.loads(told.read_text("utf-8"))
     return outcome
