@@ -1,8 +1,8 @@
 """How the service holds out: concurrent clients that search a large index while a folder is being synced into it.
 
-    python benchmarks/load.py [--chunks 100000] [--clients 16] [--seconds 60] [--no-sync] [--keep DIR] [--json FILE]
+    python -m benchmarks.load [--chunks 100000] [--clients 16] [--seconds 60] [--no-sync] [--keep DIR] [--json FILE]
 
-The index is made up as in search_speed.py, and then restored from its search files, so that it has a Chroma to write
+The index is made up (speed/made_up.py), and then restored from its search files, so that it has a Chroma to write
 to. `retrieve serve` runs as a process of its own; each client asks its next question when it has the last answer. Of
 the answers, all are counted by status, and the seconds are those of the ones that were given (200).
 """
@@ -23,8 +23,8 @@ from typing import Any
 
 import httpx
 import numpy as np
-from search_speed import WORDS, built, drawn_words, questions, vocabulary
 
+from benchmarks.speed.made_up import WORDS, build, drawn_words, questions, vocabulary
 from retrieval.archive import restore, save
 
 FILES, PARAGRAPHS = 50, 20
@@ -57,10 +57,12 @@ def writable_index(place: Path, chunks: int) -> Path:
     """An index of so many made-up chunks with a Chroma of its own."""
     index = place / f"load-{chunks}"
     if not index.is_dir():
-        made_up, archive = place / f"made-up-{chunks}", place / f"made-up-{chunks}.tar"
-        built(made_up, chunks)
-        save(made_up, archive)
-        restore(archive, index)
+        place.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=place) as scratch:
+            made_up, archive = Path(scratch, "index"), Path(scratch, "index.tar")
+            build(made_up, chunks)
+            save(made_up, archive)
+            restore(archive, index)
     return index
 
 

@@ -1,6 +1,6 @@
 """What a sync of ten thousand files costs when hardly anything has changed.
 
-    python benchmarks/many_files.py [--files N] [--runs N]
+    python -m benchmarks.many_files [--files N] [--runs N]
 
 Each figure is the wall-clock time of a whole `ingest sync` process, the median of several. The files are short made-up
 texts; their index is made with the one-layer model of runs.py, which loads no faster than another: nearly all of that
@@ -13,8 +13,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from runs import Timed, timed_sync, tiny_model
-
+from benchmarks.runs import Timed, timed_sync, tiny_model
 from ingest import sync
 from retrieval import Config, HybridIndex
 

@@ -1,6 +1,6 @@
 """Indexes folders of real documents from Debian packages, and prints what became of them as a table.
 
-    python benchmarks/real_folders.py [--tiny-model] [FOLDER...]
+    python -m benchmarks.real_folders [--tiny-model] [FOLDER...]
 
 Needs `apt-get` and `dpkg-deb`. With --tiny-model, a transformer of one layer with random weights and the default
 model's tokenizer stands in for it: the same chunks, hardly any time for the encoder, so that what is left is ours.
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from runs import timed_sync, tiny_model
+from benchmarks.runs import timed_sync, tiny_model
 
 MEGABYTE = 10**6
 _SOURCES = """\

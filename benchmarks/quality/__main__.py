@@ -57,7 +57,7 @@ class Result:
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        prog="benchmarks/quality", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m benchmarks.quality", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("collections", nargs="*", type=Path, metavar="COLLECTION", help="in BEIR's format")
     parser.add_argument("--peers", type=Path, metavar="PYTHON", help="the interpreter that the peers are installed for")
@@ -99,7 +99,7 @@ def in_its_environment(python: Path, task: Mapping[str, Any]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as scratch:
         asked, told = Path(scratch, "task.json"), Path(scratch, "outcome.json")
         asked.write_text(json.dumps(task), "utf-8")
-        command = [python, Path(__file__).with_name("worker.py"), asked, told]
+        command = [python, "-m", "benchmarks.quality.worker", asked, told]
         # Some peers print as they work; the report is ours alone.
         if code := subprocess.run(command, stdout=sys.stderr, env={**os.environ, **_ENVIRONMENT}).returncode:
             raise SystemExit(f"{task['module']} ended with {code}")

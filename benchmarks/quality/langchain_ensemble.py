@@ -16,7 +16,8 @@ from langchain_classic.retrievers import EnsembleRetriever
 from langchain_community.retrievers import BM25Retriever
 from langchain_core.documents import Document as LangChainDocument
 from langchain_huggingface import HuggingFaceEmbeddings
-from system import DENSE, PREFIXES, Adapter, Document, Ranking
+
+from benchmarks.quality.system import DENSE, PREFIXES, Adapter, Document, Ranking
 
 _WORD = re.compile(r"\w+")
 _STOP_WORDS = frozenset(STOPWORDS_EN)

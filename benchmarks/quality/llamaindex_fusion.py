@@ -14,7 +14,8 @@ from llama_index.core.retrievers import QueryFusionRetriever, VectorIndexRetriev
 from llama_index.core.schema import TextNode
 from llama_index.embeddings.huggingface import HuggingFaceEmbedding
 from llama_index.retrievers.bm25 import BM25Retriever
-from system import DENSE, PREFIXES, Adapter, Document, Ranking
+
+from benchmarks.quality.system import DENSE, PREFIXES, Adapter, Document, Ranking
 
 _MODES = ("simple", "reciprocal_rerank", "relative_score", "dist_based_score")
 

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from system import Adapter, Document, Ranking
-
 import ingest
+from benchmarks.quality.system import Adapter, Document, Ranking
 from retrieval import HybridIndex
 from retrieval.config import Config
 from retrieval.types import Document as OwnDocument

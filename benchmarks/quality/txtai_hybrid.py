@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from system import DENSE, PREFIXES, Adapter, Document, Ranking
 from txtai import Embeddings
+
+from benchmarks.quality.system import DENSE, PREFIXES, Adapter, Document, Ranking
 
 _STOP_WORDS: dict[str, Any] = {
     "maxlength": True,

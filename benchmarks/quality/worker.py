@@ -1,6 +1,6 @@
 """One system's part, in the Python environment that it lives in: index the documents, ask the questions.
 
-    python worker.py TASK OUTCOME      both are JSON files; __main__.py starts it so
+    python -m benchmarks.quality.worker TASK OUTCOME      both are JSON files; __main__.py starts it so
 
 Seconds are the processor's, of all threads together, so that other work on the machine does not count.
 """
@@ -16,13 +16,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from system import Adapter, Document, Ranking, System
+from benchmarks.quality.system import Adapter, Document, Ranking, System
 
 
 def main() -> None:
     task_file, outcome_file = map(Path, sys.argv[1:])
     task = json.loads(task_file.read_text("utf-8"))
-    adapter: Adapter = importlib.import_module(task["module"]).ADAPTER
+    adapter: Adapter = importlib.import_module(f"benchmarks.quality.{task['module']}").ADAPTER
     documents = [Document(*document) for document in task["documents"]]
     results = []
     for variant in adapter.variants:

@@ -1,14 +1,16 @@
-"""The texts that all systems are given alike."""
+"""The texts that all systems are given alike, and what counts their tokens."""
 
 import json
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from tokenizers import Tokenizer
+
 from ingest.loaders import load
 from ingest.scan import scan
 from ingest.splitting.splitter import TokenBudgetSplitter
-from retrieval.embedding import Embedder
+from retrieval.embedding import Embedder, find_model
 from retrieval.errors import RetrievalError
 
 _LARGEST_FILE = 1_000_000  # bytes
@@ -47,6 +49,14 @@ def sample_of_chunks(documents: Sequence[str], embedder: Embedder, *, prefix: st
     return sample
 
 
+def packaged_tokenizer() -> Tokenizer:
+    """The default model's; it reads all of a text, and adds nothing."""
+    tokenizer = Tokenizer.from_file(str(find_model("packaged") / "tokenizer.json"))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
 def _corpus(path: Path) -> Path:
     return path / "corpus.jsonl"
 
@@ -63,7 +73,7 @@ def _of_collection(directory: Path) -> Iterator[str]:
 def _of_folder(folder: Path) -> Iterator[str]:
     for file in scan(folder.resolve(), max_bytes=_LARGEST_FILE).files:
         try:
-            text = load(file.path.read_bytes(), source=file.path.name).text
+            text = load(Path(file.path).read_bytes(), source=file.source).text
         except RetrievalError:  # an image, say
             continue
         if text.strip():

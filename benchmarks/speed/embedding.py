@@ -6,10 +6,20 @@ from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
-from documents import sample_of_chunks
-from encoders import MATRICES, PRODUCTS, Products, Run, SentenceTransformers, Way, Worker, every_backend, ours
-from tables import markdown, median_ratio
 
+from benchmarks.speed.documents import sample_of_chunks
+from benchmarks.speed.encoders import (
+    MATRICES,
+    PRODUCTS,
+    Products,
+    Run,
+    SentenceTransformers,
+    Way,
+    Worker,
+    every_backend,
+    ours,
+)
+from benchmarks.speed.tables import markdown, median_ratio
 from retrieval.config import Config
 from retrieval.embedding import Embedder
 

@@ -117,7 +117,8 @@ class Worker:
         try:
             run: Run = self._connection.recv()
         except EOFError:
-            raise SystemExit(f"a process that embeds ended with {self._process.exitcode}") from None
+            self._process.join()
+            raise RuntimeError(f"a process that embeds ended with {self._process.exitcode}") from None
         return run
 
     def __enter__(self) -> Self:

@@ -1,7 +1,6 @@
 """From a folder of text files to an index that answers: `ingest sync` next to LangChain, LlamaIndex and txtai."""
 
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -12,26 +11,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from documents import write_folder
-from embedding import Sample
-from encoders import Worker, ours
-from tables import markdown, median_ratio
-from tokenizers import Tokenizer
-
+from benchmarks.speed.documents import packaged_tokenizer, write_folder
+from benchmarks.speed.embedding import Sample
+from benchmarks.speed.encoders import Worker, ours
+from benchmarks.speed.processes import outcome_of
+from benchmarks.speed.tables import markdown, median_ratio
 from retrieval.embedding import find_model
 
 OURS = "hybrid-retrieval"
 PEERS = {"LangChain": 256, "LlamaIndex": 256, "txtai": 512}
 """And how many tokens of a string each lets the model read."""
 _INGEST = Path(sys.executable).with_name("ingest")
-_ENVIRONMENT = {
-    "TQDM_DISABLE": "1",
-    "HF_HUB_OFFLINE": "1",
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "ANONYMIZED_TELEMETRY": "False",
-    "LANGSMITH_TRACING": "false",
-    "DO_NOT_TRACK": "1",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,26 +74,19 @@ def sync(folder: Path) -> Run:
         process = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         seconds = time.perf_counter() - started
     if process.returncode:
-        raise SystemExit(f"ingest sync ended with {process.returncode}")
+        raise RuntimeError(f"ingest sync ended with {process.returncode}")
     report = json.loads(process.stdout)
     return Run(seconds, report["seconds"], report["tokens_embedded"], report["truncated"])
 
 
 def peer(name: str, folder: Path, *, python: Path) -> tuple[Run, dict[str, str]]:
     """Its figures, and the versions of its packages."""
-    model = find_model("packaged", revision=None)
     with tempfile.TemporaryDirectory() as scratch:
-        told = Path(scratch, "outcome.json")
-        command = [python, Path(__file__).with_name("worker.py"), name, folder, model, Path(scratch, "index"), told]
+        arguments = name, folder, find_model("packaged"), Path(scratch, "index")
         started = time.perf_counter()
-        code = subprocess.run(command, stdout=subprocess.DEVNULL, env={**os.environ, **_ENVIRONMENT}).returncode
+        outcome = outcome_of("ingestion_worker", *arguments, python=python)
         seconds = time.perf_counter() - started
-        if code:
-            raise SystemExit(f"{name} ended with {code}")
-        outcome = json.loads(told.read_text("utf-8"))
-    tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
+    tokenizer = packaged_tokenizer()
     lengths = [len(encoding) for encoding in tokenizer.encode_batch_fast(outcome["embedded"])]
     read = sum(min(length, PEERS[name]) for length in lengths)
     return Run(seconds, outcome["work"], read, sum(lengths) - read), outcome["versions"]
@@ -143,9 +126,8 @@ def table(figures: dict[str, Any]) -> str:
             ]
         )
     header = ["system", "process s", "work s", "tokens embedded", "not read", "tokens/s", "of our encoder alone"]
-    ratios = ["ours faster: process", "work", "tokens/s"]
+    header += ["ours faster: process", "work", "tokens/s"]
     return (
         f"{figures['documents']:,} documents, {figures['characters']:,} characters, {figures['runs']} runs; our "
-        f"encoder alone reaches {figures['encoder_tokens_a_second']:,.0f} tokens/s\n\n"
-        + markdown([*header, *ratios], rows)
+        f"encoder alone reaches {figures['encoder_tokens_a_second']:,.0f} tokens/s\n\n" + markdown(header, rows)
     )

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tables import markdown, median_ratio
+from benchmarks.speed.tables import markdown, median_ratio
 
 WORDS = ("river", "mill", "bridge", "stone", "water", "forest", "hill", "valley", "road", "bread", "rain", "cloud")
 CHUNKS = 10_000

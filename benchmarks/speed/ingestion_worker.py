@@ -1,6 +1,6 @@
 """One peer's part, in the Python environment that it lives in: a folder of text files -> something to search.
 
-    python worker.py SYSTEM FOLDER MODEL SCRATCH OUTCOME      ingestion.py starts it so
+    python -m benchmarks.speed.ingestion_worker SYSTEM FOLDER MODEL SCRATCH OUTCOME      ingestion.py starts it so
 
 Each is used as its own documentation begins, with our model: LangChain's Chroma is on disk, LlamaIndex's and txtai's
 indexes are in memory. OUTCOME is a JSON file: the seconds from loaded model and texts to index, the strings that were

@@ -1,0 +1,1 @@
+"""What was measured, and how: run from the repository's root, `python -m benchmarks.NAME`."""

@@ -1,0 +1,1 @@
+"""How good answers are, next to what people use."""
