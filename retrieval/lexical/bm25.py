@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -166,15 +166,7 @@ class LexicalIndex(BM25Okapi):  # type: ignore[misc]  # rank_bm25 has no types
 
         A term of weight 0 is no part of the query.
         """
-        term_scores = self._term_scores()
-        scores, worthless = np.zeros(len(self)), []
-        for term, weight in _weights(query).items():
-            documents, worth = term_scores.of(term)
-            if documents.size:
-                worth = worth if weight == 1 else worth * weight
-                np.add.at(scores, documents.astype(np.intp), worth)  # fast for this type alone
-                if worth.min() <= 0:
-                    worthless.append(documents)
+        scores, worthless = self._scored(query)
         matching = scores > 0
         for documents in worthless:
             matching[documents] = True
@@ -182,7 +174,7 @@ class LexicalIndex(BM25Okapi):  # type: ignore[misc]  # rank_bm25 has no types
 
     def get_scores(self, query: Terms) -> NDArray[np.float64]:
         """float64 [n]: the score of every document; 0 for those that share no term with the query."""
-        return self.score(query)[0]
+        return self._scored(query)[0]
 
     def matching(self, query: Terms) -> NDArray[np.bool_]:
         """bool [n]: which documents share a term with the query."""
@@ -220,6 +212,19 @@ class LexicalIndex(BM25Okapi):  # type: ignore[misc]  # rank_bm25 has no types
             candidates, scores = candidates[contenders], scores[contenders]
         order = np.argsort(-scores, kind="stable")[:top_k]
         return list(zip(candidates[order].tolist(), scores[order].tolist(), strict=True))
+
+    def _scored(self, query: Terms) -> tuple[NDArray[np.float64], list[NDArray[np.integer[Any]]]]:
+        """Every document's score, and the documents of each term that is worth nothing or less to one of them."""
+        term_scores = self._term_scores()
+        scores, worthless = np.zeros(len(self)), []
+        for term, weight in _weights(query).items():
+            documents, worth = term_scores.of(term)
+            if documents.size:
+                worth = worth if weight == 1 else worth * weight
+                np.add.at(scores, documents.astype(np.intp), worth)  # fast for this type alone
+                if worth.min() <= 0:
+                    worthless.append(documents)
+        return scores, worthless
 
     def _term_scores(self) -> TermScores:
         """Those of the documents and parameters of now."""

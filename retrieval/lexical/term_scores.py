@@ -53,6 +53,6 @@ class TermScores:
         documents, frequencies = self._segments.occurrences(term)
         if not documents.size:
             return documents, np.empty(0)
-        scores = self._frequency(frequencies, self._length_factors[documents])
+        scores = self._frequency(frequencies.astype(np.float64), self._length_factors.take(documents))
         scores *= self._idf(documents.size)
         return documents, scores
