@@ -295,6 +295,18 @@ def test_tools_wait_in_the_same_line_as_searches(start: Start, caplog: pytest.Lo
     assert 'route="/openapi.json"' in figures
 
 
+@pytest.mark.parametrize("path", ["/search", "/mcp"])
+def test_a_search_tells_its_stages_whichever_way_it_comes(start: Start, path: str) -> None:
+    client = start()
+    documents = [{"source": "memo", "text": "Rain falls."}, {"source": "note", "text": "Bread rises."}]
+    assert client.post("/documents", json={"documents": documents}).status_code == 201
+    assert 'stage="search"' not in client.get("/metrics").text
+    client.post(path, json={"query": "rain"} if path == "/search" else SEARCHED, headers=SPOKEN)
+    figures = client.get("/metrics").text
+    for stage in ("search", "embedding", "lexical", "dense", "hits"):
+        assert f'retrieval_stage_seconds_count{{stage="{stage}"}} 1.0' in figures
+
+
 def test_what_waits_too_long_for_its_turn_gives_its_place_back(start: Start) -> None:
     client = start(threads=1, waiting=1, seconds=0.5)
     service, finish = client.app_state["service"], Event()

@@ -5,10 +5,12 @@ from typing import Literal
 from retrieval.search.candidates import Ranking, Rows, Sides
 from retrieval.search.passages import expanded, highlights
 from retrieval.search.query import Query
+from retrieval.stages import stage
 from retrieval.storage.snapshot import Snapshot
 from retrieval.types import Chunk, SearchHit
 
 
+@stage("hits")
 def hits_of(
     snapshot: Snapshot,
     query: Query,

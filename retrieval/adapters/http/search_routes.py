@@ -57,13 +57,11 @@ def _searched(
 ) -> tuple[str, list[list[SearchHit]]]:
     """The hits, and the generation that they are of: asked again where another was published meanwhile. Where that goes
     on faster than the search, the hits may be newer."""
-    started = time.monotonic()
     for _ in range(_TRIES):
         before = index.snapshot
         found = index.search_batch(queries, **options)
         if index.snapshot is before:
             break
-    metrics.stage("search", time.monotonic() - started)
     alpha = index.config.alpha if options["alpha"] is None else options["alpha"]
     metrics.answered(found, is_hybrid=options["mode"] == "hybrid" and 0 < alpha < 1)
     return (before.state.generation if before is not None else ""), found

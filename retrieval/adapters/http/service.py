@@ -18,6 +18,7 @@ from retrieval.adapters.http.settings import ServeSettings
 from retrieval.adapters.http.writes import Writes
 from retrieval.errors import IndexLockedError, RetrievalError
 from retrieval.index import HybridIndex
+from retrieval.stages import hearing
 from retrieval.storage.snapshot import Snapshot
 from retrieval.types import SyncedFolder
 
@@ -62,8 +63,13 @@ class Service:
 
     async def read(self, work: Callable[[HybridIndex], T]) -> T:
         """What `work` makes of the index, on a thread. Raises as Gate.run, and what `work` raises."""
+
+        def heard() -> T:
+            with hearing(self.metrics.stage):
+                return work(self._index.now())
+
         try:
-            return await self.gate.run(lambda: work(self._index.now()))
+            return await self.gate.run(heard)
         except IndexLockedError:  # only where nothing was published yet
             detail = "The index is being made; ask again when its first documents are in it."
             raise Refusal("index-unusable", detail, headers={"Retry-After": "2"}) from None
