@@ -26,6 +26,9 @@ CHUNK_KEYS = frozenset(
 )  # fmt: skip
 """What every chunk's metadata has; a document's own metadata may not use these names."""
 
+MAX_METADATA = 1_000
+"""Keys of a document's own metadata. Chroma fails for good on one with ten times as many."""
+
 _LONGEST_HEADING = 500
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -81,7 +84,8 @@ class Document:
     source    the name it is cited by and replaced by; for files the path from the synced folder's own name on.
     text      what spans and lines refer to. NUL characters are removed (Chroma cannot store them) and lone
               surrogates become U+FFFD (nothing can encode them).
-    metadata  the caller's own, filterable: str, int, float or bool values under any key but those in CHUNK_KEYS.
+    metadata  the caller's own, filterable: str, int, float or bool values under any key but those in CHUNK_KEYS;
+              MAX_METADATA of them at most.
     pages     the offset in `text` at which each page starts, page 1 first; empty where there are no pages.
     headings  in order of char_start.
     tables    those with a header row, in order of char_start; they do not overlap. The first line is the header row.
@@ -119,6 +123,11 @@ class Document:
         tables = (Table(start, end, _line(header)) for start, end, header in sorted(self.tables))
         object.__setattr__(self, "tables", tuple(table for table in tables if table.header))
         object.__setattr__(self, "pages", tuple(sorted(self.pages)))
+        if len(self.metadata) > MAX_METADATA:
+            raise DocumentError(
+                f"{self.source}: the metadata has {len(self.metadata):,} keys, and {MAX_METADATA:,} are kept at most; "
+                "leave out those that no search filters by."
+            )
         metadata = {key: self._checked(key, value) for key, value in self.metadata.items()}
         object.__setattr__(self, "metadata", metadata)
 

@@ -123,6 +123,7 @@ async def test_an_error_tells_the_model_cause_and_way_out(index: HybridIndex) ->
     cases: list[tuple[str, dict[str, object], str]] = [
         ("search", {"query": "?!"}, "has no word in it; ask with at least one"),
         ("search", {"query": "rain", "where": {"source": {"$like": 1}}}, "$like"),
+        ("search", {"query": "rain", "where": {"$or": [{"a": 1}] * 1001}}, "1,000 conditions"),
         ("search", {"query": "rain", "top_k": 21}, "less than or equal to 20"),
         ("search", {"query": "rain" * 2000}, "at most 4000"),
         ("search", {"top_k": 0}, "search: query: Field required; top_k: Input should be greater than or equal to 1."),

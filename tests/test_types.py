@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from retrieval import Document, Heading, SearchHit
 from retrieval.errors import DocumentError
-from retrieval.types import chunk_ids
+from retrieval.types import MAX_METADATA, chunk_ids
 
 
 def test_what_cannot_be_stored_is_taken_out_of_the_text() -> None:
@@ -38,6 +38,13 @@ def test_metadata_that_it_cannot(value: object) -> None:
 def test_metadata_keys_that_are_taken(key: object) -> None:
     with pytest.raises(DocumentError, match="rename"):
         Document("a", "", metadata={key: 1})
+
+
+def test_no_document_has_more_metadata_than_chroma_takes() -> None:
+    fields = {f"k{number}": number for number in range(MAX_METADATA)}
+    assert len(Document("a", "", metadata=fields).metadata) == MAX_METADATA
+    with pytest.raises(DocumentError, match="1,001 keys"):
+        Document("a", "", metadata={**fields, "more": 1})
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,9 @@ _SHOWN = 20
 _LONGEST = 200
 """Characters of a pointer."""
 
+_LONGEST_DETAIL = 1_000
+"""Characters; the middle of a longer one, which repeats what was sent, is left out."""
+
 MEDIA_TYPE = "application/problem+json"
 _TYPE = "urn:hybrid-retrieval:problem:"
 
@@ -165,4 +168,5 @@ def _sentence(detail: str) -> str:
 
 
 def _line(text: str) -> str:
-    return " ".join(clean_text(text).split())
+    line, half = " ".join(clean_text(text).split()), _LONGEST_DETAIL // 2
+    return line if len(line) <= _LONGEST_DETAIL else f"{line[:half]} ... {line[-half:]}"

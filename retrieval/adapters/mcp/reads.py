@@ -10,6 +10,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import ToolAnnotations
 from pydantic import Field
 
+from retrieval.adapters.filter_limits import check_filter
 from retrieval.adapters.mcp.models import DocumentInfo, DocumentList, DocumentText, Found, Part, SearchResult
 from retrieval.adapters.mcp.tools import strict_tool
 from retrieval.errors import QueryError, RetrievalError
@@ -63,6 +64,7 @@ def _search(current: Current) -> Callable[..., SearchResult]:
     ) -> SearchResult:
         """Find the passages of the documents that answer a question best."""
         with told_to_the_model():
+            check_filter("where", where)
             hits = current().search(query, top_k, mode=mode, where=where, expand=expand, highlight=False)
         return SearchResult(passages=[Found.of(hit) for hit in hits])
 
