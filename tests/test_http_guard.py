@@ -20,6 +20,7 @@ from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 from uvicorn.server import ServerState
 
+from ingest import sync
 from retrieval import serve_cli
 from retrieval.adapters.http import connections, guard, jobs, server_sent
 from retrieval.adapters.http.app import create_app
@@ -254,6 +255,16 @@ def test_only_the_reranker_of_the_start_can_be_asked_for(start: Start, tmp_path:
         answer = client.post("/search", json={"query": "rain", "rerank": other})
         assert (answer.status_code, kind_of(answer)) == (422, "query")
     assert client.get("/stats").json()["reranker"] == "longest"
+
+
+def test_a_folder_that_is_synced_meanwhile_is_a_conflict_too(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "rain.md").write_text("Rain.")
+    client = start()
+    written = client.app_state["service"].writes.submit(lambda index: sync(tmp_path / "docs", index))
+    answer = client.post("/documents", json={"source": "docs/snow.md", "text": "Snow."})
+    assert written.result().added == 1
+    assert (answer.status_code, kind_of(answer)) == (409, "conflict")
 
 
 # Models

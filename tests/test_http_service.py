@@ -230,6 +230,9 @@ def test_what_a_synced_folder_has_is_changed_in_the_folder_alone(client: httpx.C
         assert "'docs'" in detail
     refused(client.post("/documents", files=[("file", ("rain.md", b"x"))], data={"source": "docs/x"}), 409, "conflict")
     refused(client.delete(f"/documents/{document_id('docs/rain.md')}"), 409, "conflict")
+    absolute = {"source": "/memo", "text": "What begins with a slash is in no folder."}
+    assert client.post("/documents", json=absolute).status_code == 201
+    assert client.delete(f"/documents/{document_id('/memo')}").status_code == 200
     assert searched(client, query="clouds")["results"][0]["hits"][0]["source"] == "docs/rain.md"
 
 

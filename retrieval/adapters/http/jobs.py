@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
-from ingest import SyncReport, sync
+from ingest import SyncReport
 from ingest.report import Progress
+from ingest.sync import resync
 from retrieval.adapters.http.problems import problem, problem_of
 from retrieval.adapters.http.writes import Writes
 from retrieval.errors import RetrievalError
@@ -105,14 +106,8 @@ class Jobs:
         def change(index: HybridIndex) -> SyncReport:
             log.info("job %s, a sync of %r, begins", job.id, name)
             tell(status="running", started=_now())
-            return sync(
-                folder.path,
-                index,
-                name=name,
-                include=folder.include,
-                exclude=folder.exclude,
-                stop=self._stop,
-                on_progress=lambda progress: tell(progress=_progress(progress)),
+            return resync(
+                name, folder, index, stop=self._stop, on_progress=lambda progress: tell(progress=_progress(progress))
             )
 
         future = asyncio.wrap_future(self._writes.submit(change))

@@ -60,6 +60,7 @@ KINDS: Mapping[str, Kind] = {
 
 _OF_ERRORS: Sequence[tuple[type[errors.RetrievalError], str]] = (
     (errors.QueryError, "query"),
+    (errors.SyncedSourceError, "conflict"),
     (errors.DocumentError, "document"),
     (errors.LoadError, "document"),
     (errors.ConfigError, "conflict"),

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
@@ -119,16 +119,6 @@ class Service:
             if name not in synced or synced[name].path != str(path):
                 synced[name] = SyncedFolder(str(path), index.config.include, index.config.exclude)
         return synced
-
-    def refuse_synced(self, source: str, folders: Collection[str]) -> None:
-        """A source below a synced folder's name is that folder's to add and to delete. Raises Refusal."""
-        name = source.partition("/")[0]
-        if name in folders:
-            raise Refusal(
-                "conflict",
-                f"{source!r} belongs to the synced folder {name!r}, whose files decide: a sync would bring it back, or "
-                "take it away. Change the file and sync, or use a source that begins otherwise.",
-            )
 
     def begin(self) -> None:
         """Warms up on a thread; again where that failed."""
