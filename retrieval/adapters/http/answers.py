@@ -5,6 +5,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from retrieval.adapters.places import without_places
 from retrieval.storage.snapshot import Snapshot
 from retrieval.types import Chunk, DocumentRecord, SearchHit, clean_text
 
@@ -39,7 +40,7 @@ def _record(record: DocumentRecord) -> dict[str, Any]:
         "source": record.source,
         "folder": record.folder,
         "status": record.status,
-        "reason": record.reason,
+        "reason": without_places(record.reason),
         "title": record.title,
         "language": record.language,
         "size": record.size,

@@ -20,6 +20,7 @@ from retrieval.adapters.http.models import AddedOut, DeletedOut, DocumentOut, Re
 from retrieval.adapters.http.problems import Refusal, problem, problem_response
 from retrieval.adapters.http.service import Service
 from retrieval.adapters.http.uploads import MAX_FILES, uploaded
+from retrieval.adapters.places import report_without_places
 from retrieval.adapters.sources import MAX_SOURCE, check_source
 from retrieval.index import HybridIndex
 from retrieval.types import Document, Status, document_id
@@ -159,7 +160,7 @@ async def _added(
     check_free(sources, await service.read(service.folders))
     report = await service.write(change)
     service.metrics.written(report)
-    return _answered(report, sources)
+    return _answered(report_without_places(report), sources)
 
 
 def _answered(report: SyncReport, sources: Collection[str]) -> JSONResponse:

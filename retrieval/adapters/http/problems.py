@@ -1,6 +1,5 @@
 """Errors as RFC 9457 problem details: the same causes and ways out as on the command line, and nothing else."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -9,6 +8,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from retrieval import errors
+from retrieval.adapters.places import for_clients
 from retrieval.types import clean_text
 
 _SHOWN = 20
@@ -22,10 +22,6 @@ _LONGEST_DETAIL = 1_000
 
 MEDIA_TYPE = "application/problem+json"
 _TYPE = "urn:hybrid-retrieval:problem:"
-
-
-_PLACE = re.compile(r"(?<![\w./:])(?:/[^\s/'\"]+)+/(?P<name>[^\s/'\";:,]+)")
-"""An absolute path."""
 
 
 class Kind(NamedTuple):
@@ -104,12 +100,6 @@ def problem_of(error: BaseException) -> dict[str, Any]:
     if isinstance(error, HTTPException):
         return problem(_OF_STATUS.get(error.status_code, "malformed"), _sentence(error.detail))
     return problem("internal", "An error that nobody foresaw; the log has it under this request's X-Request-ID.")
-
-
-def for_clients(error: errors.RetrievalError) -> str:
-    """What it says, with each place of this machine called by its last part. The log has the whole."""
-    text = str(error).replace(" (--no-operators)", "")
-    return text if isinstance(error, errors.QueryError) else _PLACE.sub(r"\g<name>", text)
 
 
 def response_of(error: BaseException) -> JSONResponse:

@@ -6,6 +6,7 @@ from typing import Self
 from pydantic import BaseModel, Field
 
 from ingest.report import SyncReport
+from retrieval.adapters.places import without_places
 from retrieval.types import Chunk, DocumentRecord, MetadataValue, SearchHit, Status
 
 
@@ -70,7 +71,7 @@ class DocumentInfo(BaseModel):
             title=record.title,
             folder=record.folder,
             status=record.status,
-            reason=record.reason,
+            reason=without_places(record.reason),
             language=record.language,
             parts=len(record.chunk_ids),
         )
@@ -115,6 +116,6 @@ class Report(BaseModel):
             updated=report.updated,
             deleted=report.deleted,
             unchanged=report.unchanged,
-            failed=[Problem(source=failure.source, reason=failure.reason) for failure in report.failed],
+            failed=[Problem(source=failure.source, reason=without_places(failure.reason)) for failure in report.failed],
             interrupted=report.interrupted,
         )
