@@ -20,8 +20,8 @@ Status = Literal["indexing", "ready", "failed", "skipped"]
 
 CHUNK_KEYS = frozenset(
     {
-        "document_id", "source", "ordinal", "char_start", "char_end", "line_start", "line_end", "page", "tokens",
-        "headings", "title",
+        "document_id", "source", "ordinal", "char_start", "char_end", "line_start", "line_end", "page", "page_end",
+        "tokens", "headings", "title",
     }
 )  # fmt: skip
 """What every chunk's metadata has; a document's own metadata may not use these names."""
@@ -168,8 +168,8 @@ class Document:
 class Chunk:
     """A passage of a document: `document.text[char_start:char_end] == text`.
 
-    Lines and pages count from 1, `ordinal` from 0; `line_end` is the line of the last character. `tokens` counts the
-    whole string that is embedded: special tokens, passage prefix, context header and text.
+    Lines and pages count from 1, `ordinal` from 0; `line_end` and `page_end` are those of the last character. `tokens`
+    counts the whole string that is embedded: special tokens, passage prefix, context header and text.
     """
 
     id: str
@@ -182,6 +182,7 @@ class Chunk:
     line_start: int
     line_end: int
     page: int | None
+    page_end: int | None
     tokens: int
     headings: tuple[str, ...]
     title: str | None
@@ -249,6 +250,7 @@ class SearchHit:
     dense_score    cosine of query and chunk in [-1, 1]; None only where the query was not embedded (mode "lexical").
     lexical_score  BM25 of query and chunk; 0 where they share no term.
     dense_rank, lexical_rank   from 1; None where that side did not return the chunk among its candidates.
+    page, page_end, line_start, line_end, char_start, char_end   as in Chunk, of all of `text`, neighbours included.
     highlights     (start, end) spans in `text` of the words that match a term of the query.
     """
 
@@ -261,6 +263,7 @@ class SearchHit:
     title: str | None
     headings: tuple[str, ...]
     page: int | None
+    page_end: int | None
     line_start: int
     line_end: int
     char_start: int
@@ -274,10 +277,12 @@ class SearchHit:
     highlights: tuple[tuple[int, int], ...]
 
     def citation(self) -> str:
-        """Where it stands, on one line: `manual.pdf, page 3`, else by lines: `docs/rain.md:5-9`, `docs/rain.md:5`."""
+        """Where it stands, on one line: `manual.pdf, page 3`, `manual.pdf, pages 3–4`; without pages by lines:
+        `docs/rain.md:5-9`, `docs/rain.md:5`."""
         source = " ".join(self.source.split())
         if self.page is not None:
-            return f"{source}, page {self.page}"
+            pages = f"page {self.page}" if self.page == self.page_end else f"pages {self.page}–{self.page_end}"
+            return f"{source}, {pages}"
         lines = f"{self.line_start}" if self.line_start == self.line_end else f"{self.line_start}-{self.line_end}"
         return f"{source}:{lines}"
 

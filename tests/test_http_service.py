@@ -199,7 +199,7 @@ def test_files_are_read_by_the_same_loaders_as_a_folders(client: httpx.Client) -
     assert "uploads/broken.pdf: " in refused(none, 422, "document")
     assert [failure["source"] for failure in none.json()["failed"]] == ["uploads/broken.pdf"]
     hit = searched(client, query="valve", top_k=1)["results"][0]["hits"][0]
-    assert hit["citation"] == "uploads/manual.pdf, page 1"
+    assert hit["citation"] == "uploads/manual.pdf, pages 1–2"
     named = client.post("/documents", files=files[2:], data={"source": "sea/a.md"})
     assert named.json()["added"] == 1
     for source in ("uploads/manual.pdf", "uploads/broken.pdf", "uploads/a.md", "sea/a.md"):

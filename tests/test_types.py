@@ -64,14 +64,21 @@ def test_chunk_ids_are_unique_and_do_not_depend_on_position(texts: list[str]) ->
 
 
 @pytest.mark.parametrize(
-    ("page", "lines", "citation"),
-    [(None, (5, 9), "docs/a b.md:5-9"), (None, (5, 5), "docs/a b.md:5"), (3, (5, 9), "docs/a b.md, page 3")],
+    ("pages", "lines", "citation"),
+    [
+        ((None, None), (5, 9), "docs/a b.md:5-9"),
+        ((None, None), (5, 5), "docs/a b.md:5"),
+        ((3, 3), (5, 9), "docs/a b.md, page 3"),
+        ((3, 4), (5, 9), "docs/a b.md, pages 3–4"),
+    ],
 )
-def test_a_citation_says_where_to_look_on_one_line(page: int | None, lines: tuple[int, int], citation: str) -> None:
-    start, end = lines
+def test_a_citation_says_where_to_look_on_one_line(
+    pages: tuple[int | None, int | None], lines: tuple[int, int], citation: str
+) -> None:
+    (page, page_end), (start, end) = pages, lines
     hit = SearchHit(
         id="1", document_id="2", text="x", score=1.0, rank=1, source="docs/a\nb.md", title=None, headings=(), page=page,
-        line_start=start, line_end=end, char_start=0, char_end=1, metadata={}, dense_score=None, dense_rank=None,
-        lexical_score=1.0, lexical_rank=1, rerank_score=None, highlights=(),
+        page_end=page_end, line_start=start, line_end=end, char_start=0, char_end=1, metadata={}, dense_score=None,
+        dense_rank=None, lexical_score=1.0, lexical_rank=1, rerank_score=None, highlights=(),
     )  # fmt: skip
     assert hit.citation() == citation

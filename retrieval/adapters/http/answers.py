@@ -10,7 +10,8 @@ from retrieval.storage.snapshot import Snapshot
 from retrieval.types import Chunk, DocumentRecord, SearchHit, clean_text
 
 _CHUNK = (
-    "id", "ordinal", "text", "char_start", "char_end", "line_start", "line_end", "page", "headings", "tokens",
+    "id", "ordinal", "text", "char_start", "char_end", "line_start", "line_end", "page", "page_end", "headings",
+    "tokens",
 )  # fmt: skip
 _NANOSECONDS = 10**9
 

@@ -20,6 +20,7 @@ class Found(BaseModel):
     title: str | None
     headings: list[str]
     page: int | None
+    page_end: int | None
     line_start: int
     line_end: int
     text: str
@@ -41,6 +42,7 @@ class Part(BaseModel):
     text: str
     headings: list[str]
     page: int | None
+    page_end: int | None
     line_start: int
     line_end: int
 
@@ -50,6 +52,7 @@ class Part(BaseModel):
             text=chunk.text,
             headings=list(chunk.headings),
             page=chunk.page,
+            page_end=chunk.page_end,
             line_start=chunk.line_start,
             line_end=chunk.line_end,
         )
