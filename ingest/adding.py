@@ -7,14 +7,14 @@ from pathlib import Path
 
 from ingest.documents import document_to_json, hash_bytes, language_of
 from ingest.filling import chunk_settings, index_files
-from ingest.indexer import Indexer, is_ready, new_record
+from ingest.indexer import Indexer, is_ready
 from ingest.report import OnProgress, SyncReport
 from ingest.root import check_free
 from ingest.scan import ScannedFile
 from ingest.unread import too_large
 from retrieval.errors import DocumentError
 from retrieval.index import HybridIndex
-from retrieval.types import Document
+from retrieval.types import Document, DocumentRecord
 
 
 def add(documents: Iterable[Document], index: HybridIndex, *, on_progress: OnProgress | None = None) -> SyncReport:
@@ -43,7 +43,9 @@ def add(documents: Iterable[Document], index: HybridIndex, *, on_progress: OnPro
         indexer = Indexer(writer, report, documents=len(changed), size=size, on_progress=on_progress)
         chunker = chunk_settings(index).chunker() if changed else None
         for document in changed:
-            record = new_record(document.source, content_hash=hashes[document.source], indexed_ns=time.time_ns())
+            record = DocumentRecord.begun(
+                document.source, content_hash=hashes[document.source], indexed_ns=time.time_ns()
+            )
             try:
                 chunks = chunker.chunk(document) if chunker else []
             except DocumentError as error:
@@ -70,7 +72,7 @@ def add_files(files: Mapping[str, Path], index: HybridIndex, *, on_progress: OnP
         fitting = []
         for file in scanned:
             if reason := too_large(file.size, index.config.max_file_bytes):
-                indexer.fail(new_record(file.source), reason, size=file.size)
+                indexer.fail(DocumentRecord.begun(file.source), reason, size=file.size)
             else:
                 fitting.append(file)
         index_files(fitting, index, indexer, folder="")

@@ -11,7 +11,7 @@ from ingest.scan import ScannedFile
 from retrieval.storage.changes import Change
 from retrieval.storage.vector_pool import Filled
 from retrieval.storage.writer import Writer
-from retrieval.types import Chunk, DocumentRecord, document_id
+from retrieval.types import Chunk, DocumentRecord
 
 _BATCH_CHUNKS = 256
 """Chunks of whole documents written at once: enough to embed texts of like length together, and to make little of the
@@ -44,7 +44,7 @@ class Indexer:
 
     def put_file(self, file: ScannedFile, outcome: Parsed | Unparsed, *, folder: str) -> None:
         """Index what was found in a file; `folder` as in index_files."""
-        record = replace(new_record(file.source, folder=folder), size=file.size, mtime_ns=file.mtime_ns)
+        record = replace(DocumentRecord.begun(file.source, folder=folder), size=file.size, mtime_ns=file.mtime_ns)
         if isinstance(outcome, Parsed):
             if not folder and is_ready(self._writer.records, file.source, outcome.content_hash):
                 self.leave(size=file.size)
@@ -151,22 +151,3 @@ def is_ready(ledger: Mapping[str, DocumentRecord], source: str, content_hash: st
     """Whether a document is in the index as it is now."""
     old = ledger.get(source)
     return old is not None and old.status == "ready" and old.content_hash == content_hash
-
-
-def new_record(source: str, *, folder: str = "", content_hash: str = "", indexed_ns: int = 0) -> DocumentRecord:
-    """A record without chunks."""
-    return DocumentRecord(
-        id=document_id(source),
-        source=source,
-        folder=folder,
-        content_hash=content_hash,
-        size=0,
-        mtime_ns=0,
-        indexed_ns=indexed_ns,
-        status="indexing",
-        reason="",
-        fingerprint="",
-        title=None,
-        language="",
-        chunk_ids=(),
-    )

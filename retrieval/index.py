@@ -1,6 +1,5 @@
 """HybridIndex: an index directory, open. It finds the current snapshot, searches it, and lets one process write."""
 
-import asyncio
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -209,6 +208,8 @@ class HybridIndex:
 
     async def asearch(self, query: str, top_k: int = 10, **options: Unpack[SearchKeywords]) -> list[SearchHit]:
         """As `search`, in a thread: the event loop goes on."""
+        import asyncio  # whoever calls this has it; commands need not load it
+
         return (await asyncio.to_thread(partial(self.search_batch, [query], top_k, **options)))[0]
 
     # What is in it

@@ -6,7 +6,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -230,6 +230,25 @@ class DocumentRecord:
     title: str | None
     language: str
     chunk_ids: tuple[str, ...]
+
+    @classmethod
+    def begun(cls, source: str, *, folder: str = "", content_hash: str = "", indexed_ns: int = 0) -> Self:
+        """A document that has no chunks yet."""
+        return cls(
+            id=document_id(source),
+            source=source,
+            folder=folder,
+            content_hash=content_hash,
+            size=0,
+            mtime_ns=0,
+            indexed_ns=indexed_ns,
+            status="indexing",
+            reason="",
+            fingerprint="",
+            title=None,
+            language="",
+            chunk_ids=(),
+        )
 
 
 class SyncedFolder(NamedTuple):

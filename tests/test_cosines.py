@@ -21,7 +21,7 @@ from retrieval.lexical.segments import Segments
 from retrieval.search import Query, batch
 from retrieval.search.candidates import Sides
 from retrieval.search.cosines import Cosines, contenders, float32_scan
-from retrieval.search.passages import highlights
+from retrieval.search.highlights import Highlighter
 from retrieval.storage import snapshot as snapshot_module
 from retrieval.storage.rounding import CODES, SCALES, RoundedVectors
 
@@ -202,5 +202,5 @@ def test_highlights_are_found_word_by_word_as_in_the_whole_text(text: str, langu
     spans = Analyzer(language).spans(text)
     for term in {term for term, _, _ in spans}:
         covered = {at for found, start, end in spans if found == term for at in range(start, end)}
-        marked = highlights(text, {term}, language)
+        marked = Highlighter({term}, language).spans(text)
         assert {at for start, end in marked for at in range(start, end)} == covered

@@ -5,7 +5,6 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.indexer import new_record
 from ingest.plan import Candidate, needs_reading, plan
 from ingest.scan import ScannedFile
 from retrieval.types import DocumentRecord
@@ -31,7 +30,7 @@ def scanned(source: str, content: int, time: int) -> ScannedFile:
 
 
 def recorded(source: str, content: int, time: int, status: str, folder: str) -> DocumentRecord:
-    record = new_record(source, folder=folder, content_hash=str(content), indexed_ns=100 * SECOND)
+    record = DocumentRecord.begun(source, folder=folder, content_hash=str(content), indexed_ns=100 * SECOND)
     return replace(record, size=content, mtime_ns=time * SECOND, status=status)
 
 

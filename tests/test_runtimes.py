@@ -50,6 +50,23 @@ def test_all_ways_to_run_the_model_agree(backend: str, precision: str, exact: np
     np.testing.assert_allclose(embedder.embed_queries(["rain"])[0] @ vectors[0], 1, atol=0.5)
 
 
+def test_a_model_that_another_thread_lets_go_leaves_signals_alone() -> None:
+    program = """
+import gc, signal, threading
+from retrieval.config import Config
+from retrieval.embedding import Embedder
+held = [Embedder.load(Config(backend="openvino"))]
+held[0].embed_passages(["rain"])
+thread = threading.Thread(target=lambda: (held.clear(), gc.collect()))
+thread.start()
+thread.join()
+signal.signal(signal.SIGINT, lambda *_: print("handled"))
+signal.raise_signal(signal.SIGINT)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "handled\n"), done.stderr
+
+
 @pytest.mark.slow
 def test_vectors_that_differ_are_not_mixed_with_others(tmp_path: Path, exact: np.ndarray) -> None:
     coarse = Config(precision="int8")

@@ -408,6 +408,47 @@ def test_rows_of_an_interrupted_write_go_even_where_the_file_then_fails(
     assert examine(docs.parent / "index") == []
 
 
+@pytest.mark.parametrize("stays", [True, False])
+def test_rows_without_a_record_are_those_of_a_file_whose_indexing_was_interrupted(
+    open_index: Open, docs: Path, monkeypatch: pytest.MonkeyPatch, stays: bool
+) -> None:
+    class Died(BaseException):
+        pass
+
+    def dying(_store: Store, records: Sequence[DocumentRecord], *_: object) -> None:
+        if records:
+            raise Died
+
+    with open_index() as index, monkeypatch.context() as patch, pytest.raises(Died):
+        patch.setattr(Store, "put_records", dying)  # nor is there one when it breaks off
+        sync(docs, index)
+    with open_index() as index:
+        assert {(record.folder, record.status) for record in index.documents()} == {("docs", "indexing")}
+        assert index.search("rain") == []
+        if not stays:
+            shutil.rmtree(docs)
+            docs.mkdir()
+        report = sync(docs, index)
+        assert (report.tokens_embedded, report.failed) == (0, ())
+        assert bool(index.search("rain")) == stays
+    assert examine(docs.parent / "index") == []
+
+
+def test_a_new_document_costs_one_record(open_index: Open, docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+    for name in ("put_records", "update_records"):
+        real = getattr(Store, name)
+
+        def noted(store: Store, records: Sequence[DocumentRecord], *rest: Any, real: Any = real) -> None:
+            written.extend(record.source for record in records)
+            real(store, records, *rest)
+
+        monkeypatch.setattr(Store, name, noted)
+    with open_index() as index:
+        sync(docs, index)
+        assert sorted(written) == [record.source for record in index.documents()]
+
+
 def test_a_directory_that_holds_other_things_becomes_no_index(open_index: Open, docs: Path, tmp_path: Path) -> None:
     (tmp_path / "project" / "chroma").mkdir(parents=True)
     with open_index("project", config=Config()) as index, pytest.raises(ConfigError, match="holds other things"):

@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -78,8 +79,6 @@ class OpenVinoRuntime:
     pads = False
 
     def __init__(self, file: Path, *, precision: Precision) -> None:
-        import openvino
-
         self.name = f"openvino {precision}"
         self.at_once = cores()
         settings = {
@@ -87,7 +86,7 @@ class OpenVinoRuntime:
             "NUM_STREAMS": self.at_once,
             "INFERENCE_NUM_THREADS": self.at_once,
         }
-        core = openvino.Core()
+        core = _openvino_core()
         self._own = threading.local()
         with _FIRST_RUN:
             self._compiled = core.compile_model(core.read_model(file), "CPU", settings)
@@ -104,11 +103,20 @@ class OpenVinoRuntime:
 def openvino_capabilities() -> Sequence[str]:
     """What the processor does fast, such as "BF16"; nothing where OpenVINO is not installed."""
     try:
-        import openvino
+        core = _openvino_core()
     except ImportError:
         return ()
-    found: Sequence[str] = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    found: Sequence[str] = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return ("FP32", *found)
+
+
+@cache
+def _openvino_core() -> "openvino.Core":
+    """One for the process, and never let go: OpenVINO makes signal handlers of the thread that asked first run on
+    memory of its own, and frees that with the last core; if another thread does that, the next Ctrl-C is a SIGSEGV."""
+    import openvino
+
+    return openvino.Core()
 
 
 def cores() -> int:

@@ -3,11 +3,12 @@
 from typing import Literal
 
 from retrieval.search.candidates import Ranking, Rows, Sides
-from retrieval.search.passages import expanded, highlights
+from retrieval.search.highlights import Highlighter
+from retrieval.search.passages import expanded
 from retrieval.search.query import Query
 from retrieval.stages import stage
 from retrieval.storage.snapshot import Snapshot
-from retrieval.types import Chunk, SearchHit
+from retrieval.types import SearchHit
 
 
 @stage("hits")
@@ -29,6 +30,7 @@ def hits_of(
     """
     dense_ranks, lexical_ranks = ({row: rank for rank, row in enumerate(side.tolist(), 1)} for side in ranks)
     cosines = sides.cosines(ranking.rows)
+    marking = {language: Highlighter(terms, language) for language, terms in query.terms.items()}
     hits = []
     for rank, (at, passage) in enumerate(expanded(snapshot, ranking.rows.tolist(), expand), 1):
         row = int(ranking.rows[at])
@@ -55,12 +57,7 @@ def hits_of(
                 lexical_score=float(sides.lexical[row]),
                 lexical_rank=lexical_ranks.get(row),
                 rerank_score=None if ranking.rerank is None else float(ranking.rerank[at]),
-                highlights=_highlights(snapshot, query, row, passage) if highlight else (),
+                highlights=marking[snapshot.language(row)].spans(passage.text) if highlight else (),
             )
         )
     return hits
-
-
-def _highlights(snapshot: Snapshot, query: Query, row: int, passage: Chunk) -> tuple[tuple[int, int], ...]:
-    language = snapshot.language(row)
-    return highlights(passage.text, query.terms[language], language)

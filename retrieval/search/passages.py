@@ -1,18 +1,11 @@
-"""What is shown of a hit: the chunk with its neighbours, and the words that match."""
+"""What is shown of a hit: the chunk, with its neighbours where they are wanted."""
 
-import re
-from collections.abc import Collection, Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from retrieval.search.query import analyzer
 from retrieval.spans import joined
 from retrieval.storage.snapshot import Snapshot
 from retrieval.types import Chunk
-
-_UNBROKEN = re.compile(r"\S+")
-_KNOWN_PIECES, _LONGEST_WORD = 1 << 14, 40
-"""How many words, with the punctuation around them, have their terms remembered, and of how many characters."""
 
 
 def expanded(snapshot: Snapshot, rows: Sequence[int], reach: int | Literal["section"]) -> Iterator[tuple[int, Chunk]]:
@@ -53,24 +46,3 @@ def _section(snapshot: Snapshot, siblings: Sequence[int], place: int) -> tuple[i
     while last + 1 < len(siblings) and snapshot.chunk(siblings[last + 1]).headings == headings:
         last += 1
     return first, last
-
-
-def highlights(text: str, terms: Collection[str], language: str) -> tuple[tuple[int, int], ...]:
-    """(start, end) of the words of `text` that match one of the query's terms, in order, none within another."""
-    spans: list[tuple[int, int]] = []
-    for piece in _UNBROKEN.finditer(text) if terms else ():
-        is_word = len(piece[0]) <= _LONGEST_WORD
-        for term, start, end in _spans(piece[0], language) if is_word else analyzer(language).spans(piece[0]):
-            if term not in terms:
-                continue
-            start, end = start + piece.start(), end + piece.start()
-            if spans and start < spans[-1][1]:
-                spans[-1] = (spans[-1][0], max(end, spans[-1][1]))  # CJK pairs overlap
-            else:
-                spans.append((start, end))
-    return tuple(spans)
-
-
-@lru_cache(maxsize=_KNOWN_PIECES)
-def _spans(piece: str, language: str) -> tuple[tuple[str, int, int], ...]:
-    return tuple(analyzer(language).spans(piece))

@@ -28,8 +28,7 @@ _HNSW = {"max_neighbors": 32, "ef_construction": 200, "ef_search": 800}
 those who query the collection with other tools. Chroma's defaults (16, 100, 100) miss many of the 100 nearest in a
 large collection, and nobody sees it. These find all but one in a hundred for a question that has an answer, in a few
 milliseconds, and cost a sync little next to embedding (benchmarks/README.md). ef_search can be changed at any time
-with `collection.modify`. The ledger keeps the defaults: its rows are written twice, and each time the graph is
-mended."""
+with `collection.modify`. The ledger keeps the defaults."""
 
 _READ_ONLY = "readonly database"
 """In what SQLite says of a database that may not be written."""

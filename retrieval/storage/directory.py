@@ -17,10 +17,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING, Any
 
 from retrieval.errors import (
     ConfigError,
@@ -30,6 +29,9 @@ from retrieval.errors import (
     IndexUnusableError,
 )
 from retrieval.storage.disk import explaining_failures
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 FORMAT = 2
 POINTER = "retrieval-index.json"
@@ -83,8 +85,14 @@ class IndexDirectory:
         self.path = Path(path)
         self.snapshots = self.path / "snapshots"
         self._pointer = self.path / POINTER
-        self._lock = FileLock(self.path / "writer.lock", timeout=0, thread_local=False)
+        self._lock_file = self.path / "writer.lock"
         self._holder = self.path / "writer.json"
+
+    @cached_property
+    def _lock(self) -> "FileLock":
+        from filelock import FileLock  # brings asyncio, for which who only reads need not wait
+
+        return FileLock(self._lock_file, timeout=0, thread_local=False)
 
     @property
     def chroma(self) -> Path:
@@ -109,7 +117,7 @@ class IndexDirectory:
                 )
             return Pointer(**values)
         except FileNotFoundError:
-            if self._chromas() and Path(self._lock.lock_file).exists():
+            if self._chromas() and self._lock_file.exists():
                 raise IndexDamagedError(f"{self._pointer} is gone{WRITTEN_ANEW}") from None
             return None
         except NotADirectoryError:
@@ -171,7 +179,7 @@ class IndexDirectory:
                 raise ConfigError(f"{self.path} is no index and holds other things ({foreign}); name a new directory.")
             try:
                 self._lock.acquire()
-            except Timeout:
+            except TimeoutError:
                 raise IndexLockedError(
                     f"{self.path} is being written by {self._describe_holder()}; wait for it to finish."
                 ) from None
@@ -207,7 +215,7 @@ class IndexDirectory:
         if self._pointer.exists():
             return ""
         names = sorted(path.name for path in self.path.iterdir())
-        if Path(self._lock.lock_file).name in names:  # nobody else's directories are called as an index's are
+        if self._lock_file.name in names:  # nobody else's directories are called as an index's are
             names = [name for name in names if not _OWN.fullmatch(name)]
         return f"{names[0]} and {len(names) - 1} more" if len(names) > 1 else "".join(names)
 

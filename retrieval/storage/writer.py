@@ -2,15 +2,16 @@
 
 A document changes in five steps, each of them one call that may be repeated:
 
-    1  its record says "indexing" and still names the chunks of the last version
+    1  its record says "indexing" and still names the chunks of the last version; a new document has no record yet
     2  the rows of new chunks are written; no record names them yet
     3  its record names the new chunks: from here on the new version is the committed one
     4  rows that moved get their new position, rows that no record names are deleted
-    5  its record says "ready"
+    5  its record says "ready", which that of a new document does from 3 on
 
-Killed between any two, the record is left at "indexing" and names a whole version; the next sync starts over, finds
-the rows that are there already, and embeds only what is missing. (Until then, chunks of that one document that are
-in both versions may be cited with the other version's position: a chunk has one row.)
+Killed between any two, the record is left at "indexing" and names a whole version, or recovery finds rows of a document
+without a record and makes it one. The next sync starts over, finds the rows that are there already, and embeds only
+what is missing. (Until then, chunks of that one document that are in both versions may be cited with the other
+version's position: a chunk has one row.)
 """
 
 import uuid
@@ -29,6 +30,7 @@ from retrieval.storage.directory import IndexDirectory, Pointer
 from retrieval.storage.publish import publish
 from retrieval.storage.snapshot import Snapshot
 from retrieval.storage.store import UNDER_WAY, State, Store
+from retrieval.storage.unrecorded import unrecorded
 from retrieval.storage.vector_pool import Filled, VectorPool
 from retrieval.types import DocumentRecord, Metadata, SyncedFolder, Vectors
 
@@ -67,6 +69,7 @@ class Writer:
         self._pool.start_from(snapshot)
         self._touched: set[str] = set()
         self._recovered = False
+        self._unrecorded: list[DocumentRecord] = []
         self._token = ""
         self.is_whole = True
 
@@ -85,7 +88,9 @@ class Writer:
         self._refuse_an_emptied_chroma(state)
         self.snapshot = None
         self.folders = dict(state.folders)
-        self.records = {record.source: record for record in self.store.records()}
+        recorded = self.store.records()
+        self._unrecorded = unrecorded(self.store, recorded, state.folders)
+        self.records = {record.source: record for record in (*recorded, *self._unrecorded)}
         if state.fingerprint:
             made_with = Fingerprint.from_json(state.fingerprint)
             made_with.check_config(self._config, index=str(self._directory.path))
@@ -112,6 +117,7 @@ class Writer:
         token = f"{UNDER_WAY}{uuid.uuid4().hex}"
         self._announce(token)
         self._token = token
+        self._record_begun()
 
     def expect(self, changes: Sequence[Change]) -> None:
         """Start to embed what will be put next, while something else is being written."""
@@ -124,12 +130,12 @@ class Writer:
 
     def put(self, changes: Sequence[Change], *, on_filled: Callable[[Filled], None] = lambda _: None) -> Written:
         """Make each document what its change says, in one batch. `on_filled` hears of chunks as they are written."""
-        dimension = self._made_with().dimension
+        self._made_with()
         self.begin()
         steps = [Step(change, self._rows_of(change.record)) for change in changes]
         previous = {id_: row for step in steps for id_, row in step.previous.items()}
-        self._write_records([self._marked(step.change.record) for step in steps], dimension)
-        embedded, tokens, means = self._write_fresh(steps, previous, dimension, on_filled)
+        with self._marked([step.change.record for step in steps]):
+            embedded, tokens, means = self._write_fresh(steps, previous, on_filled)
         ready = [self._ready(step.change) for step in steps]
         untidy = [record for step, record in zip(steps, ready, strict=True) if step.moved or step.stale]
         with self._changing():
@@ -152,9 +158,9 @@ class Writer:
         """Record what is true of documents whose chunks stay as they are: a failure, or a new modification time."""
         if not records:
             return
-        dimension = self._made_with().dimension
+        self._made_with()
         self.begin()
-        self._write_records(records, dimension)
+        self._write_records(records)
 
     def remove(self, records: Iterable[DocumentRecord]) -> Written:
         """Delete documents and all their rows."""
@@ -176,6 +182,7 @@ class Writer:
         if self.folders.get(name) != folder:
             self.begin()
             self.folders[name] = folder
+            self._announce(self._token)  # a document that was begun is known to be a folder's by the folder's name
 
     def publish_when_due(self) -> None:
         """Publish what a long run has written so far, so seldom that all publications together cost linear time."""
@@ -207,6 +214,7 @@ class Writer:
         generation = uuid.uuid4().hex
         self._publish(generation, last=True)
         if not self._config.chroma_host:
+            self._record_begun()
             self.store.set_state(replace(state, generation=generation))
 
     def _publish(self, generation: str, *, last: bool) -> None:
@@ -242,26 +250,46 @@ class Writer:
         yield
         self.is_whole = True
 
-    def _write_records(self, records: Sequence[DocumentRecord], dimension: int) -> None:
+    def _record_begun(self) -> None:
+        if self._unrecorded:
+            self._put_new(self._unrecorded)
+            self._unrecorded = []
+
+    @contextmanager
+    def _marked(self, records: Sequence[DocumentRecord]) -> Iterator[None]:
+        """Step 1, around step 2: known documents are marked before it. New ones are only where it breaks off: of each
+        a second record would be written, which costs as much as all else that the ledger does."""
+        old = [self.records[record.source] for record in records if record.source in self.records]
+        self._write_records([replace(record, status="indexing") for record in old])
+        try:
+            yield
+        except BaseException:
+            new = [record for record in records if record.source not in self.records]
+            self._write_records([DocumentRecord.begun(record.source, folder=record.folder) for record in new])
+            raise
+
+    def _write_records(self, records: Sequence[DocumentRecord]) -> None:
         """Replace records but not their vectors; a new one's is zero until its chunks are written."""
         known = [record for record in records if record.source in self.records]
         new = [record for record in records if record.source not in self.records]
         with self._changing():
             self.store.update_records(known)
-            self.store.put_records(new, np.zeros((len(new), dimension), np.float32))
+            self._put_new(new)
             self.records.update((record.source, record) for record in records)
+
+    def _put_new(self, records: Sequence[DocumentRecord]) -> None:
+        self.store.put_records(records, np.zeros((len(records), self._made_with().dimension), np.float32))
 
     def _write_fresh(
         self,
         steps: Sequence[Step],
         previous: Mapping[str, Metadata],
-        dimension: int,
         on_filled: Callable[[Filled], None],
     ) -> tuple[int, int, Vectors]:
         """Step 2, slice by slice: strings and tokens embedded, and each document's normalised mean, float32
         [len(steps), dim]."""
         embedded = tokens = 0
-        sums = {step.change.record.id: np.zeros(dimension) for step in steps}
+        sums = {step.change.record.id: np.zeros(self._made_with().dimension) for step in steps}
         for filled in self._pool.fill([chunk for step in steps for chunk in step.fresh]):
             embedded, tokens = embedded + filled.embedded, tokens + filled.tokens
             self._touched.update(chunk.id for chunk in filled.chunks)
@@ -312,10 +340,6 @@ class Writer:
         """Whether its chunks are analysed in another language than before, those too whose rows stay."""
         old = self.records.get(step.change.record.source)
         return old is not None and old.language != step.change.record.language
-
-    def _marked(self, record: DocumentRecord) -> DocumentRecord:
-        old = self.records.get(record.source)
-        return replace(old or replace(record, content_hash="", chunk_ids=()), status="indexing")
 
     def _ready(self, change: Change) -> DocumentRecord:
         return replace(

@@ -1,0 +1,21 @@
+"""New documents that a writer began and never came to record."""
+
+from collections.abc import Collection, Sequence
+
+from retrieval.storage.store import Store
+from retrieval.types import DocumentRecord
+
+
+def unrecorded(store: Store, recorded: Sequence[DocumentRecord], folders: Collection[str]) -> list[DocumentRecord]:
+    """A record for each document that has rows and none, by source; `folders` are the names of the synced ones."""
+    named = {id_ for record in recorded for id_ in record.chunk_ids}
+    known = {record.id for record in recorded}
+    loose = [id_ for page in store.pages_of_chunk_ids() for id_ in page if id_ not in named]
+    rows = store.chunk_metadata(loose).values()
+    sources = {str(row["source"]) for row in rows if row["document_id"] not in known}
+    return [DocumentRecord.begun(source, folder=_folder_of(source, folders)) for source in sorted(sources)]
+
+
+def _folder_of(source: str, folders: Collection[str]) -> str:
+    name = source.partition("/")[0]
+    return name if name in folders else ""
