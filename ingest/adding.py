@@ -1,16 +1,15 @@
 """Documents from elsewhere than a synced folder: made in memory, or single files that nobody keeps."""
 
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from ingest.documents import document_to_json, hash_bytes, language_of
-from ingest.filling import chunk_settings, parser_settings
-from ingest.indexer import Indexer
-from ingest.parser_pool import ParserPool
-from ingest.parsing import Parsed
+from ingest.filling import chunk_settings, index_files
+from ingest.indexer import Indexer, is_ready
 from ingest.report import OnProgress, SyncReport
+from ingest.root import check_free
 from ingest.scan import ScannedFile
 from ingest.unread import too_large
 from retrieval.errors import DocumentError
@@ -21,8 +20,8 @@ from retrieval.types import Document, DocumentRecord
 def add(documents: Iterable[Document], index: HybridIndex, *, on_progress: OnProgress | None = None) -> SyncReport:
     """Index documents made in memory, replacing those with the same source; one that did not change costs nothing.
 
-    Raises DocumentError, before anything is written, for a source that is given twice or begins with the name of
-    a synced folder; IndexLockedError where another process writes.
+    Raises DocumentError, before anything is written, for a source that is given twice, and SyncedSourceError for one
+    that begins with the name of a synced folder; IndexLockedError where another process writes.
     """
     started = time.monotonic()
     contents: dict[str, str] = {}
@@ -36,9 +35,10 @@ def add(documents: Iterable[Document], index: HybridIndex, *, on_progress: OnPro
         given.append(document)
     hashes = {source: hash_bytes(content.encode()) for source, content in contents.items()}
     with index.writing() as writer:
-        _check_free(hashes, writer.folders)
-        changed = [document for document in given if not _is_ready(writer.records, hashes, document.source)]
-        report = SyncReport(unchanged=len(given) - len(changed))
+        check_free(hashes, writer.folders)
+        ready = {source for source, hash_ in hashes.items() if is_ready(writer.records, source, hash_)}
+        changed = [document for document in given if document.source not in ready]
+        report = SyncReport(unchanged=len(ready))
         size = sum(len(document.text) for document in changed)
         indexer = Indexer(writer, report, documents=len(changed), size=size, on_progress=on_progress)
         chunker = chunk_settings(index).chunker() if changed else None
@@ -66,7 +66,7 @@ def add_files(files: Mapping[str, Path], index: HybridIndex, *, on_progress: OnP
     started = time.monotonic()
     scanned = [ScannedFile(source, str(path), path.stat().st_size, 0) for source, path in files.items()]
     with index.writing() as writer:
-        _check_free(files, writer.folders)
+        check_free(files, writer.folders)
         size = sum(file.size for file in scanned)
         indexer = Indexer(writer, SyncReport(), documents=len(files), size=size, on_progress=on_progress)
         fitting = []
@@ -75,29 +75,5 @@ def add_files(files: Mapping[str, Path], index: HybridIndex, *, on_progress: OnP
                 indexer.fail(DocumentRecord.begun(file.source), reason, size=file.size)
             else:
                 fitting.append(file)
-        settings = parser_settings(index, keeps_content=True)
-        with ParserPool(settings, workers=min(index.config.parse_workers, max(1, len(fitting)))) as pool:
-            for file, outcome in pool.parse(fitting):
-                hashes = {file.source: outcome.content_hash} if isinstance(outcome, Parsed) else {}
-                if hashes and _is_ready(writer.records, hashes, file.source):
-                    indexer.leave(size=file.size)
-                else:
-                    indexer.put_file(file, outcome, folder="")
-        indexer.flush()
+        index_files(fitting, index, indexer, folder="")
     return replace(indexer.report.in_order(), seconds=time.monotonic() - started)
-
-
-def _check_free(sources: Iterable[str], folders: Collection[str]) -> None:
-    """Raises DocumentError for a source that a synced folder has, or that a file to come may need."""
-    for source in sources:
-        name = source.partition("/")[0]
-        if name in folders:
-            raise DocumentError(
-                f"{source!r} begins with the name of the synced folder {name!r}, whose files alone are called so; "
-                "put it into the folder and sync, or use another source."
-            )
-
-
-def _is_ready(ledger: Mapping[str, DocumentRecord], hashes: Mapping[str, str], source: str) -> bool:
-    old = ledger.get(source)
-    return old is not None and old.status == "ready" and old.content_hash == hashes[source]

@@ -108,6 +108,7 @@ class Chunker:
                 line_start=line,
                 line_end=line + texts[ordinal].count("\n"),
                 page=document.page_at(piece.char_start),
+                page_end=document.page_at(piece.char_end - 1),
                 tokens=piece.tokens,
                 headings=paths[bisect_right(starts, piece.char_start)],
                 title=title,

@@ -10,7 +10,7 @@ from ingest.adding import add
 from ingest.documents import document_from_json
 from ingest.examination import Remedy, Trouble, examine_chunks, examine_folder, examine_lexical
 from ingest.report import OnProgress
-from ingest.sync import sync
+from ingest.sync import resync
 from retrieval.config import Config
 from retrieval.errors import ConfigError, IndexDamagedError, IndexNotFoundError
 from retrieval.index import HybridIndex
@@ -195,9 +195,7 @@ def _mend(index: HybridIndex, troubles: Sequence[Trouble], on_progress: OnProgre
     reasons = _add_again([record for record in anew if not record.folder], index, on_progress)
     for name, folder in sorted(index.folders().items()):  # all: what Chroma forgot, no record tells
         try:
-            report = sync(
-                folder.path, index, name=name, include=folder.include, exclude=folder.exclude, on_progress=on_progress
-            )
+            report = resync(name, folder, index, on_progress=on_progress)
         except ConfigError as error:
             reasons.update((record.source, str(error)) for record in anew if record.folder == name)
         else:

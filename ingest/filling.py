@@ -14,12 +14,22 @@ from retrieval.index import HybridIndex
 
 
 def index_files(
-    files: Sequence[ScannedFile], index: HybridIndex, indexer: Indexer, *, folder: str, stop: threading.Event | None
+    files: Sequence[ScannedFile],
+    index: HybridIndex,
+    indexer: Indexer,
+    *,
+    folder: str,
+    stop: threading.Event | None = None,
 ) -> bool:
-    """Parse ahead in other processes, embed and write here. Returns whether it was stopped before all was done."""
+    """Parse ahead in other processes, embed and write here. Returns whether it was stopped before all was done.
+
+    folder   the name of the synced folder that they are in; "" for files that may go: what they hold is kept, and one
+             that did not change is left as it is.
+    """
     if not files:
         return False
-    with ParserPool(parser_settings(index), workers=min(index.config.parse_workers, len(files))) as pool:
+    settings = parser_settings(index, keeps_content=not folder)
+    with ParserPool(settings, workers=min(index.config.parse_workers, len(files))) as pool:
         for file, outcome in pool.parse(files, stop=stop):
             indexer.put_file(file, outcome, folder=folder)
         if stop is not None and stop.is_set():
@@ -27,7 +37,7 @@ def index_files(
         return not indexer.flush(stop)
 
 
-def parser_settings(index: HybridIndex, *, keeps_content: bool = False) -> ParserSettings:
+def parser_settings(index: HybridIndex, *, keeps_content: bool) -> ParserSettings:
     """`keeps_content` as in ParserSettings. Raises as chunk_settings."""
     config = index.config
     return ParserSettings(

@@ -1,7 +1,7 @@
 """Parsed documents into the index, batch by batch; counts what was done."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -43,9 +43,12 @@ class Indexer:
         self._embedding: list[_Put] = []
 
     def put_file(self, file: ScannedFile, outcome: Parsed | Unparsed, *, folder: str) -> None:
-        """Index what was found in a file."""
+        """Index what was found in a file; `folder` as in index_files."""
         record = replace(DocumentRecord.begun(file.source, folder=folder), size=file.size, mtime_ns=file.mtime_ns)
         if isinstance(outcome, Parsed):
+            if not folder and is_ready(self._writer.records, file.source, outcome.content_hash):
+                self.leave(size=file.size)
+                return
             record = replace(
                 record,
                 content_hash=outcome.content_hash,
@@ -142,3 +145,9 @@ class Indexer:
         )
         if self._on_progress is not None:
             self._on_progress(self._progress)
+
+
+def is_ready(ledger: Mapping[str, DocumentRecord], source: str, content_hash: str) -> bool:
+    """Whether a document is in the index as it is now."""
+    old = ledger.get(source)
+    return old is not None and old.status == "ready" and old.content_hash == content_hash

@@ -1,11 +1,11 @@
 """The folder that was asked for: where it lies, what it is called, and which ignore files reach it from above."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from ingest.gitignore import Rules, read_rules
-from retrieval.errors import ConfigError
+from retrieval.errors import ConfigError, SyncedSourceError
 from retrieval.storage.directory import POINTER as INDEX_FILE
 from retrieval.types import SyncedFolder
 
@@ -71,3 +71,18 @@ def check_claim(folders: Mapping[str, SyncedFolder], name: str, path: str) -> No
         raise ConfigError(
             f"The name {name!r} belongs to the folder {owner.path} in this index; give {path} another one with --name."
         )
+
+
+def check_free(sources: Iterable[str], folders: Collection[str]) -> None:
+    """What begins with the name of a synced folder is that folder's to add and to delete, also what a file to come may
+    be called.
+
+    Raises SyncedSourceError.
+    """
+    for source in sources:
+        name = source.partition("/")[0]
+        if name and name in folders:
+            raise SyncedSourceError(
+                f"{source!r} belongs to the synced folder {name!r}, whose files decide: a sync would bring it back, or "
+                "take it away. Change the file and sync, or use a source that begins otherwise."
+            )

@@ -1,11 +1,10 @@
 """How an index and its folders stand to each other: what is indexed, what failed, what is pending, and why."""
 
 from collections import Counter
-from pathlib import Path
 from typing import NamedTuple
 
 from ingest.report import Failure, PlannedStep, Skip
-from ingest.sync import sync
+from ingest.sync import resync
 from retrieval.errors import ConfigError
 from retrieval.index import HybridIndex
 from retrieval.types import SyncedFolder
@@ -34,9 +33,7 @@ def folder_status(index: HybridIndex) -> list[FolderStatus]:
 
 def _status_of(name: str, folder: SyncedFolder, index: HybridIndex, indexed: int) -> FolderStatus:
     try:
-        planned = sync(
-            Path(folder.path), index, name=name, include=folder.include, exclude=folder.exclude, dry_run=True
-        )
+        planned = resync(name, folder, index, dry_run=True)
     except ConfigError as error:
         return FolderStatus(name, folder, indexed, unreachable=str(error))
     return FolderStatus(name, folder, indexed, planned.failed, planned.planned, planned.skipped)

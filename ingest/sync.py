@@ -67,3 +67,25 @@ def sync(
             writer.note([replace(old, size=f.size, mtime_ns=f.mtime_ns, indexed_ns=read_ns) for f, old in todo.touch])
             indexer.remove(todo.delete)
     return replace(indexer.report.in_order(), interrupted=stopped, seconds=time.monotonic() - started)
+
+
+def resync(
+    name: str,
+    folder: SyncedFolder,
+    index: HybridIndex,
+    *,
+    dry_run: bool = False,
+    stop: threading.Event | None = None,
+    on_progress: OnProgress | None = None,
+) -> SyncReport:
+    """`sync` of a folder as the index knows it: by its name there, with the patterns that choose its files."""
+    return sync(
+        folder.path,
+        index,
+        name=name,
+        include=folder.include,
+        exclude=folder.exclude,
+        dry_run=dry_run,
+        stop=stop,
+        on_progress=on_progress,
+    )

@@ -3,6 +3,7 @@
     RetrievalError                  catch this for all of them
     ├── QueryError                  the question or its options make no sense (also a ValueError)
     ├── DocumentError               a document cannot be indexed as given (also a ValueError)
+    │   └── SyncedSourceError       its source belongs to a synced folder
     ├── ConfigError                 the settings contradict each other or the model (also a ValueError)
     ├── ModelError                  the model cannot be found, verified or used
     ├── LoadError                   a file cannot be turned into a document
@@ -26,6 +27,10 @@ class QueryError(RetrievalError, ValueError):
 
 class DocumentError(RetrievalError, ValueError):
     """A document cannot be indexed as given."""
+
+
+class SyncedSourceError(DocumentError):
+    """The source belongs to a synced folder, whose files decide what there is."""
 
 
 class ConfigError(RetrievalError, ValueError):

@@ -21,6 +21,7 @@ from retrieval.rerank import CrossEncoderReranker
 from retrieval.search import DocumentScore, Query, SearchKeywords, SearchOptions, search_all
 from retrieval.search.operators import has_word, read_operators
 from retrieval.search.query import terms_by_language
+from retrieval.stages import stage
 from retrieval.storage.directory import IndexDirectory, Pointer
 from retrieval.storage.keeper import SnapshotKeeper
 from retrieval.storage.snapshot import Snapshot
@@ -175,6 +176,7 @@ class HybridIndex:
             highlight=highlight,
         )[0]
 
+    @stage("search")
     def search_batch(
         self, queries: Sequence[str], top_k: int = 10, **options: Unpack[SearchKeywords]
     ) -> list[list[SearchHit]]:

@@ -17,19 +17,20 @@ def joined(pieces: Sequence[Piece]) -> Piece:
     """
     first = pieces[0]
     parts, char_end, line_end = [first.text], first.char_end, first.line_end
+    page_end = max((piece.page_end for piece in pieces if piece.page_end), default=None)
     for piece in pieces[1:]:
         gap = piece.char_start - char_end
         newlines = min(max(gap, 0), piece.line_start - line_end)
         parts += ["\n" * newlines, " " * (gap - newlines), piece.text[max(0, -gap) :]]
         char_end, line_end = max(char_end, piece.char_end), max(line_end, piece.line_end)
-    return replace(first, text="".join(parts), char_end=char_end, line_end=line_end)
+    return replace(first, text="".join(parts), char_end=char_end, line_end=line_end, page_end=page_end)
 
 
 def touch(one: SearchHit, other: SearchHit) -> bool:
     """Whether both stand in one document with nothing between them, and `joined` gives back what stands there.
 
     Between them may be line breaks, which the line numbers prove, or one space. Where they overlap they must agree:
-    hits of two generations of a document do not. On two pages they stay apart, since a citation names one.
+    hits of two generations of a document do not. Those that begin on two pages stay apart, each with its citation.
     """
     if (one.document_id, one.page) != (other.document_id, other.page):
         return False

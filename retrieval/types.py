@@ -20,11 +20,14 @@ Status = Literal["indexing", "ready", "failed", "skipped"]
 
 CHUNK_KEYS = frozenset(
     {
-        "document_id", "source", "ordinal", "char_start", "char_end", "line_start", "line_end", "page", "tokens",
-        "headings", "title",
+        "document_id", "source", "ordinal", "char_start", "char_end", "line_start", "line_end", "page", "page_end",
+        "tokens", "headings", "title",
     }
 )  # fmt: skip
 """What every chunk's metadata has; a document's own metadata may not use these names."""
+
+MAX_METADATA = 1_000
+"""Keys of a document's own metadata. Chroma fails for good on one with ten times as many."""
 
 _LONGEST_HEADING = 500
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -81,7 +84,8 @@ class Document:
     source    the name it is cited by and replaced by; for files the path from the synced folder's own name on.
     text      what spans and lines refer to. NUL characters are removed (Chroma cannot store them) and lone
               surrogates become U+FFFD (nothing can encode them).
-    metadata  the caller's own, filterable: str, int, float or bool values under any key but those in CHUNK_KEYS.
+    metadata  the caller's own, filterable: str, int, float or bool values under any key but those in CHUNK_KEYS;
+              MAX_METADATA of them at most.
     pages     the offset in `text` at which each page starts, page 1 first; empty where there are no pages.
     headings  in order of char_start.
     tables    those with a header row, in order of char_start; they do not overlap. The first line is the header row.
@@ -119,6 +123,11 @@ class Document:
         tables = (Table(start, end, _line(header)) for start, end, header in sorted(self.tables))
         object.__setattr__(self, "tables", tuple(table for table in tables if table.header))
         object.__setattr__(self, "pages", tuple(sorted(self.pages)))
+        if len(self.metadata) > MAX_METADATA:
+            raise DocumentError(
+                f"{self.source}: the metadata has {len(self.metadata):,} keys, and {MAX_METADATA:,} are kept at most; "
+                "leave out those that no search filters by."
+            )
         metadata = {key: self._checked(key, value) for key, value in self.metadata.items()}
         object.__setattr__(self, "metadata", metadata)
 
@@ -159,8 +168,8 @@ class Document:
 class Chunk:
     """A passage of a document: `document.text[char_start:char_end] == text`.
 
-    Lines and pages count from 1, `ordinal` from 0; `line_end` is the line of the last character. `tokens` counts the
-    whole string that is embedded: special tokens, passage prefix, context header and text.
+    Lines and pages count from 1, `ordinal` from 0; `line_end` and `page_end` are those of the last character. `tokens`
+    counts the whole string that is embedded: special tokens, passage prefix, context header and text.
     """
 
     id: str
@@ -173,6 +182,7 @@ class Chunk:
     line_start: int
     line_end: int
     page: int | None
+    page_end: int | None
     tokens: int
     headings: tuple[str, ...]
     title: str | None
@@ -259,6 +269,7 @@ class SearchHit:
     dense_score    cosine of query and chunk in [-1, 1]; None only where the query was not embedded (mode "lexical").
     lexical_score  BM25 of query and chunk; 0 where they share no term.
     dense_rank, lexical_rank   from 1; None where that side did not return the chunk among its candidates.
+    page, page_end, line_start, line_end, char_start, char_end   as in Chunk, of all of `text`, neighbours included.
     highlights     (start, end) spans in `text` of the words that match a term of the query.
     """
 
@@ -271,6 +282,7 @@ class SearchHit:
     title: str | None
     headings: tuple[str, ...]
     page: int | None
+    page_end: int | None
     line_start: int
     line_end: int
     char_start: int
@@ -284,10 +296,12 @@ class SearchHit:
     highlights: tuple[tuple[int, int], ...]
 
     def citation(self) -> str:
-        """Where it stands, on one line: `manual.pdf, page 3`, else by lines: `docs/rain.md:5-9`, `docs/rain.md:5`."""
+        """Where it stands, on one line: `manual.pdf, page 3`, `manual.pdf, pages 3–4`; without pages by lines:
+        `docs/rain.md:5-9`, `docs/rain.md:5`."""
         source = " ".join(self.source.split())
         if self.page is not None:
-            return f"{source}, page {self.page}"
+            pages = f"page {self.page}" if self.page == self.page_end else f"pages {self.page}–{self.page_end}"
+            return f"{source}, {pages}"
         lines = f"{self.line_start}" if self.line_start == self.line_end else f"{self.line_start}-{self.line_end}"
         return f"{source}:{lines}"
 

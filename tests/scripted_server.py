@@ -41,8 +41,8 @@ def found(*texts: str) -> Answer:
     hits = [
         {
             "id": f"{n}", "document_id": f"d{n}", "text": text, "score": 1 / n, "rank": n, "source": f"{n}.md",
-            "citation": f"{n}.md:1", "title": None, "headings": [], "page": None, "line_start": 1, "line_end": 1,
-            "char_start": 0, "char_end": len(text), "metadata": {}, "dense_score": 0.5, "dense_rank": n,
+            "citation": f"{n}.md:1", "title": None, "headings": [], "page": None, "page_end": None, "line_start": 1,
+            "line_end": 1, "char_start": 0, "char_end": len(text), "metadata": {}, "dense_score": 0.5, "dense_rank": n,
             "lexical_score": 1.0, "lexical_rank": n, "rerank_score": None, "highlights": [],
         }
         for n, text in enumerate(texts, 1)

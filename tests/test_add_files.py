@@ -7,7 +7,7 @@ import pytest
 
 from ingest import add, add_files, sync
 from retrieval.config import Config
-from retrieval.errors import DocumentError
+from retrieval.errors import SyncedSourceError
 from retrieval.index import HybridIndex
 from retrieval.types import Document
 
@@ -56,7 +56,7 @@ def test_what_a_folder_has_is_not_replaced(open_index: Open, files: dict[str, Pa
     (tmp_path / "mail" / "hail.md").write_text("Hail from the folder.")
     index = open_index()
     sync(tmp_path / "mail", index)
-    with pytest.raises(DocumentError, match="synced folder 'mail'"):
+    with pytest.raises(SyncedSourceError, match="synced folder 'mail'"):
         add_files(files, index)
 
 
@@ -67,9 +67,9 @@ def test_the_name_that_a_folders_next_file_may_need_is_not_taken(
     (tmp_path / "mail" / "snow.md").write_text("Snow from the folder.")
     index = open_index()
     sync(tmp_path / "mail", index)
-    with pytest.raises(DocumentError, match="the name of the synced folder 'mail'"):
+    with pytest.raises(SyncedSourceError, match="belongs to the synced folder 'mail'"):
         add_files(files, index)
-    with pytest.raises(DocumentError, match="sync, or use another source"):
+    with pytest.raises(SyncedSourceError, match="sync, or use a source that begins otherwise"):
         add([Document("mail/new.md", "Planted.")], index)
     assert add([Document("mailbox/new.md", "Elsewhere.")], index).added == 1
     (tmp_path / "mail" / "hail.md").write_text("Hail from the folder.")

@@ -87,6 +87,7 @@ def test_every_chunk_is_exact(document: Document, max_tokens: int, overlap: int,
         assert chunk.line_start == document.text[: chunk.char_start].count("\n") + 1
         assert chunk.line_end == document.text[: chunk.char_end].count("\n") + 1
         assert chunk.page == document.page_at(chunk.char_start)
+        assert chunk.page_end == document.page_at(chunk.char_end - 1)
         assert (chunk.source, chunk.document_id, chunk.metadata) == (document.source, document.id, document.metadata)
     assert not document.text[covered:].strip()
     assert len({chunk.id for chunk in chunks}) == len(chunks)

@@ -15,15 +15,16 @@ import numpy as np
 import pytest
 import uvicorn
 from numpy.typing import NDArray
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 from uvicorn.server import ServerState
 
+from ingest import sync
 from retrieval import serve_cli
 from retrieval.adapters.http import connections, guard, jobs, server_sent
 from retrieval.adapters.http.app import create_app
-from retrieval.adapters.http.bodies import SearchBody
+from retrieval.adapters.http.bodies import MAX_QUERIES, DocumentBody, DocumentsBody, SearchBody
 from retrieval.adapters.http.keys import Keys
 from retrieval.adapters.http.logs import JsonFormatter
 from retrieval.adapters.http.metrics import Metrics
@@ -256,6 +257,16 @@ def test_only_the_reranker_of_the_start_can_be_asked_for(start: Start, tmp_path:
     assert client.get("/stats").json()["reranker"] == "longest"
 
 
+def test_a_folder_that_is_synced_meanwhile_is_a_conflict_too(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "rain.md").write_text("Rain.")
+    client = start()
+    written = client.app_state["service"].writes.submit(lambda index: sync(tmp_path / "docs", index))
+    answer = client.post("/documents", json={"source": "docs/snow.md", "text": "Snow."})
+    assert written.result().added == 1
+    assert (answer.status_code, kind_of(answer)) == (409, "conflict")
+
+
 # Models
 
 SEARCHED = {
@@ -293,6 +304,18 @@ def test_tools_wait_in_the_same_line_as_searches(start: Start, caplog: pytest.Lo
     figures = client.get("/metrics").text
     assert 'route="/mcp",status="200"' in figures
     assert 'route="/openapi.json"' in figures
+
+
+@pytest.mark.parametrize("path", ["/search", "/mcp"])
+def test_a_search_tells_its_stages_whichever_way_it_comes(start: Start, path: str) -> None:
+    client = start()
+    documents = [{"source": "memo", "text": "Rain falls."}, {"source": "note", "text": "Bread rises."}]
+    assert client.post("/documents", json={"documents": documents}).status_code == 201
+    assert 'stage="search"' not in client.get("/metrics").text
+    client.post(path, json={"query": "rain"} if path == "/search" else SEARCHED, headers=SPOKEN)
+    figures = client.get("/metrics").text
+    for stage in ("search", "embedding", "lexical", "dense", "hits"):
+        assert f'retrieval_stage_seconds_count{{stage="{stage}"}} 1.0' in figures
 
 
 def test_what_waits_too_long_for_its_turn_gives_its_place_back(start: Start) -> None:
@@ -445,10 +468,50 @@ def test_a_whole_number_may_be_written_with_a_point(start: Start) -> None:
     assert start().post("/search", json={"query": "rain", "top_k": 3.0, "expand": 1.0}).status_code == 200
 
 
-def test_of_many_unknown_fields_the_first_is_enough() -> None:
+NAMES = [f"x{number}" for number in range(1000)]
+
+
+@pytest.mark.parametrize(
+    ("model", "values", "most"),
+    [
+        (SearchBody, {"query": "rain", **dict.fromkeys(NAMES)}, 1),
+        (SearchBody, {"queries": [1] * 1000}, 1),
+        (SearchBody, {"queries": [""] * MAX_QUERIES}, MAX_QUERIES),
+        (SearchBody, {"query": "rain", "expand": [[]] * 1000, "mode": [[]] * 1000}, 3),
+        (DocumentBody, [{}] * 1000, 1),
+        (DocumentBody, dict.fromkeys(NAMES), 1),
+        (DocumentBody, {"source": "a", "text": "x", "metadata": dict.fromkeys([*NAMES, "one more"])}, 1),
+        (DocumentBody, {"source": "a", "text": "x", "metadata": dict.fromkeys(NAMES)}, 4),
+        (DocumentBody, {"source": "a", "text": "x", "metadata": dict.fromkeys(NAMES, float("nan"))}, 4),
+        (DocumentsBody, {"documents": [{}] * 1000}, 1),
+        (DocumentsBody, {"documents": [dict.fromkeys(NAMES)] * 100}, 100),
+    ],
+    ids=lambda value: value.__name__ if isinstance(value, type) else "",
+)
+def test_few_errors_are_collected_of_much_that_does_not_fit(model: type[BaseModel], values: Any, most: int) -> None:
+    """Each costs time: there are four for a value, one for each type that it could have had."""
     with pytest.raises(ValidationError) as refusal:
-        SearchBody.model_validate({"query": "rain", **{f"x{number}": 1 for number in range(1000)}})
-    assert refusal.value.error_count() == 1
+        model.model_validate(values)
+    assert refusal.value.error_count() <= most
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"a" * 100_000: {"$like": 1}},
+        {"a": {"$in": [1.5, *[1] * 100_000]}},
+        {"$or": [{"a": 1}] * 100_000},
+        {"a": 1, **dict.fromkeys(NAMES, 1)},
+    ],
+    ids=["name", "values", "conditions", "keys"],
+)
+def test_of_a_long_filter_that_is_refused_little_is_told(start: Start, where: dict[str, Any]) -> None:
+    client = start()
+    client.post("/documents", json={"source": "memo", "text": "Rain."})
+    answer = client.post("/search", json={"query": "rain", "where": where})
+    assert (answer.status_code, kind_of(answer)) == (422, "query")
+    assert "where" in answer.json()["detail"]
+    assert len(answer.content) < 2_000
 
 
 def test_of_much_that_does_not_fit_little_is_told(start: Start) -> None:

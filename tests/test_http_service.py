@@ -199,7 +199,7 @@ def test_files_are_read_by_the_same_loaders_as_a_folders(client: httpx.Client) -
     assert "uploads/broken.pdf: " in refused(none, 422, "document")
     assert [failure["source"] for failure in none.json()["failed"]] == ["uploads/broken.pdf"]
     hit = searched(client, query="valve", top_k=1)["results"][0]["hits"][0]
-    assert hit["citation"] == "uploads/manual.pdf, page 1"
+    assert hit["citation"] == "uploads/manual.pdf, pages 1–2"
     named = client.post("/documents", files=files[2:], data={"source": "sea/a.md"})
     assert named.json()["added"] == 1
     for source in ("uploads/manual.pdf", "uploads/broken.pdf", "uploads/a.md", "sea/a.md"):
@@ -230,6 +230,9 @@ def test_what_a_synced_folder_has_is_changed_in_the_folder_alone(client: httpx.C
         assert "'docs'" in detail
     refused(client.post("/documents", files=[("file", ("rain.md", b"x"))], data={"source": "docs/x"}), 409, "conflict")
     refused(client.delete(f"/documents/{document_id('docs/rain.md')}"), 409, "conflict")
+    absolute = {"source": "/memo", "text": "What begins with a slash is in no folder."}
+    assert client.post("/documents", json=absolute).status_code == 201
+    assert client.delete(f"/documents/{document_id('/memo')}").status_code == 200
     assert searched(client, query="clouds")["results"][0]["hits"][0]["source"] == "docs/rain.md"
 
 

@@ -235,7 +235,7 @@ def test_what_chunks_share_stands_once_in_a_document(browser: Browser) -> None:
     chunks = [
         {
             "id": str(n), "ordinal": n - 1, "text": text[start:end], "char_start": start, "char_end": end,
-            "line_start": 1, "line_end": 1, "page": None, "headings": [], "tokens": 9,
+            "line_start": 1, "line_end": 1, "page": None, "page_end": None, "headings": [], "tokens": 9,
         }
         for n, (start, end) in enumerate(spans, 1)
     ]  # fmt: skip

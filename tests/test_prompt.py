@@ -31,7 +31,7 @@ def hit(
     end = len(text) if end is None else end
     given: dict[str, object] = {
         "id": f"{source}:{start}-{end}", "document_id": document_id(source), "text": text[start:end],
-        "score": 1.0, "rank": 1, "source": source, "title": None, "headings": (), "page": None,
+        "score": 1.0, "rank": 1, "source": source, "title": None, "headings": (), "page": None, "page_end": None,
         "line_start": 1 + text.count("\n", 0, start), "line_end": 1 + text.count("\n", 0, max(start, end - 1)),
         "char_start": start, "char_end": end, "metadata": {}, "dense_score": None, "dense_rank": None,
         "lexical_score": 0.0, "lexical_rank": None, "rerank_score": None, "highlights": (),
@@ -58,7 +58,10 @@ def read_back(context: PromptContext) -> list[tuple[int, str, str]]:
 
 def test_passages_are_numbered_and_cited_best_first() -> None:
     context = as_context(
-        [hit("Bread rises.", source="kitchen.txt", title="Bread", headings=("Dough",)), hit("Rain falls.", page=3)],
+        [
+            hit("Bread rises.", source="kitchen.txt", title="Bread", headings=("Dough",)),
+            hit("Rain falls.", page=3, page_end=3),
+        ],
         max_tokens=200,
         tokenizer=words,
     )
@@ -93,7 +96,10 @@ def test_what_does_not_touch_stays_apart() -> None:
 
 
 def test_a_passage_is_cited_by_the_page_it_stands_on() -> None:
-    hits = [replace(span_of("Rain falls from clouds."), page=1), replace(span_of("Snow falls too"), page=2)]
+    hits = [
+        replace(span_of("Rain falls from clouds."), page=1, page_end=1),
+        replace(span_of("Snow falls too"), page=2, page_end=2),
+    ]
     passages = as_context(hits, max_tokens=200, tokenizer=words).passages
     assert [(p.citation, p.text) for p in passages] == [
         ("a.txt, page 1", "Rain falls from clouds."),

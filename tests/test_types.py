@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from retrieval import Document, Heading, SearchHit
 from retrieval.errors import DocumentError
-from retrieval.types import chunk_ids
+from retrieval.types import MAX_METADATA, chunk_ids
 
 
 def test_what_cannot_be_stored_is_taken_out_of_the_text() -> None:
@@ -40,6 +40,13 @@ def test_metadata_keys_that_are_taken(key: object) -> None:
         Document("a", "", metadata={key: 1})
 
 
+def test_no_document_has_more_metadata_than_chroma_takes() -> None:
+    fields = {f"k{number}": number for number in range(MAX_METADATA)}
+    assert len(Document("a", "", metadata=fields).metadata) == MAX_METADATA
+    with pytest.raises(DocumentError, match="1,001 keys"):
+        Document("a", "", metadata={**fields, "more": 1})
+
+
 @pytest.mark.parametrize(
     "arguments", [("", "x"), ("a\0", "x"), ("\ud800", "x"), (1, "x"), ("a", None), ("a", "x", None, None)]
 )
@@ -57,14 +64,21 @@ def test_chunk_ids_are_unique_and_do_not_depend_on_position(texts: list[str]) ->
 
 
 @pytest.mark.parametrize(
-    ("page", "lines", "citation"),
-    [(None, (5, 9), "docs/a b.md:5-9"), (None, (5, 5), "docs/a b.md:5"), (3, (5, 9), "docs/a b.md, page 3")],
+    ("pages", "lines", "citation"),
+    [
+        ((None, None), (5, 9), "docs/a b.md:5-9"),
+        ((None, None), (5, 5), "docs/a b.md:5"),
+        ((3, 3), (5, 9), "docs/a b.md, page 3"),
+        ((3, 4), (5, 9), "docs/a b.md, pages 3–4"),
+    ],
 )
-def test_a_citation_says_where_to_look_on_one_line(page: int | None, lines: tuple[int, int], citation: str) -> None:
-    start, end = lines
+def test_a_citation_says_where_to_look_on_one_line(
+    pages: tuple[int | None, int | None], lines: tuple[int, int], citation: str
+) -> None:
+    (page, page_end), (start, end) = pages, lines
     hit = SearchHit(
         id="1", document_id="2", text="x", score=1.0, rank=1, source="docs/a\nb.md", title=None, headings=(), page=page,
-        line_start=start, line_end=end, char_start=0, char_end=1, metadata={}, dense_score=None, dense_rank=None,
-        lexical_score=1.0, lexical_rank=1, rerank_score=None, highlights=(),
+        page_end=page_end, line_start=start, line_end=end, char_start=0, char_end=1, metadata={}, dense_score=None,
+        dense_rank=None, lexical_score=1.0, lexical_rank=1, rerank_score=None, highlights=(),
     )  # fmt: skip
     assert hit.citation() == citation

@@ -91,7 +91,7 @@ class MadeUp:
         return Chunk(
             id=id_, document_id=f"{document:032x}", source=f"made/up/{document}.txt", text=text, ordinal=ordinal,
             char_start=ordinal * 400, char_end=ordinal * 400 + len(text), line_start=ordinal, line_end=ordinal,
-            page=None, tokens=100, headings=(), title=None, metadata={"team": f"team {document % 20}"},
+            page=None, page_end=None, tokens=100, headings=(), title=None, metadata={"team": f"team {document % 20}"},
         )  # fmt: skip
 
 

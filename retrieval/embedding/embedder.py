@@ -13,6 +13,7 @@ from retrieval.embedding.encoding import encode
 from retrieval.embedding.model_files import find_model, hash_weights
 from retrieval.embedding.runtime import Runtime
 from retrieval.embedding.runtimes import Runtimes
+from retrieval.stages import stage
 from retrieval.types import Vectors, digest
 
 log = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ class Embedder:
         """As `Runtimes.numerics`: whether vectors of passages may lie beside those of full precision."""
         return self._runtimes.numerics
 
+    @stage("embedding")
     def embed_queries(self, queries: Sequence[str]) -> Vectors:
         """float32 [n, dimension], unit rows, of query_prefix + query: in full precision, unless there are so many that
         they are embedded as passages are.

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from retrieval.lexical.segments import Segments
 
-_KEPT_POSTINGS = 1 << 22
+_KEPT_POSTINGS = 1 << 21
 """Postings whose scores are kept, in 8 bytes each (12 where there are several parts): those of frequent terms, which
 queries share."""
 

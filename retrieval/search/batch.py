@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
 
 import numpy as np
@@ -36,7 +37,12 @@ def search_all(
         for start in range(0, len(queries), max(_FEW, together)):
             block = queries[start : start + max(_FEW, together)]
             scans = _scans(snapshot, block) if together >= _FEW else [None] * len(block)
-            found += threads.map(lambda query, scan: search(snapshot, query, options, scan=scan), block, scans)
+            found += threads.map(
+                lambda context, query, scan: context.run(search, snapshot, query, options, scan=scan),
+                [copy_context() for _ in block],  # one that two threads share cannot be entered
+                block,
+                scans,
+            )
     return found
 
 

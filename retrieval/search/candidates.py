@@ -12,6 +12,7 @@ from retrieval.fusion import Scores
 from retrieval.lexical import LexicalIndex
 from retrieval.search.cosines import Cosines, Scan, contenders, float32_scan
 from retrieval.search.query import Query, TermsByLanguage
+from retrieval.stages import stage
 from retrieval.storage.snapshot import Snapshot
 
 Rows = NDArray[np.intp]
@@ -110,6 +111,7 @@ def any_of(mask: Mask, snapshot: Snapshot) -> Mask:
     return highest(mask, snapshot)
 
 
+@stage("lexical")
 def _bm25(snapshot: Snapshot, lexical: LexicalIndex, terms: TermsByLanguage) -> tuple[Scores, Mask]:
     """Each chunk's score by the terms that its own language makes of the query, and whether it has one of them.
 

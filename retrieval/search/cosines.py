@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.fusion import Scores
+from retrieval.stages import stage
 from retrieval.types import Vectors
 
 Rows = NDArray[np.intp]
@@ -43,7 +44,8 @@ class Cosines:
         """float32 [n]; reads every vector."""
         if self._vector is None:
             return np.zeros(len(self._vectors), np.float32)
-        return np.asarray(self._vectors @ self._vector)
+        with stage("dense"):
+            return np.asarray(self._vectors @ self._vector)
 
     def best(self, depth: int, eligible: Mask | None) -> tuple[Rows, Scores]:
         """The `depth` best of those eligible, and all that tie with the last of them, with their exact cosines."""
@@ -58,6 +60,7 @@ class Cosines:
         return (np.zeros(len(self._vectors)), 0.0) if self._vector is None else self._scan(self._vector)
 
 
+@stage("dense")
 def float32_products(vectors: Vectors, queries: Vectors) -> tuple[NDArray[np.float32], float]:
     """float32 [m, n], the products of m queries with n vectors, all of which are read; and how far off each is at most:
     a sum of dim products of unit rows by dim roundings."""

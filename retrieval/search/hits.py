@@ -6,10 +6,12 @@ from retrieval.search.candidates import Ranking, Rows, Sides
 from retrieval.search.highlights import Highlighter
 from retrieval.search.passages import expanded
 from retrieval.search.query import Query
+from retrieval.stages import stage
 from retrieval.storage.snapshot import Snapshot
 from retrieval.types import SearchHit
 
 
+@stage("hits")
 def hits_of(
     snapshot: Snapshot,
     query: Query,
@@ -43,7 +45,8 @@ def hits_of(
                 source=chunk.source,
                 title=chunk.title,
                 headings=chunk.headings,
-                page=chunk.page,
+                page=passage.page,
+                page_end=passage.page_end,
                 line_start=passage.line_start,
                 line_end=passage.line_end,
                 char_start=passage.char_start,

@@ -11,6 +11,7 @@ from retrieval.search.hits import hits_of
 from retrieval.search.options import SearchOptions
 from retrieval.search.query import Query
 from retrieval.search.reformulation import reformulated
+from retrieval.stages import stage
 from retrieval.storage.snapshot import Snapshot
 from retrieval.types import Reranker, SearchHit
 
@@ -112,7 +113,9 @@ def _best(sides: Sides, options: SearchOptions, allowed: Mask | None, *, depth: 
 
 
 def _reranked(snapshot: Snapshot, sides: Sides, ranking: Ranking, query: Query, reranker: Reranker) -> Ranking:
-    scores = np.asarray(reranker.score(query.text, [snapshot.text(row) for row in ranking.rows.tolist()]), np.float64)
+    passages = [snapshot.text(row) for row in ranking.rows.tolist()]
+    with stage("rerank"):
+        scores = np.asarray(reranker.score(query.text, passages), np.float64)
     return Ranking(ranking.rows, scores, scores).take(sides.in_order(ranking.rows, scores))
 
 

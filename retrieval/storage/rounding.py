@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.arrays import load_array
+from retrieval.stages import stage
 from retrieval.types import Vectors
 
 CODES, SCALES = "codes.npy", "scales.npy"
@@ -53,6 +54,7 @@ class RoundedVectors:
     def take(self, rows: Any) -> "RoundedVectors":
         return RoundedVectors(self.codes[rows], self.scales[rows])
 
+    @stage("dense")
     def products(self, vector: Vectors) -> tuple[NDArray[np.float64], float]:
         """float64 [n], the product of float32 [dim] with every row; and how far off the true one each is at most."""
         import simsimd

@@ -19,6 +19,7 @@ def chunk_metadata(chunk: Chunk) -> dict[str, MetadataValue]:
         "line_start": chunk.line_start,
         "line_end": chunk.line_end,
         "page": chunk.page or 0,
+        "page_end": chunk.page_end or 0,
         "tokens": chunk.tokens,
         "headings": "\n".join(chunk.headings),
         "title": chunk.title or "",
@@ -38,6 +39,7 @@ def chunk_from(id_: str, text: str, metadata: Mapping[str, Any]) -> Chunk:
         line_start=metadata["line_start"],
         line_end=metadata["line_end"],
         page=metadata["page"] or None,
+        page_end=metadata.get("page_end", metadata["page"]) or None,  # rows of old have none
         tokens=metadata["tokens"],
         headings=tuple(metadata["headings"].split("\n")) if metadata["headings"] else (),
         title=metadata["title"] or None,

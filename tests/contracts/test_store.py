@@ -39,6 +39,7 @@ def make_chunks(source: str, *texts: str, **metadata: object) -> list[Chunk]:
             line_start=ordinal + 1,
             line_end=ordinal + 1,
             page=ordinal or None,
+            page_end=ordinal + 1 if ordinal else None,
             tokens=7,
             headings=("A", "B > C")[:ordinal],
             title="Titel ä" if ordinal else None,

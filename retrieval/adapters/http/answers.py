@@ -5,11 +5,13 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from retrieval.adapters.places import without_places
 from retrieval.storage.snapshot import Snapshot
 from retrieval.types import Chunk, DocumentRecord, SearchHit, clean_text
 
 _CHUNK = (
-    "id", "ordinal", "text", "char_start", "char_end", "line_start", "line_end", "page", "headings", "tokens",
+    "id", "ordinal", "text", "char_start", "char_end", "line_start", "line_end", "page", "page_end", "headings",
+    "tokens",
 )  # fmt: skip
 _NANOSECONDS = 10**9
 
@@ -39,7 +41,7 @@ def _record(record: DocumentRecord) -> dict[str, Any]:
         "source": record.source,
         "folder": record.folder,
         "status": record.status,
-        "reason": record.reason,
+        "reason": without_places(record.reason),
         "title": record.title,
         "language": record.language,
         "size": record.size,

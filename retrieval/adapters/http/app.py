@@ -18,9 +18,10 @@ from retrieval.adapters.http.mcp_route import mcp_app, mcp_route
 from retrieval.adapters.http.observe import Observe
 from retrieval.adapters.http.operation_routes import operation_routes
 from retrieval.adapters.http.page import page_routes
-from retrieval.adapters.http.problems import Refusal, for_clients, response_of
+from retrieval.adapters.http.problems import Refusal, response_of
 from retrieval.adapters.http.search_routes import search_routes
 from retrieval.adapters.http.service import Service
+from retrieval.adapters.places import for_clients
 from retrieval.errors import RetrievalError
 
 _LONGEST = 100

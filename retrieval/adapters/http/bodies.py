@@ -3,13 +3,21 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from retrieval.adapters.sources import MAX_SOURCE
 from retrieval.config import Feedback, FusionMethod, Mode
 from retrieval.search import DocumentScore
-from retrieval.types import MetadataValue
+from retrieval.types import MAX_METADATA, MetadataValue
 
 MAX_QUERY = 2_000
 MAX_QUERIES = 32
@@ -31,8 +39,29 @@ def _never_null(schema: dict[str, Any]) -> None:
     schema.update(next(one for one in schema.pop("anyOf") if one.get("type") != "null"))
 
 
+def _at_most(most: int) -> BeforeValidator:
+    """Counted before any is looked at: each that does not fit is an error of its own."""
+
+    def counted(values: Any) -> Any:
+        if isinstance(values, list | dict) and len(values) > most:
+            kind = "List" if isinstance(values, list) else "Object"
+            context = {"field_type": kind, "max_length": most, "actual_length": len(values)}
+            raise PydanticKnownError("too_long", context)
+        return values
+
+    return BeforeValidator(counted)
+
+
+def _up_to_the_first(values: Any, validated: ValidatorFunctionWrapHandler) -> Any:
+    """Entry by entry: of many that do not fit, the first is told of."""
+    if not isinstance(values, dict):
+        return validated(values)
+    return {name: value for entry in values.items() for name, value in validated(dict([entry])).items()}
+
+
 Whole = Annotated[int, BeforeValidator(_whole)]
 QueryText = Annotated[str, Field(min_length=1, max_length=MAX_QUERY)]
+Queries = Annotated[list[QueryText], Field(min_length=1, max_length=MAX_QUERIES)]
 
 
 class _Asked(BaseModel):
@@ -66,7 +95,7 @@ class SearchBody(_Asked):
     )
 
     query: QueryText | None = Field(None, description="A question, or words.", json_schema_extra=_never_null)
-    queries: Annotated[list[QueryText], Field(min_length=1, max_length=MAX_QUERIES)] | None = Field(
+    queries: Annotated[Queries, _at_most(MAX_QUERIES)] | None = Field(
         None, description="Several, answered from the same state of the index.", json_schema_extra=_never_null
     )
     top_k: Whole = Field(10, ge=1, le=MAX_TOP_K, description="Hits at most.")
@@ -118,11 +147,13 @@ class DocumentBody(_Asked):
     source: str = Field(min_length=1, max_length=MAX_SOURCE, description="What it is cited by.")
     text: str = Field(min_length=1)
     title: str | None = None
-    metadata: Mapping[str, MetadataValue] = Field(default_factory=dict)
+    metadata: Annotated[Mapping[str, MetadataValue], WrapValidator(_up_to_the_first), _at_most(MAX_METADATA)] = Field(
+        default_factory=dict, json_schema_extra={"maxProperties": MAX_METADATA}
+    )
 
 
 class DocumentsBody(_Asked):
-    documents: list[DocumentBody] = Field(min_length=1, max_length=MAX_DOCUMENTS)
+    documents: Annotated[list[DocumentBody], _at_most(MAX_DOCUMENTS)] = Field(min_length=1, max_length=MAX_DOCUMENTS)
 
 
 class SyncBody(_Asked):

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from ingest import SyncReport, add, add_files
 from ingest.report import Failure
+from ingest.root import check_free
 from retrieval.adapters.http import answers
 from retrieval.adapters.http.bodies import MAX_PAGE, DocumentBody, DocumentsBody
 from retrieval.adapters.http.described import problems
@@ -19,6 +20,7 @@ from retrieval.adapters.http.models import AddedOut, DeletedOut, DocumentOut, Re
 from retrieval.adapters.http.problems import Refusal, problem, problem_response
 from retrieval.adapters.http.service import Service
 from retrieval.adapters.http.uploads import MAX_FILES, uploaded
+from retrieval.adapters.places import report_without_places
 from retrieval.adapters.sources import MAX_SOURCE, check_source
 from retrieval.index import HybridIndex
 from retrieval.types import Document, Status, document_id
@@ -138,7 +140,7 @@ def document_routes(service: Service) -> APIRouter:
                 found = next((record for record in writer.records.values() if record.id == document_id), None)
                 if found is None:
                     raise Refusal("not-found", _GONE.format(document_id))
-                service.refuse_synced(found.source, {found.folder} if found.folder else set())
+                check_free([found.source], {found.folder})
                 return {"documents": 1, "chunks": writer.remove([found]).chunks_deleted}
 
         if await service.read(lambda index: index.snapshot) is None:
@@ -151,15 +153,14 @@ def document_routes(service: Service) -> APIRouter:
 async def _added(
     service: Service, sources: Collection[str], change: Callable[[HybridIndex], SyncReport]
 ) -> JSONResponse:
-    """What became of the documents. Raises Refusal for a source that is a synced folder's, DocumentError for one that
-    is none."""
-    folders = await service.read(service.folders)
+    """What became of the documents. Raises DocumentError for a source that is none, or that belongs to a folder which
+    is synced, or may be."""
     for source in sources:
         check_source(source)
-        service.refuse_synced(source, folders)
+    check_free(sources, await service.read(service.folders))
     report = await service.write(change)
     service.metrics.written(report)
-    return _answered(report, sources)
+    return _answered(report_without_places(report), sources)
 
 
 def _answered(report: SyncReport, sources: Collection[str]) -> JSONResponse:

@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
-from ingest import SyncReport, sync
+from ingest import SyncReport
 from ingest.report import Progress
+from ingest.sync import resync
 from retrieval.adapters.http.problems import problem, problem_of
 from retrieval.adapters.http.writes import Writes
+from retrieval.adapters.places import report_without_places
 from retrieval.errors import RetrievalError
 from retrieval.index import HybridIndex
 from retrieval.types import SyncedFolder
@@ -105,14 +107,8 @@ class Jobs:
         def change(index: HybridIndex) -> SyncReport:
             log.info("job %s, a sync of %r, begins", job.id, name)
             tell(status="running", started=_now())
-            return sync(
-                folder.path,
-                index,
-                name=name,
-                include=folder.include,
-                exclude=folder.exclude,
-                stop=self._stop,
-                on_progress=lambda progress: tell(progress=_progress(progress)),
+            return resync(
+                name, folder, index, stop=self._stop, on_progress=lambda progress: tell(progress=_progress(progress))
             )
 
         future = asyncio.wrap_future(self._writes.submit(change))
@@ -161,7 +157,7 @@ class Jobs:
             self._on_report(report)
             status = "interrupted" if report.interrupted else "done"
             log.info("job %s, a sync of %r, is %s: %s", job.id, job.folder, status, _counts(report))
-            job.tell(status=status, finished=_now(), report=report.as_dict())
+            job.tell(status=status, finished=_now(), report=report_without_places(report).as_dict())
 
 
 def _counts(report: SyncReport) -> str:

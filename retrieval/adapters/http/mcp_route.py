@@ -13,6 +13,7 @@ from starlette.types import Message, Receive, Scope, Send
 from retrieval.adapters.http.problems import Refusal
 from retrieval.adapters.http.service import Service
 from retrieval.errors import ConfigError, RetrievalError
+from retrieval.stages import hearing
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,8 @@ def mcp_app(service: Service) -> Starlette | None:
     async def turn() -> AsyncIterator[None]:
         try:
             async with service.gate.turn():
-                yield
+                with hearing(service.metrics.stage):  # also on the threads that tools run on
+                    yield
         except Refusal as refusal:
             raise RetrievalError(refusal.detail) from None
 

@@ -8,7 +8,7 @@ from ingest import SyncReport
 from retrieval.storage.snapshot import Snapshot
 from retrieval.types import SearchHit
 
-_SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
+_SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
 _SHARES = (0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1)
 
 
@@ -25,19 +25,19 @@ class Metrics:
         )
         self._seconds = Histogram(
             "retrieval_stage_seconds",
-            "Seconds by stage: request (whole), queue (waiting for a thread), search, write.",
+            "Seconds by stage: request (whole), queue (waiting for a thread), write, and those of retrieval.stages.",
             ["stage"],
             buckets=_SECONDS,
             registry=self.registry,
         )
         self._overlap = Histogram(
             "retrieval_overlap",
-            "Share of a hybrid answer's hits that both sides had among their candidates.",
+            "Share of a hybrid answer's hits that both sides had among their candidates; of POST /search.",
             buckets=_SHARES,
             registry=self.registry,
         )
-        self._queries = Counter("retrieval_queries", "Queries answered.", registry=self.registry)
-        self._without = Counter("retrieval_queries_without_hits", "Queries that found nothing.", registry=self.registry)
+        self._queries = Counter("retrieval_queries", "Queries answered by POST /search.", registry=self.registry)
+        self._without = Counter("retrieval_queries_without_hits", "Those that found nothing.", registry=self.registry)
         self._truncated = Counter(
             "retrieval_truncated_chunks",
             "Chunks that the model could not read whole: always 0.",

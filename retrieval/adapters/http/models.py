@@ -21,6 +21,7 @@ class HitOut(BaseModel):
     title: str | None
     headings: list[str]
     page: int | None
+    page_end: int | None
     line_start: int
     line_end: int
     char_start: int
@@ -80,6 +81,7 @@ class ChunkOut(BaseModel):
     line_start: int
     line_end: int
     page: int | None
+    page_end: int | None
     headings: list[str]
     tokens: int
 

@@ -1,6 +1,5 @@
 """Errors as RFC 9457 problem details: the same causes and ways out as on the command line, and nothing else."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -9,6 +8,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from retrieval import errors
+from retrieval.adapters.places import for_clients
 from retrieval.types import clean_text
 
 _SHOWN = 20
@@ -17,12 +17,11 @@ _SHOWN = 20
 _LONGEST = 200
 """Characters of a pointer."""
 
+_LONGEST_DETAIL = 1_000
+"""Characters; the middle of a longer one, which repeats what was sent, is left out."""
+
 MEDIA_TYPE = "application/problem+json"
 _TYPE = "urn:hybrid-retrieval:problem:"
-
-
-_PLACE = re.compile(r"(?<![\w./:])(?:/[^\s/'\"]+)+/(?P<name>[^\s/'\";:,]+)")
-"""An absolute path."""
 
 
 class Kind(NamedTuple):
@@ -57,6 +56,7 @@ KINDS: Mapping[str, Kind] = {
 
 _OF_ERRORS: Sequence[tuple[type[errors.RetrievalError], str]] = (
     (errors.QueryError, "query"),
+    (errors.SyncedSourceError, "conflict"),
     (errors.DocumentError, "document"),
     (errors.LoadError, "document"),
     (errors.ConfigError, "conflict"),
@@ -100,12 +100,6 @@ def problem_of(error: BaseException) -> dict[str, Any]:
     if isinstance(error, HTTPException):
         return problem(_OF_STATUS.get(error.status_code, "malformed"), _sentence(error.detail))
     return problem("internal", "An error that nobody foresaw; the log has it under this request's X-Request-ID.")
-
-
-def for_clients(error: errors.RetrievalError) -> str:
-    """What it says, with each place of this machine called by its last part. The log has the whole."""
-    text = str(error).replace(" (--no-operators)", "")
-    return text if isinstance(error, errors.QueryError) else _PLACE.sub(r"\g<name>", text)
 
 
 def response_of(error: BaseException) -> JSONResponse:
@@ -165,4 +159,5 @@ def _sentence(detail: str) -> str:
 
 
 def _line(text: str) -> str:
-    return " ".join(clean_text(text).split())
+    line, half = " ".join(clean_text(text).split()), _LONGEST_DETAIL // 2
+    return line if len(line) <= _LONGEST_DETAIL else f"{line[:half]} ... {line[-half:]}"

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
+from retrieval.adapters.filter_limits import check_filter
 from retrieval.adapters.http import answers
 from retrieval.adapters.http.bodies import SearchBody
 from retrieval.adapters.http.described import problems
@@ -24,9 +25,6 @@ _LONGEST = 10_000_000
 _TRIES = 3
 """To search within one generation."""
 
-_DEEPEST = 10
-"""Filters within filters."""
-
 
 def search_routes(service: Service) -> APIRouter:
     router = APIRouter(tags=["search"])
@@ -38,7 +36,7 @@ def search_routes(service: Service) -> APIRouter:
         options: dict[str, Any] = body.model_dump(exclude={"query", "queries", "rerank"})
         options["rerank"] = _reranker(body.rerank, service.settings.reranker)
         for name in ("where", "where_document"):
-            _check_depth(name, options[name])
+            check_filter(name, options[name])
 
         def answered(index: HybridIndex) -> JSONResponse:
             generation, found = _searched(index, body.asked, options, service.metrics)
@@ -57,13 +55,11 @@ def _searched(
 ) -> tuple[str, list[list[SearchHit]]]:
     """The hits, and the generation that they are of: asked again where another was published meanwhile. Where that goes
     on faster than the search, the hits may be newer."""
-    started = time.monotonic()
     for _ in range(_TRIES):
         before = index.snapshot
         found = index.search_batch(queries, **options)
         if index.snapshot is before:
             break
-    metrics.stage("search", time.monotonic() - started)
     alpha = index.config.alpha if options["alpha"] is None else options["alpha"]
     metrics.answered(found, is_hybrid=options["mode"] == "hybrid" and 0 < alpha < 1)
     return (before.state.generation if before is not None else ""), found
@@ -87,18 +83,3 @@ def _check_size(found: list[list[SearchHit]]) -> None:
         raise Refusal(
             "query", f"The answer has {size:,} characters, and {_LONGEST:,} are sent at most; lower expand or top_k."
         )
-
-
-def _check_depth(name: str, condition: object) -> None:
-    """Raises Refusal for a filter so deeply nested that reading it would take all of the stack."""
-    level = [condition]
-    for _ in range(2 * _DEEPEST):
-        level = [below for value in level for below in _inside(value)]
-    if level:
-        raise Refusal("query", f"{name}: at most {_DEEPEST} levels of conditions are read; write it flatter.")
-
-
-def _inside(value: object) -> list[object]:
-    if isinstance(value, dict):
-        return list(value.values())
-    return value if isinstance(value, list) else []

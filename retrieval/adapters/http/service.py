@@ -4,7 +4,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
@@ -18,6 +18,7 @@ from retrieval.adapters.http.settings import ServeSettings
 from retrieval.adapters.http.writes import Writes
 from retrieval.errors import IndexLockedError, RetrievalError
 from retrieval.index import HybridIndex
+from retrieval.stages import hearing
 from retrieval.storage.snapshot import Snapshot
 from retrieval.types import SyncedFolder
 
@@ -62,8 +63,13 @@ class Service:
 
     async def read(self, work: Callable[[HybridIndex], T]) -> T:
         """What `work` makes of the index, on a thread. Raises as Gate.run, and what `work` raises."""
+
+        def heard() -> T:
+            with hearing(self.metrics.stage):
+                return work(self._index.now())
+
         try:
-            return await self.gate.run(lambda: work(self._index.now()))
+            return await self.gate.run(heard)
         except IndexLockedError:  # only where nothing was published yet
             detail = "The index is being made; ask again when its first documents are in it."
             raise Refusal("index-unusable", detail, headers={"Retry-After": "2"}) from None
@@ -113,16 +119,6 @@ class Service:
             if name not in synced or synced[name].path != str(path):
                 synced[name] = SyncedFolder(str(path), index.config.include, index.config.exclude)
         return synced
-
-    def refuse_synced(self, source: str, folders: Collection[str]) -> None:
-        """A source below a synced folder's name is that folder's to add and to delete. Raises Refusal."""
-        name = source.partition("/")[0]
-        if name in folders:
-            raise Refusal(
-                "conflict",
-                f"{source!r} belongs to the synced folder {name!r}, whose files decide: a sync would bring it back, or "
-                "take it away. Change the file and sync, or use a source that begins otherwise.",
-            )
 
     def begin(self) -> None:
         """Warms up on a thread; again where that failed."""

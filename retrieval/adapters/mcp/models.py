@@ -6,6 +6,7 @@ from typing import Self
 from pydantic import BaseModel, Field
 
 from ingest.report import SyncReport
+from retrieval.adapters.places import without_places
 from retrieval.types import Chunk, DocumentRecord, MetadataValue, SearchHit, Status
 
 
@@ -19,6 +20,7 @@ class Found(BaseModel):
     title: str | None
     headings: list[str]
     page: int | None
+    page_end: int | None
     line_start: int
     line_end: int
     text: str
@@ -40,6 +42,7 @@ class Part(BaseModel):
     text: str
     headings: list[str]
     page: int | None
+    page_end: int | None
     line_start: int
     line_end: int
 
@@ -49,6 +52,7 @@ class Part(BaseModel):
             text=chunk.text,
             headings=list(chunk.headings),
             page=chunk.page,
+            page_end=chunk.page_end,
             line_start=chunk.line_start,
             line_end=chunk.line_end,
         )
@@ -70,7 +74,7 @@ class DocumentInfo(BaseModel):
             title=record.title,
             folder=record.folder,
             status=record.status,
-            reason=record.reason,
+            reason=without_places(record.reason),
             language=record.language,
             parts=len(record.chunk_ids),
         )
@@ -115,6 +119,6 @@ class Report(BaseModel):
             updated=report.updated,
             deleted=report.deleted,
             unchanged=report.unchanged,
-            failed=[Problem(source=failure.source, reason=failure.reason) for failure in report.failed],
+            failed=[Problem(source=failure.source, reason=without_places(failure.reason)) for failure in report.failed],
             interrupted=report.interrupted,
         )

@@ -10,8 +10,10 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import ToolAnnotations
 from pydantic import Field
 
+from retrieval.adapters.filter_limits import check_filter
 from retrieval.adapters.mcp.models import DocumentInfo, DocumentList, DocumentText, Found, Part, SearchResult
 from retrieval.adapters.mcp.tools import strict_tool
+from retrieval.adapters.places import for_clients
 from retrieval.errors import QueryError, RetrievalError
 from retrieval.index import HybridIndex
 from retrieval.types import DocumentRecord
@@ -35,7 +37,7 @@ def told_to_the_model() -> Iterator[None]:
     try:
         yield
     except RetrievalError as error:
-        raise ToolError(str(error)) from error
+        raise ToolError(for_clients(error)) from error
 
 
 def named(source: str, records: Sequence[DocumentRecord]) -> DocumentRecord:
@@ -63,6 +65,7 @@ def _search(current: Current) -> Callable[..., SearchResult]:
     ) -> SearchResult:
         """Find the passages of the documents that answer a question best."""
         with told_to_the_model():
+            check_filter("where", where)
             hits = current().search(query, top_k, mode=mode, where=where, expand=expand, highlight=False)
         return SearchResult(passages=[Found.of(hit) for hit in hits])
 

@@ -12,8 +12,10 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import ToolAnnotations
 from pydantic import Field
 
-from ingest import add, sync
+from ingest import add
 from ingest.report import Progress
+from ingest.root import check_free
+from ingest.sync import resync
 from retrieval.adapters.mcp.models import Deletion, Report
 from retrieval.adapters.mcp.reads import Current, Source, named, told_to_the_model
 from retrieval.adapters.mcp.tools import strict_tool
@@ -63,11 +65,7 @@ def _delete_document(current: Current) -> Callable[..., Deletion]:
         """Delete a document that was added. Files of a synced folder are deleted in the folder, then by sync_folder."""
         with _writable(current) as writable:
             record = named(source, writable.documents())
-            if record.folder:
-                raise QueryError(
-                    f"{source!r} is a file of the folder {record.folder!r} and would come back with its next sync; "
-                    "delete the file, then sync."
-                )
+            check_free([source], {record.folder})
             if source.endswith("/"):  # to the index, all that is below
                 raise QueryError(f"{source!r} ends with a slash; `ingest delete {source}` deletes all below it.")
             deleted = writable.delete([source])
@@ -98,16 +96,7 @@ def _sync_folder(current: Current) -> Callable[..., Report]:
                 raise QueryError(
                     f"No folder {folder!r} is synced with this index, but {known}; `ingest sync` adds one."
                 )
-            known_as = folders[folder]
-            report = sync(
-                known_as.path,
-                writable,
-                name=folder,
-                include=known_as.include,
-                exclude=known_as.exclude,
-                stop=stop,
-                on_progress=tell,
-            )
+            report = resync(folder, folders[folder], writable, stop=stop, on_progress=tell)
         return Report.of(report)
 
     return sync_folder

@@ -487,14 +487,19 @@ function fillDocument(found, chunk) {
 function passage(chunk, before) {
   const hit = current.hits.get(chunk.id);
   const [path, pathBefore] = [chunk, before].map((one) => one?.headings.join(" › "));
-  const lines = chunk.line_start === chunk.line_end ? `${chunk.line_start}` : `${chunk.line_start}–${chunk.line_end}`;
+  const pages = chunk.page && `${chunk.page === chunk.page_end ? "page" : "pages"} ${range(chunk.page, chunk.page_end)}`;
   const overlap = Math.max(0, (before?.char_end ?? 0) - chunk.char_start);
   const text = marked(Array.from(chunk.text).slice(overlap), shifted(hit?.highlights ?? [], overlap));
   const attributes = { class: hit ? "chunk found" : "chunk", "aria-label": hit && `Hit ${hit.rank}`, tabindex: "-1" };
   return element("section", attributes,
     path !== pathBefore && path && element("p", { class: "path" }, path),
-    element("p", { class: "place" }, chunk.page ? `page ${chunk.page}` : lines),
+    element("p", { class: "place" }, pages || range(chunk.line_start, chunk.line_end)),
     element("div", { class: "text" }, ...text));
+}
+
+/** From one number to another, which may be the same. */
+function range(first, last) {
+  return first === last ? `${first}` : `${first}–${last}`;
 }
 
 /** Back to the hits: by way of the history where the document was opened from them. */
