@@ -56,7 +56,6 @@ def heard(index: HybridIndex, queries: Sequence[str], **options: Any) -> Counter
         ({"fusion": "rrf"}, {"embedding": 1, "lexical": 1, "dense": 2, "hits": 1}),
         ({"feedback": "both"}, {"embedding": 1, "lexical": 2, "dense": 2, "hits": 1}),
     ],
-    ids=str,
 )
 def test_each_stage_of_a_search_is_told(index: HybridIndex, options: dict[str, Any], stages: dict[str, int]) -> None:
     assert heard(index, ["what causes rain?"], **options) == {"search": 1, **stages}
