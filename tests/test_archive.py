@@ -243,7 +243,14 @@ class _Died(BaseException):
 
 
 @pytest.mark.parametrize(
-    "step", ["put_chunks", "put_records", "set_state", "rename", "write_pointer", "remove_leftovers"]
+    "step",
+    [
+        "write_pointer",
+        *(
+            pytest.param(step, marks=pytest.mark.slow)
+            for step in ("put_chunks", "put_records", "set_state", "rename", "remove_leftovers")
+        ),
+    ],
 )
 def test_dying_while_restoring_leaves_one_index_or_the_other(
     open_index: Open, saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str

@@ -114,17 +114,31 @@ def test_watching_follows_changes_until_it_is_interrupted(folder: Path) -> None:
     ("command", "code", "says"),
     [
         (["retrieve", "search", " "], 2, "empty"),
-        (["retrieve", "search", "x", "--mode", "sparse"], 2, "hybrid, dense, lexical"),
-        (["retrieve", "search", "x", "--where", "{"], 2, "--where is not JSON"),
+        pytest.param(
+            ["retrieve", "search", "x", "--mode", "sparse"], 2, "hybrid, dense, lexical", marks=pytest.mark.slow
+        ),
+        pytest.param(["retrieve", "search", "x", "--where", "{"], 2, "--where is not JSON", marks=pytest.mark.slow),
         (["retrieve", "search", "x", "--index", "nowhere"], 2, "ingest sync FOLDER --index nowhere"),
-        (["retrieve", "search", "x", "--config", "none.yaml"], 2, "none.yaml"),
+        pytest.param(["retrieve", "search", "x", "--config", "none.yaml"], 2, "none.yaml", marks=pytest.mark.slow),
         (["retrieve", "seach", "x"], 2, "No such command 'seach'. Did you mean 'search'? See --help."),
         (["retrieve", "search", "x", "--alpha", "much"], 2, "'--alpha'"),
-        (["retrieve", "search", "x", "--expand", "much"], 2, 'a whole number of at least 0 or "section"'),
-        (["retrieve", "search", "x", "--feedback", "much"], 2, "none, dense, lexical, both"),
-        (["retrieve", "search", "x", "--document-score", "mean"], 2, "it needs group_by_document"),
+        pytest.param(
+            ["retrieve", "search", "x", "--expand", "much"],
+            2,
+            'a whole number of at least 0 or "section"',
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            ["retrieve", "search", "x", "--feedback", "much"], 2, "none, dense, lexical, both", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            ["retrieve", "search", "x", "--document-score", "mean"],
+            2,
+            "it needs group_by_document",
+            marks=pytest.mark.slow,
+        ),
         (["ingest", "sync", "nowhere"], 2, "nowhere"),
-        (["ingest", "sync", "docs", "--bogus"], 2, "--bogus"),
+        pytest.param(["ingest", "sync", "docs", "--bogus"], 2, "--bogus", marks=pytest.mark.slow),
         (["ingest", "sync", "docs", "--dry-run", "--watch"], 2, "leave one out"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

@@ -753,5 +753,4 @@ UNITS = {
 def test_a_long_run_of_anything_is_read_in_time(suffix: str, unit: str) -> None:
     """At a quarter of a million characters on a line, anything quadratic would run into the suite's time limit."""
     start = ".TH A 1\n" if suffix == ".1" else ""
-    for size in (60_000, 240_000):
-        is_read((start + unit * (size // len(unit))).encode("latin-1"), f"a{suffix}")
+    is_read((start + unit * (240_000 // len(unit))).encode("latin-1"), f"a{suffix}")

@@ -72,6 +72,7 @@ def test_a_busy_server_is_asked_again_when_it_says(browser: Browser, server: Scr
     assert browser.one("#query").get_attribute("value") == "rain and snow"  # what was being typed is still there
 
 
+@pytest.mark.slow
 def test_the_focus_stays_with_who_writes_on_while_the_answer_comes(browser: Browser, server: ScriptedServer) -> None:
     asked, goes_on = threading.Event(), threading.Event()
 
@@ -123,6 +124,7 @@ def test_a_side_that_fails_leaves_the_others(browser: Browser, server: ScriptedS
     assert len(browser.all(".hit")) == 2
 
 
+@pytest.mark.slow
 def test_a_late_answer_never_replaces_a_newer_one(browser: Browser, server: ScriptedServer) -> None:
     late, sent = threading.Event(), threading.Event()
 
@@ -165,6 +167,7 @@ def test_a_slow_server_is_said_to_be(browser: Browser, server: ScriptedServer) -
     late.set()
 
 
+@pytest.mark.slow
 def test_a_key_is_asked_for_and_kept_in_the_tab_alone(browser: Browser, server: ScriptedServer) -> None:
     def answer(path: str, body: Any, headers: Headers) -> Answer:
         if headers["Authorization"] != "Bearer open-sesame":
@@ -191,6 +194,7 @@ def test_a_key_is_asked_for_and_kept_in_the_tab_alone(browser: Browser, server: 
     assert browser.run("return sessionStorage.length") == 0
 
 
+@pytest.mark.slow
 def test_a_key_that_may_only_read_is_said_to(browser: Browser, server: ScriptedServer) -> None:
     silent = Answer(": still there\n\n")
     answers = {"/jobs": Answer({"jobs": []}), "/stats": Answer(STATS), "/jobs/7": silent}
@@ -249,6 +253,7 @@ def test_a_sync_is_followed_to_its_end(browser: Browser, server: ScriptedServer)
     browser.one("#sync-button:enabled")
 
 
+@pytest.mark.slow
 def test_a_sync_that_fails_or_falls_silent_is_said_to_have(browser: Browser, server: ScriptedServer) -> None:
     locked = json.dumps({"title": "Locked", "status": 409, "detail": "Process 12 is writing."})
     stopped = json.dumps(REPORT | {"added": 1, "interrupted": True})

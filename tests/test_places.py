@@ -78,6 +78,7 @@ def client(tmp_path: Path, docs: Path, ocr_command: str, share_model: Embedder) 
         yield client
 
 
+@pytest.mark.slow
 def test_a_sync_over_http_names_no_places(client: TestClient) -> None:
     job = client.post("/sync", json={"folder": "docs"}).json()["id"]
     events = client.get(f"/jobs/{job}", headers={"Accept": "text/event-stream"}).text

@@ -222,6 +222,7 @@ def test_the_shell_refuses_what_it_would_ignore(arguments: list[str], says: str)
         app(["similar", *arguments], standalone_mode=False)
 
 
+@pytest.mark.slow
 def test_the_shell_names_both_of_a_pair(index: HybridIndex, capsys: pytest.CaptureFixture[str]) -> None:
     from retrieval.cli import app
 
