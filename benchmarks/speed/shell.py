@@ -12,29 +12,32 @@ from typing import Any
 from benchmarks.speed.tables import markdown, median_ratio
 
 WORDS = ("river", "mill", "bridge", "stone", "water", "forest", "hill", "valley", "road", "bread", "rain", "cloud")
-CHUNKS = 10_000
+CHUNKS, CHUNK_SIZE = 10_000, 32
+FILES, MANY_FILES = 1_000, 10_000
 FILES_PER_FOLDER = 250
 QUERY = "which road leads over the stone bridge?"
 _BIN = Path(sys.executable).parent
 _IMPORT = 'python -c "import torch, sentence_transformers"'
-_COMMANDS: dict[str, Sequence[Path | str]] = {
-    "retrieve search Q": (_BIN / "retrieve", "search", QUERY),
-    "retrieve search Q --mode lexical": (_BIN / "retrieve", "search", QUERY, "--mode", "lexical"),
-    "ingest status": (_BIN / "ingest", "status"),
-    _IMPORT: (sys.executable, "-c", "import torch, sentence_transformers"),
+_COMMANDS: dict[str, tuple[int, Sequence[Path | str]]] = {
+    "retrieve search Q": (FILES, (_BIN / "retrieve", "search", QUERY)),
+    "retrieve search Q --mode lexical": (FILES, (_BIN / "retrieve", "search", QUERY, "--mode", "lexical")),
+    "ingest status": (FILES, (_BIN / "ingest", "status")),
+    f"ingest status, {MANY_FILES:,} files": (MANY_FILES, (_BIN / "ingest", "status")),
+    _IMPORT: (FILES, (sys.executable, "-c", "import torch, sentence_transformers")),
 }
 
 
 def measure(cache: Path, *, runs: int) -> dict[str, Any]:
     """Rounds in which each command runs once, after one that brings its files into memory."""
-    environment = {**os.environ, "RETRIEVAL_INDEX": str(indexed(cache / "shell"))}
+    indexes = {files: indexed(cache / f"shell-{files}", files) for files in (FILES, MANY_FILES)}
 
-    def timed(command: Sequence[Path | str]) -> float:
+    def timed(files: int, command: Sequence[Path | str]) -> float:
+        environment = {**os.environ, "RETRIEVAL_INDEX": str(indexes[files])}
         started = time.perf_counter()
         subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=True)
         return time.perf_counter() - started
 
-    rounds = [{name: timed(command) for name, command in _COMMANDS.items()} for _ in range(runs + 1)][1:]
+    rounds = [{name: timed(*command) for name, command in _COMMANDS.items()} for _ in range(runs + 1)][1:]
     seconds = {name: [times[name] for times in rounds] for name in _COMMANDS}
     return {
         "chunks": CHUNKS,
@@ -50,19 +53,25 @@ def measure(cache: Path, *, runs: int) -> dict[str, Any]:
     }
 
 
-def indexed(directory: Path) -> Path:
-    """An index of as many files of one chunk each; made where it is not there, and finished where it was broken off."""
+def indexed(directory: Path, files: int) -> Path:
+    """An index of so many files with as many chunks each as make CHUNKS; made where it is not there, and finished where
+    it was broken off."""
     documents, index = directory / "documents", directory / "index"
-    for number in range(CHUNKS):
+    for number in range(files):
         file = documents / f"part{number // FILES_PER_FOLDER:03}" / f"file{number:05}.txt"
         if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True)
-            words = (WORDS[(number * 7 + place * place) % len(WORDS)] for place in range(12))
-            file.write_text(f"Document {number}: {' '.join(words)}\n", "ascii")
-    subprocess.run(
-        [_BIN / "ingest", "sync", documents, "--index", index], check=True, stdout=sys.stderr
-    )  # what it prints is not part of the report
+            file.write_text("\n\n".join(passage(number, part) for part in range(CHUNKS // files)) + "\n", "ascii")
+    environment = {**os.environ, "RETRIEVAL_CHUNK_SIZE": str(CHUNK_SIZE)}
+    command = [_BIN / "ingest", "sync", documents, "--index", index]
+    subprocess.run(command, env=environment, check=True, stdout=sys.stderr)  # what it prints is not part of the report
     return index.absolute()
+
+
+def passage(number: int, part: int) -> str:
+    """More than half of a chunk, so that each is one."""
+    words = (WORDS[(number * 7 + part * 3 + place * place) % len(WORDS)] for place in range(14))
+    return f"Document {number}, part {part}: {' '.join(words)}"
 
 
 def table(figures: dict[str, Any]) -> str:
@@ -70,6 +79,6 @@ def table(figures: dict[str, Any]) -> str:
         [f"`{name}`", f"{command['median_seconds']:.2f}", "" if name == _IMPORT else f"{command['ratio']:.2f}"]
         for name, command in figures["commands"].items()
     ]
-    return f"{figures['chunks']:,} chunks, {figures['runs']} runs\n\n" + markdown(
+    return f"{figures['chunks']:,} chunks in {FILES:,} files, {figures['runs']} runs\n\n" + markdown(
         ["command", "s", "of the import"], rows
     )
