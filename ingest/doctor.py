@@ -188,10 +188,10 @@ def _mend(index: HybridIndex, troubles: Sequence[Trouble], on_progress: OnProgre
     anew = [trouble.record for trouble in troubles if trouble.record is not None]
     if any(trouble.remedy in ("index", "finish", "delete", "publish") for trouble in troubles):
         with index.writing() as writer:
-            writer.recover()
+            writer.store.delete_chunks([id_ for trouble in troubles for id_ in trouble.ids])
+            writer.recover()  # finds the rows that no record names, and so after those are gone that are to go
             writer.begin()
             writer.note(anew)
-            writer.store.delete_chunks([id_ for trouble in troubles for id_ in trouble.ids])
     reasons = _add_again([record for record in anew if not record.folder], index, on_progress)
     for name, folder in sorted(index.folders().items()):  # all: what Chroma forgot, no record tells
         try:

@@ -79,7 +79,7 @@ def plan(
         seen.add(file.source)
         if record is None:
             add.append(file)
-        elif record.folder != folder:
+        elif record.folder != folder and (record.content_hash or record.chunk_ids):
             taken.append(file)
         elif record.status != "ready" or candidate.content_hash not in (None, record.content_hash):
             (update if record.content_hash else add).append(file)

@@ -7,7 +7,7 @@ from pathlib import Path
 from ingest.gitignore import Rules, read_rules
 from retrieval.errors import ConfigError, SyncedSourceError
 from retrieval.storage.directory import POINTER as INDEX_FILE
-from retrieval.types import SyncedFolder
+from retrieval.types import DocumentRecord, SyncedFolder, folder_of
 
 
 def resolve_root(folder: Path) -> Path:
@@ -74,15 +74,19 @@ def check_claim(folders: Mapping[str, SyncedFolder], name: str, path: str) -> No
 
 
 def check_free(sources: Iterable[str], folders: Collection[str]) -> None:
-    """What begins with the name of a synced folder is that folder's to add and to delete, also what a file to come may
-    be called.
-
-    Raises SyncedSourceError.
-    """
+    """Raises SyncedSourceError for a source that begins with the name of a synced folder: that folder's files alone are
+    called so, now or later."""
     for source in sources:
-        name = source.partition("/")[0]
-        if name and name in folders:
+        if name := folder_of(source, folders):
             raise SyncedSourceError(
-                f"{source!r} belongs to the synced folder {name!r}, whose files decide: a sync would bring it back, or "
-                "take it away. Change the file and sync, or use a source that begins otherwise."
+                f"{source!r} begins with the name of the synced folder {name!r}, whose files alone are called so; put "
+                "it into the folder and sync, or use another source."
             )
+
+
+def check_deletable(record: DocumentRecord) -> None:
+    """Raises SyncedSourceError for a file's: the next sync would bring it back."""
+    if record.folder:
+        raise SyncedSourceError(
+            f"{record.source!r} belongs to the synced folder {record.folder!r}; delete the file, then sync."
+        )

@@ -168,14 +168,8 @@ def _cut(hit: SearchHit, fits: Callable[[_Group], bool]) -> _Group | None:
     def beginning(end: int) -> _Group:
         text = whole.text[:end].rstrip()
         line_end = hit.line_start + text.count("\n")
-        shown = replace(
-            whole,
-            text=text,
-            page_end=whole.page,  # where the next page begins, a hit does not say
-            line_end=line_end,
-            char_end=hit.char_start + len(text),
-            highlights=(),
-        )
+        # Where its next page begins, a hit does not say: the pages are those of the whole.
+        shown = replace(whole, text=text, line_end=line_end, char_end=hit.char_start + len(text), highlights=())
         return _Group(shown, (hit,), is_cut=True)
 
     def is_over(end: int) -> bool:

@@ -36,7 +36,7 @@ def hearing(listener: Listener) -> Iterator[None]:
 
 @contextmanager
 def stage(name: Stage) -> Iterator[None]:
-    """A block, or a function, that is this stage. Takes no time where nobody listens."""
+    """A block, or a function, that is this stage. Takes a microsecond where nobody listens."""
     listener = _LISTENER.get()
     if listener is None:
         yield

@@ -4,7 +4,7 @@ import hashlib
 import math
 import re
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol, Self, runtime_checkable
 
@@ -200,6 +200,12 @@ def chunk_ids(source: str, texts: Sequence[str]) -> list[str]:
         occurrence = seen[text] = seen.get(text, 0) + 1
         ids.append(digest(source, text, str(occurrence)))
     return ids
+
+
+def folder_of(source: str, folders: Collection[str]) -> str:
+    """The synced folder, of those of these names, whose documents alone have sources such as this; "" for none."""
+    name = source.partition("/")[0]
+    return name if name in folders else ""
 
 
 @dataclass(frozen=True, slots=True)

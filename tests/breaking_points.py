@@ -11,6 +11,7 @@ from retrieval.storage.store import Store
 
 STEPS: tuple[tuple[Any, str], ...] = (
     (Store, "set_state"),
+    (Store, "add_records"),
     (Store, "put_records"),
     (Store, "put_chunks"),
     (Store, "update_records"),

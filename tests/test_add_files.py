@@ -67,9 +67,9 @@ def test_the_name_that_a_folders_next_file_may_need_is_not_taken(
     (tmp_path / "mail" / "snow.md").write_text("Snow from the folder.")
     index = open_index()
     sync(tmp_path / "mail", index)
-    with pytest.raises(SyncedSourceError, match="belongs to the synced folder 'mail'"):
+    with pytest.raises(SyncedSourceError, match="the name of the synced folder 'mail'"):
         add_files(files, index)
-    with pytest.raises(SyncedSourceError, match="sync, or use a source that begins otherwise"):
+    with pytest.raises(SyncedSourceError, match="sync, or use another source"):
         add([Document("mail/new.md", "Planted.")], index)
     assert add([Document("mailbox/new.md", "Elsewhere.")], index).added == 1
     (tmp_path / "mail" / "hail.md").write_text("Hail from the folder.")

@@ -172,7 +172,7 @@ async def test_a_known_folder_is_synced_and_no_other(index: HybridIndex, tmp_pat
 
 async def test_files_of_a_folder_cannot_be_replaced_or_deleted(index: HybridIndex) -> None:
     async with Client(server(index, allow_writes=True)) as client:
-        said = "belongs to the synced folder 'docs'"
+        said = "the synced folder 'docs'"
         assert said in await refused(client, "delete_document", source="docs/rain.md")
         assert said in await refused(client, "add_document", source="docs/rain.md", text="x")
         assert said in await refused(client, "add_document", source="docs/new.md", text="x")

@@ -22,16 +22,37 @@ from retrieval.embedding import Embedder
 from tests.loaders_samples import pdf
 
 WORD = st.text("abcXYZ019._-äß", min_size=1, max_size=8)
-FOLDER = st.lists(WORD, min_size=1, max_size=3).map(" ".join)
-PLACE = st.lists(FOLDER, min_size=1, max_size=4).map(lambda folders: "/" + "/".join(folders))
-SENTENCE = st.sampled_from(
-    ["it cannot be read: {}", "{} is damaged; sync again.", "remove '{}' and sync", "failed ({})", 'open("{}"), twice']
-)
+NAME = WORD.filter(lambda word: word.strip("."))
+SPACED = st.lists(WORD, min_size=1, max_size=3).map(" ".join)
 
 
-@given(place=PLACE, name=WORD.filter(lambda word: word.strip(".")), sentence=SENTENCE)
+def places(folders: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return st.lists(folders, min_size=1, max_size=4).map(lambda names: "/" + "/".join(names))
+
+
+BARE = [
+    "it cannot be read: {}",
+    "{} is missing for docs/a/b.pdf; sync 3/4",
+    "failed ({})",
+    "error:{}",
+    "open file://{}",
+]
+
+
+@given(place=places(WORD), name=NAME, sentence=st.sampled_from(BARE))
 def test_of_a_path_the_last_part_is_told(place: str, name: str, sentence: str) -> None:
+    assert without_places(sentence.format(f"{place}/{name}")) == sentence.format(name).replace("file://", "")
+
+
+@given(place=places(SPACED), name=SPACED, sentence=st.sampled_from(["remove '{}' and sync a/b", 'open("{}"), twice']))
+def test_in_quotes_a_path_may_have_spaces(place: str, name: str, sentence: str) -> None:
     assert without_places(sentence.format(f"{place}/{name}")) == sentence.format(name)
+
+
+@given(st.text("/;' a", max_size=12), st.integers(10_000, 20_000))
+def test_what_a_long_text_holds_is_looked_at_once(unit: str, times: int) -> None:
+    """Looked at again and again, it would run into the suite's time limit."""
+    without_places(unit * times)
 
 
 @pytest.mark.parametrize(
@@ -48,8 +69,8 @@ def test_what_is_no_path_of_the_machine_stays(text: str) -> None:
 
 @pytest.fixture
 def docs(tmp_path: Path) -> Path:
-    """A folder, at a place with a space in its name, of files that cannot be read."""
-    docs = tmp_path / "the secret place" / "docs"
+    """A folder, of files that cannot be read."""
+    docs = tmp_path / "the-secret-place" / "docs"
     docs.mkdir(parents=True)
     (docs / "broken.pdf").write_bytes(b"%PDF-1.7 and no more")
     (docs / "scanned.pdf").write_bytes(pdf([[]]))
@@ -73,7 +94,7 @@ def ocr_command(docs: Path) -> str:
 def client(tmp_path: Path, docs: Path, ocr_command: str, share_model: Embedder) -> Iterator[TestClient]:
     config = tmp_path / "config.yaml"
     config.write_text(f"ocr_command: '{ocr_command}'\nmax_file_mb: 1\n")
-    settings = ServeSettings(index=tmp_path / "the secret place" / "index", config=config, folders={"docs": docs})
+    settings = ServeSettings(index=tmp_path / "the-secret-place" / "index", config=config, folders={"docs": docs})
     with TestClient(create_app(Service(settings)), base_url="http://localhost") as client:
         yield client
 

@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from ingest import add, survey, sync
@@ -19,6 +20,7 @@ from retrieval import Config, Document, HybridIndex
 from retrieval.embedding import Embedder
 from retrieval.errors import ConfigError, DocumentError
 from retrieval.storage.store import Store
+from retrieval.storage.writer import Writer
 from retrieval.types import DocumentRecord, SyncedFolder
 
 Open = Callable[..., HybridIndex]
@@ -420,7 +422,8 @@ def test_rows_without_a_record_are_those_of_a_file_whose_indexing_was_interrupte
             raise Died
 
     with open_index() as index, monkeypatch.context() as patch, pytest.raises(Died):
-        patch.setattr(Store, "put_records", dying)  # nor is there one when it breaks off
+        patch.setattr(Store, "put_records", dying)
+        patch.setattr(Store, "add_records", dying)  # nor is there a record when it breaks off
         sync(docs, index)
     with open_index() as index:
         assert {(record.folder, record.status) for record in index.documents()} == {("docs", "indexing")}
@@ -434,12 +437,76 @@ def test_rows_without_a_record_are_those_of_a_file_whose_indexing_was_interrupte
     assert examine(docs.parent / "index") == []
 
 
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize("name", ["_write_fresh", "_write_records", "_ready"])
+def test_wherever_writing_new_documents_breaks_off_no_row_stays_unseen(
+    open_index: Open, docs: Path, monkeypatch: pytest.MonkeyPatch, name: str, before: bool
+) -> None:
+    real = getattr(Writer, name)
+
+    def interrupted(writer: Writer, *arguments: Any) -> None:
+        if not before:
+            real(writer, *arguments)
+        raise KeyboardInterrupt
+
+    with open_index() as index, monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Writer, name, interrupted)
+        sync(docs, index)
+    (docs / "bread.txt").write_text("Bread rises no more.")
+    (docs / "tool.py").unlink()
+    with open_index() as index:
+        sync(docs, index)
+        with index.writing() as writer:
+            named = {id_ for record in writer.records.values() for id_ in record.chunk_ids}
+            assert set(writer.store.chunk_ids()) == named
+    assert examine(docs.parent / "index") == []
+
+
+def test_recovery_leaves_the_record_that_another_writer_has_written_meanwhile(
+    open_index: Open, docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_index() as index:
+        sync(docs, index)
+        with index.writing() as writer:
+            begun = [DocumentRecord.begun(source, folder="docs") for source in ("docs/bread.txt", "docs/lost.txt")]
+            writer.begin()
+            writer.store.add_records(begun, 384)
+            stored = {record.source: record.status for record in writer.store.records()}
+            assert (stored["docs/bread.txt"], stored["docs/lost.txt"]) == ("ready", "indexing")
+
+
+def test_rows_that_others_put_into_the_collection_do_not_stop_recovery(open_index: Open, docs: Path) -> None:
+    with open_index() as index:
+        sync(docs, index)
+        with index.writing() as writer:
+            chunks: Any = writer.store._chunks
+            chunks.add(ids=["foreign", "strange"], embeddings=np.ones((2, 384)), metadatas=[None, {"source": "x"}])
+    shutil.rmtree(docs.parent / "index" / "snapshots")
+    with open_index(read_only=True) as index:
+        assert index.search("bread")
+        assert all(record.status != "indexing" for record in index.documents())
+
+
+def test_a_file_whose_begun_record_is_nobodys_is_indexed(open_index: Open, docs: Path) -> None:
+    with open_index() as index:
+        sync(docs, index)
+        index.delete(["docs/bread.txt"])
+        with index.writing() as writer:
+            writer.begin()
+            writer.store.add_records([DocumentRecord.begun("docs/bread.txt")], 384)
+            writer.recover()
+        assert sync(docs, index).added == 1
+        assert next(r.folder for r in index.documents() if r.source == "docs/bread.txt") == "docs"
+
+
 def test_a_new_document_costs_one_record(open_index: Open, docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[str] = []
-    for name in ("put_records", "update_records"):
+    for name in ("add_records", "put_records", "update_records"):
         real = getattr(Store, name)
 
-        def noted(store: Store, records: Sequence[DocumentRecord], *rest: Any, real: Any = real) -> None:
+        def noted(
+            store: Store, records: Sequence[DocumentRecord], *rest: Any, real: Any = real, **keywords: Any
+        ) -> None:
             written.extend(record.source for record in records)
             real(store, records, *rest)
 

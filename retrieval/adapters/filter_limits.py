@@ -14,7 +14,7 @@ def check_filter(name: str, condition: object) -> None:
     conditions that answering it would take all of the time. `name` is the argument that it is given as."""
     level, conditions = [condition], 0
     for _ in range(2 * _DEEPEST):
-        conditions += sum(isinstance(value, dict) for value in level)
+        conditions += sum(not _inside(each) for value in level if isinstance(value, dict) for each in value.values())
         if conditions > _MOST:
             raise QueryError(f"{name}: at most {_MOST:,} conditions are read; ask for many values with one $in.")
         level = [below for value in level for below in _inside(value)]
@@ -25,4 +25,4 @@ def check_filter(name: str, condition: object) -> None:
 def _inside(value: object) -> list[object]:
     if isinstance(value, dict):
         return list(value.values())
-    return value if isinstance(value, list) else []
+    return [each for each in value if isinstance(each, dict | list)] if isinstance(value, list) else []

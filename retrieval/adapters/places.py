@@ -6,20 +6,32 @@ from dataclasses import replace
 from ingest.report import SyncReport
 from retrieval.errors import QueryError, RetrievalError
 
-_FOLDER = r"[^\s/'\"]+(?: [^\s/'\";:,]+)*"
-"""Words with a space between them may be a folder's name."""
+_LONGEST = 1_000
+"""Characters; the middle of a longer text, which repeats what was sent, is left out."""
 
-_PLACE = re.compile(rf"(?<![\w./:])/(?:{_FOLDER}/)+(?P<name>[^\s/'\";:,]+)")
-"""An absolute path; not a URL, nor the route of a service."""
+_BEGINS = r"(?:\bfile:/*+|(?<![\w./])(?<!:(?=//))/++)"
+_PLACE = re.compile(
+    rf"""(?<=')/(?:[^/'\n]++/)++(?P<quoted>[^/'\n]*+)(?=')"""
+    rf"""|(?<=")/(?:[^/"\n]++/)++(?P<named>[^/"\n]*+)(?=")"""
+    rf"""|{_BEGINS}(?:[^\s/'"]++/)++(?P<bare>[^\s/'";:,]*+)"""
+)
+"""An absolute path, which may have spaces where it stands in quotes; not a URL, nor the route of a service. What was
+once read is never read again: clients can send long texts."""
+
+
+def shortened(text: str) -> str:
+    half = _LONGEST // 2
+    return text if len(text) <= _LONGEST else f"{text[:half]} ... {text[-half:]}"
 
 
 def without_places(text: str) -> str:
-    return _PLACE.sub(r"\g<name>", text)
+    """As far as paths can be told from other text."""
+    return _PLACE.sub(lambda match: match[match.lastgroup or 0], text)
 
 
 def for_clients(error: RetrievalError) -> str:
-    """What it says; of a question, whatever that holds is the client's own."""
-    text = str(error).replace(" (--no-operators)", "")
+    """What it says, if need be shortened; of a question, whatever that holds is the client's own."""
+    text = shortened(str(error).replace(" (--no-operators)", ""))
     return text if isinstance(error, QueryError) else without_places(text)
 
 

@@ -39,7 +39,7 @@ def chunk_from(id_: str, text: str, metadata: Mapping[str, Any]) -> Chunk:
         line_start=metadata["line_start"],
         line_end=metadata["line_end"],
         page=metadata["page"] or None,
-        page_end=metadata.get("page_end", metadata["page"]) or None,  # rows of old have none
+        page_end=(metadata["page"] and metadata.get("page_end", metadata["page"])) or None,  # rows of old have none
         tokens=metadata["tokens"],
         headings=tuple(metadata["headings"].split("\n")) if metadata["headings"] else (),
         title=metadata["title"] or None,

@@ -171,6 +171,16 @@ class Store:
                 documents=None if contents is None else list(contents[part]),
             )
 
+    def add_records(self, records: Sequence[DocumentRecord], dimension: int) -> None:
+        """Write records, with zero vectors, that are not there; those that are, by another writer too, stay as they
+        are."""
+        for part in self._slices(len(records)):
+            self._documents.add(
+                ids=[record.id for record in records[part]],
+                embeddings=np.zeros((len(records[part]), dimension), np.float32),
+                metadatas=[record_metadata(record) for record in records[part]],
+            )
+
     def contents(self, ids: Sequence[str]) -> dict[str, str]:
         """By document id: what was given as `contents`."""
         result: dict[str, str] = {}

@@ -3,7 +3,10 @@
 from collections.abc import Collection, Sequence
 
 from retrieval.storage.store import Store
-from retrieval.types import DocumentRecord
+from retrieval.types import DocumentRecord, folder_of
+
+_OURS = {"source", "document_id"}
+"""Keys that a row has unless others put it there."""
 
 
 def unrecorded(store: Store, recorded: Sequence[DocumentRecord], folders: Collection[str]) -> list[DocumentRecord]:
@@ -11,11 +14,6 @@ def unrecorded(store: Store, recorded: Sequence[DocumentRecord], folders: Collec
     named = {id_ for record in recorded for id_ in record.chunk_ids}
     known = {record.id for record in recorded}
     loose = [id_ for page in store.pages_of_chunk_ids() for id_ in page if id_ not in named]
-    rows = store.chunk_metadata(loose).values()
-    sources = {str(row["source"]) for row in rows if row["document_id"] not in known}
-    return [DocumentRecord.begun(source, folder=_folder_of(source, folders)) for source in sorted(sources)]
-
-
-def _folder_of(source: str, folders: Collection[str]) -> str:
-    name = source.partition("/")[0]
-    return name if name in folders else ""
+    ours = [row for row in store.chunk_metadata(loose).values() if row and row.keys() >= _OURS]
+    sources = {str(row["source"]) for row in ours if row["document_id"] not in known}
+    return [DocumentRecord.begun(source, folder=folder_of(source, folders)) for source in sorted(sources)]

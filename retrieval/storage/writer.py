@@ -134,11 +134,11 @@ class Writer:
         self.begin()
         steps = [Step(change, self._rows_of(change.record)) for change in changes]
         previous = {id_: row for step in steps for id_, row in step.previous.items()}
-        with self._marked([step.change.record for step in steps]):
-            embedded, tokens, means = self._write_fresh(steps, previous, on_filled)
         ready = [self._ready(step.change) for step in steps]
         untidy = [record for step, record in zip(steps, ready, strict=True) if step.moved or step.stale]
         with self._changing():
+            with self._marked([step.change.record for step in steps]):
+                embedded, tokens, means = self._write_fresh(steps, previous, on_filled)
             unfinished = [replace(record, status="indexing") if record in untidy else record for record in ready]
             self.store.put_records(unfinished, means, _contents(changes))
             self.store.update_chunks([chunk for step in steps for chunk in step.moved], previous)
@@ -208,13 +208,12 @@ class Writer:
         """Show what Chroma holds under Chroma's own generation. Nothing is written to a server's: other processes read
         it, and one may be writing."""
         state = self.store.state()
-        if state.is_settled:
-            self._publish(state.generation, last=True)
-            return
-        generation = uuid.uuid4().hex
-        self._publish(generation, last=True)
-        if not self._config.chroma_host:
+        is_own = not self._config.chroma_host
+        if is_own:
             self._record_begun()
+        generation = state.generation if state.is_settled else uuid.uuid4().hex
+        self._publish(generation, last=True)
+        if is_own and not state.is_settled:
             self.store.set_state(replace(state, generation=generation))
 
     def _publish(self, generation: str, *, last: bool) -> None:
@@ -246,13 +245,13 @@ class Writer:
     @contextmanager
     def _changing(self) -> Iterator[None]:
         """What is stored and `records` differ in here: after a failure inside, only Chroma knows what is true."""
-        self.is_whole = False
+        was_whole, self.is_whole = self.is_whole, False
         yield
-        self.is_whole = True
+        self.is_whole = was_whole
 
     def _record_begun(self) -> None:
         if self._unrecorded:
-            self._put_new(self._unrecorded)
+            self._add_records(self._unrecorded)
             self._unrecorded = []
 
     @contextmanager
@@ -266,6 +265,7 @@ class Writer:
         except BaseException:
             new = [record for record in records if record.source not in self.records]
             self._write_records([DocumentRecord.begun(record.source, folder=record.folder) for record in new])
+            self.is_whole = True
             raise
 
     def _write_records(self, records: Sequence[DocumentRecord]) -> None:
@@ -274,11 +274,11 @@ class Writer:
         new = [record for record in records if record.source not in self.records]
         with self._changing():
             self.store.update_records(known)
-            self._put_new(new)
+            self._add_records(new)
             self.records.update((record.source, record) for record in records)
 
-    def _put_new(self, records: Sequence[DocumentRecord]) -> None:
-        self.store.put_records(records, np.zeros((len(records), self._made_with().dimension), np.float32))
+    def _add_records(self, records: Sequence[DocumentRecord]) -> None:
+        self.store.add_records(records, self._made_with().dimension)
 
     def _write_fresh(
         self,

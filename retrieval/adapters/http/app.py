@@ -21,7 +21,7 @@ from retrieval.adapters.http.page import page_routes
 from retrieval.adapters.http.problems import Refusal, response_of
 from retrieval.adapters.http.search_routes import search_routes
 from retrieval.adapters.http.service import Service
-from retrieval.adapters.places import for_clients
+from retrieval.adapters.places import for_clients, shortened
 from retrieval.errors import RetrievalError
 
 _LONGEST = 100
@@ -75,6 +75,6 @@ async def _known_parameters(request: Request) -> None:
 
 
 async def _refused(request: Request, error: Exception) -> Response:
-    if isinstance(error, RetrievalError) and for_clients(error) != str(error):
-        log.warning("%s", error)
+    if isinstance(error, RetrievalError) and for_clients(error) != (whole := shortened(str(error))):
+        log.warning("%s", whole)
     return response_of(error)

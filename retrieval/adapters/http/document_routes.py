@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from ingest import SyncReport, add, add_files
 from ingest.report import Failure
-from ingest.root import check_free
+from ingest.root import check_deletable, check_free
 from retrieval.adapters.http import answers
 from retrieval.adapters.http.bodies import MAX_PAGE, DocumentBody, DocumentsBody
 from retrieval.adapters.http.described import problems
@@ -140,7 +140,7 @@ def document_routes(service: Service) -> APIRouter:
                 found = next((record for record in writer.records.values() if record.id == document_id), None)
                 if found is None:
                     raise Refusal("not-found", _GONE.format(document_id))
-                check_free([found.source], {found.folder})
+                check_deletable(found)
                 return {"documents": 1, "chunks": writer.remove([found]).chunks_deleted}
 
         if await service.read(lambda index: index.snapshot) is None:

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from retrieval import errors
-from retrieval.adapters.places import for_clients
+from retrieval.adapters.places import for_clients, shortened
 from retrieval.types import clean_text
 
 _SHOWN = 20
@@ -16,9 +16,6 @@ _SHOWN = 20
 
 _LONGEST = 200
 """Characters of a pointer."""
-
-_LONGEST_DETAIL = 1_000
-"""Characters; the middle of a longer one, which repeats what was sent, is left out."""
 
 MEDIA_TYPE = "application/problem+json"
 _TYPE = "urn:hybrid-retrieval:problem:"
@@ -159,5 +156,4 @@ def _sentence(detail: str) -> str:
 
 
 def _line(text: str) -> str:
-    line, half = " ".join(clean_text(text).split()), _LONGEST_DETAIL // 2
-    return line if len(line) <= _LONGEST_DETAIL else f"{line[:half]} ... {line[-half:]}"
+    return shortened(" ".join(clean_text(text).split()))

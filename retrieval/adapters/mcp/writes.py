@@ -14,7 +14,7 @@ from pydantic import Field
 
 from ingest import add
 from ingest.report import Progress
-from ingest.root import check_free
+from ingest.root import check_deletable
 from ingest.sync import resync
 from retrieval.adapters.mcp.models import Deletion, Report
 from retrieval.adapters.mcp.reads import Current, Source, named, told_to_the_model
@@ -65,7 +65,7 @@ def _delete_document(current: Current) -> Callable[..., Deletion]:
         """Delete a document that was added. Files of a synced folder are deleted in the folder, then by sync_folder."""
         with _writable(current) as writable:
             record = named(source, writable.documents())
-            check_free([source], {record.folder})
+            check_deletable(record)
             if source.endswith("/"):  # to the index, all that is below
                 raise QueryError(f"{source!r} ends with a slash; `ingest delete {source}` deletes all below it.")
             deleted = writable.delete([source])
