@@ -37,19 +37,40 @@ Figures = dict[Any, Any]
 
 
 class Part(NamedTuple):
+    """measure   gives the part's figures, each time that there are more of them."""
+
     title: str
+    measure: Callable[[argparse.Namespace, Sequence[str]], Iterator[Figures]]
     table: Callable[[Figures], str]
     reads_documents: bool = False
     needs_peers: bool = False
 
 
 PARTS = {
-    "embedding": Part("Embedding", embedding.table, reads_documents=True),
-    "ingestion": Part("From folder to index", ingestion.table, reads_documents=True, needs_peers=True),
-    "shell": Part("From a shell", shell.table),
-    "chunking": Part("Chunking", chunking.table, reads_documents=True),
-    "search": Part("Searching", search.table),
-    "bm25": Part("BM25 alone", bm25.table, needs_peers=True),
+    "embedding": Part(
+        "Embedding",
+        lambda given, documents: iter([embedding.measure(documents, tokens=given.tokens, runs=given.runs)]),
+        embedding.table,
+        reads_documents=True,
+    ),
+    "ingestion": Part(
+        "From folder to index",
+        lambda given, documents: iter(
+            [ingestion.measure(documents, peers=given.peers, tokens=given.tokens, runs=given.ingestion_runs)]
+        ),
+        ingestion.table,
+        reads_documents=True,
+        needs_peers=True,
+    ),
+    "shell": Part("From a shell", lambda given, _: iter([shell.measure(CACHE, runs=given.runs)]), shell.table),
+    "chunking": Part(
+        "Chunking",
+        lambda given, documents: iter([chunking.measure(documents, megabytes=given.megabytes, runs=given.runs)]),
+        chunking.table,
+        reads_documents=True,
+    ),
+    "search": Part("Searching", lambda given, _: search.measure(given.sizes, scratch=CACHE), search.table),
+    "bm25": Part("BM25 alone", lambda given, _: iter([bm25.measure(peers=given.peers)]), bm25.table, needs_peers=True),
 }
 
 
@@ -61,7 +82,7 @@ def main() -> int:
     report: Figures = {"machine": machine(), "failed": {}}
     for part in arguments.only:
         try:
-            for figures in measured(part, arguments, documents):
+            for figures in PARTS[part].measure(arguments, documents):
                 report[part] = figures
                 save(report, arguments.json)
         except Exception as error:  # whatever it is, the other parts are worth hours
@@ -116,23 +137,6 @@ def parts(given: str) -> list[str]:
 
 def sizes(given: str) -> list[int]:
     return sorted(map(int, given.split(",")))
-
-
-def measured(part: str, arguments: argparse.Namespace, documents: Sequence[str]) -> Iterator[Figures]:
-    """The part's figures, each time that there are more of them."""
-    runs, peers = arguments.runs, arguments.peers
-    if part == "embedding":
-        yield embedding.measure(documents, tokens=arguments.tokens, runs=runs)
-    elif part == "ingestion":
-        yield ingestion.measure(documents, peers=peers, tokens=arguments.tokens, runs=arguments.ingestion_runs)
-    elif part == "shell":
-        yield shell.measure(CACHE, runs=runs)
-    elif part == "chunking":
-        yield chunking.measure(documents, megabytes=arguments.megabytes, runs=runs)
-    elif part == "search":
-        yield from search.measure(arguments.sizes, scratch=CACHE)
-    else:
-        yield bm25.measure(peers=peers)
 
 
 def save(report: Figures, file: Path | None) -> None:

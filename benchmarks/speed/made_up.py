@@ -51,7 +51,7 @@ def build(path: Path, size: int) -> float:
 
 
 class MadeUp:
-    """Stands in for a Store: what is read of a chunk depends on its number alone."""
+    """Stands in for a Store: what is read depends on the numbers of the chunks alone."""
 
     def __init__(self, size: int, dimension: int) -> None:
         self.size = size
