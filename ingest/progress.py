@@ -33,7 +33,7 @@ def lines(print_line: Callable[[str], object], *, clock: Callable[[], float] = t
 
     def show(progress: Progress) -> None:
         nonlocal printed
-        if progress.bytes and clock() - printed >= _LINE_SECONDS:
+        if (progress.bytes or progress.in_hand) and clock() - printed >= _LINE_SECONDS:
             printed = clock()
             print_line(f"{_counts(progress)}, {rates.tokens(progress)}, {rates.remaining(progress)}")
 
@@ -70,8 +70,8 @@ class _Rates:
 
     def remaining(self, progress: Progress) -> str:
         """From the bytes done so far, since files differ in size by orders of magnitude."""
-        if not progress.bytes:
-            return "time left unknown"
+        if not progress.chunks:  # the model may have to be loaded, and the first time to be exported
+            return "the model is being made ready" if progress.in_hand else "time left unknown"
         seconds = self._elapsed() * (progress.total_bytes - progress.bytes) / progress.bytes
         return f"about {seconds / 60:.0f} min left" if seconds >= 90 else f"about {seconds:.0f} s left"
 

@@ -65,6 +65,13 @@ def test_status_says_what_failed_and_why(folder: Path) -> None:
     assert json.loads(run("ingest", "status", "--json", cwd=folder).stdout)["dimension"] == 384
 
 
+def test_a_folder_without_anything_to_index_is_said_to_be(tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "photo.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    done = run("ingest", "sync", "pictures", cwd=tmp_path)
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "There is nothing to index here; -v says why.")
+
+
 def test_status_counts_what_came_by_itself_whichever_the_door(open_index: Open, tmp_path: Path) -> None:
     with open_index() as index:
         add([Document("memo", "The boiler was serviced in May.")], index)

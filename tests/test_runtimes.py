@@ -1,5 +1,6 @@
 """Whatever runs the model, the vectors are the same; and nothing waits for torch that does not need it."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -48,6 +49,19 @@ def test_all_ways_to_run_the_model_agree(backend: str, precision: str, exact: np
     assert (vectors * exact).sum(axis=1).mean() >= AGREES
     assert embedder.numerics == "fp32"
     np.testing.assert_allclose(embedder.embed_queries(["rain"])[0] @ vectors[0], 1, atol=0.5)
+
+
+def test_who_made_the_runtime_is_told_nothing(tmp_path: Path) -> None:
+    Embedder.load(Config())  # so that the model is exported
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+    (tmp_path / "hybrid-retrieval").symlink_to(cache / "hybrid-retrieval")
+    program = """
+from retrieval.config import Config
+from retrieval.embedding import Embedder
+Embedder.load(Config()).embed_queries(["rain"])
+"""
+    subprocess.run([sys.executable, "-c", program], env={**os.environ, "XDG_CACHE_HOME": str(tmp_path)}, check=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["hybrid-retrieval"]
 
 
 def test_a_model_that_another_thread_lets_go_leaves_signals_alone() -> None:

@@ -26,7 +26,7 @@ import numpy as np
 from retrieval.arrays import load_array
 from retrieval.config import Precision
 from retrieval.embedding.encoding import encode
-from retrieval.embedding.runtime import INPUTS, OUTPUT, OnnxRuntime, OpenVinoRuntime, Runtime
+from retrieval.embedding.runtime import INPUTS, OUTPUT, OnnxRuntime, OpenVinoRuntime, Runtime, quiet_onnxruntime
 from retrieval.embedding.traits import Traits
 from retrieval.errors import ModelError
 from retrieval.types import Vectors, digest
@@ -118,6 +118,7 @@ class Export:
     def _quantized(self) -> Path:
         file = self.directory / "model.int8.onnx"
         if not file.is_file():
+            quiet_onnxruntime()
             from onnxruntime.quantization import QuantType, quantize_dynamic
 
             with tempfile.TemporaryDirectory(dir=self.directory) as made:

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -58,8 +58,7 @@ class OnnxRuntime:
     pads = False
 
     def __init__(self, file: Path, *, precision: Precision = "fp32") -> None:
-        import onnxruntime
-
+        onnxruntime = quiet_onnxruntime()
         self.name = f"onnx {precision}"
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = cores()
@@ -70,6 +69,14 @@ class OnnxRuntime:
     def run(self, ids: Tokens, mask: Tokens) -> Vectors:
         (vectors,) = self._session.run([OUTPUT], dict(zip(INPUTS, (ids, mask), strict=True)))
         return np.asarray(vectors, dtype=np.float32)
+
+
+def quiet_onnxruntime() -> Any:
+    """onnxruntime, which would else keep a record of each process that loads it, and send that to its maker."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    return onnxruntime
 
 
 class OpenVinoRuntime:

@@ -227,6 +227,9 @@ class SnapshotKeeper:
                 self._show(self._start_writing(patient=self._snapshot is None))
         except (IndexUnusableError, OSError) as error:  # OSError: of the lock, on a read-only medium
             if self._snapshot is None:
+                if isinstance(error, IndexLockedError):
+                    said = "Nothing of it can be searched before its first part is published."
+                    raise IndexLockedError(f"{error} {said}") from None
                 raise
             if not isinstance(error, IndexLockedError):
                 log.warning("%s The last snapshot answers.", error)

@@ -57,7 +57,8 @@ def _read(data: bytes) -> tuple[list[str], list[tuple[int, int, str]], str | Non
 def _reason(error: Exception) -> str:
     if "password" in str(error).lower():
         return "it is encrypted; remove its password first, e.g. with `qpdf --decrypt`"
-    return f"it is a damaged PDF, or none ({error}); export it again, or repair it, e.g. with `qpdf`"
+    reason = str(error).rstrip(".")
+    return f"it is a damaged PDF, or none ({reason}); export it again, or repair it, e.g. with `qpdf`"
 
 
 def _page_text(pdf: Any, index: int) -> str:
