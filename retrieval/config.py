@@ -9,7 +9,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -219,6 +218,8 @@ def _from_environment(settings: Collection[str]) -> dict[str, str]:
 
 
 def _read_yaml(file: Path) -> dict[str, Any]:
+    import yaml  # who has no file need not wait for it
+
     try:
         values = yaml.safe_load(file.read_text("utf-8"))
     except OSError as error:
