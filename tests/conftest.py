@@ -28,7 +28,7 @@ os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "false"  # read when haystack is impo
 
 def pytest_configure(config: pytest.Config) -> None:
     """Property-based tests try more where there is time; none is judged by how long an example takes."""
-    settings.register_profile("brief", max_examples=40, deadline=None)
+    settings.register_profile("brief", max_examples=30, deadline=None)
     settings.register_profile("thorough", max_examples=200, deadline=None)
     settings.load_profile("brief" if config.option.markexpr == "not slow" else "thorough")
 

@@ -121,6 +121,7 @@ def test_an_upload_names_no_places(client: TestClient, docs: Path) -> None:
         assert place not in answer.text
 
 
+@pytest.mark.slow
 async def test_a_tool_names_no_places(open_index: Callable[..., HybridIndex], docs: Path, ocr_command: str) -> None:
     index = open_index(config=Config(ocr_command=ocr_command))
     sync(docs, index)

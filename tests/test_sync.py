@@ -437,8 +437,8 @@ def test_rows_without_a_record_are_those_of_a_file_whose_indexing_was_interrupte
     assert examine(docs.parent / "index") == []
 
 
-@pytest.mark.parametrize("before", [True, False])
-@pytest.mark.parametrize("name", ["_write_fresh", "_write_records", "_ready"])
+@pytest.mark.parametrize("before", [pytest.param(True, marks=pytest.mark.slow), False])
+@pytest.mark.parametrize("name", ["_write_fresh", pytest.param("_write_records", marks=pytest.mark.slow), "_ready"])
 def test_wherever_writing_new_documents_breaks_off_no_row_stays_unseen(
     open_index: Open, docs: Path, monkeypatch: pytest.MonkeyPatch, name: str, before: bool
 ) -> None:
