@@ -264,7 +264,7 @@ def _show(
         out.print(f"Would do in {index}: {documents}; {rest}.", markup=False)
     else:
         if not any((report.added, report.updated, report.deleted, report.unchanged, report.failed)):
-            out.print("There is nothing to index here." if verbose else "There is nothing to index here; -v says why.")
+            out.print(f"There is nothing to index here{'; -v says why' if report.skipped and not verbose else ''}.")
         out.print(f"Documents in {index}: {documents}; {rest}.", markup=False)
         out.print(
             f"Chunks: {report.chunks_added:,} added, {report.chunks_deleted:,} deleted, {report.chunks_reused:,} "
