@@ -10,8 +10,6 @@ is what ours, with no setting touched, is compared with.
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -19,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.processes import outcome_of
 from retrieval.embedding import find_model
 from retrieval.evaluation import Collection, Figures, compare, judge_run, read_collection
 from retrieval.evaluation.runs import strictly_falling
@@ -29,16 +28,7 @@ MEASURES = ("nDCG@10", "RR@10", "R@100")
 DECISIVE = "nDCG@10"
 OURS = "hybrid-retrieval"
 PEERS = {"LangChain": "langchain_ensemble", "LlamaIndex": "llamaindex_fusion", "txtai": "txtai_hybrid"}
-_ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
-    "TQDM_DISABLE": "1",
-    "HF_HUB_OFFLINE": "1",
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "ANONYMIZED_TELEMETRY": "False",
-    "LANGSMITH_TRACING": "false",
-    "DO_NOT_TRACK": "1",
-    "TOKENIZERS_PARALLELISM": "false",
-}
+_ONE_THREAD = {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +87,9 @@ def measure(collection: Collection, *, peers: Path) -> tuple[list[Result], dict[
 
 def in_its_environment(python: Path, task: Mapping[str, Any]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as scratch:
-        asked, told = Path(scratch, "task.json"), Path(scratch, "outcome.json")
+        asked = Path(scratch, "task.json")
         asked.write_text(json.dumps(task), "utf-8")
-        command = [python, "-m", "benchmarks.quality.worker", asked, told]
-        # Some peers print as they work; the report is ours alone.
-        if code := subprocess.run(command, stdout=sys.stderr, env={**os.environ, **_ENVIRONMENT}).returncode:
-            raise SystemExit(f"{task['module']} ended with {code}")
-        outcome: dict[str, Any] = json.loads(told.read_text("utf-8"))
-    return outcome
+        return outcome_of("benchmarks.quality.worker", asked, python=python, environment=_ONE_THREAD)
 
 
 def judged(system: str, result: Mapping[str, Any], collection: Collection) -> Result:

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.processes import outcome_of
 from benchmarks.speed.made_up import TERMS, drawn_words, shares, vocabulary
-from benchmarks.speed.processes import outcome_of
 from benchmarks.speed.tables import as_measured
 
 OURS = "LexicalIndex"
@@ -27,8 +27,8 @@ def measure(*, peers: Path) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as scratch:
         task = Path(scratch)
         write_task(task, words=vocabulary())
-        outcomes = {OURS: outcome_of("bm25_worker", OURS, task, python=Path(sys.executable))}
-        outcomes |= {name: outcome_of("bm25_worker", name, task, python=peers) for name in PEERS}
+        outcomes = {OURS: outcome_of("benchmarks.speed.bm25_worker", OURS, task, python=Path(sys.executable))}
+        outcomes |= {name: outcome_of("benchmarks.speed.bm25_worker", name, task, python=peers) for name in PEERS}
     return {
         "documents": DOCUMENTS,
         "words": WORDS,

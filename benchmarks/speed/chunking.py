@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Any, NamedTuple
 
+from benchmarks.processes import apart
 from benchmarks.speed.documents import packaged_tokenizer
-from benchmarks.speed.processes import apart
 from benchmarks.speed.tables import markdown, median_ratio
 from ingest.splitting.splitter import TokenBudgetSplitter
 

@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.processes import outcome_of
 from benchmarks.speed.documents import packaged_tokenizer, write_folder
 from benchmarks.speed.embedding import Sample
 from benchmarks.speed.encoders import Worker, ours
-from benchmarks.speed.processes import outcome_of
 from benchmarks.speed.tables import markdown, median_ratio
 from retrieval.embedding import find_model
 
@@ -84,7 +84,7 @@ def peer(name: str, folder: Path, *, python: Path) -> tuple[Run, dict[str, str]]
     with tempfile.TemporaryDirectory() as scratch:
         arguments = name, folder, find_model("packaged"), Path(scratch, "index")
         started = time.perf_counter()
-        outcome = outcome_of("ingestion_worker", *arguments, python=python)
+        outcome = outcome_of("benchmarks.speed.ingestion_worker", *arguments, python=python)
         seconds = time.perf_counter() - started
     tokenizer = packaged_tokenizer()
     lengths = [len(encoding) for encoding in tokenizer.encode_batch_fast(outcome["embedded"])]

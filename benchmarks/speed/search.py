@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.processes import apart
 from benchmarks.speed.made_up import CONFIG, build, questions
 from benchmarks.speed.measuring import resident, timed
-from benchmarks.speed.processes import apart
 from benchmarks.speed.tables import as_measured
 from retrieval import HybridIndex
 from retrieval.config import Mode

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -30,16 +30,19 @@ def apart(measure: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T
         return pool.submit(measure, *arguments, **options).result()
 
 
-def outcome_of(module: str, *arguments: Path | str, python: Path) -> dict[str, Any]:
-    """What a module of this package, run by that interpreter, writes to the JSON file that is its last argument.
+def outcome_of(
+    module: str, *arguments: Path | str, python: Path, environment: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """What a module, run by that interpreter, writes to the JSON file that is its last argument.
 
     Raises RuntimeError where that ends with a failure; what it says of that is on stderr.
     """
     with tempfile.TemporaryDirectory() as scratch:
         told = Path(scratch, "outcome.json")
-        command = [python, "-m", f"{__package__}.{module}", *arguments, told]
+        command = [python, "-m", module, *arguments, told]
+        around = {**os.environ, **_ENVIRONMENT, **(environment or {})}
         # Some peers print as they work; the report is ours alone.
-        if code := subprocess.run(command, stdout=sys.stderr, env={**os.environ, **_ENVIRONMENT}).returncode:
+        if code := subprocess.run(command, stdout=sys.stderr, env=around).returncode:
             raise RuntimeError(f"{module} {arguments[0]} ended with {code}")
         outcome: dict[str, Any] = json.loads(told.read_text("utf-8"))
     return outcome
