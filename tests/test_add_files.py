@@ -51,11 +51,17 @@ def test_a_file_that_is_too_large_is_reported(open_index: Open, files: dict[str,
     assert all("max_file_mb" in failure.reason for failure in report.failed)
 
 
-def test_what_a_folder_has_is_not_replaced(open_index: Open, files: dict[str, Path], tmp_path: Path) -> None:
+def in_step_with_mail(open_index: Open, tmp_path: Path, name: str, text: str) -> HybridIndex:
+    """An index of a folder `mail` with one file."""
     (tmp_path / "mail").mkdir()
-    (tmp_path / "mail" / "hail.md").write_text("Hail from the folder.")
+    (tmp_path / "mail" / name).write_text(text)
     index = open_index()
     sync(tmp_path / "mail", index)
+    return index
+
+
+def test_what_a_folder_has_is_not_replaced(open_index: Open, files: dict[str, Path], tmp_path: Path) -> None:
+    index = in_step_with_mail(open_index, tmp_path, "hail.md", "Hail from the folder.")
     with pytest.raises(SyncedSourceError, match="synced folder 'mail'"):
         add_files(files, index)
 
@@ -63,10 +69,7 @@ def test_what_a_folder_has_is_not_replaced(open_index: Open, files: dict[str, Pa
 def test_the_name_that_a_folders_next_file_may_need_is_not_taken(
     open_index: Open, files: dict[str, Path], tmp_path: Path
 ) -> None:
-    (tmp_path / "mail").mkdir()
-    (tmp_path / "mail" / "snow.md").write_text("Snow from the folder.")
-    index = open_index()
-    sync(tmp_path / "mail", index)
+    index = in_step_with_mail(open_index, tmp_path, "snow.md", "Snow from the folder.")
     with pytest.raises(SyncedSourceError, match="the name of the synced folder 'mail'"):
         add_files(files, index)
     with pytest.raises(SyncedSourceError, match="sync, or use another source"):

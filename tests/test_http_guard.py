@@ -5,7 +5,8 @@ import json
 import logging
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import ExitStack
+from concurrent.futures import Future
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -286,18 +287,25 @@ def told(answer: httpx2.Response) -> dict[str, Any]:
     return dict(json.loads(data.removeprefix("data: "))["result"])
 
 
+@contextmanager
+def places_taken(client: TestClient, count: int) -> Iterator[list[Future[bool]]]:
+    """By searches that end with the block, and with True."""
+    finish, gate = Event(), client.app_state["service"].gate
+    try:
+        taken = [client.portal.start_task_soon(gate.run, finish.wait) for _ in range(count)]
+        client.portal.call(lambda: None)
+        yield taken
+    finally:
+        finish.set()
+
+
 def test_tools_wait_in_the_same_line_as_searches(start: Start, caplog: pytest.LogCaptureFixture) -> None:
     client = start(threads=1, waiting=0)
-    service, finish = client.app_state["service"], Event()
-    held = client.portal.start_task_soon(service.gate.run, finish.wait)
-    client.portal.call(lambda: None)
-    try:
+    with places_taken(client, 1) as taken:
         busy = told(client.post("/mcp", json=SEARCHED, headers=SPOKEN))
         assert busy["isError"]
         assert "try again" in busy["content"][0]["text"]
-    finally:
-        finish.set()
-    assert held.result()
+    assert [one.result() for one in taken] == [True]
     with caplog.at_level(logging.INFO, "retrieval"):
         assert not told(client.post("/mcp", json=SEARCHED, headers=SPOKEN))["isError"]
     assert client.post("/search", json={"query": "rain"}).status_code == 200
@@ -321,19 +329,15 @@ def test_a_search_tells_its_stages_whichever_way_it_comes(start: Start, path: st
 
 def test_what_waits_too_long_for_its_turn_gives_its_place_back(start: Start) -> None:
     client = start(threads=1, waiting=1, seconds=0.5)
-    service, finish = client.app_state["service"], Event()
-    held = client.portal.start_task_soon(service.gate.run, finish.wait)
-    client.portal.call(lambda: None)
-    try:
+    gate = client.app_state["service"].gate
+    with places_taken(client, 1) as taken:
         late = told(client.post("/mcp", json=SEARCHED, headers=SPOKEN))
         assert late["isError"]
         assert "0.5 s" in late["content"][0]["text"]
-    finally:
-        finish.set()
     with pytest.raises(Refusal):
-        held.result()
-    service.gate._threads.submit(bool).result()  # so that the one thread has come to the end of its line
-    assert client.portal.call(service.gate.run, lambda: True)
+        taken[0].result()
+    gate._threads.submit(bool).result()  # so that the one thread has come to the end of its line
+    assert client.portal.call(gate.run, lambda: True)
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "PUT"])
@@ -358,15 +362,10 @@ def test_another_version_of_mcp_does_not_stop_the_service(
 
 def test_what_does_not_fit_into_the_queue_is_refused_at_once(start: Start) -> None:
     client = start(threads=1, waiting=1)
-    service, finish = client.app_state["service"], Event()
-    held = [client.portal.start_task_soon(service.gate.run, finish.wait) for _ in range(2)]
-    try:
-        client.portal.call(lambda: None)
+    with places_taken(client, 2) as taken:
         answer = client.post("/search", json={"query": "rain"})
         assert (answer.status_code, kind_of(answer), answer.headers["retry-after"]) == (503, "busy", "1")
-    finally:
-        finish.set()
-    assert [one.result() for one in held] == [True, True]
+    assert [one.result() for one in taken] == [True, True]
     assert client.post("/search", json={"query": "rain"}).status_code == 200
 
 
