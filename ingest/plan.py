@@ -63,8 +63,8 @@ def plan(
 ) -> Plan:
     """The steps that bring the ledger's documents of one folder in step with its files.
 
-    `ledger` is by source and may hold documents of other folders, which are left alone. A file that failed, or whose
-    indexing was interrupted, is indexed again.
+    `ledger` is by source and may hold documents of other folders, which are left alone; one of which nothing was ever
+    written is nobody's. A file that failed, or whose indexing was interrupted, is indexed again.
 
     unknown  sources of files that could not be looked at, and of folders, which end in "/".
     """

@@ -9,6 +9,8 @@ from retrieval.errors import QueryError, RetrievalError
 _LONGEST = 1_000
 """Characters; the middle of a longer text, which repeats what was sent, is left out."""
 
+_LEFT_OUT = " ... "
+
 _BEGINS = r"(?:\bfile:/*+|(?<![\w./])(?<!:(?=//))/++)"
 _PLACE = re.compile(
     rf"""(?<=')/(?:[^/'\n]++/)++(?P<quoted>[^/'\n]*+)(?=')"""
@@ -20,8 +22,9 @@ once read is never read again: clients can send long texts."""
 
 
 def shortened(text: str) -> str:
-    half = _LONGEST // 2
-    return text if len(text) <= _LONGEST else f"{text[:half]} ... {text[-half:]}"
+    """What was shortened stays as it is."""
+    half = (_LONGEST - len(_LEFT_OUT)) // 2
+    return text if len(text) <= _LONGEST else f"{text[:half]}{_LEFT_OUT}{text[-half:]}"
 
 
 def without_places(text: str) -> str:

@@ -26,7 +26,7 @@ class Highlighter:
         """(start, end) of each word, in order, none within another."""
         found: list[tuple[int, int]] = []
         end = 0
-        for piece in text.split():
+        for piece in text.split() if self._terms else ():
             start = text.index(piece, end)
             end = start + len(piece)
             matching = self._known.get(piece)

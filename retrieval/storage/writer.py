@@ -265,7 +265,7 @@ class Writer:
         except BaseException:
             new = [record for record in records if record.source not in self.records]
             self._write_records([DocumentRecord.begun(record.source, folder=record.folder) for record in new])
-            self.is_whole = True
+            self.is_whole = True  # for step 3 was not begun
             raise
 
     def _write_records(self, records: Sequence[DocumentRecord]) -> None:
