@@ -109,20 +109,36 @@ def test_a_vector_does_not_depend_on_what_is_embedded_with_it(
     assert np.array_equal(together, alone[order[:count]])
 
 
-@given(lengths=st.lists(st.integers(1, 40), max_size=50), tokens=st.integers(1, 200), pads=st.booleans())
+@given(
+    lengths=st.lists(st.integers(1, 300), max_size=50),
+    tokens=st.integers(1, 2000),
+    limit=st.integers(1, 300),
+    mixes=st.booleans(),
+)
 def test_batches_hold_every_text_once_and_no_more_tokens_than_asked(
-    lengths: list[int], tokens: int, pads: bool
+    lengths: list[int], tokens: int, limit: int, mixes: bool
 ) -> None:
     encoded = [[place + 1] * length for place, length in enumerate(lengths)]
     seen = []
-    for places, ids, mask in batches(encoded, tokens=tokens, padding=0 if pads else None):
+    for places, ids, mask in batches(encoded, tokens=tokens, padding=0, limit=limit, mixes=mixes):
         assert ids.size <= tokens or len(places) == 1
-        assert pads or mask.all()
+        assert ids.shape[1] <= max(limit, *(lengths[place] for place in places))
         for place, row, used in zip(places, ids, mask, strict=True):
             assert row[used == 1].tolist() == encoded[place]
             assert not row[used == 0].any()
         seen += places
     assert sorted(seen) == list(range(len(lengths)))
+
+
+@given(lengths=st.lists(st.integers(1, 300), min_size=1, max_size=50), limit=st.integers(256, 300))
+def test_a_texts_padding_is_its_own_and_little(lengths: list[int], limit: int) -> None:
+    def padded(lengths: list[int]) -> dict[int, int]:
+        planned = batches([[1] * length for length in lengths], tokens=2048, padding=0, limit=limit)
+        return {lengths[place]: batch.ids.shape[1] for batch in planned for place in batch.places}
+
+    together = padded(lengths)
+    assert together == {length: padded([length])[length] for length in lengths}
+    assert all(length <= width <= length * 17 / 16 for length, width in together.items())
 
 
 def test_once_the_model_is_exported_nothing_loads_torch(tmp_path: Path, loaded_embedder: Embedder) -> None:

@@ -22,27 +22,39 @@ class Batch(NamedTuple):
     mask: Tokens
 
 
-def batches(encoded: Sequence[Sequence[int]], *, tokens: int, padding: int | None) -> Iterator[Batch]:
+def batches(
+    encoded: Sequence[Sequence[int]], *, tokens: int, padding: int, limit: int, mixes: bool = False
+) -> Iterator[Batch]:
     """All texts, shortest first.
 
     tokens    of a batch, padding included, at most; a text that alone has more is a batch of its own.
-    padding   the token that makes texts of like length one batch; None batches only those of the same length. In
-              reduced precision a text's vector depends on its padding, and so on its neighbours.
+    padding   the token that fills up what is too short.
+    limit     what the model reads: no text is filled up beyond.
+    mixes     texts of any length go together, as long as the longest of them. Else each is filled up to a round length,
+              and only those of the same go together: in reduced precision a text's vector depends on its padding, which
+              must not depend on its neighbours.
     """
+    lengths = [len(ids) if mixes else max(len(ids), min(_round(len(ids)), limit)) for ids in encoded]
     places: list[int] = []
-    for place in sorted(range(len(encoded)), key=lambda place: len(encoded[place])):
-        length = len(encoded[place])
+    for place in sorted(range(len(encoded)), key=lengths.__getitem__):
+        length = lengths[place]
         full = (len(places) + 1) * length > tokens
-        if places and (full or (padding is None and length > len(encoded[places[0]]))):
-            yield _padded(places, encoded, padding or 0)
+        if places and (full or (length > lengths[places[0]] and not mixes)):
+            yield _padded(places, encoded, padding, lengths[places[-1]])
             places = []
         places.append(place)
     if places:
-        yield _padded(places, encoded, padding or 0)
+        yield _padded(places, encoded, padding, lengths[places[-1]])
 
 
-def _padded(places: list[int], encoded: Sequence[Sequence[int]], padding: int) -> Batch:
-    length = len(encoded[places[-1]])
+def _round(length: int) -> int:
+    """The next number of five binary digits and zeros: a sixteenth more at most, for sixteen lengths where there were
+    hundreds. Batches are then full, and what a runtime sets up for a shape serves many."""
+    step = 1 << max(0, length.bit_length() - 5)
+    return -(-length // step) * step
+
+
+def _padded(places: list[int], encoded: Sequence[Sequence[int]], padding: int, length: int) -> Batch:
     ids = np.full((len(places), length), padding, dtype=np.int64)
     mask = np.zeros((len(places), length), dtype=np.int64)
     for row, place in enumerate(places):

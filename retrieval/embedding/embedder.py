@@ -95,7 +95,7 @@ class Embedder:
         return encode(
             encoded,
             runtime,
-            padding=self._traits.padding if runtime.pads else None,
+            self._traits,
             batch_tokens=runtime.batch_tokens if self._config.batch_tokens == "auto" else self._config.batch_tokens,
             threads=self._threads if runtime.at_once > 1 else None,
         )

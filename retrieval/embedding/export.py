@@ -137,7 +137,7 @@ def key_of(model: Path, *, weights: str, pooling: str | None) -> str:
 def embed_sample(runtime: Runtime, traits: Traits) -> Vectors:
     """float32 [len(SAMPLE), dimension], unit rows."""
     tokenizer = traits.new_tokenizer()
-    return encode([encoding.ids for encoding in tokenizer.encode_batch(SAMPLE)], runtime)
+    return encode([encoding.ids for encoding in tokenizer.encode_batch(SAMPLE)], runtime, traits)
 
 
 def agreement(runtime: Runtime, traits: Traits, reference: Vectors) -> float:

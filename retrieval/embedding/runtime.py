@@ -30,7 +30,7 @@ class Runtime(Protocol):
     name           backend and precision, as in "openvino bf16"
     at_once        batches that are worth running at the same time
     batch_tokens   how large a batch is worth it
-    pads           whether texts of different length are worth a batch
+    mixes          whether texts of different length are worth a batch
     """
 
     @property
@@ -43,7 +43,7 @@ class Runtime(Protocol):
     def batch_tokens(self) -> int: ...
 
     @property
-    def pads(self) -> bool: ...
+    def mixes(self) -> bool: ...
 
     def run(self, ids: Tokens, mask: Tokens) -> Vectors:
         """float32 [n, dimension] of int64 [n, length] token ids, where mask is 1."""
@@ -55,7 +55,7 @@ class OnnxRuntime:
 
     at_once = 1
     batch_tokens = 2048
-    pads = False
+    mixes = False
 
     def __init__(self, file: Path, *, precision: Precision = "fp32") -> None:
         onnxruntime = quiet_onnxruntime()
@@ -83,7 +83,7 @@ class OpenVinoRuntime:
     """A batch a core: cores that share one wait for each other at every layer, and together do half as much."""
 
     batch_tokens = 2048
-    pads = False
+    mixes = False
 
     def __init__(self, file: Path, *, precision: Precision) -> None:
         self.name = f"openvino {precision}"

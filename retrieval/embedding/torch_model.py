@@ -26,8 +26,8 @@ class TorchRuntime:
     def __init__(self, model: "SentenceTransformer", *, precision: Precision = "fp32") -> None:
         self.model = model.eval()
         self.name = f"torch {precision}"
-        self.pads = model.device.type != "cpu"
-        self.batch_tokens = 65_536 if self.pads else 2048
+        self.mixes = model.device.type != "cpu"
+        self.batch_tokens = 65_536 if self.mixes else 2048
         self._precision = precision
 
     @property
