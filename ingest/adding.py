@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ingest.documents import document_to_json, hash_bytes, language_of
-from ingest.filling import chunk_settings, index_files
+from ingest.filling import chunk_settings, index_files, parsing
 from ingest.indexer import Indexer, is_ready
 from ingest.report import OnProgress, SyncReport
 from ingest.root import check_free
@@ -75,5 +75,6 @@ def add_files(files: Mapping[str, Path], index: HybridIndex, *, on_progress: OnP
                 indexer.fail(DocumentRecord.begun(file.source), reason, size=file.size)
             else:
                 fitting.append(file)
-        index_files(fitting, index, indexer, folder="")
+        with parsing(fitting, index, folder="") as outcomes:
+            index_files(outcomes, indexer, folder="")
     return replace(indexer.report.in_order(), seconds=time.monotonic() - started)

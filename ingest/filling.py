@@ -1,11 +1,12 @@
 """Files through the parsers into the indexer, and documents into chunks as the model takes them."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from ingest.chunking import ChunkSettings
 from ingest.indexer import Indexer
-from ingest.parser_pool import ParserPool
+from ingest.parser_pool import Outcomes, ParserPool
 from ingest.parser_worker import ParserSettings
 from ingest.scan import ScannedFile
 from ingest.unread import MEGABYTE
@@ -13,28 +14,33 @@ from retrieval.errors import ConfigError
 from retrieval.index import HybridIndex
 
 
-def index_files(
-    files: Sequence[ScannedFile],
-    index: HybridIndex,
-    indexer: Indexer,
-    *,
-    folder: str,
-    stop: threading.Event | None = None,
-) -> bool:
-    """Parse ahead in other processes, embed and write here. Returns whether it was stopped before all was done.
+@contextmanager
+def parsing(
+    files: Sequence[ScannedFile], index: HybridIndex, *, folder: str, stop: threading.Event | None = None
+) -> Iterator[Outcomes]:
+    """What becomes of the files: they are parsed ahead, in other processes, whose start takes a second from here on.
+
+    folder   as in index_files
+    """
+    if not files:
+        yield iter(())
+        return
+    settings = parser_settings(index, keeps_content=not folder)
+    with ParserPool(settings, workers=min(index.config.parse_workers, len(files))) as pool:
+        yield pool.parse(files, stop=stop)
+
+
+def index_files(outcomes: Outcomes, indexer: Indexer, *, folder: str, stop: threading.Event | None = None) -> bool:
+    """Embed and write what was parsed. Returns whether it was stopped before all was done.
 
     folder   the name of the synced folder that they are in; "" for files that may go: what they hold is kept, and one
              that did not change is left as it is.
     """
-    if not files:
-        return False
-    settings = parser_settings(index, keeps_content=not folder)
-    with ParserPool(settings, workers=min(index.config.parse_workers, len(files))) as pool:
-        for file, outcome in pool.parse(files, stop=stop):
-            indexer.put_file(file, outcome, folder=folder)
-        if stop is not None and stop.is_set():
-            return True
-        return not indexer.flush(stop)
+    for file, outcome in outcomes:
+        indexer.put_file(file, outcome, folder=folder)
+    if stop is not None and stop.is_set():
+        return True
+    return not indexer.flush(stop)
 
 
 def parser_settings(index: HybridIndex, *, keeps_content: bool) -> ParserSettings:

@@ -11,10 +11,11 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, wait
 from contextlib import closing, suppress
+from itertools import islice
 from multiprocessing.connection import Pipe
 from queue import SimpleQueue
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from ingest.parser_worker import ParserSettings, memory_reason
 from ingest.parsing import Parsed, Unparsed
@@ -39,6 +40,14 @@ _PROGRAM = "import sys; sys.path[:] = {path!r}; from ingest.parser_worker import
 """Not multiprocessing's way of starting processes, which would run the caller's main script again."""
 
 
+Outcomes = Iterator[tuple[ScannedFile, Parsed | Unparsed]]
+
+
+class _Given(NamedTuple):
+    file: ScannedFile
+    outcome: Future[Parsed | Unparsed]
+
+
 class ParserPool:
     """Up to so many worker processes: one is started when first needed, each other when files are still waited for. A
     context manager; leaving it ends them.
@@ -50,7 +59,7 @@ class ParserPool:
     def __init__(self, settings: ParserSettings, *, workers: int) -> None:
         self._settings = settings
         self._most = workers
-        self._given: SimpleQueue[tuple[ScannedFile, Future[Parsed | Unparsed]] | None] = SimpleQueue()
+        self._given: SimpleQueue[_Given | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._workers: list[_Worker] = []
         self._waited = 0.0
@@ -72,26 +81,27 @@ class ParserPool:
         for worker in self._workers:
             worker.end()
 
-    def parse(
-        self, files: Iterable[ScannedFile], *, stop: threading.Event | None = None
-    ) -> Iterator[tuple[ScannedFile, Parsed | Unparsed]]:
-        """Each file with what became of it, in order; some files are parsed ahead of the one that is asked for. Once
-        `stop` is set, no more come."""
-        waiting: deque[tuple[ScannedFile, Future[Parsed | Unparsed]]] = deque()
-        for file in files:
-            waiting.append((file, Future()))
-            self._given.put(waiting[-1])
-            if not self._threads:
-                self._start_thread()
-            if len(waiting) <= _AHEAD * self._most:
-                continue
-            if not self._is_done(waiting[0][1], stop):
-                return
-            done, outcome = waiting.popleft()
-            yield done, outcome.result()
-        while waiting and self._is_done(waiting[0][1], stop):
-            done, outcome = waiting.popleft()
-            yield done, outcome.result()
+    def parse(self, files: Iterable[ScannedFile], *, stop: threading.Event | None = None) -> Outcomes:
+        """Each file with what became of it, in order. The first are given to the workers now, the others as these are
+        taken, so that some are always parsed ahead. Once `stop` is set, no more come."""
+        others = iter(files)
+        waiting = deque(map(self._give, islice(others, _AHEAD * self._most)))
+        return self._outcomes(waiting, others, stop)
+
+    def _outcomes(
+        self, waiting: deque[_Given], others: Iterator[ScannedFile], stop: threading.Event | None
+    ) -> Outcomes:
+        while waiting and self._is_done(waiting[0].outcome, stop):
+            file, outcome = waiting.popleft()
+            waiting.extend(map(self._give, islice(others, 1)))
+            yield file, outcome.result()
+
+    def _give(self, file: ScannedFile) -> _Given:
+        given = _Given(file, Future())
+        self._given.put(given)
+        if not self._threads:
+            self._start_thread()
+        return given
 
     def _is_done(self, outcome: Future[Parsed | Unparsed], stop: threading.Event | None) -> bool:
         """Waits for the outcome, or for `stop`; where that takes long, another worker helps."""

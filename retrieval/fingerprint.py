@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, Self
 
 from retrieval.analysis import Analyzer
@@ -17,7 +18,7 @@ _REBUILD = "make it anew: `ingest sync --rebuild FOLDER`"
 _WAY_OUT = f"Open it without that setting (an index remembers its own), or {_REBUILD}."
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Fingerprint:
     """settings   those of config.INDEX_SETTINGS
     weights    SHA-256
@@ -61,7 +62,7 @@ class Fingerprint:
         """What `analyzer` would be if the index were made today."""
         return _analyzer(self.settings["language"])
 
-    @property
+    @cached_property
     def id(self) -> str:
         return digest(self.to_json())
 
