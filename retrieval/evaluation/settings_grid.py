@@ -11,10 +11,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.best import Rows
 from retrieval.config import Config, Feedback, FusionMethod
 from retrieval.fusion import Scores, distribution, is_constant, min_max, reciprocal_rank
 from retrieval.lexical import LexicalIndex
-from retrieval.search.candidates import Rows, Sides
+from retrieval.search.candidates import Sides
 from retrieval.search.query import Query
 from retrieval.search.reformulation import reformulated
 from retrieval.storage.snapshot import Snapshot

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rank_bm25 import BM25Okapi
 
+from retrieval.best import contenders
 from retrieval.config import Bm25Idf, Bm25Variant
 from retrieval.errors import QueryError
 from retrieval.lexical.postings import decode, load, save
@@ -167,7 +168,7 @@ class LexicalIndex(BM25Okapi):  # type: ignore[misc]  # rank_bm25 has no types
         A term of weight 0 is no part of the query.
         """
         scores, worthless = self._scored(query)
-        matching = scores > 0
+        matching: NDArray[np.bool_] = scores > 0
         for documents in worthless:
             matching[documents] = True
         return scores, matching
@@ -205,13 +206,9 @@ class LexicalIndex(BM25Okapi):  # type: ignore[misc]  # rank_bm25 has no types
         if top_k < 1:
             raise QueryError(f"top_k must be at least 1, not {top_k}.")
         scores, matching = self.score(query)
-        candidates = np.flatnonzero(matching)
-        scores = scores[candidates]
-        if candidates.size > top_k:
-            contenders = scores >= np.partition(scores, -top_k)[-top_k]
-            candidates, scores = candidates[contenders], scores[contenders]
-        order = np.argsort(-scores, kind="stable")[:top_k]
-        return list(zip(candidates[order].tolist(), scores[order].tolist(), strict=True))
+        rows = contenders(scores, top_k, matching)
+        rows = rows[np.argsort(-scores[rows], kind="stable")[:top_k]]
+        return list(zip(rows.tolist(), scores[rows].tolist(), strict=True))
 
     def _scored(self, query: Terms) -> tuple[NDArray[np.float64], list[NDArray[np.integer[Any]]]]:
         """Every document's score, and the documents of each term that is worth nothing or less to one of them."""

@@ -201,8 +201,7 @@ def load(directory: Path, *, mmap: bool = True) -> Postings:
     except ValueError as error:
         raise IndexDamagedError(f"{directory / _MANIFEST} is damaged ({error}); build the postings again.") from error
     try:
-        # A plain array over the mapping: np.memmap's own indexing is several times slower.
-        arrays = {name: np.asarray(load_array(directory / f"{name}.npy", mmap=mmap)) for name in _ARRAYS}
+        arrays = {name: load_array(directory / f"{name}.npy", mmap=mmap) for name in _ARRAYS}
     except (OSError, ValueError, EOFError) as error:
         raise IndexDamagedError(f"BM25 postings in {directory} are damaged ({error}); build them again.") from error
     shapes = {name: len(array) for name, array in arrays.items()}

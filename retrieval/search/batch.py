@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import partial
+from itertools import zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +19,8 @@ from retrieval.types import Reranker, SearchHit, Vectors
 _FEW, _MOST = 16, 128
 """Queries for which it is not worth while, and as many as are scanned for together."""
 
-_SCORES = 1 << 25
-"""Scores in memory at once, 128 MB."""
+_SCORES = 1 << 24
+"""Scores of one product, 64 MB. The next is made while searches go on from this one."""
 
 _THREADS = 2
 """More would wait for one another: half of a search is arithmetic, during which Python does other things."""
@@ -31,12 +32,14 @@ def search_all(
     """What `search` finds for each."""
     if len(queries) < _FEW or reranker is not None:  # whether threads may share that, who knows
         return [search(snapshot, query, options, reranker=reranker) for query in queries]
-    together = min(_MOST, _SCORES // snapshot.size)
+    together = max(_FEW, min(_MOST, _SCORES // snapshot.size))
+    blocks = [queries[start : start + together] for start in range(0, len(queries), together)]
     found: list[list[SearchHit]] = []
     with ThreadPoolExecutor(_THREADS) as threads:
-        for start in range(0, len(queries), max(_FEW, together)):
-            block = queries[start : start + max(_FEW, together)]
-            scans = _scans(snapshot, block) if together >= _FEW else [None] * len(block)
+        scanning = threads.submit(copy_context().run, _scans, snapshot, blocks[0])
+        for block, next_block in zip_longest(blocks, blocks[1:], fillvalue=()):
+            scans = scanning.result()
+            scanning = threads.submit(copy_context().run, _scans, snapshot, next_block)
             found += threads.map(
                 lambda context, query, scan: context.run(search, snapshot, query, options, scan=scan),
                 [copy_context() for _ in block],  # one that two threads share cannot be entered
@@ -49,7 +52,7 @@ def search_all(
 def _scans(snapshot: Snapshot, queries: Sequence[Query]) -> list[Scan | None]:
     """A product of matrices reads the vectors once for all queries."""
     vectors = [query.vector for query in queries if query.vector is not None]
-    if len(vectors) < len(queries):
+    if not vectors or len(vectors) < len(queries) or _FEW * snapshot.size > _SCORES:
         return [None] * len(queries)
     products, error = float32_products(snapshot.vectors, np.stack(vectors))
     return [partial(_known, rough=(row, error)) for row in products]

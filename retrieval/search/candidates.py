@@ -7,16 +7,14 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.best import Mask, Rows, contenders
 from retrieval.config import Mode
 from retrieval.fusion import Scores
 from retrieval.lexical import LexicalIndex
-from retrieval.search.cosines import Cosines, Scan, contenders, float32_scan
+from retrieval.search.cosines import Cosines, Scan, float32_scan
 from retrieval.search.query import Query, TermsByLanguage
 from retrieval.stages import stage
 from retrieval.storage.snapshot import Snapshot
-
-Rows = NDArray[np.intp]
-Mask = NDArray[np.bool_]
 
 _NO_ROWS: Rows = np.empty(0, dtype=np.intp)
 

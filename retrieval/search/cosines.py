@@ -7,17 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.best import Best, Mask, Rows, contenders
 from retrieval.fusion import Scores
 from retrieval.stages import stage
 from retrieval.types import Vectors
 
-Rows = NDArray[np.intp]
-Mask = NDArray[np.bool_]
 Scan = Callable[[Vectors], tuple[NDArray[Any], float]]
 """float32 [dim] -> [n], the products with n vectors, and how far off the exact one each is at most."""
-
-_BLOCK = 64
-"""Scores of which the best is looked at first."""
 
 
 class Cosines:
@@ -35,7 +31,7 @@ class Cosines:
         if self._vector is None:
             return np.zeros(len(rows))
         new = rows[~self._is_known[rows]]
-        self._exact[new] = (self._vectors[new] * self._vector.astype(np.float64)).sum(axis=1)
+        self._exact[new] = np.vecdot(self._vectors[new].astype(np.float64), self._vector.astype(np.float64))
         self._is_known[new] = True
         return self._exact[rows]
 
@@ -49,15 +45,21 @@ class Cosines:
 
     def best(self, depth: int, eligible: Mask | None) -> tuple[Rows, Scores]:
         """The `depth` best of those eligible, and all that tie with the last of them, with their exact cosines."""
+        if self._vector is None:
+            rows = contenders(np.zeros(len(self._vectors)), depth, eligible)
+            return rows, np.zeros(len(rows))
         rough, error = self._rough
-        rows = contenders(rough, depth, eligible, slack=2 * error)
+        bar = self.of(rough.contenders(depth, eligible)).min(initial=np.inf)  # so many are as good as that
+        rows = rough.at_least(bar - error, eligible)
         cosines = self.of(rows)
         best = contenders(cosines, depth)
         return rows[best], cosines[best]
 
     @cached_property
-    def _rough(self) -> tuple[NDArray[Any], float]:
-        return (np.zeros(len(self._vectors)), 0.0) if self._vector is None else self._scan(self._vector)
+    def _rough(self) -> tuple[Best, float]:
+        assert self._vector is not None
+        products, error = self._scan(self._vector)
+        return Best(products), error
 
 
 @stage("dense")
@@ -75,20 +77,3 @@ def float32_scan(vectors: Vectors) -> Scan:
         return products[0], error
 
     return scan
-
-
-def contenders(scores: NDArray[Any], depth: int, eligible: Mask | None = None, *, slack: float = 0) -> Rows:
-    """Ascending: the eligible rows whose score is at most `slack` below the `depth`-th best of these."""
-    rows = None if eligible is None else np.flatnonzero(eligible)
-    scores = scores if rows is None else scores[rows]
-    if len(scores) <= depth:
-        return np.arange(len(scores)) if rows is None else rows
-    within = np.flatnonzero(scores >= _nth_best(scores, depth) - slack)
-    return within if rows is None else rows[within]
-
-
-def _nth_best(scores: NDArray[Any], n: int) -> float:
-    blocks = scores[: len(scores) // _BLOCK * _BLOCK].reshape(-1, _BLOCK).max(axis=1)
-    if len(blocks) > n:  # as many scores as blocks reach the n-th best block: what is below that is not the n-th best
-        scores = scores[scores >= np.partition(blocks, -n)[-n]]
-    return float(np.partition(scores, -n)[-n])

@@ -2,7 +2,8 @@
 
 from typing import Literal
 
-from retrieval.search.candidates import Ranking, Rows, Sides
+from retrieval.best import Rows
+from retrieval.search.candidates import Ranking, Sides
 from retrieval.search.highlights import Highlighter
 from retrieval.search.passages import expanded
 from retrieval.search.query import Query

@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from retrieval.best import Mask, Rows
 from retrieval.fusion import fuse, is_constant
 from retrieval.rerank import mmr
-from retrieval.search.candidates import Mask, Ranking, Rows, Sides, any_of
+from retrieval.search.candidates import Ranking, Sides, any_of
 from retrieval.search.clauses import satisfying
 from retrieval.search.cosines import Scan
 from retrieval.search.hits import hits_of

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from retrieval.best import Rows
 from retrieval.config import Feedback
-from retrieval.search.candidates import Rows, Sides
+from retrieval.search.candidates import Sides
 from retrieval.search.feedback import rm3, rocchio
 from retrieval.search.query import Query, analyzer
 from retrieval.storage.snapshot import Snapshot, terms_of

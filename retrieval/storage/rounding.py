@@ -49,7 +49,7 @@ class RoundedVectors:
     @classmethod
     def load(cls, directory: Path) -> Self:
         """From CODES, which stays on disk until it is read, and SCALES. Raises what np.load raises."""
-        return cls(np.asarray(load_array(directory / CODES, mmap=True)), load_array(directory / SCALES))
+        return cls(load_array(directory / CODES, mmap=True), load_array(directory / SCALES))
 
     def take(self, rows: Any) -> "RoundedVectors":
         return RoundedVectors(self.codes[rows], self.scales[rows])

@@ -1,0 +1,32 @@
+"""The best of many scores, next to sorting them all."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from retrieval.best import Best, contenders
+
+# Scores that tie in great numbers, as those of chunks without a term of the query do, and others.
+values = st.sampled_from([0.0, 0.1, 0.2, 0.9]) | st.floats(-1, 1)
+scored = arrays(np.float64, st.integers(0, 3000), elements=values, fill=st.sampled_from([0.0, -1.0, 0.2]))
+shares = st.sampled_from([0.0, 0.01, 0.5, 1.0])
+
+
+def mask(count: int, share: float) -> np.ndarray:
+    return np.random.default_rng(0).random(count) < share
+
+
+@given(scored, st.integers(1, 50), shares)
+def test_contenders_are_the_best_and_those_that_tie(scores: np.ndarray, depth: int, share: float) -> None:
+    for eligible in (None, mask(len(scores), share)):
+        rows = np.arange(len(scores)) if eligible is None else np.flatnonzero(eligible)
+        bar = np.sort(scores[rows])[-depth] if len(rows) > depth else -np.inf
+        assert contenders(scores, depth, eligible).tolist() == rows[scores[rows] >= bar].tolist()
+
+
+@given(scored, values, shares)
+def test_all_that_reach_a_bar_are_found(scores: np.ndarray, bar: float, share: float) -> None:
+    for eligible in (None, mask(len(scores), share)):
+        reach = scores >= bar if eligible is None else (scores >= bar) & eligible
+        assert Best(scores).at_least(bar, eligible).tolist() == np.flatnonzero(reach).tolist()
