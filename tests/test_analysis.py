@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from retrieval.analysis import LANGUAGES as LANGUAGES_KNOWN
 from retrieval.analysis import RULES_VERSION, Analyzer, stopwords
+from retrieval.analysis import analyzer as analyzer_module
 from retrieval.errors import ConfigError
 from retrieval.lexical import LexicalIndex
 
@@ -41,6 +42,17 @@ def test_every_term_cites_the_text(text: str, language: str) -> None:
 def test_a_line_is_analysed_alike_wherever_it_stands(first: str, second: str, language: str) -> None:
     analyzer = Analyzer(language)
     assert analyzer.terms(f"{first}\n{second}") == analyzer.terms(first) + analyzer.terms(second)
+
+
+ascii_text = st.text(st.sampled_from("aBc19.,'-_:+#/ \n\t\x1f")) | st.text(st.characters(codec="ascii"))
+
+
+@given(ascii_text, st.sampled_from(["none", "english", "french"]))
+def test_ascii_which_has_a_pattern_of_its_own_is_analysed_as_any_text(text: str, language: str) -> None:
+    analyzer = Analyzer(language)
+    tokens = [(token.start(), token[0]) for token in analyzer_module._any_tokens(language != "french").finditer(text)]
+    assert [(token.start(), token[0]) for token in analyzer._tokens(text)] == tokens
+    assert analyzer.terms(text) + analyzer.terms("é") == analyzer.terms(f"{text} é")
 
 
 @given(st.lists(words).map(" ".join), st.sampled_from(["none", "english", "german"]))

@@ -8,6 +8,7 @@ pairs of characters. A name from code or a catalogue is a term as a whole, and s
 
 import functools
 import itertools
+import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ _UNSPACED = (
 )
 # Characters inside a word that are no part of its spelling: soft hyphen, zero-width joiners, word joiner.
 _IGNORABLE = "\u00ad\u200c\u200d\u2060"
+_PIECES = re.compile(r"\S+")
 _APOSTROPHES = "'\u2019\u2018\u02bc\uff07"
 
 # Accents, Hebrew points, Arabic vowel signs, variation selectors. The vowel signs of Indic scripts and the voicing
@@ -95,6 +97,9 @@ class Analyzer:
 
     def terms(self, text: str) -> list[str]:
         """The terms of `text`, in order, repeated as often as they occur."""
+        if text.isascii():
+            tokens = _ascii_tokens(self._apostrophe_joins).findall(text)
+            return [term for token in tokens for term, _, _ in _terms(token, self.language)]
         return [term for term, _, _ in self.spans(text)]
 
     def spans(self, text: str) -> list[tuple[str, int, int]]:
@@ -104,7 +109,7 @@ class Analyzer:
         unspaced scripts overlap by one character; other words do not overlap.
         """
         spans: list[tuple[str, int, int]] = []
-        for match in _tokens(self.language not in _APOSTROPHE_SEPARATES).finditer(text):
+        for match in self._tokens(text):
             at = match.start()
             if match.lastgroup is None:
                 spans.extend(_character_pairs(match[0], at))
@@ -112,6 +117,25 @@ class Analyzer:
             for term, start, end in _terms(match[0], self.language):
                 spans.append((term, at + start, at + end))
         return spans
+
+    def _tokens(self, text: str) -> Iterator[re.Match[str] | regex.Match[str]]:
+        for start, end, is_ascii in _stretches(text):
+            pattern = _ascii_tokens if is_ascii else _any_tokens
+            yield from pattern(self._apostrophe_joins).finditer(text, start, end)
+
+    @property
+    def _apostrophe_joins(self) -> bool:
+        return self.language not in _APOSTROPHE_SEPARATES
+
+
+def _stretches(text: str) -> Iterator[tuple[int, int, bool]]:
+    """The text as (start, end, whether it is ASCII), cut at blanks, at which words end."""
+    if text.isascii():
+        yield 0, len(text), True
+        return
+    for is_ascii, pieces in itertools.groupby(_PIECES.finditer(text), key=lambda piece: piece[0].isascii()):
+        first, *others = pieces
+        yield first.start(), others[-1].end() if others else first.end(), is_ascii
 
 
 @functools.lru_cache(maxsize=_KNOWN_TOKENS)
@@ -147,18 +171,33 @@ def _term(word: str, language: str) -> str:
 
 
 @functools.cache
-def _tokens(apostrophe_joins: bool) -> regex.Pattern[str]:
+def _any_tokens(apostrophe_joins: bool) -> regex.Pattern[str]:
     """One match is a word (group "word") or a run of unspaced script; compiled on first use, as it takes a while."""
-    part = rf"[[\p{{L}}\p{{N}}]--{_UNSPACED}][[\p{{L}}\p{{M}}\p{{N}}{_IGNORABLE}]--{_UNSPACED}]*+"
+    first, other = rf"[[\p{{L}}\p{{N}}]--{_UNSPACED}]", rf"[[\p{{L}}\p{{M}}\p{{N}}{_IGNORABLE}]--{_UNSPACED}]"
+    token = _token(first, other, apostrophe_joins=apostrophe_joins)
+    return regex.compile(rf"(?P<word>{token})|{_UNSPACED}(?:{_UNSPACED}|\p{{M}})*+", regex.VERSION1)
+
+
+@functools.cache
+def _ascii_tokens(apostrophe_joins: bool) -> re.Pattern[str]:
+    """The same for text in ASCII, in a sixth of the time: classes of characters are looked up nowhere."""
+    token = _token("[A-Za-z0-9]", "[A-Za-z0-9]", apostrophe_joins=apostrophe_joins)
+    for unicode, in_ascii in ((r"\p{L}", "A-Za-z"), (r"\p{M}", ""), (r"\p{N}", "0-9")):
+        token = token.replace(unicode, in_ascii)
+    return re.compile(f"(?P<word>{token})")
+
+
+def _token(first: str, other: str, *, apostrophe_joins: bool) -> str:
+    """The pattern of a word, by what its first character may be and the others; Unicode's classes only in brackets."""
+    part = rf"{first}{other}*+"
     between_letters = rf"[·{_APOSTROPHES}]" if apostrophe_joins else "·"
     joiner = (
-        rf"(?:(?<=[\p{{L}}\p{{M}}]){between_letters}(?=\p{{L}})"  # don't, l·l
-        r"|(?<=\p{N})\.(?=\p{N})"  # 1.5.9
-        r"|(?<=\p{N}),(?=\p{N}{3}(?!\p{N})))"  # 1,000
+        rf"(?:(?<=[\p{{L}}\p{{M}}]){between_letters}(?=[\p{{L}}])"  # don't, l·l
+        r"|(?<=[\p{N}])\.(?=[\p{N}])"  # 1.5.9
+        r"|(?<=[\p{N}]),(?=[\p{N}]{3}(?![\p{N}])))"  # 1,000
     )
     word = rf"{part}(?:{joiner}{part})*+"
-    token = rf"{word}(?:{CONNECTOR}{word})*+{SYMBOLS}?+"
-    return regex.compile(rf"(?P<word>{token})|{_UNSPACED}(?:{_UNSPACED}|\p{{M}})*+", regex.VERSION1)
+    return rf"{word}(?:{CONNECTOR}{word})*+{SYMBOLS}?+"
 
 
 @functools.cache

@@ -10,7 +10,7 @@ CONNECTOR = r"(?:_++|[.\-]|::)"
 """What may stand between the words of a name, as a pattern. A hyphen makes a name only where there is a digit: GPT-4,
 but not well-known."""
 
-SYMBOLS = r"(?:\+\+(?![+\p{L}\p{N}])|(?<=(?<![\p{L}\p{N}])[A-Za-z])\#(?![\p{L}\p{N}]))"
+SYMBOLS = r"(?:\+\+(?![+\p{L}\p{N}])|(?<=[A-Za-z])(?<![\p{L}\p{N}][A-Za-z])\#(?![\p{L}\p{N}]))"
 """What may stand at a name's end: C++, C#."""
 
 CAPITALS = r"(?<=\p{Ll}\p{M}*)(?=\p{Lu})|(?<=\p{Lu}\p{M}*)(?=\p{Lu}\p{M}*+\p{Ll}\p{M}*+\p{Ll})"
