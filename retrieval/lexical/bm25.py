@@ -16,7 +16,7 @@ from retrieval.config import Bm25Idf, Bm25Variant
 from retrieval.errors import QueryError
 from retrieval.lexical.postings import decode, load, save
 from retrieval.lexical.segments import Segments
-from retrieval.lexical.similarities import DELTA, FREQUENCY, IDF, OWN_IDF, IdfName, check_parameters
+from retrieval.lexical.similarities import DELTA, IDF, OWN_IDF, SCORE, IdfName, check_parameters
 from retrieval.lexical.term_scores import TermScores
 
 Terms = Sequence[str] | Mapping[str, float]
@@ -229,8 +229,8 @@ class LexicalIndex(BM25Okapi):  # type: ignore[misc]  # rank_bm25 has no types
         segments, known_setting, term_scores = self._last_used
         if segments is not self._segments or known_setting != setting or term_scores is None:
             delta = DELTA[self.variant] if self.delta is None else self.delta
-            frequency = partial(FREQUENCY[self.variant], k1=self.k1, delta=delta)
-            term_scores = TermScores(self._segments, b=self.b, frequency=frequency, idf=self._idf())
+            score = partial(SCORE[self.variant], k1=self.k1, delta=delta)
+            term_scores = TermScores(self._segments, b=self.b, score=score, idf=self._idf())
             self._last_used = self._segments, setting, term_scores
         return term_scores
 

@@ -1,6 +1,6 @@
 """What a term is worth to BM25: its idf, by how rare it is, times a weight by how often the document has it.
 
-Pure functions, chosen by name from the tables below them. N is the number of documents, n of those that have the term,
+Functions, chosen by name from the tables below them. N is the number of documents, n of those that have the term,
 at least 1; f is how often a document has it; B = 1 - b + b * length / avgdl is the document's length factor.
 
 Kamphuis, de Vries, Boytsov & Lin 2020, "Which BM25 do you mean?", has all of them side by side.
@@ -8,7 +8,7 @@ Kamphuis, de Vries, Boytsov & Lin 2020, "Which BM25 do you mean?", has all of th
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, Protocol, get_args
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,14 +16,17 @@ from numpy.typing import NDArray
 from retrieval.config import Bm25Idf, Bm25Variant
 from retrieval.errors import ConfigError
 
-Weights = NDArray[np.float64]
+Values = NDArray[np.float64]
 IdfName = Bm25Idf | Literal["bm25plus"]
 
 
-class Frequency(Protocol):
-    """What the frequencies f of a term are worth in documents with the length factors B."""
+class Score(Protocol):
+    """What a term of this idf is worth to documents that have it f times and have the length factors B. The result may
+    lie in the arrays given, which hold nothing of use afterwards."""
 
-    def __call__(self, frequencies: NDArray[Any], length_factors: Weights, *, k1: float, delta: float) -> Weights: ...
+    def __call__(
+        self, frequencies: Values, length_factors: Values, *, idf: float, k1: float, delta: float
+    ) -> Values: ...
 
 
 def lucene_idf(size: int, containing: int) -> float:
@@ -44,36 +47,35 @@ def bm25plus_idf(size: int, containing: int) -> float:
     return math.log((size + 1) / containing)
 
 
-def bm25(frequencies: NDArray[Any], length_factors: Weights, *, k1: float, delta: float) -> Weights:
-    """f * (k1 + 1) / (f + k1 * B); Robertson & Zaragoza 2009, eq. 3.15, times k1 + 1. Falls to 0 as B grows."""
-    counted = k1 * length_factors
-    counted += frequencies
-    np.divide(frequencies, counted, out=counted)
-    counted *= k1 + 1
-    return counted
+def bm25(frequencies: Values, length_factors: Values, *, idf: float, k1: float, delta: float) -> Values:
+    """idf * f * (k1 + 1) / (f + k1 * B); Robertson & Zaragoza 2009, eq. 3.15, times k1 + 1. Falls to 0 as B grows."""
+    length_factors *= k1
+    length_factors += frequencies
+    frequencies /= length_factors
+    frequencies *= idf * (k1 + 1)
+    return frequencies
 
 
-def bm25l(frequencies: NDArray[Any], length_factors: Weights, *, k1: float, delta: float) -> Weights:
-    """(k1 + 1) * (f / B + delta) / (k1 + f / B + delta); Lv & Zhai 2011, "When documents are very long ...".
+def bm25l(frequencies: Values, length_factors: Values, *, idf: float, k1: float, delta: float) -> Values:
+    """idf * (k1 + 1) * (f / B + delta) / (k1 + f / B + delta); Lv & Zhai 2011, "When documents are very long ...".
 
     As if a term that occurs did so delta times more in a document of average length: long documents lose less.
     """
-    normalised = frequencies / length_factors
-    normalised += delta
-    counted = k1 + normalised
-    np.divide(normalised, counted, out=counted)
-    counted *= k1 + 1
-    return counted
+    frequencies /= length_factors
+    frequencies += delta
+    frequencies /= k1 + frequencies
+    frequencies *= idf * (k1 + 1)
+    return frequencies
 
 
-def bm25plus(frequencies: NDArray[Any], length_factors: Weights, *, k1: float, delta: float) -> Weights:
-    """f * (k1 + 1) / (f + k1 * B) + delta; Lv & Zhai 2011, "Lower-bounding term frequency normalization".
+def bm25plus(frequencies: Values, length_factors: Values, *, idf: float, k1: float, delta: float) -> Values:
+    """idf * (f * (k1 + 1) / (f + k1 * B) + delta); Lv & Zhai 2011, "Lower-bounding term frequency normalization".
 
-    A term that occurs is worth delta at least, however long the document.
+    A term that occurs is worth idf * delta at least, however long the document.
     """
-    counted = bm25(frequencies, length_factors, k1=k1, delta=delta)
-    counted += delta
-    return counted
+    scores = bm25(frequencies, length_factors, idf=idf, k1=k1, delta=delta)
+    scores += idf * delta
+    return scores
 
 
 IDF: Mapping[IdfName, Callable[[int, int], float]] = {
@@ -82,7 +84,7 @@ IDF: Mapping[IdfName, Callable[[int, int], float]] = {
     "bm25plus": bm25plus_idf,
 }
 OWN_IDF: Mapping[Bm25Variant, IdfName] = {"bm25": "lucene", "bm25l": "lucene", "bm25plus": "bm25plus"}
-FREQUENCY: Mapping[Bm25Variant, Frequency] = {
+SCORE: Mapping[Bm25Variant, Score] = {
     "bm25": bm25,
     "bm25l": bm25l,
     "bm25plus": bm25plus,
@@ -93,8 +95,8 @@ DELTA: Mapping[Bm25Variant, float] = {"bm25": 0.0, "bm25l": 0.5, "bm25plus": 1.0
 
 def check_parameters(variant: Bm25Variant, idf: Bm25Idf | None, k1: float, b: float, delta: float | None) -> None:
     """Raises ConfigError for what is unknown, out of range, or no parameter of the variant."""
-    if variant not in FREQUENCY:
-        raise ConfigError(f"The BM25 variant must be one of {', '.join(FREQUENCY)}, not {variant!r}.")
+    if variant not in SCORE:
+        raise ConfigError(f"The BM25 variant must be one of {', '.join(SCORE)}, not {variant!r}.")
     if idf not in (None, *get_args(Bm25Idf)):
         raise ConfigError(f"idf must be one of {', '.join(get_args(Bm25Idf))} or None, not {idf!r}.")
     if not (0 <= k1 < math.inf and 0 <= b <= 1):

@@ -18,9 +18,9 @@ Occurrences = tuple[NDArray[np.integer[Any]], NDArray[np.float64]]
 class TermScores:
     """The summands of BM25, each computed when it is first asked for. Threads may share it.
 
-    b           weight of document length
-    frequency   (how often a term occurs, length factors) -> what that is worth
-    idf         (how many documents have a term) -> what its rarity is worth
+    b       weight of document length
+    score   a Score with its parameters
+    idf     (how many documents have a term) -> what its rarity is worth
     """
 
     def __init__(
@@ -28,12 +28,12 @@ class TermScores:
         segments: Segments,
         *,
         b: float,
-        frequency: Callable[[NDArray[Any], NDArray[np.float64]], NDArray[np.float64]],
+        score: Callable[..., NDArray[np.float64]],
         idf: Callable[[int], float],
     ) -> None:
         self._segments = segments
         self._length_factors = 1 - b + b * segments.relative_lengths
-        self._frequency = frequency
+        self._score = score
         self._idf = idf
         self._known: dict[str, Occurrences] = {}
         self._kept = 0
@@ -53,6 +53,5 @@ class TermScores:
         documents, frequencies = self._segments.occurrences(term)
         if not documents.size:
             return documents, np.empty(0)
-        scores = self._frequency(frequencies.astype(np.float64), self._length_factors.take(documents))
-        scores *= self._idf(documents.size)
-        return documents, scores
+        lengths = self._length_factors.take(documents)
+        return documents, self._score(frequencies.astype(np.float64), lengths, idf=self._idf(documents.size))
