@@ -1,4 +1,5 @@
-"""BM25 alone: our LexicalIndex next to rank_bm25 and bm25s, on the same documents, asked the same.
+"""BM25 alone: our LexicalIndex next to rank_bm25 and bm25s, on the same documents, asked the same: for all scores, as
+fusion does, and for the ten best documents.
 
 No two questions share a word, and each is asked twice in a row. The first time, none of its terms has been asked for
 since the index was built; the second time, all of them have, as frequent terms have in an index that is in use.

@@ -24,6 +24,9 @@ Terms = Sequence[str] | Mapping[str, float]
 
 T = TypeVar("T")
 
+_TINY = 1e-200
+"""Weights below may make a score 0."""
+
 
 class LexicalIndex(BM25Okapi):  # type: ignore[misc]  # rank_bm25 has no types
     """A `rank_bm25.BM25Okapi` that can grow, shrink and be saved. Documents are numbered by position, as in a list.
@@ -215,12 +218,12 @@ class LexicalIndex(BM25Okapi):  # type: ignore[misc]  # rank_bm25 has no types
         term_scores = self._term_scores()
         scores, worthless = np.zeros(len(self)), []
         for term, weight in _weights(query).items():
-            documents, worth = term_scores.of(term)
-            if documents.size:
-                worth = worth if weight == 1 else worth * weight
-                np.add.at(scores, documents.astype(np.intp), worth)  # fast for this type alone
-                if worth.min() <= 0:
-                    worthless.append(documents)
+            documents, worth, are_positive = term_scores.of(term)
+            np.add.at(
+                scores, documents.astype(np.intp), worth if weight == 1 else worth * weight
+            )  # fast for intp alone
+            if not are_positive or weight < _TINY:
+                worthless.append(documents)
         return scores, worthless
 
     def _term_scores(self) -> TermScores:

@@ -1,7 +1,7 @@
 """What terms are worth to the documents that have them, under one setting of BM25's parameters."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,13 @@ _KEPT_POSTINGS = 1 << 21
 """Postings whose scores are kept, in 8 bytes each (12 where there are several parts): those of frequent terms, which
 queries share."""
 
-Occurrences = tuple[NDArray[np.integer[Any]], NDArray[np.float64]]
+
+class Occurrences(NamedTuple):
+    """The positions of the documents that have a term, ascending, its score in each, and whether all are above 0."""
+
+    documents: NDArray[np.integer[Any]]
+    scores: NDArray[np.float64]
+    are_positive: bool
 
 
 class TermScores:
@@ -39,19 +45,20 @@ class TermScores:
         self._kept = 0
 
     def of(self, term: str) -> Occurrences:
-        """The positions of the documents that have the term, ascending, and its score in each; both read-only."""
+        """Whoever asks for them must not change them."""
         known = self._known.get(term)
         if known is None:
             known = self._computed(term)
-            if self._kept + len(known[0]) > _KEPT_POSTINGS:
+            if self._kept + len(known.documents) > _KEPT_POSTINGS:
                 self._known, self._kept = {}, 0
             self._known[term] = known
-            self._kept += len(known[0])
+            self._kept += len(known.documents)
         return known
 
     def _computed(self, term: str) -> Occurrences:
         documents, frequencies = self._segments.occurrences(term)
         if not documents.size:
-            return documents, np.empty(0)
+            return Occurrences(documents, np.empty(0), are_positive=True)
         lengths = self._length_factors.take(documents)
-        return documents, self._score(frequencies.astype(np.float64), lengths, idf=self._idf(documents.size))
+        scores = self._score(frequencies.astype(np.float64), lengths, idf=self._idf(documents.size))
+        return Occurrences(documents, scores, are_positive=bool(scores.min() > 0))
