@@ -1,10 +1,13 @@
 import json
 import unicodedata
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -53,6 +56,25 @@ def test_ascii_which_has_a_pattern_of_its_own_is_analysed_as_any_text(text: str,
     tokens = [(token.start(), token[0]) for token in analyzer_module._any_tokens(language != "french").finditer(text)]
     assert [(token.start(), token[0]) for token in analyzer._tokens(text)] == tokens
     assert analyzer.terms(text) + analyzer.terms("é") == analyzer.terms(f"{text} é")
+
+
+def test_only_words_beyond_ascii_are_looked_up_in_unicode(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_up: list[str] = []
+    any_tokens = analyzer_module._any_tokens
+
+    class Watched(NamedTuple):
+        joins: bool
+
+        def finditer(self, text: str, start: int, end: int) -> Iterator[regex.Match[str]]:
+            looked_up.append(text[start:end])
+            return any_tokens(self.joins).finditer(text, start, end)
+
+    monkeypatch.setattr(analyzer_module, "_any_tokens", Watched)
+    assert ENGLISH.terms("A naïve café\u00a0– open until 9 – in Évian.") == ["naiv", "cafe", "open", "9", "evian"]
+    assert looked_up == ["naïve café\u00a0–", "–", "Évian."]
+    looked_up.clear()
+    ENGLISH.terms("Plain text, of 1,000 words.")
+    assert not looked_up
 
 
 @given(st.lists(words).map(" ".join), st.sampled_from(["none", "english", "german"]))

@@ -193,7 +193,9 @@ def test_no_more_files_are_taken_than_are_wanted_soon(settings: ParserSettings, 
             yield file
 
     with ParserPool(settings, workers=1) as pool:
-        next(pool.parse(files()))
+        outcomes = pool.parse(files())
+        assert taken, "parsing begins before anyone waits for it"
+        next(outcomes)
         assert 1 < len(taken) < len(small)
 
 

@@ -139,6 +139,7 @@ def test_a_texts_padding_is_its_own_and_little(lengths: list[int], limit: int) -
     together = padded(lengths)
     assert together == {length: padded([length])[length] for length in lengths}
     assert all(length <= width <= length * 17 / 16 for length, width in together.items())
+    assert len({width for length, width in together.items() if 128 <= length < 256}) <= 17
 
 
 def test_once_the_model_is_exported_nothing_loads_torch(tmp_path: Path, loaded_embedder: Embedder) -> None:
