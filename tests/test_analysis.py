@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from retrieval.analysis import LANGUAGES as LANGUAGES_KNOWN
 from retrieval.analysis import RULES_VERSION, Analyzer, stopwords
-from retrieval.analysis import analyzer as analyzer_module
+from retrieval.analysis import tokens as tokens_module
 from retrieval.errors import ConfigError
 from retrieval.lexical import LexicalIndex
 
@@ -52,15 +52,15 @@ ascii_text = st.text(st.sampled_from("aBc19.,'-_:+#/ \n\t\x1f")) | st.text(st.ch
 
 @given(ascii_text, st.sampled_from(["none", "english", "french"]))
 def test_ascii_which_has_a_pattern_of_its_own_is_analysed_as_any_text(text: str, language: str) -> None:
-    analyzer = Analyzer(language)
-    tokens = [(token.start(), token[0]) for token in analyzer_module._any_tokens(language != "french").finditer(text)]
-    assert [(token.start(), token[0]) for token in analyzer._tokens(text)] == tokens
+    analyzer, joins = Analyzer(language), language != "french"
+    as_any = [(token.start(), token[0]) for token in tokens_module._any_tokens(joins).finditer(text)]
+    assert [(token.start(), token[0]) for token in tokens_module.tokens(text, apostrophe_joins=joins)] == as_any
     assert analyzer.terms(text) + analyzer.terms("é") == analyzer.terms(f"{text} é")
 
 
 def test_only_words_beyond_ascii_are_looked_up_in_unicode(monkeypatch: pytest.MonkeyPatch) -> None:
     looked_up: list[str] = []
-    any_tokens = analyzer_module._any_tokens
+    any_tokens = tokens_module._any_tokens
 
     class Watched(NamedTuple):
         joins: bool
@@ -69,7 +69,7 @@ def test_only_words_beyond_ascii_are_looked_up_in_unicode(monkeypatch: pytest.Mo
             looked_up.append(text[start:end])
             return any_tokens(self.joins).finditer(text, start, end)
 
-    monkeypatch.setattr(analyzer_module, "_any_tokens", Watched)
+    monkeypatch.setattr(tokens_module, "_any_tokens", Watched)
     assert ENGLISH.terms("A naïve café\u00a0– open until 9 – in Évian.") == ["naiv", "cafe", "open", "9", "evian"]
     assert looked_up == ["naïve café\u00a0–", "–", "Évian."]
     looked_up.clear()

@@ -132,9 +132,7 @@ def test_a_search_parses_what_it_shows_and_reads_nothing_again(
     assert len(parsed) == 3
     assert loaded == []
     assert looked_up == ["fell"], "mill was looked up before"
-    assert {text for text in analysed if not text.isdigit()} == {"fell on the mill"}, (
-        "only other memos' numbers are new"
-    )
+    assert {text for text in analysed if not text.isdigit()} == {"fell on the mill"}, "but for numbers, words are known"
 
 
 @pytest.mark.parametrize("mode", ["hybrid", "dense", "lexical"])

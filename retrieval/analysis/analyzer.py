@@ -8,7 +8,6 @@ pairs of characters. A name from code or a catalogue is a term as a whole, and s
 
 import functools
 import itertools
-import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,22 +15,14 @@ from dataclasses import dataclass
 import regex
 import Stemmer
 
-from retrieval.analysis.identifiers import CONNECTOR, SYMBOLS, parts_of
+from retrieval.analysis.identifiers import parts_of
 from retrieval.analysis.spelling import unify, without_article
 from retrieval.analysis.stopwords import stop_words
+from retrieval.analysis.tokens import APOSTROPHES, IGNORABLE, ascii_words, tokens
 from retrieval.errors import ConfigError
 
 RULES_VERSION = 3
 """Raise it with every change that can change a term: indexes stored under another version are then rebuilt."""
-
-_UNSPACED = (
-    r"[[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\u30FC\uFF70\uFF9E\uFF9F]"
-    r"&&[\p{L}\p{M}\p{N}]]"
-)
-# Characters inside a word that are no part of its spelling: soft hyphen, zero-width joiners, word joiner.
-_IGNORABLE = "\u00ad\u200c\u200d\u2060"
-_PIECES = re.compile(r"\S+")
-_APOSTROPHES = "'\u2019\u2018\u02bc\uff07"
 
 # Accents, Hebrew points, Arabic vowel signs, variation selectors. The vowel signs of Indic scripts and the voicing
 # marks of kana are marks as well, but they spell the word, and stay.
@@ -41,7 +32,7 @@ _OPTIONAL_MARKS = (
 )
 # Letters with a stroke, and tied ones, which have no decomposition in Unicode.
 _PLAIN_LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ŧ": "t", "ı": "i", "æ": "ae", "œ": "oe"})
-_SPELLING = str.maketrans(dict.fromkeys(_APOSTROPHES, "'") | dict.fromkeys(_IGNORABLE + ","))
+_SPELLING = str.maketrans(dict.fromkeys(APOSTROPHES, "'") | dict.fromkeys(IGNORABLE + ","))
 
 _ACCENTS_LEFT_OUT = frozenset({"arabic", "french", "portuguese", "spanish"})
 """Languages whose function words go without their accents too. In others that hits nouns: Turkish su, water."""
@@ -98,8 +89,8 @@ class Analyzer:
     def terms(self, text: str) -> list[str]:
         """The terms of `text`, in order, repeated as often as they occur."""
         if text.isascii():
-            tokens = _ascii_tokens(self._apostrophe_joins).findall(text)
-            return [term for token in tokens for term, _, _ in _terms(token, self.language)]
+            words = ascii_words(text, apostrophe_joins=self._apostrophe_joins)
+            return [term for word in words for term, _, _ in _terms(word, self.language)]
         return [term for term, _, _ in self.spans(text)]
 
     def spans(self, text: str) -> list[tuple[str, int, int]]:
@@ -109,7 +100,7 @@ class Analyzer:
         unspaced scripts overlap by one character; other words do not overlap.
         """
         spans: list[tuple[str, int, int]] = []
-        for match in self._tokens(text):
+        for match in tokens(text, apostrophe_joins=self._apostrophe_joins):
             at = match.start()
             if match.lastgroup is None:
                 spans.extend(_character_pairs(match[0], at))
@@ -118,24 +109,9 @@ class Analyzer:
                 spans.append((term, at + start, at + end))
         return spans
 
-    def _tokens(self, text: str) -> Iterator[re.Match[str] | regex.Match[str]]:
-        for start, end, is_ascii in _stretches(text):
-            pattern = _ascii_tokens if is_ascii else _any_tokens
-            yield from pattern(self._apostrophe_joins).finditer(text, start, end)
-
     @property
     def _apostrophe_joins(self) -> bool:
         return self.language not in _APOSTROPHE_SEPARATES
-
-
-def _stretches(text: str) -> Iterator[tuple[int, int, bool]]:
-    """The text as (start, end, whether it is ASCII), cut at blanks, at which words end."""
-    if text.isascii():
-        yield 0, len(text), True
-        return
-    for is_ascii, pieces in itertools.groupby(_PIECES.finditer(text), key=lambda piece: piece[0].isascii()):
-        first, *others = pieces
-        yield first.start(), others[-1].end() if others else first.end(), is_ascii
 
 
 @functools.lru_cache(maxsize=_KNOWN_TOKENS)
@@ -168,36 +144,6 @@ def _term(word: str, language: str) -> str:
         word = without_article(word)
     # The stemmers know their language's accents (é, ü, й), so those are folded last.
     return _fold_accents(stem(word)).replace("'", "")
-
-
-@functools.cache
-def _any_tokens(apostrophe_joins: bool) -> regex.Pattern[str]:
-    """One match is a word (group "word") or a run of unspaced script; compiled on first use, as it takes a while."""
-    first, other = rf"[[\p{{L}}\p{{N}}]--{_UNSPACED}]", rf"[[\p{{L}}\p{{M}}\p{{N}}{_IGNORABLE}]--{_UNSPACED}]"
-    token = _token(first, other, apostrophe_joins=apostrophe_joins)
-    return regex.compile(rf"(?P<word>{token})|{_UNSPACED}(?:{_UNSPACED}|\p{{M}})*+", regex.VERSION1)
-
-
-@functools.cache
-def _ascii_tokens(apostrophe_joins: bool) -> re.Pattern[str]:
-    """The same for text in ASCII, in a sixth of the time: classes of characters are looked up nowhere."""
-    token = _token("[A-Za-z0-9]", "[A-Za-z0-9]", apostrophe_joins=apostrophe_joins)
-    for unicode, in_ascii in ((r"\p{L}", "A-Za-z"), (r"\p{M}", ""), (r"\p{N}", "0-9")):
-        token = token.replace(unicode, in_ascii)
-    return re.compile(f"(?P<word>{token})")
-
-
-def _token(first: str, other: str, *, apostrophe_joins: bool) -> str:
-    """The pattern of a word, by what its first character may be and the others; Unicode's classes only in brackets."""
-    part = rf"{first}{other}*+"
-    between_letters = rf"[·{_APOSTROPHES}]" if apostrophe_joins else "·"
-    joiner = (
-        rf"(?:(?<=[\p{{L}}\p{{M}}]){between_letters}(?=[\p{{L}}])"  # don't, l·l
-        r"|(?<=[\p{N}])\.(?=[\p{N}])"  # 1.5.9
-        r"|(?<=[\p{N}]),(?=[\p{N}]{3}(?![\p{N}])))"  # 1,000
-    )
-    word = rf"{part}(?:{joiner}{part})*+"
-    return rf"{word}(?:{CONNECTOR}{word})*+{SYMBOLS}?+"
 
 
 @functools.cache
