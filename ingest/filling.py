@@ -18,7 +18,7 @@ from retrieval.index import HybridIndex
 def parsing(
     files: Sequence[ScannedFile], index: HybridIndex, *, folder: str, stop: threading.Event | None = None
 ) -> Iterator[Outcomes]:
-    """What becomes of the files: they are parsed ahead, in other processes, whose start takes a second from here on.
+    """What becomes of the files. Other processes parse them ahead; these start now, which takes them a second.
 
     folder   as in index_files
     """

@@ -131,6 +131,7 @@ class ParserPool:
                     self._workers.append(worker)
                     if self._closed:  # since this file was taken up: nobody waits for it
                         worker.kill()
+                    worker.begin()
                 parsed = worker.parse(file)
                 if worker.is_spent:
                     self._workers.remove(worker)
@@ -157,14 +158,19 @@ class _Worker:
                 env={**os.environ, **_ONE_THREAD},
                 process_group=0,  # Ctrl-C at a terminal is not for it, and what it starts can be ended with it
             )
+
+    def begin(self) -> None:
+        """Wait until it can parse. Raises ConfigError where the settings leave no room for text, RetrievalError where
+        nothing starts."""
         error: RetrievalError | None
         try:
-            self._connection.send(settings)
+            self._connection.send(self._settings)
             error = self._connection.recv()
         except (EOFError, OSError):
             command = f"{sys.executable} -c 'import ingest.parser_worker'"
             error = RetrievalError(f"The process that parses files does not start; see why with: {command}")
         if error is not None:
+            self.is_spent = True
             self.kill()
             self.end()
             raise error
@@ -182,8 +188,8 @@ class _Worker:
             return Unparsed(self._reason_of_death())
 
     def kill(self) -> None:
-        """Whatever it is doing, with what it started; `parse`, in its thread, then finds it dead. Nothing once it has
-        ended: its id may be another's by then."""
+        """Whatever it is doing, with what it started; whoever waits for it, in its thread, then finds it dead. Nothing
+        once it has ended: its id may be another's by then."""
         if self._process.returncode is None:
             self._kill_group()
 

@@ -5,22 +5,19 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ingest.report import OnProgress, SyncReport
 from ingest.root import check_claim
 from ingest.scan import scan
 from ingest.selection import patterns_of
 from ingest.survey import survey
+from retrieval.index import HybridIndex
 from retrieval.types import SyncedFolder
-
-if TYPE_CHECKING:
-    from retrieval.index import HybridIndex  # the processes that parse import this too, and have no use for it
 
 
 def sync(
     folder: Path | str,
-    index: "HybridIndex",
+    index: HybridIndex,
     *,
     name: str | None = None,
     include: str | Sequence[str] | None = None,
@@ -66,7 +63,7 @@ def sync(
         with parsing(files, index, folder=scanned.name, stop=stop) as outcomes:
             if not todo.is_empty or scanned.name in writer.folders:  # Chroma opens while the parsers start
                 writer.claim(scanned.name, SyncedFolder(str(scanned.root), include, exclude))
-            stopped = index_files(outcomes, indexer, folder=scanned.name, stop=stop)
+            stopped = bool(files) and index_files(outcomes, indexer, folder=scanned.name, stop=stop)
         if not stopped:
             writer.note([replace(old, size=f.size, mtime_ns=f.mtime_ns, indexed_ns=read_ns) for f, old in todo.touch])
             indexer.remove(todo.delete)
@@ -76,7 +73,7 @@ def sync(
 def resync(
     name: str,
     folder: SyncedFolder,
-    index: "HybridIndex",
+    index: HybridIndex,
     *,
     dry_run: bool = False,
     stop: threading.Event | None = None,

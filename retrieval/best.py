@@ -40,6 +40,7 @@ class Best:
 
     def at_least(self, bar: float, eligible: Mask | None = None) -> Rows:
         """Ascending: the eligible rows that reach the bar."""
+        bar = np.float64(bar)  # else a bar for float32 scores would be rounded to float32
         found = np.flatnonzero(self._highest >= bar)
         if 8 * len(found) > len(self._highest):
             rows = np.flatnonzero(self._scores >= bar)

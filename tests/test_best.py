@@ -25,8 +25,10 @@ def test_contenders_are_the_best_and_those_that_tie(scores: np.ndarray, depth: i
         assert contenders(scores, depth, eligible).tolist() == rows[scores[rows] >= bar].tolist()
 
 
-@given(scored, values, shares)
-def test_all_that_reach_a_bar_are_found(scores: np.ndarray, bar: float, share: float) -> None:
+@given(scored, values, shares, st.sampled_from([np.float32, np.float64]))
+def test_all_that_reach_a_bar_are_found(scores: np.ndarray, bar: float, share: float, kind: type) -> None:
+    """Compared as they are: in float32, a bar of 0.1 is more than that."""
     for eligible in (None, mask(len(scores), share)):
-        reach = scores >= bar if eligible is None else (scores >= bar) & eligible
-        assert Best(scores).at_least(bar, eligible).tolist() == np.flatnonzero(reach).tolist()
+        reach = scores.astype(kind).astype(np.float64) >= bar
+        expected = np.flatnonzero(reach if eligible is None else reach & eligible)
+        assert Best(scores.astype(kind)).at_least(bar, eligible).tolist() == expected.tolist()

@@ -18,7 +18,7 @@ from retrieval import Document, HybridIndex
 from retrieval.analysis import Analyzer
 from retrieval.lexical import LexicalIndex
 from retrieval.lexical.segments import Segments
-from retrieval.search import Query, batch
+from retrieval.search import Query, batch, highlights
 from retrieval.search.candidates import Sides
 from retrieval.search.cosines import Cosines, float32_scan
 from retrieval.search.highlights import Highlighter
@@ -142,7 +142,7 @@ def test_a_large_batch_is_its_queries_one_by_one(
     queries = [f"rain number {n} on the river" for n in range(40)]
     alone = [index.search(query, 3, mode=mode) for query in queries]
     told = [[(hit.id, hit.rank, hit.dense_rank, hit.lexical_score) for hit in hits] for hits in alone]
-    for together in (1 << 25, 20 * 30, 30):
+    for together in (batch._SCORES, 20 * 30, 30):
         monkeypatch.setattr(batch, "_SCORES", together)
         found = index.search_batch(queries, 3, mode=mode)
         assert [[(hit.id, hit.rank, hit.dense_rank, hit.lexical_score) for hit in hits] for hits in found] == told
@@ -187,6 +187,18 @@ def test_a_snapshot_of_an_older_version_answers_alike_and_is_completed(
         made = RoundedVectors.of(old.snapshot.vectors)
         assert (old.snapshot.rounded.codes == made.codes).all()
         assert (old.snapshot.rounded.scales == made.scales).all()
+
+
+def test_words_met_are_known_in_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(highlights, "_KNOWN_PIECES", 10)
+    pieces = highlights._Pieces("english")
+    long = f"rain-{'x' * 50}"
+    for n in range(30):
+        assert pieces.having(["rain"], {f"word{n}", "rains,", long}) == {"rains,", long}
+        known, by_term = pieces._met
+        assert len(known) < 12
+        assert long not in known
+        assert len(by_term) < 24
 
 
 words = st.sampled_from(["rain", "rains,", "C++", "GPT-4", "1,000", "l'eau", "東京都", "\n", "a" * 60])

@@ -183,6 +183,14 @@ def test_leaving_ends_the_processes_whatever_they_do(
     assert all(worker._process.returncode is not None for worker in workers)
 
 
+def test_a_process_that_is_starting_is_not_waited_for(settings: ParserSettings, small: list[ScannedFile]) -> None:
+    with ParserPool(settings, workers=1) as pool:
+        pool.parse(small)
+        while not pool._workers:
+            time.sleep(0.001)
+    assert [worker._process.returncode for worker in pool._workers] == [-signal.SIGKILL]
+
+
 @pytest.mark.slow
 def test_no_more_files_are_taken_than_are_wanted_soon(settings: ParserSettings, small: list[ScannedFile]) -> None:
     taken: list[ScannedFile] = []

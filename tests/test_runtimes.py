@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,11 @@ from ingest import add, sync
 from retrieval import Document, HybridIndex
 from retrieval.config import Config
 from retrieval.embedding import Embedder
-from retrieval.embedding.batches import batches
+from retrieval.embedding.batches import Tokens, batches
+from retrieval.embedding.encoding import encode
 from retrieval.embedding.export import AGREES
 from retrieval.errors import ConfigError, IndexMismatchError
+from retrieval.types import Vectors
 
 TEXTS = [
     "rain",
@@ -140,6 +143,21 @@ def test_a_texts_padding_is_its_own_and_little(lengths: list[int], limit: int) -
     assert together == {length: padded([length])[length] for length in lengths}
     assert all(length <= width <= length * 17 / 16 for length, width in together.items())
     assert len({width for length, width in together.items() if 128 <= length < 256}) <= 17
+
+
+def test_no_text_is_padded_beyond_what_the_model_reads(loaded_embedder: Embedder) -> None:
+    shapes: list[tuple[int, int]] = []
+
+    class Watched:
+        name, at_once, batch_tokens, mixes = "watched", 1, 2048, False
+
+        def run(self, ids: Tokens, mask: Tokens) -> Vectors:
+            shapes.append(ids.shape)
+            return np.ones((len(ids), 4), np.float32)
+
+    traits = replace(loaded_embedder._traits, max_seq_length=250)
+    encode([[1] * length for length in (241, 249, 250)], Watched(), traits)
+    assert shapes == [(1, 248), (2, 250)]
 
 
 def test_once_the_model_is_exported_nothing_loads_torch(tmp_path: Path, loaded_embedder: Embedder) -> None:

@@ -167,6 +167,17 @@ def test_patterns_choose_files_and_are_remembered_for_whoever_asks(open_index: O
         assert sync(docs, index, exclude="*.py").deleted == 1
 
 
+def test_what_takes_no_time_is_not_stopped(open_index: Open, docs: Path) -> None:
+    stop = threading.Event()
+    stop.set()
+    with open_index() as index:
+        sync(docs, index)
+        assert not sync(docs, index, stop=stop).interrupted
+        (docs / "bread.txt").unlink()
+        report = sync(docs, index, stop=stop)
+        assert (report.deleted, report.interrupted) == (1, False)
+
+
 def test_stopping_finishes_what_is_in_hand_and_loses_nothing(
     open_index: Open, docs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

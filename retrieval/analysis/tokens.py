@@ -1,7 +1,6 @@
 """Text -> words, as close as makes sense to Unicode Standard Annex #29, and runs of scripts that have no blanks."""
 
 import functools
-import itertools
 import re
 from collections.abc import Iterator
 
@@ -16,7 +15,11 @@ _UNSPACED = (
     r"[[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\u30FC\uFF70\uFF9E\uFF9F]"
     r"&&[\p{L}\p{M}\p{N}]]"
 )
-_PIECES = re.compile(r"\S+")
+_BEYOND_ASCII = re.compile(r"(?<!\S)[\x00-\x08\x0e-\x1b\x21-\x7f]*+[^\x00-\x7f\s]\S*")
+"""What stands between blanks and is not all ASCII."""
+
+_FEW = 50
+"""Characters in ASCII that are no stretch of their own."""
 
 Token = re.Match[str] | regex.Match[str]
 
@@ -43,9 +46,19 @@ def _stretches(text: str) -> Iterator[tuple[int, int, bool]]:
     if text.isascii():
         yield 0, len(text), True
         return
-    for is_ascii, pieces in itertools.groupby(_PIECES.finditer(text), key=lambda piece: piece[0].isascii()):
-        first, *others = pieces
-        yield first.start(), others[-1].end() if others else first.end(), is_ascii
+    if 16 * (len(text.encode("utf-8", "surrogatepass")) - len(text)) > len(text):  # in most of its words
+        yield 0, len(text), False
+        return
+    start = end = 0  # of the last stretch that is not
+    for piece in _BEYOND_ASCII.finditer(text):
+        if piece.start() - end > _FEW:
+            if end:
+                yield start, end, False
+            yield end, piece.start(), True
+            start = piece.start()
+        end = piece.end()
+    yield start, end, False
+    yield end, len(text), True
 
 
 @functools.cache

@@ -96,6 +96,7 @@ class Embedder:
             encoded,
             runtime,
             self._traits,
+            mixes=runtime.mixes,
             batch_tokens=runtime.batch_tokens if self._config.batch_tokens == "auto" else self._config.batch_tokens,
             threads=self._threads if runtime.at_once > 1 else None,
         )

@@ -16,11 +16,13 @@ def encode(
     runtime: Runtime,
     traits: Traits,
     *,
+    mixes: bool = False,
     batch_tokens: int = 2048,
     threads: Executor | None = None,
 ) -> Vectors:
     """float32 [n, dimension], unit rows, of n >= 1 texts in token ids, in their order.
 
+    mixes          as in `batches`
     batch_tokens   run at once, at most, padding included
     threads        run batches beside one another; None runs them here, one by one
     """
@@ -28,9 +30,7 @@ def encode(
     def run(batch: Batch) -> tuple[list[int], Vectors]:
         return batch.places, runtime.run(batch.ids, batch.mask)
 
-    planned = batches(
-        encoded, tokens=batch_tokens, padding=traits.padding, limit=traits.max_seq_length, mixes=runtime.mixes
-    )
+    planned = batches(encoded, tokens=batch_tokens, padding=traits.padding, limit=traits.max_seq_length, mixes=mixes)
     done = list(map(run, planned) if threads is None else threads.map(run, planned))
     vectors = np.empty((len(encoded), done[0][1].shape[1]), dtype=np.float32)
     for places, found in done:

@@ -12,7 +12,7 @@ class Traits:
     """pooling         how token vectors become one vector
     dimension       of the vectors
     max_seq_length  tokens the model reads of a string, special tokens included
-    padding         the token that fills up what is shorter than its neighbours
+    padding         the token that fills up a text
     tokenizer       the model's own in JSON, without truncation and padding: as packaged, many tokenizers count the same
                     128 for every text
     """

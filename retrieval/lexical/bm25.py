@@ -24,9 +24,6 @@ Terms = Sequence[str] | Mapping[str, float]
 
 T = TypeVar("T")
 
-_TINY = 1e-200
-"""Weights below may make a score 0."""
-
 
 class LexicalIndex(BM25Okapi):  # type: ignore[misc]  # rank_bm25 has no types
     """A `rank_bm25.BM25Okapi` that can grow, shrink and be saved. Documents are numbered by position, as in a list.
@@ -218,11 +215,10 @@ class LexicalIndex(BM25Okapi):  # type: ignore[misc]  # rank_bm25 has no types
         term_scores = self._term_scores()
         scores, worthless = np.zeros(len(self)), []
         for term, weight in _weights(query).items():
-            documents, worth, are_positive = term_scores.of(term)
-            np.add.at(
-                scores, documents.astype(np.intp), worth if weight == 1 else worth * weight
-            )  # fast for intp alone
-            if not are_positive or weight < _TINY:
+            documents, worth, lowest = term_scores.of(term)
+            weighted = worth if weight == 1 else worth * weight
+            np.add.at(scores, documents.astype(np.intp), weighted)  # fast for this type alone
+            if lowest * weight <= 0:
                 worthless.append(documents)
         return scores, worthless
 
@@ -232,8 +228,9 @@ class LexicalIndex(BM25Okapi):  # type: ignore[misc]  # rank_bm25 has no types
         segments, known_setting, term_scores = self._last_used
         if segments is not self._segments or known_setting != setting or term_scores is None:
             delta = DELTA[self.variant] if self.delta is None else self.delta
-            score = partial(SCORE[self.variant], k1=self.k1, delta=delta)
-            term_scores = TermScores(self._segments, b=self.b, score=score, idf=self._idf())
+            term_scores = TermScores(
+                self._segments, score=SCORE[self.variant], k1=self.k1, b=self.b, delta=delta, idf=self._idf()
+            )
             self._last_used = self._segments, setting, term_scores
         return term_scores
 

@@ -1,5 +1,6 @@
 """What terms are worth to the documents that have them, under one setting of BM25's parameters."""
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -7,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.lexical.segments import Segments
+from retrieval.lexical.similarities import Score
 
 _KEPT_POSTINGS = 1 << 21
 """Postings whose scores are kept, in 8 bytes each (12 where there are several parts): those of frequent terms, which
@@ -14,32 +16,34 @@ queries share."""
 
 
 class Occurrences(NamedTuple):
-    """The positions of the documents that have a term, ascending, its score in each, and whether all are above 0."""
+    """The positions of the documents that have a term, ascending, its score in each, and the lowest of these."""
 
     documents: NDArray[np.integer[Any]]
     scores: NDArray[np.float64]
-    are_positive: bool
+    lowest: float
 
 
 class TermScores:
     """The summands of BM25, each computed when it is first asked for. Threads may share it.
 
-    b       weight of document length
-    score   a Score with its parameters
-    idf     (how many documents have a term) -> what its rarity is worth
+    b     weight of document length
+    idf   (how many documents have a term) -> what its rarity is worth
     """
 
     def __init__(
         self,
         segments: Segments,
         *,
+        score: Score,
+        k1: float,
         b: float,
-        score: Callable[..., NDArray[np.float64]],
+        delta: float,
         idf: Callable[[int], float],
     ) -> None:
         self._segments = segments
         self._length_factors = 1 - b + b * segments.relative_lengths
         self._score = score
+        self._k1, self._delta = k1, delta
         self._idf = idf
         self._known: dict[str, Occurrences] = {}
         self._kept = 0
@@ -58,7 +62,9 @@ class TermScores:
     def _computed(self, term: str) -> Occurrences:
         documents, frequencies = self._segments.occurrences(term)
         if not documents.size:
-            return Occurrences(documents, np.empty(0), are_positive=True)
+            return Occurrences(documents, np.empty(0), lowest=math.inf)
         lengths = self._length_factors.take(documents)
-        scores = self._score(frequencies.astype(np.float64), lengths, idf=self._idf(documents.size))
-        return Occurrences(documents, scores, are_positive=bool(scores.min() > 0))
+        scores = self._score(
+            frequencies.astype(np.float64), lengths, idf=self._idf(documents.size), k1=self._k1, delta=self._delta
+        )
+        return Occurrences(documents, scores, lowest=float(scores.min()))

@@ -4,8 +4,8 @@ A passage is taken apart at its blanks. Most such pieces are words that many pas
 that do are found among the pieces that are known to have one of the query's terms.
 """
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
+from functools import cache
 
 from retrieval.search.query import analyzer
 
@@ -49,34 +49,26 @@ class _Pieces:
     """The pieces of one language that were met so far, by their terms. Threads may share it."""
 
     def __init__(self, language: str) -> None:
-        self.language = language
-        self._known: set[str] = set()
-        self._by_term: defaultdict[str, set[str]] = defaultdict(set)
-
-    @property
-    def is_full(self) -> bool:
-        return len(self._known) >= _KNOWN_PIECES
+        self._language = language
+        self._met: tuple[set[str], dict[str, set[str]]] = set(), {}
 
     def having(self, terms: Iterable[str], pieces: set[str]) -> set[str]:
         """Those of the pieces that have one of the terms, and those too long to be known."""
-        for piece in (new := pieces - self._known):
+        known, by_term = self._met
+        for piece in (new := pieces - known):
             if len(piece) <= _LONGEST_WORD:
-                for term in analyzer(self.language).terms(piece):
-                    self._by_term[term].add(piece)
-                self._known.add(piece)  # last: for other threads, which need not look at it then
+                for term in analyzer(self._language).terms(piece):
+                    by_term.setdefault(term, set()).add(piece)
+                known.add(piece)  # last: for other threads, which need not look at it then
+        if len(known) >= _KNOWN_PIECES:
+            self._met = set(), {}
         long = {piece for piece in new if len(piece) > _LONGEST_WORD}
-        return long.union(*(pieces & self._by_term[term] for term in terms if term in self._by_term))
+        return long.union(*(pieces & by_term[term] for term in terms if term in by_term))
 
 
-_met: dict[str, _Pieces] = {}
-
-
+@cache
 def _pieces(language: str) -> _Pieces:
-    """Those met so far, or where these are many, none: to begin again."""
-    pieces = _met.get(language)
-    if pieces is None or pieces.is_full:
-        pieces = _met[language] = _Pieces(language)
-    return pieces
+    return _Pieces(language)
 
 
 def _places(piece: str, text: str) -> Iterator[int]:
