@@ -19,8 +19,8 @@ from retrieval.types import Reranker, SearchHit, Vectors
 _FEW, _MOST = 16, 128
 """Queries for which it is not worth while, and as many as are scanned for together."""
 
-_SCORES = 1 << 24
-"""Scores of one product, 64 MB. The next is made while searches go on from this one."""
+_SCORES = 1 << 25
+"""Scores of one product, 128 MB. The next is made while searches go on from this one."""
 
 _THREADS = 2
 """More would wait for one another: half of a search is arithmetic, during which Python does other things."""
