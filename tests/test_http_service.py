@@ -323,6 +323,11 @@ def test_a_parameter_that_would_be_ignored_is_refused(client: httpx.Client, path
     assert name in refused(client.request(method, path, params={name: "1"}, json=body), 422, "invalid")
 
 
+def test_a_parameter_that_comes_twice_is_refused(client: httpx.Client) -> None:
+    said = refused(client.get("/documents?source=docs%2Frain.md&prefix=docs&source=docs%2Fsun.md"), 422, "invalid")
+    assert "source: it is there more than once" in said
+
+
 def test_a_form_without_a_file_is_told_so(client: httpx.Client) -> None:
     kind = "multipart/form-data; boundary=b"
     form = b'--b\r\nContent-Disposition: form-data; name="file"\r\n\r\n\r\n--b--\r\n'

@@ -66,12 +66,15 @@ def create_app(service: Service) -> FastAPI:
 
 
 async def _known_parameters(request: Request) -> None:
-    """Raises Refusal for a parameter that would be ignored."""
+    """Raises Refusal for a parameter that would be ignored: one that is not known, or comes again."""
     known = {field.alias for field in request.scope["route"].dependant.query_params}
     unknown = next((name for name in request.query_params if name not in known), None)
     if unknown is not None:
         there = f"there are {', '.join(sorted(known))}" if known else "there are none here"
         raise Refusal("invalid", f"query/{unknown[:_LONGEST]}: there is no such parameter; {there}.")
+    repeated = next((name for name in known if len(request.query_params.getlist(name)) > 1), None)
+    if repeated is not None:
+        raise Refusal("invalid", f"query/{repeated}: it is there more than once.")
 
 
 async def _refused(request: Request, error: Exception) -> Response:
