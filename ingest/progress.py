@@ -12,6 +12,9 @@ from retrieval.console import err
 
 _LINE_SECONDS = 10.0
 
+_SHARE_THAT_TELLS = 0.01
+"""Before so much is done, the seconds are those of the start, which takes as long for ten files as for ten thousand."""
+
 
 @contextmanager
 def showing_progress(before: str = "reading") -> Iterator[OnProgress]:
@@ -72,6 +75,8 @@ class _Rates:
         """From the bytes done so far, since files differ in size by orders of magnitude."""
         if not progress.chunks:  # the model may have to be loaded, and the first time to be exported
             return "the model is being made ready" if progress.in_hand else "time left unknown"
+        if progress.bytes < progress.total_bytes * _SHARE_THAT_TELLS:
+            return "time left unknown"
         seconds = self._elapsed() * (progress.total_bytes - progress.bytes) / progress.bytes
         return f"about {seconds / 60:.0f} min left" if seconds >= 90 else f"about {seconds:.0f} s left"
 

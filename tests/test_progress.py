@@ -29,6 +29,14 @@ def test_a_line_every_ten_seconds_tells_what_is_done_and_left() -> None:
     assert printed == ["10 of 1,200 documents, 40 chunks, 800 tokens/s, about 10 min left"]
 
 
+def test_what_has_hardly_begun_does_not_tell_when_it_ends() -> None:
+    clock = iter([0.0, 0.0, 10.0, 10.0, 10.0, 10.0])
+    printed: list[str] = []
+    show = lines(printed.append, clock=lambda: next(clock))
+    show(Progress(documents=0, total_documents=1200, bytes=1000, total_bytes=200_000, chunks=40, tokens=8000))
+    assert printed == ["0 of 1,200 documents, 40 chunks, 800 tokens/s, time left unknown"]
+
+
 def test_progress_moves_within_a_batch_and_never_back(open_index: Callable[..., HybridIndex], tmp_path: Path) -> None:
     (tmp_path / "few").mkdir()
     for n in range(200):
