@@ -43,7 +43,6 @@ class Indexer:
         self._progress = Progress(0, documents, 0, size, 0, 0)
         self._on_progress = on_progress
         self._batch: list[_Put] = []
-        self._batch_chunks = 0
         self._embedding: list[_Put] = []
 
     def put_file(self, file: ScannedFile, outcome: Parsed | Unparsed, *, folder: str) -> None:
@@ -73,8 +72,8 @@ class Indexer:
     def put(self, record: DocumentRecord, chunks: Sequence[Chunk], *, size: int, content: str = "") -> None:
         """Index a document's chunks; `content` as in Change."""
         self._batch.append(_Put(Change(record, chunks, content), size))
-        self._batch_chunks += len(chunks) or 1
-        if self._batch_chunks >= (_BATCH_CHUNKS if self._embedding else _BATCH_CHUNKS // _FIRST_SHARE):
+        enough = _BATCH_CHUNKS if self._embedding else _BATCH_CHUNKS // _FIRST_SHARE
+        if sum(len(put.change.chunks) or 1 for put in self._batch) >= enough:
             self._turn()
 
     def fail(self, record: DocumentRecord, reason: str, *, size: int) -> None:
@@ -103,7 +102,7 @@ class Indexer:
     def _turn(self) -> None:
         """Write the batch before this one, while this one is being embedded."""
         self._writer.expect([put.change for put in self._batch])
-        batch, self._embedding, self._batch, self._batch_chunks = self._embedding, self._batch, [], 0
+        batch, self._embedding, self._batch = self._embedding, self._batch, []
         if batch:
             self._write(batch)
 
