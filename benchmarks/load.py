@@ -25,7 +25,7 @@ import httpx
 import numpy as np
 
 from benchmarks.speed.made_up import WORDS, build, drawn_words, questions, vocabulary
-from retrieval.archive import restore, save
+from retrieval.backup.archive import restore, save
 
 FILES, PARAGRAPHS = 50, 20
 QUESTIONS = 1000

@@ -27,12 +27,12 @@ from chromadb.config import Settings
 
 from ingest import sync
 from retrieval import HybridIndex
+from retrieval.chroma.client import Chroma
 from retrieval.config import Config
 from retrieval.lexical import LexicalIndex
 from retrieval.search import Query
-from retrieval.search.candidates import Sides
-from retrieval.storage.chroma import Chroma
-from retrieval.storage.rounding import RoundedVectors
+from retrieval.search.candidates import QueryScores
+from retrieval.segments.quantization import QuantizedVectors
 from retrieval.types import Vectors
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -55,13 +55,13 @@ class Space(NamedTuple):
 
 
 class Rows:
-    """Vectors as a snapshot has them, without texts; `Sides` needs no more to scan them."""
+    """Vectors as a snapshot has them, without texts; `QueryScores` needs no more to scan them."""
 
     def __init__(self, vectors: Vectors) -> None:
         self.vectors = vectors
         self.size = len(vectors)
         self.ids = np.arange(self.size)
-        self.rounded = RoundedVectors.of(vectors)
+        self.rounded = QuantizedVectors.of(vectors)
         self.lexical = LexicalIndex([[] for _ in range(self.size)])
         self.languages = (_LANGUAGE,)
 
@@ -168,7 +168,7 @@ def exact_search(rows: Any) -> Search:
     """What a search with mode="dense" does before it looks at texts."""
 
     def search(vector: Vectors) -> Sequence[int]:
-        dense, _ = Sides(rows, Query("", {_LANGUAGE: {}}, vector), "dense").candidates(DEPTH, None)
+        dense, _ = QueryScores(rows, Query("", {_LANGUAGE: {}}, vector), "dense").candidates(DEPTH, None)
         return [int(row) for row in dense]
 
     return search

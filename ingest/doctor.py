@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ingest.adding import add
+from ingest.checks import Remedy, Trouble, examine_chunks, examine_folder, examine_lexical
 from ingest.documents import document_from_json
-from ingest.examination import Remedy, Trouble, examine_chunks, examine_folder, examine_lexical
 from ingest.report import OnProgress
 from ingest.sync import resync
+from retrieval.chroma.store import Store
 from retrieval.config import Config
+from retrieval.directory.index_directory import WRITTEN_ANEW, IndexDirectory, Pointer
+from retrieval.directory.staging import discard, stagings
 from retrieval.errors import ConfigError, IndexDamagedError, IndexNotFoundError
 from retrieval.index import HybridIndex
-from retrieval.storage.directory import WRITTEN_ANEW, IndexDirectory, Pointer
-from retrieval.storage.snapshot import Snapshot
-from retrieval.storage.staging import discard, stagings
-from retrieval.storage.store import Store
+from retrieval.segments.snapshot import Snapshot
 from retrieval.types import DocumentRecord
 
 _SHOWN = 3
@@ -191,7 +191,7 @@ def _mend(index: HybridIndex, troubles: Sequence[Trouble], on_progress: OnProgre
             writer.store.delete_chunks([id_ for trouble in troubles for id_ in trouble.ids])
             writer.recover()  # finds the rows that no record names, and so after those are gone that are to go
             writer.begin()
-            writer.note(anew)
+            writer.update_records(anew)
     reasons = _add_again([record for record in anew if not record.folder], index, on_progress)
     for name, folder in sorted(index.folders().items()):  # all: what Chroma forgot, no record tells
         try:

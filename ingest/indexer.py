@@ -8,10 +8,10 @@ from typing import NamedTuple
 from ingest.parsing import Parsed, Unparsed
 from ingest.report import Failure, OnProgress, Progress, Skip, SyncReport
 from ingest.scan import ScannedFile
-from retrieval.storage.changes import Change
-from retrieval.storage.vector_pool import Filled
-from retrieval.storage.writer import Writer
 from retrieval.types import Chunk, DocumentRecord
+from retrieval.writer.changes import Change
+from retrieval.writer.vector_pool import Filled
+from retrieval.writer.writer import Writer
 
 _BATCH_CHUNKS = 256
 """Chunks of whole documents written at once: enough to embed texts of like length together, and to make little of the
@@ -66,7 +66,7 @@ class Indexer:
             self.report = replace(self.report, skipped=(*self.report.skipped, Skip(file.source, outcome.reason)))
             if (old := self._writer.records.get(file.source)) and old.content_hash:
                 self.remove([old])
-            self._writer.note([replace(record, status="skipped", reason=outcome.reason)])
+            self._writer.update_records([replace(record, status="skipped", reason=outcome.reason)])
             self._advance(1, file.size)
 
     def put(self, record: DocumentRecord, chunks: Sequence[Chunk], *, size: int, content: str = "") -> None:
@@ -85,7 +85,7 @@ class Indexer:
             old or record, status="failed", reason=failure.reason, size=record.size, mtime_ns=record.mtime_ns
         )
         if noted != old:
-            self._writer.note([noted])
+            self._writer.update_records([noted])
         self._advance(1, size)
 
     def leave(self, *, size: int) -> None:
@@ -101,7 +101,7 @@ class Indexer:
 
     def _turn(self) -> None:
         """Write the batch before this one, while this one is being embedded."""
-        self._writer.expect([put.change for put in self._batch])
+        self._writer.prefetch([put.change for put in self._batch])
         batch, self._embedding, self._batch = self._embedding, self._batch, []
         if batch:
             self._write(batch)

@@ -13,11 +13,11 @@ from ingest.root import check_claim, checked_name, resolve_root
 from ingest.selection import patterns_of
 from ingest.sync import sync
 from retrieval.config import Config
+from retrieval.directory.index_directory import IndexDirectory, Pointer
+from retrieval.directory.staging import adopt, discard, new_staging, stagings
 from retrieval.errors import ConfigError, IndexLockedError, IndexNotFoundError, IndexUnusableError
 from retrieval.index import HybridIndex, remembered_settings
-from retrieval.storage.directory import IndexDirectory, Pointer
-from retrieval.storage.snapshot import Snapshot
-from retrieval.storage.staging import adopt, discard, new_staging, stagings
+from retrieval.segments.snapshot import Snapshot
 from retrieval.types import Document, DocumentRecord, SyncedFolder
 
 _BLOCK = 1 << 25
@@ -202,7 +202,7 @@ def _fill(
     with index.writing() as writer:
         writer.put([])  # an index without documents remembers its settings too
         writer.remove([record for record in writer.records.values() if not source.keeps(record)])
-        writer.note(source.blank)
+        writer.update_records(source.blank)
     failed = [Failure(record.source, record.reason) for record in source.blank if record.status == "failed"]
     report = SyncReport(failed=tuple(failed))
     for documents in source.documents():

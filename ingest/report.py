@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
-from retrieval.storage.changes import Written
+from retrieval.writer.changes import Written
 
 
 class Failure(NamedTuple):

@@ -18,7 +18,7 @@ def save(
     as_json: JsonOption = False,
 ) -> None:
     """Write what is indexed into one file; others may search and write meanwhile."""
-    from retrieval.archive import save as run_save
+    from retrieval.backup.archive import save as run_save
 
     with waiting("Saving"):
         saved = run_save(index, file)
@@ -37,7 +37,7 @@ def restore(
     as_json: JsonOption = False,
 ) -> None:
     """Make the index in a file the one in --index, in place of any that is there."""
-    from retrieval.archive import restore as run_restore
+    from retrieval.backup.archive import restore as run_restore
 
     with waiting("Restoring"):
         restored = run_restore(file, index, config=config)

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ingest.diff import survey
 from ingest.report import OnProgress, SyncReport
 from ingest.root import check_claim
 from ingest.scan import scan
 from ingest.selection import patterns_of
-from ingest.survey import survey
 from retrieval.index import HybridIndex
 from retrieval.types import SyncedFolder
 
@@ -65,7 +65,9 @@ def sync(
                 writer.claim(scanned.name, SyncedFolder(str(scanned.root), include, exclude))
             stopped = bool(files) and index_files(outcomes, indexer, folder=scanned.name, stop=stop)
         if not stopped:
-            writer.note([replace(old, size=f.size, mtime_ns=f.mtime_ns, indexed_ns=read_ns) for f, old in todo.touch])
+            writer.update_records(
+                [replace(old, size=f.size, mtime_ns=f.mtime_ns, indexed_ns=read_ns) for f, old in todo.touch]
+            )
             indexer.remove(todo.delete)
     return replace(indexer.report.in_order(), interrupted=stopped, seconds=time.monotonic() - started)
 

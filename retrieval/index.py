@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, Unpack
 import numpy as np
 
 from retrieval.config import Config, Feedback, FusionMethod, Mode
+from retrieval.directory.index_directory import IndexDirectory, Pointer
 from retrieval.embedding import Embedder
 from retrieval.errors import ConfigError, IndexMismatchError, IndexNotFoundError, QueryError
 from retrieval.fingerprint import Fingerprint
@@ -21,12 +22,11 @@ from retrieval.rerank import CrossEncoderReranker
 from retrieval.search import DocumentScore, Query, SearchKeywords, SearchOptions, search_all
 from retrieval.search.operators import has_word, read_operators
 from retrieval.search.query import terms_by_language
-from retrieval.stages import stage
-from retrieval.storage.directory import IndexDirectory, Pointer
-from retrieval.storage.keeper import SnapshotKeeper
-from retrieval.storage.snapshot import Snapshot
-from retrieval.storage.writer import Writer
+from retrieval.searcher_manager import SearcherManager
+from retrieval.segments.snapshot import Snapshot
+from retrieval.timing import stage
 from retrieval.types import DocumentRecord, Reranker, SearchHit, SyncedFolder, clean_text
+from retrieval.writer.writer import Writer
 
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
@@ -51,7 +51,7 @@ class HybridIndex:
         self.path = directory.path
         self.config = config
         self.read_only = read_only
-        self._keeper = SnapshotKeeper(directory, config, self._embedder_of_passages)
+        self._keeper = SearcherManager(directory, config, self._embedder_of_passages)
         self._embedder: Embedder | None = None
         self._checked_with: Fingerprint | None = None
         self._rerankers: dict[str, Reranker] = {}

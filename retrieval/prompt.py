@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from retrieval.context import context_header
 from retrieval.errors import QueryError
-from retrieval.spans import joined, touch
+from retrieval.merge_passages import joined, touch
 from retrieval.token_counts import Encoding, TokenCount, token_counter
 from retrieval.types import SearchHit, digest
 

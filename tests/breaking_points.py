@@ -4,10 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import retrieval.storage.publish
+import retrieval.writer.commit
+from retrieval.chroma.store import Store
+from retrieval.directory.index_directory import IndexDirectory
 from retrieval.lexical import LexicalIndex
-from retrieval.storage.directory import IndexDirectory
-from retrieval.storage.store import Store
 
 STEPS: tuple[tuple[Any, str], ...] = (
     (Store, "set_state"),
@@ -21,8 +21,8 @@ STEPS: tuple[tuple[Any, str], ...] = (
     (IndexDirectory, "write_pointer"),
     (IndexDirectory, "remove_leftovers"),
     (LexicalIndex, "save"),
-    (retrieval.storage.publish, "_write_rows"),
-    (retrieval.storage.publish, "_seal"),
+    (retrieval.writer.commit, "_write_rows"),
+    (retrieval.writer.commit, "_seal"),
 )
 
 BATCH_CHUNKS = 8

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from retrieval import HybridIndex
-from retrieval.search.candidates import Sides
+from retrieval.search.candidates import QueryScores
 from retrieval.search.query import Query, terms_by_language
 
 QUERIES = ["river mill", "summit", "paragraph number", "rain and bread"]
@@ -21,7 +21,7 @@ def told_by(index: HybridIndex) -> dict[str, Any]:
         return {"chunks": {}, "vectors": {}, "scores": {}, "records": records}
     ids = [id_.decode() for id_ in snapshot.ids.tolist()]
     queries = [Query(text, terms_by_language(text, snapshot.languages), None) for text in QUERIES]
-    scores = np.stack([Sides(snapshot, query).lexical for query in queries])
+    scores = np.stack([QueryScores(snapshot, query).lexical for query in queries])
     return {
         "chunks": {id_: snapshot.chunk(row) for row, id_ in enumerate(ids)},
         "vectors": {id_: snapshot.vectors[row] for row, id_ in enumerate(ids)},

@@ -19,7 +19,7 @@ import torch
 from breaking_points import BATCH_CHUNKS, FIRST_PUBLICATION, break_into
 
 import ingest.indexer
-import retrieval.storage.writer
+import retrieval.writer.writer
 from ingest import sync
 from retrieval import HybridIndex
 from retrieval.config import Config
@@ -38,7 +38,7 @@ def run(index: str, docs: str, *, log: int, event: int | None) -> None:
 
     break_into(setattr, on_event)
     ingest.indexer._BATCH_CHUNKS = BATCH_CHUNKS
-    retrieval.storage.writer._FIRST_PUBLICATION = FIRST_PUBLICATION
+    retrieval.writer.writer._FIRST_PUBLICATION = FIRST_PUBLICATION
     with HybridIndex.open(index) as opened:
         sync(docs, opened)
 

@@ -19,9 +19,9 @@ LAYERS = [
     {"errors"},
     {"types"},
     {"config", "analysis", "filters", "fusion"},
-    {"embedder", "storage", "lexical", "rerank"},
+    {"embedder", "chroma", "directory", "segments", "writer", "lexical", "rerank"},
     {"index"},
-    {"evaluation"},
+    {"backup", "evaluation"},
 ]
 
 

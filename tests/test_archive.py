@@ -17,8 +17,11 @@ from ingest.doctor import examine
 from ingest.rebuild import rebuild
 from ingest.snapshot_cli import app
 from retrieval import Document, HybridIndex
-from retrieval.archive import restore, save
+from retrieval.backup.archive import restore, save
+from retrieval.backup.sealed_tar import AlteredError, read_members, write_members
+from retrieval.chroma.store import Store
 from retrieval.config import Config
+from retrieval.directory.index_directory import IndexDirectory
 from retrieval.errors import (
     ConfigError,
     IndexDamagedError,
@@ -27,9 +30,6 @@ from retrieval.errors import (
     IndexNotFoundError,
     RetrievalError,
 )
-from retrieval.storage.directory import IndexDirectory
-from retrieval.storage.sealed_tar import AlteredError, read_members, write_members
-from retrieval.storage.store import Store
 from retrieval.types import SearchHit
 
 Open = Callable[..., HybridIndex]
@@ -270,7 +270,7 @@ def test_dying_while_restoring_leaves_one_index_or_the_other(
             step,
             died,
         )
-        patch.setattr("retrieval.archive.discard", lambda staged: None)
+        patch.setattr("retrieval.backup.archive.discard", lambda staged: None)
         restore(saved, tmp_path / "index")
     with open_index() as index:
         assert told(index) == (new if step == "remove_leftovers" else old)
@@ -293,7 +293,7 @@ def test_saving_goes_on_when_a_writer_removes_the_snapshot(
             calls.append("written")
             write_members(out, members)
 
-        monkeypatch.setattr("retrieval.archive.write_members", meanwhile)
+        monkeypatch.setattr("retrieval.backup.archive.write_members", meanwhile)
         assert save(reader, tmp_path / "one.tar").documents == 1
         read = IndexDirectory.read_pointer
         stale = read(IndexDirectory(writer.path))

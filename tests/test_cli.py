@@ -15,7 +15,7 @@ import retrieval.cli
 from ingest import add
 from retrieval import Document, HybridIndex, SearchHit
 from retrieval.config import Config
-from retrieval.storage.directory import IndexDirectory
+from retrieval.directory.index_directory import IndexDirectory
 
 Open = Callable[..., HybridIndex]
 

@@ -19,11 +19,11 @@ from retrieval.analysis import Analyzer
 from retrieval.lexical import LexicalIndex
 from retrieval.lexical.segments import Segments
 from retrieval.search import Query, batch, highlights
-from retrieval.search.candidates import Sides
+from retrieval.search.candidates import QueryScores
 from retrieval.search.cosines import Cosines, float32_scan
 from retrieval.search.highlights import Highlighter
-from retrieval.storage import snapshot as snapshot_module
-from retrieval.storage.rounding import CODES, SCALES, RoundedVectors
+from retrieval.segments import snapshot as snapshot_module
+from retrieval.segments.quantization import CODES, SCALES, QuantizedVectors
 
 DIMENSION = 8
 
@@ -35,12 +35,12 @@ def unit(vectors: np.ndarray) -> np.ndarray:
 
 
 class Rows:
-    """What `Sides` reads of a snapshot. Ids are in no order, and rows are alike in great numbers."""
+    """What `QueryScores` reads of a snapshot. Ids are in no order, and rows are alike in great numbers."""
 
     def __init__(self, vectors: np.ndarray) -> None:
         self.size = len(vectors)
         self.vectors = vectors
-        self.rounded = RoundedVectors.of(vectors)
+        self.rounded = QuantizedVectors.of(vectors)
         self.ids = np.array([f"{(7 * row) % 1009:032x}" for row in range(self.size)], dtype="S32")
         self.lexical = LexicalIndex([[] for _ in range(self.size)])
         self.languages = ("none",)
@@ -64,7 +64,7 @@ def test_dense_candidates_are_those_of_an_exhaustive_exact_scan(
     for mask in (None, allowed):
         expected = np.lexsort((snapshot.ids, -exact))
         expected = expected if mask is None else expected[mask[expected]]
-        sides = Sides(snapshot, Query("", {"none": {}}, query), "dense")
+        sides = QueryScores(snapshot, Query("", {"none": {}}, query), "dense")
         found, _ = sides.candidates(depth, mask)
         assert found.tolist() == expected[:depth].tolist()
         assert sides.cosines(found).tolist() == exact[found].tolist()
@@ -74,16 +74,16 @@ def test_dense_candidates_are_those_of_an_exhaustive_exact_scan(
 def test_a_scan_knows_how_far_off_it_is(vectors: np.ndarray, query: np.ndarray) -> None:
     vectors, query = unit(vectors), unit(query[None])[0]
     exact = vectors.astype(np.float64) @ query.astype(np.float64)
-    for scan in (RoundedVectors.of(vectors).products, float32_scan(vectors)):
+    for scan in (QuantizedVectors.of(vectors).products, float32_scan(vectors)):
         products, error = scan(query)
         assert np.abs(products - exact).max(initial=0) <= error
 
 
 @given(rows, st.integers(0, 300))
 def test_a_row_is_rounded_alike_wherever_it_stands(vectors: np.ndarray, cut: int) -> None:
-    whole = RoundedVectors.of(vectors)
+    whole = QuantizedVectors.of(vectors)
     for part, rest in ((whole.take(slice(cut)), vectors[:cut]), (whole.take(slice(cut, None)), vectors[cut:])):
-        alone = RoundedVectors.of(rest)
+        alone = QuantizedVectors.of(rest)
         assert (alone.codes == part.codes).all()
         assert (alone.scales == part.scales).all()
 
@@ -97,7 +97,7 @@ def test_a_search_reads_few_of_the_vectors_in_full() -> None:
             read.append(len(key))
             return np.asarray(self)[key]
 
-    cosines = Cosines(vectors[7], vectors.view(Counted), RoundedVectors.of(vectors).products)
+    cosines = Cosines(vectors[7], vectors.view(Counted), QuantizedVectors.of(vectors).products)
     found, _ = cosines.best(100, None)
     assert 7 in found
     assert 100 <= sum(read) < len(vectors) / 50
@@ -184,7 +184,7 @@ def test_a_snapshot_of_an_older_version_answers_alike_and_is_completed(
         report = add([Document("new", "Snow.")], old)
         assert report.tokens_embedded < 20
         assert (old.snapshot.directory / CODES).is_file()
-        made = RoundedVectors.of(old.snapshot.vectors)
+        made = QuantizedVectors.of(old.snapshot.vectors)
         assert (old.snapshot.rounded.codes == made.codes).all()
         assert (old.snapshot.rounded.scales == made.scales).all()
 

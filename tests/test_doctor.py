@@ -16,12 +16,12 @@ from equality import assert_same, told_by
 from ingest import add, sync
 from ingest.doctor import Finding, examine, in_words
 from retrieval import Document, HybridIndex
+from retrieval.chroma.store import Store
 from retrieval.config import Config
+from retrieval.directory.index_directory import IndexDirectory
 from retrieval.errors import IndexDamagedError
 from retrieval.lexical import LexicalIndex
-from retrieval.storage.directory import IndexDirectory
-from retrieval.storage.snapshot import MANIFEST, seal_of
-from retrieval.storage.store import Store
+from retrieval.segments.snapshot import MANIFEST, seal_of
 from retrieval.types import document_id
 
 Open = Callable[..., HybridIndex]
@@ -342,7 +342,7 @@ def test_a_repair_tells_of_its_progress(path: Path, docs: Path) -> None:
 
 
 def test_chunks_are_read_page_by_page(body: Body, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ingest.examination._PAGE", 2)
+    monkeypatch.setattr("ingest.checks._PAGE", 2)
     read: list[int] = []
     read_chunks = Store.read_chunks
     monkeypatch.setattr(Store, "read_chunks", lambda store, ids: (read.append(len(ids)), read_chunks(store, ids))[1])

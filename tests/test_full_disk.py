@@ -17,7 +17,7 @@ from ingest import sync
 from ingest.doctor import examine
 from retrieval import HybridIndex
 from retrieval.errors import IndexUnusableError
-from retrieval.storage.snapshot import Snapshot
+from retrieval.segments.snapshot import Snapshot
 
 Open = Callable[..., HybridIndex]
 
@@ -44,7 +44,7 @@ def undisturbed() -> dict[str, Any]:
 def docs(open_index: Open, home: Path, undisturbed: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that has changed since `home / "index"` was synced with it."""
     monkeypatch.setattr("ingest.indexer._BATCH_CHUNKS", BATCH_CHUNKS)
-    monkeypatch.setattr("retrieval.storage.writer._FIRST_PUBLICATION", FIRST_PUBLICATION)
+    monkeypatch.setattr("retrieval.writer.writer._FIRST_PUBLICATION", FIRST_PUBLICATION)
     docs, index = home / "docs", home / "index"
     if not undisturbed:
         make_folder(docs)

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from retrieval.cli import app
+from retrieval.directory.index_directory import IndexDirectory
 from retrieval.errors import RetrievalError
 from retrieval.index import HybridIndex
-from retrieval.storage.directory import IndexDirectory
 from tests.serving import Serving, wait_for
 
 BIN = Path(sys.executable).parent

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from ingest import add
 from retrieval import Document, HybridIndex
+from retrieval.chroma.store import Store
 from retrieval.config import Config
 from retrieval.errors import (
     ConfigError,
@@ -23,8 +24,7 @@ from retrieval.errors import (
     IndexNotFoundError,
     QueryError,
 )
-from retrieval.storage.store import Store
-from retrieval.storage.writer import Writer
+from retrieval.writer.writer import Writer
 
 Open = Callable[..., HybridIndex]
 
@@ -490,7 +490,7 @@ def test_a_server_keeps_the_truth_and_the_directory_can_be_lost(open_index: Open
 
 
 def test_a_long_write_is_searchable_before_it_ends(open_index: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("retrieval.storage.writer._FIRST_PUBLICATION", 1)
+    monkeypatch.setattr("retrieval.writer.writer._FIRST_PUBLICATION", 1)
     monkeypatch.setattr("ingest.indexer._BATCH_CHUNKS", 1)
     seen: list[int] = []
     publish = Writer.publish_when_due

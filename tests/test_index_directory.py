@@ -10,12 +10,12 @@ import pytest
 from ingest import add
 from ingest.doctor import examine
 from retrieval import Document, HybridIndex
-from retrieval.archive import restore, save
+from retrieval.backup.archive import restore, save
+from retrieval.chroma.store import Store
 from retrieval.config import Config
+from retrieval.directory.disk import explaining_failures
+from retrieval.directory.index_directory import IndexDirectory
 from retrieval.errors import ConfigError, IndexDamagedError, IndexUnusableError
-from retrieval.storage.directory import IndexDirectory
-from retrieval.storage.disk import explaining_failures
-from retrieval.storage.store import Store
 
 Open = Callable[..., HybridIndex]
 

@@ -38,7 +38,7 @@ def docs(tmp_path: Path) -> Path:
 def undisturbed(open_index: Open, docs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Told, Told]:
     """What an index tells before and after its folder changed and it was synced; `template` is that of before."""
     monkeypatch.setattr("ingest.indexer._BATCH_CHUNKS", BATCH_CHUNKS)
-    monkeypatch.setattr("retrieval.storage.writer._FIRST_PUBLICATION", FIRST_PUBLICATION)
+    monkeypatch.setattr("retrieval.writer.writer._FIRST_PUBLICATION", FIRST_PUBLICATION)
     make_folder(docs)
     with open_index("template") as index:
         sync(docs, index)

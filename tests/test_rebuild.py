@@ -17,13 +17,13 @@ from ingest.doctor import examine
 from ingest.rebuild import rebuild
 from ingest.report import Progress
 from retrieval import Document, HybridIndex
+from retrieval.chroma.store import Store
 from retrieval.config import Config
+from retrieval.directory.index_directory import IndexDirectory
+from retrieval.directory.staging import adopt
 from retrieval.errors import ConfigError, IndexLockedError, IndexMismatchError, IndexNotFoundError
-from retrieval.storage.directory import IndexDirectory
-from retrieval.storage.keeper import SnapshotKeeper
-from retrieval.storage.snapshot import Snapshot
-from retrieval.storage.staging import adopt
-from retrieval.storage.store import Store
+from retrieval.searcher_manager import SearcherManager
+from retrieval.segments.snapshot import Snapshot
 from retrieval.types import SearchHit
 
 Open = Callable[..., HybridIndex]
@@ -164,14 +164,14 @@ def test_searches_go_on_and_writers_are_told(
 def test_opening_in_the_very_moment_of_the_swap_is_opening_after_it(
     open_index: Open, index_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    current = SnapshotKeeper.current
+    current = SearcherManager.current
 
-    def late(keeper: SnapshotKeeper) -> Snapshot | None:
-        monkeypatch.setattr(SnapshotKeeper, "current", current)
+    def late(keeper: SearcherManager) -> Snapshot | None:
+        monkeypatch.setattr(SearcherManager, "current", current)
         rebuild(index_path, config=OTHER)
         return current(keeper)
 
-    monkeypatch.setattr(SnapshotKeeper, "current", late)
+    monkeypatch.setattr(SearcherManager, "current", late)
     with open_index(read_only=True) as index:
         assert index.config.chunk_size == 64
         assert len(index.documents()) == 4
@@ -219,7 +219,7 @@ def test_what_cannot_be_had_again_is_refused_before_anything_is_done(
         rebuild(index_path, config=OTHER)
     docs.with_name("gone").rename(docs)
     with monkeypatch.context() as patch:
-        patch.setattr("retrieval.storage.snapshot.Snapshot.content", lambda snapshot, at: "")
+        patch.setattr("retrieval.segments.snapshot.Snapshot.content", lambda snapshot, at: "")
         with pytest.raises(ConfigError, match=r"'memo'.*ingest delete memo"):
             rebuild(index_path, config=OTHER)
     with pytest.raises(ConfigError, match="chroma_database"):
@@ -322,8 +322,8 @@ KILLED = """
 import os, signal, sys
 from ingest.rebuild import rebuild
 from retrieval.config import Config
-from retrieval.storage.directory import IndexDirectory
-from retrieval.storage.store import Store
+from retrieval.directory.index_directory import IndexDirectory
+from retrieval.chroma.store import Store
 
 def mortal(kind, name):
     method = getattr(kind, name)

@@ -16,11 +16,11 @@ from retrieval import Document, Heading, HybridIndex, SearchHit
 from retrieval.config import Config, Feedback
 from retrieval.embedding import Embedder
 from retrieval.errors import QueryError
-from retrieval.search.candidates import Rows, Sides
+from retrieval.search.candidates import QueryScores, Rows
 from retrieval.search.options import SearchKeywords, SearchOptions
 from retrieval.search.query import Query
 from retrieval.search.reformulation import reformulated
-from retrieval.storage.snapshot import Snapshot
+from retrieval.segments.snapshot import Snapshot
 
 TOPICS = {
     "rain": "Rain falls when water vapour in a cloud condenses into drops that grow too heavy to float.",
@@ -278,7 +278,7 @@ def test_feedback_learns_only_from_what_may_be_found(
 ) -> None:
     learnt_from: set[str] = set()
 
-    def learning(snapshot: Snapshot, query: Query, sides: Sides, best: Rows, *, feedback: Feedback) -> Query:
+    def learning(snapshot: Snapshot, query: Query, sides: QueryScores, best: Rows, *, feedback: Feedback) -> Query:
         learnt_from.update(snapshot.chunk(row).source for row in best.tolist())
         return reformulated(snapshot, query, sides, best, feedback=feedback)
 

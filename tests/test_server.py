@@ -15,16 +15,16 @@ from equality import assert_same, told_by
 from ingest import sync
 from ingest.doctor import examine
 from retrieval import HybridIndex
+from retrieval.chroma.store import State, Store
 from retrieval.config import Config
 from retrieval.errors import IndexUnusableError
-from retrieval.storage.store import State, Store
 
 if TYPE_CHECKING:
     from conftest import ChromaProcess
 
 Open = Callable[..., HybridIndex]
 
-chroma = import_module("retrieval.storage.chroma")
+chroma = import_module("retrieval.chroma.client")
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from retrieval import Document, HybridIndex
 from retrieval.embedding import Embedder
 from retrieval.errors import QueryError
 from retrieval.inspection.resemblance import resemblance, sketch_of
-from retrieval.storage import snapshot as snapshot_module
+from retrieval.segments import snapshot as snapshot_module
 
 RAIN = "Rain falls when water vapour in a cloud condenses into drops that grow too heavy to float. " * 3
 TEXTS = {

@@ -17,11 +17,11 @@ from ingest.doctor import examine
 from ingest.report import Progress
 from ingest.status import folder_status
 from retrieval import Config, Document, HybridIndex
+from retrieval.chroma.store import Store
 from retrieval.embedding import Embedder
 from retrieval.errors import ConfigError, DocumentError
-from retrieval.storage.store import Store
-from retrieval.storage.writer import Writer
 from retrieval.types import DocumentRecord, SyncedFolder
+from retrieval.writer.writer import Writer
 
 Open = Callable[..., HybridIndex]
 

@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.speed.documents import packaged_tokenizer
+from retrieval.chroma.store import State
 from retrieval.config import Config
+from retrieval.directory.index_directory import IndexDirectory, Pointer
 from retrieval.embedding import Embedder
 from retrieval.fingerprint import Fingerprint
-from retrieval.storage.directory import IndexDirectory, Pointer
-from retrieval.storage.publish import publish
-from retrieval.storage.store import State
 from retrieval.types import Chunk, DocumentRecord, Vectors
+from retrieval.writer.commit import publish
 
 CONFIG = Config(language="english")
 """What the index is made with, and has to be opened with."""

@@ -22,7 +22,7 @@ from benchmarks.speed.tables import as_measured
 from retrieval import HybridIndex
 from retrieval.config import Mode
 from retrieval.embedding import Embedder
-from retrieval.stages import hearing
+from retrieval.timing import hearing
 from retrieval.types import Vectors
 
 MODES: tuple[Mode, ...] = ("hybrid", "dense", "lexical")

@@ -13,7 +13,7 @@ from retrieval.embedding.encoding import encode
 from retrieval.embedding.model_files import find_model, hash_weights
 from retrieval.embedding.runtime import Runtime
 from retrieval.embedding.runtimes import Runtimes
-from retrieval.stages import stage
+from retrieval.timing import stage
 from retrieval.types import Vectors, digest
 
 log = logging.getLogger(__name__)

@@ -23,12 +23,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retrieval.arrays import load_array
 from retrieval.config import Precision
 from retrieval.embedding.encoding import encode
 from retrieval.embedding.runtime import INPUTS, OUTPUT, OnnxRuntime, OpenVinoRuntime, Runtime, quiet_onnxruntime
 from retrieval.embedding.traits import Traits
 from retrieval.errors import ModelError
+from retrieval.npy import load_array
 from retrieval.types import Vectors, digest
 
 if TYPE_CHECKING:

@@ -11,14 +11,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.best import Rows
 from retrieval.config import Config, Feedback, FusionMethod
 from retrieval.fusion import Scores, distribution, is_constant, min_max, reciprocal_rank
 from retrieval.lexical import LexicalIndex
-from retrieval.search.candidates import Sides
+from retrieval.search.candidates import QueryScores
 from retrieval.search.query import Query
 from retrieval.search.reformulation import reformulated
-from retrieval.storage.snapshot import Snapshot
+from retrieval.segments.snapshot import Snapshot
+from retrieval.topk import Rows
 
 CANDIDATES, RRF_K = 100, 60  # the defaults of a search
 
@@ -59,14 +59,14 @@ class Rankings:
         self, query: Query, lexical: LexicalIndex, fusions: Sequence[tuple[FusionMethod, float]]
     ) -> Iterator[list[str]]:
         """The sources of the best documents, best first, for each (fusion, alpha); `lexical` gives the BM25 scores."""
-        sides = Sides(self._snapshot, query, lexical=lexical)
+        sides = QueryScores(self._snapshot, query, lexical=lexical)
         completed = _Completed(self._snapshot, sides, depth=self._depth, documents=self._depth)
         first = _Completed(self._snapshot, sides, depth=self._depth)
         for fusion, alpha in fusions:
             if self._feedback != "none":
                 best = first.ranked(fusion, alpha)
                 asked = reformulated(self._snapshot, query, sides, best, feedback=self._feedback)
-                again = Sides(self._snapshot, asked, lexical=lexical)
+                again = QueryScores(self._snapshot, asked, lexical=lexical)
                 completed = _Completed(self._snapshot, again, depth=self._depth, documents=self._depth)
             documents = dict.fromkeys(self._snapshot.documents[completed.ranked(fusion, alpha)].tolist())
             yield [self._sources[document.decode()] for document in islice(documents, self._cutoff)]
@@ -78,7 +78,7 @@ class _Completed:
     depth       how many chunks each side brings, and more until there are chunks of so many `documents`
     """
 
-    def __init__(self, snapshot: Snapshot, sides: Sides, *, depth: int, documents: int = 0) -> None:
+    def __init__(self, snapshot: Snapshot, sides: QueryScores, *, depth: int, documents: int = 0) -> None:
         self._documents: NDArray[np.bytes_] = snapshot.documents
         self._sides = sides
         self._depth = max(depth, CANDIDATES)

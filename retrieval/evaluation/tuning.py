@@ -21,7 +21,7 @@ from retrieval.evaluation.cross_validation import (
 from retrieval.evaluation.measures import DEPTH, Judge
 from retrieval.evaluation.settings_grid import Rankings, Settings
 from retrieval.search.query import Query
-from retrieval.storage.snapshot import Snapshot
+from retrieval.segments.snapshot import Snapshot
 
 
 class Grid(NamedTuple):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from retrieval.errors import QueryError
 from retrieval.inspection.resemblance import Sketch, resemblance, sketch_of
 from retrieval.search.candidates import any_of
-from retrieval.storage.snapshot import Snapshot
+from retrieval.segments.snapshot import Snapshot
 from retrieval.types import Vectors
 
 Likeness = Literal["identical", "near-duplicate", "related"]

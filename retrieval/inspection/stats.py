@@ -21,7 +21,7 @@ from retrieval.inspection.embedding_stats import (
     repeated_share,
     spectrum,
 )
-from retrieval.storage.snapshot import Snapshot
+from retrieval.segments.snapshot import Snapshot
 
 _DUPLICATES_SOUGHT = 1000
 """Sampled chunks that are held against all others, which is what takes longest."""

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from rank_bm25 import BM25Okapi
 
-from retrieval.best import contenders
 from retrieval.config import Bm25Idf, Bm25Variant
 from retrieval.errors import QueryError
 from retrieval.lexical.postings import decode, load, save
 from retrieval.lexical.segments import Segments
 from retrieval.lexical.similarities import DELTA, IDF, OWN_IDF, SCORE, IdfName, check_parameters
 from retrieval.lexical.term_scores import TermScores
+from retrieval.topk import top_k_with_ties
 
 Terms = Sequence[str] | Mapping[str, float]
 """A query: terms, each of weight 1 as often as it is named, or the weight of each, finite and at least 0."""
@@ -206,7 +206,7 @@ class LexicalIndex(BM25Okapi):  # type: ignore[misc]  # rank_bm25 has no types
         if top_k < 1:
             raise QueryError(f"top_k must be at least 1, not {top_k}.")
         scores, matching = self.score(query)
-        rows = contenders(scores, top_k, matching)
+        rows = top_k_with_ties(scores, top_k, matching)
         rows = rows[np.argsort(-scores[rows], kind="stable")[:top_k]]
         return list(zip(rows.tolist(), scores[rows].tolist(), strict=True))
 

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.arrays import load_array
 from retrieval.errors import DocumentError, IndexDamagedError, IndexNotFoundError
+from retrieval.npy import load_array
 
 FORMAT = 1
 """Version of the files that `save` writes."""

@@ -13,7 +13,7 @@ from retrieval.search.cosines import Scan, float32_products
 from retrieval.search.options import SearchOptions
 from retrieval.search.pipeline import search
 from retrieval.search.query import Query
-from retrieval.storage.snapshot import Snapshot
+from retrieval.segments.snapshot import Snapshot
 from retrieval.types import Reranker, SearchHit, Vectors
 
 _FEW, _MOST = 16, 128

@@ -7,14 +7,14 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.best import Mask, Rows, contenders
 from retrieval.config import Mode
 from retrieval.fusion import Scores
 from retrieval.lexical import LexicalIndex
 from retrieval.search.cosines import Cosines, Scan, float32_scan
 from retrieval.search.query import Query, TermsByLanguage
-from retrieval.stages import stage
-from retrieval.storage.snapshot import Snapshot
+from retrieval.segments.snapshot import Snapshot
+from retrieval.timing import stage
+from retrieval.topk import Mask, Rows, top_k_with_ties
 
 _NO_ROWS: Rows = np.empty(0, dtype=np.intp)
 
@@ -31,7 +31,7 @@ class Ranking:
         return Ranking(self.rows[chosen], self.scores[chosen], None if self.rerank is None else self.rerank[chosen])
 
 
-class Sides:
+class QueryScores:
     """The scores of n chunks, or of n documents, by either side.
 
     sides     which side brings candidates; both score, where the query has a vector
@@ -87,7 +87,7 @@ class Sides:
             rows, cosines = self._cosines.best(depth, allowed)
             dense = rows[self.in_order(rows, cosines)][:depth]
         if self._sides != "dense":
-            rows = contenders(self.lexical, depth, self._matching if allowed is None else self._matching & allowed)
+            rows = top_k_with_ties(self.lexical, depth, self._matching if allowed is None else self._matching & allowed)
             lexical = rows[self.in_order(rows, self.lexical[rows])][:depth]
         if allowed is None:
             self._unfiltered[depth] = dense, lexical  # fusion asks again, for its scale

@@ -11,7 +11,7 @@ from retrieval.analysis.identifiers import CAPITALS, SYMBOLS
 from retrieval.context import contextualize
 from retrieval.search.operators import Clause
 from retrieval.search.query import analyzer
-from retrieval.storage.snapshot import Snapshot
+from retrieval.segments.snapshot import Snapshot
 
 Mask = NDArray[np.bool_]
 

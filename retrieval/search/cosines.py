@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.best import Best, Mask, Rows, contenders
 from retrieval.fusion import Scores
-from retrieval.stages import stage
+from retrieval.timing import stage
+from retrieval.topk import Best, Mask, Rows, top_k_with_ties
 from retrieval.types import Vectors
 
 Scan = Callable[[Vectors], tuple[NDArray[Any], float]]
@@ -46,13 +46,13 @@ class Cosines:
     def best(self, depth: int, eligible: Mask | None) -> tuple[Rows, Scores]:
         """The `depth` best of those eligible, and all that tie with the last of them, with their exact cosines."""
         if self._vector is None:
-            rows = contenders(np.zeros(len(self._vectors)), depth, eligible)
+            rows = top_k_with_ties(np.zeros(len(self._vectors)), depth, eligible)
             return rows, np.zeros(len(rows))
         rough, error = self._rough
-        bar = self.of(rough.contenders(depth, eligible)).min(initial=np.inf)  # so many are as good as that
+        bar = self.of(rough.top_k_with_ties(depth, eligible)).min(initial=np.inf)  # so many are as good as that
         rows = rough.at_least(bar - error, eligible)
         cosines = self.of(rows)
-        best = contenders(cosines, depth)
+        best = top_k_with_ties(cosines, depth)
         return rows[best], cosines[best]
 
     @cached_property

@@ -2,13 +2,13 @@
 
 from typing import Literal
 
-from retrieval.best import Rows
-from retrieval.search.candidates import Ranking, Sides
+from retrieval.search.candidates import QueryScores, Ranking
 from retrieval.search.highlights import Highlighter
 from retrieval.search.passages import expanded
 from retrieval.search.query import Query
-from retrieval.stages import stage
-from retrieval.storage.snapshot import Snapshot
+from retrieval.segments.snapshot import Snapshot
+from retrieval.timing import stage
+from retrieval.topk import Rows
 from retrieval.types import SearchHit
 
 
@@ -16,7 +16,7 @@ from retrieval.types import SearchHit
 def hits_of(
     snapshot: Snapshot,
     query: Query,
-    sides: Sides,
+    sides: QueryScores,
     ranking: Ranking,
     *,
     ranks: tuple[Rows, Rows],

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from retrieval.spans import joined
-from retrieval.storage.snapshot import Snapshot
+from retrieval.merge_passages import joined
+from retrieval.segments.snapshot import Snapshot
 from retrieval.types import Chunk
 
 

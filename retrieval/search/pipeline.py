@@ -2,18 +2,18 @@
 
 import numpy as np
 
-from retrieval.best import Mask, Rows
 from retrieval.fusion import fuse, is_constant
 from retrieval.rerank import mmr
-from retrieval.search.candidates import Ranking, Sides, any_of
+from retrieval.search.candidates import QueryScores, Ranking, any_of
 from retrieval.search.clauses import satisfying
 from retrieval.search.cosines import Scan
 from retrieval.search.hits import hits_of
 from retrieval.search.options import SearchOptions
 from retrieval.search.query import Query
 from retrieval.search.reformulation import reformulated
-from retrieval.stages import stage
-from retrieval.storage.snapshot import Snapshot
+from retrieval.segments.snapshot import Snapshot
+from retrieval.timing import stage
+from retrieval.topk import Mask, Rows
 from retrieval.types import Reranker, SearchHit
 
 
@@ -26,12 +26,12 @@ def search(
     scan: Scan | None = None,
 ) -> list[SearchHit]:
     """The best hits, best first; equal scores are ordered by id. `scan` takes the place of the snapshot's own."""
-    sides = Sides(snapshot, query, options.sides, scan=scan)
+    sides = QueryScores(snapshot, query, options.sides, scan=scan)
     allowed = _allowed(snapshot, query, options)
     if options.feedback != "none":
         first = _best(sides, options, allowed)
         asked = reformulated(snapshot, query, sides, first.rows, feedback=options.feedback)
-        sides = Sides(snapshot, asked, options.sides)
+        sides = QueryScores(snapshot, asked, options.sides)
     ranking = _ranked(snapshot, sides, options, allowed)
     if reranker is not None:
         ranking = _reranked(snapshot, sides, ranking.take(slice(0, options.depth)), query, reranker)
@@ -54,7 +54,7 @@ def _allowed(snapshot: Snapshot, query: Query, options: SearchOptions) -> Mask |
     return np.asarray(filtered & satisfied)
 
 
-def _ranked(snapshot: Snapshot, sides: Sides, options: SearchOptions, allowed: Mask | None) -> Ranking:
+def _ranked(snapshot: Snapshot, sides: QueryScores, options: SearchOptions, allowed: Mask | None) -> Ranking:
     """The fused candidates: chunks, or one chunk for each document."""
     if not options.group_by_document:
         return _best(sides, options, allowed)
@@ -69,7 +69,7 @@ def _ranked(snapshot: Snapshot, sides: Sides, options: SearchOptions, allowed: M
         depth *= 4  # the best chunks crowd into few documents: look further down
 
 
-def _best_documents(snapshot: Snapshot, sides: Sides, options: SearchOptions, allowed: Mask | None) -> Ranking:
+def _best_documents(snapshot: Snapshot, sides: QueryScores, options: SearchOptions, allowed: Mask | None) -> Ranking:
     """Documents by the scores of the whole, each shown by its chunk that the dense side, or else BM25, likes best."""
     rows, starts = snapshot.rows_by_document
     ranking = _best(sides.by_document(snapshot), options, None if allowed is None else any_of(allowed, snapshot))
@@ -83,7 +83,7 @@ def _best_documents(snapshot: Snapshot, sides: Sides, options: SearchOptions, al
     return Ranking(np.array(shown, dtype=np.intp), ranking.scores)
 
 
-def _best(sides: Sides, options: SearchOptions, allowed: Mask | None, *, depth: int | None = None) -> Ranking:
+def _best(sides: QueryScores, options: SearchOptions, allowed: Mask | None, *, depth: int | None = None) -> Ranking:
     """The candidates of both sides by the score that the mode asks for.
 
     Fusion takes its scale from the unfiltered candidates, or where those are all alike on one side, from all rows.
@@ -113,7 +113,7 @@ def _best(sides: Sides, options: SearchOptions, allowed: Mask | None, *, depth: 
     return Ranking(rows, scores).take(sides.in_order(rows, scores))
 
 
-def _reranked(snapshot: Snapshot, sides: Sides, ranking: Ranking, query: Query, reranker: Reranker) -> Ranking:
+def _reranked(snapshot: Snapshot, sides: QueryScores, ranking: Ranking, query: Query, reranker: Reranker) -> Ranking:
     passages = [snapshot.text(row) for row in ranking.rows.tolist()]
     with stage("rerank"):
         scores = np.asarray(reranker.score(query.text, passages), np.float64)

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from retrieval.best import Rows
 from retrieval.config import Feedback
-from retrieval.search.candidates import Sides
+from retrieval.search.candidates import QueryScores
 from retrieval.search.feedback import rm3, rocchio
 from retrieval.search.query import Query, analyzer
-from retrieval.storage.snapshot import Snapshot, terms_of
+from retrieval.segments.snapshot import Snapshot, terms_of
+from retrieval.topk import Rows
 
 _DENSE_HITS, _WEIGHT = 3, 0.5
 """First answers whose mean vector is added to the query's, and its weight."""
@@ -19,7 +19,7 @@ _LEXICAL_HITS, _TERMS, _ORIGINAL = 5, 10, 0.7
 """First answers whose likeliest terms are added, how many of those, and what share of the weight the query keeps."""
 
 
-def reformulated(snapshot: Snapshot, query: Query, sides: Sides, best: Rows, *, feedback: Feedback) -> Query:
+def reformulated(snapshot: Snapshot, query: Query, sides: QueryScores, best: Rows, *, feedback: Feedback) -> Query:
     """The query moved towards its first answers on the dense side (Rocchio), and with their terms on the lexical side
     (RM3).
 
@@ -36,7 +36,7 @@ def reformulated(snapshot: Snapshot, query: Query, sides: Sides, best: Rows, *, 
 
 
 def _with_terms(
-    snapshot: Snapshot, language: str, terms: Mapping[str, float], sides: Sides, rows: Rows
+    snapshot: Snapshot, language: str, terms: Mapping[str, float], sides: QueryScores, rows: Rows
 ) -> Mapping[str, float]:
     """The query's terms in one language, with those of the rows in that language."""
     rows = np.array([row for row in rows.tolist() if snapshot.language(row) == language], dtype=np.intp)

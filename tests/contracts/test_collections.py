@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from retrieval.chroma.client import Chroma
 from retrieval.config import Config
-from retrieval.storage.chroma import Chroma
 
 Open = Callable[[], Any]
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from retrieval.chroma.rows import chunk_metadata
+from retrieval.chroma.store import State, Store
 from retrieval.config import Config
 from retrieval.errors import IndexUnusableError
-from retrieval.storage.rows import chunk_metadata
-from retrieval.storage.store import State, Store
 from retrieval.types import Chunk, DocumentRecord, SyncedFolder, Vectors, chunk_ids, document_id
 
 DIMENSION = 8
@@ -90,7 +90,7 @@ def test_what_is_written_is_read_in_the_order_asked(store: Store) -> None:
 def test_more_rows_than_a_batch_or_a_page_holds(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     assert 1000 < store._batch <= 5000
     monkeypatch.setattr(store, "_batch", 500)
-    monkeypatch.setattr("retrieval.storage.store._PAGE_OF_IDS", 400)
+    monkeypatch.setattr("retrieval.chroma.store._PAGE_OF_IDS", 400)
     count = 1201
     chunks = make_chunks("long.txt", *(f"text {n}" for n in range(count)))
     store.put_chunks(chunks, make_vectors(count), {})

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from retrieval.adapters.places import without_places
-from retrieval.storage.snapshot import Snapshot
+from retrieval.segments.snapshot import Snapshot
 from retrieval.types import Chunk, DocumentRecord, SearchHit, clean_text
 
 _CHUNK = (

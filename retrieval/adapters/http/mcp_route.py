@@ -13,7 +13,7 @@ from starlette.types import Message, Receive, Scope, Send
 from retrieval.adapters.http.problems import Refusal
 from retrieval.adapters.http.service import Service
 from retrieval.errors import ConfigError, RetrievalError
-from retrieval.stages import hearing
+from retrieval.timing import hearing
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from ingest import SyncReport
-from retrieval.storage.snapshot import Snapshot
+from retrieval.segments.snapshot import Snapshot
 from retrieval.types import SearchHit
 
 _SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
@@ -25,7 +25,7 @@ class Metrics:
         )
         self._seconds = Histogram(
             "retrieval_stage_seconds",
-            "Seconds by stage: request (whole), queue (waiting for a thread), write, and those of retrieval.stages.",
+            "Seconds by stage: request (whole), queue (waiting for a thread), write, and those of retrieval.timing.",
             ["stage"],
             buckets=_SECONDS,
             registry=self.registry,

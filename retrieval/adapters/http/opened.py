@@ -4,9 +4,9 @@ import logging
 import threading
 from pathlib import Path
 
+from retrieval.directory.index_directory import IndexDirectory, Pointer
 from retrieval.errors import IndexMismatchError, IndexUnusableError
 from retrieval.index import HybridIndex
-from retrieval.storage.directory import IndexDirectory, Pointer
 
 log = logging.getLogger(__name__)
 

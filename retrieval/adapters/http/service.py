@@ -18,8 +18,8 @@ from retrieval.adapters.http.settings import ServeSettings
 from retrieval.adapters.http.writes import Writes
 from retrieval.errors import IndexLockedError, RetrievalError
 from retrieval.index import HybridIndex
-from retrieval.stages import hearing
-from retrieval.storage.snapshot import Snapshot
+from retrieval.segments.snapshot import Snapshot
+from retrieval.timing import hearing
 from retrieval.types import SyncedFolder
 
 log = logging.getLogger(__name__)

@@ -12,8 +12,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.arrays import load_array
-from retrieval.stages import stage
+from retrieval.npy import load_array
+from retrieval.timing import stage
 from retrieval.types import Vectors
 
 CODES, SCALES = "codes.npy", "scales.npy"
@@ -22,7 +22,7 @@ _BLOCK = 4096
 
 
 @dataclass(frozen=True)
-class RoundedVectors:
+class QuantizedVectors:
     """n vectors, each codes * scale; rounding a row does not depend on the others.
 
     codes    int8 [n, dim]
@@ -51,15 +51,15 @@ class RoundedVectors:
         """From CODES, which stays on disk until it is read, and SCALES. Raises what np.load raises."""
         return cls(load_array(directory / CODES, mmap=True), load_array(directory / SCALES))
 
-    def take(self, rows: Any) -> "RoundedVectors":
-        return RoundedVectors(self.codes[rows], self.scales[rows])
+    def take(self, rows: Any) -> "QuantizedVectors":
+        return QuantizedVectors(self.codes[rows], self.scales[rows])
 
     @stage("dense")
     def products(self, vector: Vectors) -> tuple[NDArray[np.float64], float]:
         """float64 [n], the product of float32 [dim] with every row; and how far off the true one each is at most."""
         import simsimd
 
-        asked = RoundedVectors.of(vector[None])
+        asked = QuantizedVectors.of(vector[None])
         scale, length, left_out = asked.scales[0].tolist()
         if not len(self.codes) or not len(vector):
             return np.zeros(len(self.codes)), 0.0

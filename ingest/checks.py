@@ -14,15 +14,15 @@ from typing import Literal, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.diff import survey
 from ingest.documents import hash_bytes
 from ingest.scan import scan
-from ingest.survey import survey
 from retrieval.analysis import Analyzer
+from retrieval.chroma.store import Store
 from retrieval.errors import ConfigError
 from retrieval.lexical.postings import Postings, load
 from retrieval.lexical.segments import Segments
-from retrieval.storage.snapshot import Snapshot, embedded_digest, terms_of
-from retrieval.storage.store import Store
+from retrieval.segments.snapshot import Snapshot, embedded_digest, terms_of
 from retrieval.types import Chunk, DocumentRecord, SyncedFolder, Vectors, digest
 
 Remedy = Literal["index", "finish", "delete", "publish", "sync", "none"]

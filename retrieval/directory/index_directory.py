@@ -21,6 +21,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from retrieval.directory.disk import explaining_failures
 from retrieval.errors import (
     ConfigError,
     IndexDamagedError,
@@ -28,7 +29,6 @@ from retrieval.errors import (
     IndexMismatchError,
     IndexUnusableError,
 )
-from retrieval.storage.disk import explaining_failures
 
 if TYPE_CHECKING:
     from filelock import FileLock

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from retrieval.best import Best, contenders
+from retrieval.topk import Best, top_k_with_ties
 
 # Scores that tie in great numbers, as those of chunks without a term of the query do, and others.
 values = st.sampled_from([0.0, 0.1, 0.2, 0.9]) | st.floats(-1, 1)
@@ -22,7 +22,7 @@ def test_contenders_are_the_best_and_those_that_tie(scores: np.ndarray, depth: i
     for eligible in (None, mask(len(scores), share)):
         rows = np.arange(len(scores)) if eligible is None else np.flatnonzero(eligible)
         bar = np.sort(scores[rows])[-depth] if len(rows) > depth else -np.inf
-        assert contenders(scores, depth, eligible).tolist() == rows[scores[rows] >= bar].tolist()
+        assert top_k_with_ties(scores, depth, eligible).tolist() == rows[scores[rows] >= bar].tolist()
 
 
 @given(scored, values, shares, st.sampled_from([np.float32, np.float64]))

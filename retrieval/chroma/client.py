@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
 from retrieval.config import Config
+from retrieval.directory.disk import is_nearly_full, no_space
 from retrieval.errors import IndexDamagedError, IndexUnusableError
-from retrieval.storage.disk import is_nearly_full, no_space
 
 if TYPE_CHECKING:
     from chromadb.config import Settings

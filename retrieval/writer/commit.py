@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from retrieval.analysis import Analyzer
+from retrieval.chroma.rows import chunk_metadata
+from retrieval.chroma.store import State, Store
+from retrieval.directory.index_directory import sync_to_disk
 from retrieval.fingerprint import Fingerprint
 from retrieval.lexical import LexicalIndex
-from retrieval.storage.blobs import BlobWriter
-from retrieval.storage.directory import sync_to_disk
-from retrieval.storage.rounding import CODES, SCALES, RoundedVectors
-from retrieval.storage.rows import chunk_metadata
-from retrieval.storage.snapshot import MANIFEST, Snapshot, embedded_digest, record_to_json, seal_of, terms_of
-from retrieval.storage.store import State, Store
+from retrieval.segments.byte_column import ByteColumnWriter
+from retrieval.segments.quantization import CODES, SCALES, QuantizedVectors
+from retrieval.segments.snapshot import MANIFEST, Snapshot, embedded_digest, record_to_json, seal_of, terms_of
 from retrieval.types import DocumentRecord
 
 log = logging.getLogger(__name__)
@@ -54,9 +54,9 @@ def publish(
     shutil.rmtree(directory, ignore_errors=True)
     try:
         (directory / "lexical").mkdir(parents=True)
-        with BlobWriter(directory, "records") as out:
+        with ByteColumnWriter(directory, "records") as out:
             out.extend(record_to_json(record) for record in records)
-        with BlobWriter(directory, "contents") as out:
+        with ByteColumnWriter(directory, "contents") as out:
             out.extend(_contents(records, base, store))
         added = list(committed)
         languages = _languages(records, fingerprint)
@@ -127,8 +127,8 @@ def _write_rows(
     with (
         (directory / "vectors.npy").open("wb") as vectors,  # not mapped: a full disk would be a bus error
         (directory / CODES).open("wb") as codes,
-        BlobWriter(directory, "rows") as rows,
-        BlobWriter(directory, "texts") as texts,
+        ByteColumnWriter(directory, "rows") as rows,
+        ByteColumnWriter(directory, "texts") as texts,
     ):
         for file, kind in ((vectors, "<f4"), (codes, "|i1")):
             array_header = {"descr": kind, "fortran_order": False, "shape": (count, dimension)}
@@ -152,7 +152,7 @@ def _write_rows(
             for chunks, page in store.read_chunks(added):
                 here = slice(at, at + len(chunks))
                 vectors.write(page.astype("<f4").data)
-                rounded = RoundedVectors.of(page)
+                rounded = QuantizedVectors.of(page)
                 codes.write(rounded.codes.data)
                 scales[here] = rounded.scales
                 ids[here] = [chunk.id for chunk in chunks]

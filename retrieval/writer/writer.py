@@ -21,18 +21,18 @@ from dataclasses import replace
 
 import numpy as np
 
+from retrieval.chroma.store import UNDER_WAY, State, Store
 from retrieval.config import Config
+from retrieval.directory.index_directory import IndexDirectory, Pointer
 from retrieval.embedding import Embedder
 from retrieval.errors import IndexDamagedError, IndexLockedError
 from retrieval.fingerprint import Fingerprint
-from retrieval.storage.changes import Change, Step, Written
-from retrieval.storage.directory import IndexDirectory, Pointer
-from retrieval.storage.publish import publish
-from retrieval.storage.snapshot import Snapshot
-from retrieval.storage.store import UNDER_WAY, State, Store
-from retrieval.storage.unrecorded import unrecorded
-from retrieval.storage.vector_pool import Filled, VectorPool
+from retrieval.segments.snapshot import Snapshot
 from retrieval.types import DocumentRecord, Metadata, SyncedFolder, Vectors
+from retrieval.writer.changes import Change, Step, Written
+from retrieval.writer.commit import publish
+from retrieval.writer.orphans import orphans
+from retrieval.writer.vector_pool import Filled, VectorPool
 
 _FIRST_PUBLICATION = 1000
 """Chunks after which a long first sync becomes searchable; from there on each doubling of the index is published."""
@@ -89,7 +89,7 @@ class Writer:
         self.snapshot = None
         self.folders = dict(state.folders)
         recorded = self.store.records()
-        self._unrecorded = unrecorded(self.store, recorded, state.folders)
+        self._unrecorded = orphans(self.store, recorded, state.folders)
         self.records = {record.source: record for record in (*recorded, *self._unrecorded)}
         if state.fingerprint:
             made_with = Fingerprint.from_json(state.fingerprint)
@@ -119,10 +119,10 @@ class Writer:
         self._token = token
         self._record_begun()
 
-    def expect(self, changes: Sequence[Change]) -> None:
+    def prefetch(self, changes: Sequence[Change]) -> None:
         """Start to embed what will be put next, while something else is being written."""
         rows = {id_ for change in changes if (old := self.records.get(change.record.source)) for id_ in old.chunk_ids}
-        self._pool.expect([chunk for change in changes for chunk in change.chunks if chunk.id not in rows])
+        self._pool.prefetch([chunk for change in changes for chunk in change.chunks if chunk.id not in rows])
 
     def close(self) -> None:
         """Give up what is expected and was not put."""
@@ -154,7 +154,7 @@ class Writer:
             tokens_embedded=tokens,
         )
 
-    def note(self, records: Sequence[DocumentRecord]) -> None:
+    def update_records(self, records: Sequence[DocumentRecord]) -> None:
         """Record what is true of documents whose chunks stay as they are: a failure, or a new modification time."""
         if not records:
             return
@@ -290,7 +290,7 @@ class Writer:
         [len(steps), dim]."""
         embedded = tokens = 0
         sums = {step.change.record.id: np.zeros(self._made_with().dimension) for step in steps}
-        for filled in self._pool.fill([chunk for step in steps for chunk in step.fresh]):
+        for filled in self._pool.vectors_for([chunk for step in steps for chunk in step.fresh]):
             embedded, tokens = embedded + filled.embedded, tokens + filled.tokens
             self._touched.update(chunk.id for chunk in filled.chunks)
             self.store.put_chunks(filled.chunks, filled.vectors, previous)

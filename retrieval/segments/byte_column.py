@@ -8,10 +8,10 @@ from typing import Self
 
 import numpy as np
 
-from retrieval.arrays import load_array
+from retrieval.npy import load_array
 
 
-class BlobWriter:
+class ByteColumnWriter:
     """Appends byte strings; a context manager that completes the files."""
 
     def __init__(self, directory: Path, name: str) -> None:
@@ -37,8 +37,8 @@ class BlobWriter:
         np.save(self._ends_path, np.asarray(self._ends, dtype=np.int64))
 
 
-class Blobs:
-    """The byte strings that a BlobWriter wrote, by position."""
+class ByteColumn:
+    """The byte strings that a ByteColumnWriter wrote, by position."""
 
     def __init__(self, directory: Path, name: str) -> None:
         self._ends = load_array(directory / f"{name}.ends.npy")

@@ -1,8 +1,8 @@
 """An index in one file: what searches read, from which all the rest can be made again.
 
-The file is a tar of the current snapshot (storage/sealed_tar.py), with a note of its format first. A snapshot never
+The file is a tar of the current snapshot (sealed_tar.py), with a note of its format first. A snapshot never
 changes, so that saving needs no lock and disturbs nobody. Restoring makes a new Chroma of the snapshot's rows beside
-the index that is there, and then takes its place (storage/staging.py).
+the index that is there, and then takes its place (directory/staging.py).
 """
 
 import io
@@ -19,19 +19,19 @@ from typing import IO, Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from retrieval.arrays import load_array
+from retrieval.backup.restore_chroma import restore_chroma
+from retrieval.backup.sealed_tar import AlteredError, read_members, write_members
+from retrieval.chroma.store import State, Store
 from retrieval.config import Config
+from retrieval.directory.disk import explaining_failures
+from retrieval.directory.index_directory import IndexDirectory, Pointer, sync_to_disk
+from retrieval.directory.staging import adopt, discard, new_staging, stagings
 from retrieval.errors import ConfigError, IndexDamagedError, IndexNotFoundError, IndexUnusableError
 from retrieval.fingerprint import Fingerprint
 from retrieval.index import HybridIndex, remembered_settings
 from retrieval.inspection.stats import place_of
-from retrieval.storage.directory import IndexDirectory, Pointer, sync_to_disk
-from retrieval.storage.disk import explaining_failures
-from retrieval.storage.refill import refill
-from retrieval.storage.sealed_tar import AlteredError, read_members, write_members
-from retrieval.storage.snapshot import MANIFEST, Snapshot
-from retrieval.storage.staging import adopt, discard, new_staging, stagings
-from retrieval.storage.store import State, Store
+from retrieval.npy import load_array
+from retrieval.segments.snapshot import MANIFEST, Snapshot
 
 FORMAT = 1
 
@@ -252,6 +252,6 @@ def _fill_store(staged: IndexDirectory, config: Config, snapshot: Snapshot) -> N
                 f"The database {config.chroma_database!r} of {place_of(config.server_settings())} is not empty; name "
                 "another chroma_database to restore into."
             )
-        refill(store, snapshot)
+        restore_chroma(store, snapshot)
     finally:
         store.close()

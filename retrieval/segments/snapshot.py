@@ -33,17 +33,17 @@ import orjson
 from numpy.typing import NDArray
 
 from retrieval.analysis import Analyzer
-from retrieval.arrays import load_array
+from retrieval.chroma.rows import chunk_from, folders_from
+from retrieval.chroma.store import State
 from retrieval.config import Config
 from retrieval.context import contextualize
 from retrieval.errors import IndexDamagedError, IndexNotFoundError
 from retrieval.filters import Predicate, compile_where, compile_where_document
 from retrieval.fingerprint import Fingerprint
 from retrieval.lexical import LexicalIndex
-from retrieval.storage.blobs import Blobs
-from retrieval.storage.rounding import CODES, RoundedVectors
-from retrieval.storage.rows import chunk_from, folders_from
-from retrieval.storage.store import State
+from retrieval.npy import load_array
+from retrieval.segments.byte_column import ByteColumn
+from retrieval.segments.quantization import CODES, QuantizedVectors
 from retrieval.types import Chunk, DocumentRecord, Vectors, digest
 
 log = logging.getLogger(__name__)
@@ -76,11 +76,11 @@ class Snapshot:
         self.lexical = lexical
         self._language_names: NDArray[np.bytes_] = load_array(directory / "languages.npy")
         self._filtered: dict[str, NDArray[np.bool_]] = {}
-        self._rounded = RoundedVectors.load(directory) if CODES in manifest["files"] else None
-        self._rows = Blobs(directory, "rows")
-        self._texts = Blobs(directory, "texts")
-        self._records = Blobs(directory, "records")
-        self._contents = Blobs(directory, "contents")
+        self._rounded = QuantizedVectors.load(directory) if CODES in manifest["files"] else None
+        self._rows = ByteColumn(directory, "rows")
+        self._texts = ByteColumn(directory, "texts")
+        self._records = ByteColumn(directory, "records")
+        self._contents = ByteColumn(directory, "contents")
 
     @classmethod
     def open(cls, directory: Path, config: Config, *, verify: bool = True, searchable: bool = True) -> Self:
@@ -142,9 +142,9 @@ class Snapshot:
         return self._rows[row], self._texts[row]
 
     @cached_property
-    def rounded(self) -> RoundedVectors:
+    def rounded(self) -> QuantizedVectors:
         """`vectors`, for a scan that reads less; where an older version published, made here."""
-        return self._rounded or RoundedVectors.of(self.vectors)
+        return self._rounded or QuantizedVectors.of(self.vectors)
 
     @cached_property
     def records(self) -> tuple[DocumentRecord, ...]:

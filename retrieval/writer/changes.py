@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
-from retrieval.storage.rows import chunk_metadata
+from retrieval.chroma.rows import chunk_metadata
 from retrieval.types import Chunk, DocumentRecord, Metadata
 
 

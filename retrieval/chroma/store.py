@@ -13,10 +13,10 @@ from typing import Any, Self
 
 import numpy as np
 
+from retrieval.chroma.client import CHUNKS, Chroma, cannot_open
+from retrieval.chroma.rows import chunk_from, chunk_metadata, folders_from, record_from, record_metadata, replacing
 from retrieval.config import Config
 from retrieval.errors import IndexUnusableError
-from retrieval.storage.chroma import CHUNKS, Chroma, cannot_open
-from retrieval.storage.rows import chunk_from, chunk_metadata, folders_from, record_from, record_metadata, replacing
 from retrieval.types import Chunk, DocumentRecord, Metadata, SyncedFolder, Vectors
 
 _PAGE = 1000

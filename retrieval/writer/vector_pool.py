@@ -6,9 +6,9 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
+from retrieval.chroma.store import Store
 from retrieval.context import contextualize
-from retrieval.storage.snapshot import Snapshot, embedded_digest
-from retrieval.storage.store import Store
+from retrieval.segments.snapshot import Snapshot, embedded_digest
 from retrieval.types import Chunk, Encoder, Vectors
 
 _SLICE = 64
@@ -63,7 +63,7 @@ class VectorPool:
         """These chunks' rows are in the store now."""
         self._written.update((self._digest(chunk), chunk.id) for chunk in chunks)
 
-    def expect(self, chunks: Sequence[Chunk]) -> None:
+    def prefetch(self, chunks: Sequence[Chunk]) -> None:
         """Start to embed, while the caller does something else, what `fill` will be asked for. Strings of like length
         go together; those that have a vector or are under way already are left alone."""
         by_digest = {self._digest(chunk): chunk for chunk in chunks}
@@ -73,12 +73,12 @@ class VectorPool:
             texts = {digest: self._text(by_digest[digest]) for digest in part}
             self._under_way.update(dict.fromkeys(part, self._ahead.submit(self._embed, texts)))
 
-    def fill(self, chunks: Sequence[Chunk]) -> Iterator[Filled]:
+    def vectors_for(self, chunks: Sequence[Chunk]) -> Iterator[Filled]:
         """All the chunks, slice by slice, in no order: while the caller works on one, others are being embedded.
 
         Equal strings are embedded once, known ones not at all. The encoder is not loaded where nothing is new.
         """
-        self.expect(chunks)
+        self.prefetch(chunks)
         alike: dict[str, list[Chunk]] = {}
         for chunk in chunks:
             alike.setdefault(self._digest(chunk), []).append(chunk)

@@ -6,15 +6,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from retrieval.chroma.store import Store
 from retrieval.config import Config
+from retrieval.directory.disk import explaining_failures
+from retrieval.directory.index_directory import IndexDirectory, Pointer
 from retrieval.embedding import Embedder
 from retrieval.errors import IndexDamagedError, IndexLockedError, IndexMismatchError, IndexUnusableError
 from retrieval.fingerprint import Fingerprint
-from retrieval.storage.directory import IndexDirectory, Pointer
-from retrieval.storage.disk import explaining_failures
-from retrieval.storage.snapshot import Snapshot
-from retrieval.storage.store import Store
-from retrieval.storage.writer import Writer
+from retrieval.segments.snapshot import Snapshot
+from retrieval.writer.writer import Writer
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ _SILENCE = 30.0
 """Seconds for which searches leave a server alone that did not answer one of them."""
 
 
-class SnapshotKeeper:
+class SearcherManager:
     """The snapshot that searches read, and the way to change it. Threads may share it.
 
     made_with   what made the index, as far as is known; of the snapshot, once there is one

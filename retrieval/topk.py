@@ -11,9 +11,9 @@ Mask = NDArray[np.bool_]
 _BLOCK = 64
 
 
-def contenders(scores: NDArray[Any], depth: int, eligible: Mask | None = None) -> Rows:
-    """As `Best.contenders`."""
-    return Best(scores).contenders(depth, eligible)
+def top_k_with_ties(scores: NDArray[Any], depth: int, eligible: Mask | None = None) -> Rows:
+    """As `Best.top_k_with_ties`."""
+    return Best(scores).top_k_with_ties(depth, eligible)
 
 
 class Best:
@@ -30,7 +30,7 @@ class Best:
         highest = scores[: self._blocked].reshape(_BLOCK, self._blocks).max(axis=0)
         self._highest = np.concatenate([highest, scores[self._blocked :]])
 
-    def contenders(self, depth: int, eligible: Mask | None = None) -> Rows:
+    def top_k_with_ties(self, depth: int, eligible: Mask | None = None) -> Rows:
         """Ascending: the `depth` best of the eligible rows, and all that tie with the last of them."""
         rows = self._contenders(depth)
         if eligible is None or eligible[rows].all():

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ingest import add
 from retrieval import Document, HybridIndex
-from retrieval.stages import hearing, stage
+from retrieval.timing import hearing, stage
 
 Open = Callable[..., HybridIndex]
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from retrieval.storage.snapshot import Snapshot
-from retrieval.storage.store import Store
+from retrieval.chroma.store import Store
+from retrieval.segments.snapshot import Snapshot
 from retrieval.types import Vectors
 
 _ROWS = 1000
@@ -11,7 +11,7 @@ _RECORDS = 100
 """In memory at once; a record brings its document's content with it, which may be a book."""
 
 
-def refill(store: Store, snapshot: Snapshot) -> None:
+def restore_chroma(store: Store, snapshot: Snapshot) -> None:
     """Write chunks, ledger and, last, the state that says that they are whole."""
     for start in range(0, snapshot.size, _ROWS):
         rows = range(start, min(start + _ROWS, snapshot.size))

@@ -17,8 +17,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal, get_args
 
+from retrieval.directory.index_directory import IndexDirectory, sync_to_disk
 from retrieval.errors import IndexDamagedError
-from retrieval.storage.directory import IndexDirectory, sync_to_disk
 
 Purpose = Literal["rebuild", "restore"]
 

@@ -1,0 +1,1 @@
+"""What searches read: immutable segments, and generations of them."""

@@ -1,1 +1,0 @@
-"""Chroma, which is the truth, and the snapshots of it that searches read."""

@@ -1,0 +1,1 @@
+"""The commit protocol: how documents are written to Chroma and to segments."""
