@@ -4,7 +4,7 @@ retrieval-index.json    which snapshot is current, whether a write is under way,
 writer.lock             held by the one process that writes
 chroma/                 the embedded Chroma: the truth (absent where a server keeps it); chroma-XXXXXXXX/ in an index
                         that was rebuilt or restored
-snapshots/GENERATION/   what searches read
+generations/, segments/   what searches read
 rebuild-XXXXXXXX/       an index that is being made to take the place of this one (staging.py); or restore-
 """
 
@@ -14,7 +14,7 @@ import re
 import shutil
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -33,7 +33,7 @@ from retrieval.errors import (
 if TYPE_CHECKING:
     from filelock import FileLock
 
-FORMAT = 2
+FORMAT = 3
 POINTER = "retrieval-index.json"
 """A folder that holds a file of this name is an index; there are no documents in it."""
 
@@ -43,9 +43,11 @@ WRITTEN_ANEW = "; `ingest doctor --repair` writes it anew."
 _DATABASE = "chroma.sqlite3"
 """In the directory of every embedded Chroma."""
 
-_GENERATION = re.compile(r"[0-9a-f]{32}")
+_OWN_FILE = re.compile(r"[0-9a-f]{32}\.(json|tmp|segment|deletions)")
+"""A manifest, or what a manifest names."""
+
 _CHROMA = re.compile(r"chroma(-[0-9a-f]{8})?")
-_OWN = re.compile(r"writer\.(lock|json)|retrieval-index\.tmp|snapshots|(chroma|rebuild|restore)(-[0-9a-f]{8})?")
+_OWN = re.compile(r"writer\.(lock|json)|retrieval-index\.tmp|snapshots|segments|generations|(chroma|rebuild|restore)(-[0-9a-f]{8})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,8 @@ class IndexDirectory:
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
-        self.snapshots = self.path / "snapshots"
+        self.segments = self.path / "segments"
+        self.generations = self.path / "generations"
         self._pointer = self.path / POINTER
         self._lock_file = self.path / "writer.lock"
         self._holder = self.path / "writer.json"
@@ -153,7 +156,7 @@ class IndexDirectory:
         missing = f"{self.path / named}, where the index keeps its chunks, has no Chroma database"
         if self.chroma.name != named and (self.chroma / _DATABASE).is_file():
             raise IndexDamagedError(f"{missing}, and {self.chroma.name} beside it has one{WRITTEN_ANEW}")
-        if pointer.generation and (self.snapshots / pointer.generation).is_dir():
+        if pointer.generation and (self.generations / f"{pointer.generation}.json").is_file():
             raise IndexDamagedError(
                 f"{missing}. The search files have all that can be found: run "
                 f"`ingest snapshot save FILE --index {self.path}`, then "
@@ -198,13 +201,22 @@ class IndexDirectory:
         finally:
             self.unlock()
 
-    def remove_leftovers(self, *, keep: str) -> None:
-        """Remove all snapshots but one, and every Chroma that the pointer does not name. Readers that have a snapshot
-        mapped go on reading it."""
-        for old in self.snapshots.iterdir():
-            if old.name != keep and _GENERATION.fullmatch(old.name):
-                shutil.rmtree(old, ignore_errors=True)
-        if pointer := self.read_pointer():
+    def make(self) -> None:
+        """Make the directories of segments and generations, where they are absent."""
+        self.segments.mkdir(exist_ok=True)
+        self.generations.mkdir(exist_ok=True)
+
+    def remove_leftovers(self, *, keep: Collection[str]) -> None:
+        """Remove all generations but the current one, all files of segments but those to keep, and every Chroma that
+        the pointer does not name. Readers that have a file mapped go on reading it."""
+        shutil.rmtree(self.path / "snapshots", ignore_errors=True)  # of versions before segments
+        pointer = self.read_pointer()
+        current = f"{pointer.generation}.json" if pointer is not None else ""
+        for directory, kept in ((self.generations, {current}), (self.segments, keep)):
+            for file in directory.iterdir():
+                if file.name not in kept and _OWN_FILE.fullmatch(file.name):
+                    file.unlink(missing_ok=True)
+        if pointer is not None:
             current = None if pointer.chroma else self.chroma
             for chroma in self._chromas():
                 if chroma != current:
