@@ -38,11 +38,12 @@ from retrieval.chroma.store import State
 from retrieval.config import Config
 from retrieval.context import contextualize
 from retrieval.errors import IndexDamagedError, IndexNotFoundError
-from retrieval.filters import Predicate, compile_where, compile_where_document
+from retrieval.filters import RowPredicate, compile_where, compile_where_document
 from retrieval.fingerprint import Fingerprint
 from retrieval.lexical import LexicalIndex
 from retrieval.npy import load_array
 from retrieval.segments.byte_column import ByteColumn
+from retrieval.segments.columns import Columns
 from retrieval.segments.quantization import CODES, QuantizedVectors
 from retrieval.types import Chunk, DocumentRecord, Vectors, digest
 
@@ -235,11 +236,11 @@ class Snapshot:
                 chosen[row] = text_passes(self.text(row))
         return chosen
 
-    def _passing(self, where: str, passes: Predicate[dict[str, Any]]) -> NDArray[np.bool_]:
+    def _passing(self, where: str, passes: RowPredicate) -> NDArray[np.bool_]:
         """bool [n]: the rows whose metadata pass. The last filters' are kept: programs ask with the same few."""
         known = self._filtered.get(where)
         if known is None:
-            known = np.fromiter(map(passes, self._metadata), np.bool_, self.size)
+            known = passes(self._columns)
             self._filtered = {**dict(list(self._filtered.items())[1 - _KEPT_FILTERS :]), where: known}
         return known
 
@@ -250,6 +251,10 @@ class Snapshot:
         for number, name in enumerate(names[1:], 1):
             numbers[self._language_names == name] = number
         return tuple(name.decode() for name in names), numbers
+
+    @cached_property
+    def _columns(self) -> Columns:
+        return Columns.of(self._metadata)
 
     @cached_property
     def _metadata(self) -> list[dict[str, Any]]:
