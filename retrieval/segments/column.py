@@ -93,8 +93,9 @@ class Column:
 
     @classmethod
     def load(cls, kind: Kind, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        strings = Dictionary(arrays["strings"], arrays["string_bounds"]) if kind.type == "str" else None
-        return cls(kind, arrays["values"], arrays.get("rows"), arrays.get("bounds"), strings)
+        plain = {name: np.asarray(array) for name, array in arrays.items()}  # slicing a np.memmap is ten times slower
+        strings = Dictionary(plain["strings"], plain["string_bounds"]) if kind.type == "str" else None
+        return cls(kind, plain["values"], plain.get("rows"), plain.get("bounds"), strings)
 
     def among(self, wanted: Collection[Scalar]) -> Mask:
         """bool [m]: whether the value, or a member of the list, is one of `wanted`, all of one type.

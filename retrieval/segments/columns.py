@@ -84,7 +84,7 @@ class Columns:
         return [[field, *kind] for field, kind, _ in self]
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """All that is stored beside the size and the description: "3.values" belongs to the column described third."""
+        """All that is stored beside size and description: "3.values" is of the column described at 3, from 0."""
         return {
             f"{number}.{name}": array
             for number, (_, _, column) in enumerate(self)
@@ -113,9 +113,8 @@ class Columns:
     def equal(self, field: str, values: Collection[Scalar]) -> Mask:
         """bool [n]: the rows whose value in `field` is one of `values`, all of one type. A list equals nothing."""
         columns = self._columns.get(field, {})
-        wanted = {kind.type for kind in map(_kind_of, values)}
-        if wanted & {"int", "float"}:
-            wanted = {"int", "float"}
+        type_ = _kind_of(next(iter(values))).type
+        wanted = ("int", "float") if type_ in ("int", "float") else (type_,)
         return self._rows(
             (column, column.among(values))
             for kind, column in columns.items()

@@ -3,10 +3,14 @@
 from bisect import bisect_left
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+_BLOCK = 4096
+"""Strings copied at once."""
 
 
 def narrowed(values: NDArray[np.integer]) -> NDArray[np.integer]:
@@ -58,8 +62,9 @@ class Dictionary:
         strings = [
             dictionary[place] for (dictionary, _), places in zip(parts, used, strict=True) for place in places.tolist()
         ]
-        distinct = list(dict.fromkeys(sorted(strings)))  # sorting takes one pass over each part: they are sorted runs
-        place_of = dict(zip(distinct, range(len(distinct)), strict=True))
+        place_of = dict.fromkeys(sorted(strings), 0)  # sorting is one pass over each part: they are sorted runs
+        distinct = list(place_of)
+        place_of.update(zip(distinct, range(len(distinct)), strict=True))
         places = narrowed(np.fromiter(map(place_of.__getitem__, strings), np.int64, len(strings)))
         del strings, place_of
         renamed = [np.empty(0, np.int8)]
@@ -79,7 +84,10 @@ class Dictionary:
         return self.data[start:end].tobytes()
 
     def __iter__(self) -> Iterator[bytes]:
-        return map(self.__getitem__, range(len(self)))
+        for first in range(0, len(self), _BLOCK):
+            bounds = self.bounds[first : first + _BLOCK + 1].tolist()
+            data, start = self.data[bounds[0] : bounds[-1]].tobytes(), bounds[0]
+            yield from (data[a - start : b - start] for a, b in pairwise(bounds))
 
     def places(self, strings: Collection[str]) -> list[int]:
         """The places of those of `strings` that are here."""
