@@ -16,10 +16,12 @@ from retrieval import Document, Heading, HybridIndex, SearchHit
 from retrieval.config import Config, Feedback
 from retrieval.embedding import Embedder
 from retrieval.errors import QueryError
+from retrieval.filters import compile_where
 from retrieval.search.candidates import QueryScores, Rows
 from retrieval.search.options import SearchKeywords, SearchOptions
 from retrieval.search.query import Query
 from retrieval.search.reformulation import reformulated
+from retrieval.segments.columns import Columns
 from retrieval.segments.snapshot import Snapshot
 
 TOPICS = {
@@ -120,12 +122,10 @@ _filters = st.recursive(
 def test_a_filtered_search_is_the_unfiltered_one_with_the_misses_removed(
     index: HybridIndex, where: dict, query: str, mode: str, fusion: str, candidates: int
 ) -> None:
-    from retrieval.filters import compile_where
-
     passes = compile_where(where)
     options = {"mode": mode, "fusion": fusion, "candidates": candidates}
     unfiltered = everything(index, query, **options)
-    kept = [hit for hit in unfiltered if passes({**hit.metadata, "source": hit.source})]
+    kept = [hit for hit in unfiltered if passes(Columns.of([{**hit.metadata, "source": hit.source}]))[0]]
     filtered = everything(index, query, where=where, **options)
     assert [(hit.id, hit.score) for hit in filtered] == [(hit.id, hit.score) for hit in kept]
 
