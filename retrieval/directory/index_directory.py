@@ -90,6 +90,7 @@ class IndexDirectory:
         self._pointer = self.path / POINTER
         self._lock_file = self.path / "writer.lock"
         self._holder = self.path / "writer.json"
+        self._is_locked = False
 
     @cached_property
     def _lock(self) -> "FileLock":
@@ -186,11 +187,20 @@ class IndexDirectory:
                 raise IndexLockedError(
                     f"{self.path} is being written by {self._describe_holder()}; wait for it to finish."
                 ) from None
+            self._is_locked = True
             holder = {"pid": os.getpid(), "host": socket.gethostname(), "command": Path(sys.argv[0]).name}
             self._holder.write_text(json.dumps(holder), "utf-8")
 
+    @property
+    def is_locked(self) -> bool:
+        """Whether this process is the writer."""
+        return self._is_locked
+
     def unlock(self) -> None:
-        self._lock.release()
+        """Be the writer no longer; does nothing where this process is not."""
+        if self._is_locked:
+            self._is_locked = False
+            self._lock.release()
 
     @contextmanager
     def locked(self) -> Iterator[None]:
