@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from retrieval import HybridIndex, SearchHit
-from retrieval.adapters.http.bodies import SearchBody
 from retrieval.adapters.http.page import policy
+from retrieval.adapters.http.requests import SearchBody
 from retrieval.adapters.http.uploads import last_part
 from retrieval.types import document_id
 from tests.loaders_samples import pdf

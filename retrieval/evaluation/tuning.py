@@ -167,10 +167,10 @@ def score_settings(
     done = 0
     for (k1, b), rows in by_bm25.items():
         lexical = snapshot.lexical.with_parameters(k1=k1, b=b)
-        fusions = [settings[row][:2] for row in rows]
+        options = [rankings.options(settings[row]) for row in rows]
         runs: dict[int, dict[str, dict[str, float]]] = {row: {} for row in rows}
         for name, query in queries.items():
-            for row, documents in zip(rows, rankings.best_documents(query, lexical, fusions), strict=True):
+            for row, documents in zip(rows, rankings.best_documents(query, lexical, options), strict=True):
                 runs[row][name] = {document: float(-rank) for rank, document in enumerate(documents, start=1)}
         for row, run in runs.items():
             values[row] = list(judge.figures(run).values[measure].values())

@@ -13,14 +13,14 @@ from pydantic import ValidationError
 from ingest import SyncReport, add, add_files
 from ingest.report import Failure
 from ingest.root import check_deletable, check_free
-from retrieval.adapters.http import answers
-from retrieval.adapters.http.bodies import MAX_PAGE, DocumentBody, DocumentsBody
-from retrieval.adapters.http.described import problems
-from retrieval.adapters.http.models import AddedOut, DeletedOut, DocumentOut, RecordsOut
+from retrieval.adapters.http import serializers
+from retrieval.adapters.http.openapi import problems
 from retrieval.adapters.http.problems import Refusal, problem, problem_response
+from retrieval.adapters.http.requests import MAX_PAGE, DocumentBody, DocumentsBody
+from retrieval.adapters.http.responses import AddedOut, DeletedOut, DocumentOut, RecordsOut
 from retrieval.adapters.http.service import Service
 from retrieval.adapters.http.uploads import MAX_FILES, uploaded
-from retrieval.adapters.places import report_without_places
+from retrieval.adapters.redaction import redacted_report
 from retrieval.adapters.sources import MAX_SOURCE, check_source
 from retrieval.index import HybridIndex
 from retrieval.types import Document, Status, document_id
@@ -94,7 +94,7 @@ def document_routes(service: Service) -> APIRouter:
                 and status in (None, record.status)
             ]
             page = chosen[offset : offset + limit]
-            return JSONResponse({"total": len(chosen), "documents": [answers.listed(record) for record in page]})
+            return JSONResponse({"total": len(chosen), "documents": [serializers.listed(record) for record in page]})
 
         return await service.read(records)
 
@@ -108,7 +108,7 @@ def document_routes(service: Service) -> APIRouter:
             found = next((record for record in records if record.id == document_id), None)
             if found is None or snapshot is None:
                 raise Refusal("not-found", _GONE.format(document_id))
-            return JSONResponse(answers.whole(found, snapshot))
+            return JSONResponse(serializers.whole(found, snapshot))
 
         return await service.read(whole)
 
@@ -160,7 +160,7 @@ async def _added(
     check_free(sources, await service.read(service.folders))
     report = await service.write(change)
     service.metrics.written(report)
-    return _answered(report_without_places(report), sources)
+    return _answered(redacted_report(report), sources)
 
 
 def _answered(report: SyncReport, sources: Collection[str]) -> JSONResponse:

@@ -7,11 +7,11 @@ from fastapi import APIRouter, Header, Path
 from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
-from retrieval.adapters.http.bodies import SyncBody
-from retrieval.adapters.http.described import problems
 from retrieval.adapters.http.jobs import Job
-from retrieval.adapters.http.models import HealthOut, JobOut, JobsOut, StatsOut
+from retrieval.adapters.http.openapi import problems
 from retrieval.adapters.http.problems import Refusal, problem, problem_response
+from retrieval.adapters.http.requests import SyncBody
+from retrieval.adapters.http.responses import HealthOut, JobOut, JobsOut, StatsOut
 from retrieval.adapters.http.server_sent import EVENT_STREAM, as_stream
 from retrieval.adapters.http.service import Service
 from retrieval.index import HybridIndex

@@ -9,12 +9,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
-from retrieval.adapters.http.gate import Gate
 from retrieval.adapters.http.jobs import Jobs
 from retrieval.adapters.http.metrics import Metrics
 from retrieval.adapters.http.opened import OpenedIndex
 from retrieval.adapters.http.problems import Refusal
 from retrieval.adapters.http.settings import ServeSettings
+from retrieval.adapters.http.work_queue import WorkQueue
 from retrieval.adapters.http.writes import Writes
 from retrieval.errors import IndexLockedError, RetrievalError
 from retrieval.index import HybridIndex
@@ -46,7 +46,7 @@ class Service:
         self.metrics = Metrics()
         self._index = OpenedIndex(settings.index, settings.config)
         self._index.now()
-        self.gate = Gate(
+        self.work_queue = WorkQueue(
             threads=settings.threads,
             waiting=settings.waiting,
             seconds=settings.seconds,
@@ -62,14 +62,14 @@ class Service:
         return self._index.now()
 
     async def read(self, work: Callable[[HybridIndex], T]) -> T:
-        """What `work` makes of the index, on a thread. Raises as Gate.run, and what `work` raises."""
+        """What `work` makes of the index, on a thread. Raises as WorkQueue.run, and what `work` raises."""
 
         def heard() -> T:
             with hearing(self.metrics.stage):
                 return work(self._index.now())
 
         try:
-            return await self.gate.run(heard)
+            return await self.work_queue.run(heard)
         except IndexLockedError:  # only where nothing was published yet
             detail = "The index is being made; ask again when its first documents are in it."
             raise Refusal("index-unusable", detail, headers={"Retry-After": "2"}) from None
@@ -151,5 +151,5 @@ class Service:
 
     def _close(self) -> None:
         self.writes.close()
-        self.gate.close()
+        self.work_queue.close()
         self._index.close()

@@ -13,7 +13,7 @@ from pydantic import Field
 from retrieval.adapters.filter_limits import check_filter
 from retrieval.adapters.mcp.models import DocumentInfo, DocumentList, DocumentText, Found, Part, SearchResult
 from retrieval.adapters.mcp.tools import strict_tool
-from retrieval.adapters.places import for_clients
+from retrieval.adapters.redaction import client_message
 from retrieval.errors import QueryError, RetrievalError
 from retrieval.index import HybridIndex
 from retrieval.types import DocumentRecord
@@ -37,7 +37,7 @@ def told_to_the_model() -> Iterator[None]:
     try:
         yield
     except RetrievalError as error:
-        raise ToolError(for_clients(error)) from error
+        raise ToolError(client_message(error)) from error
 
 
 def named(source: str, records: Sequence[DocumentRecord]) -> DocumentRecord:

@@ -1,11 +1,11 @@
-"""What the index holds, as the JSON of answers. Pure."""
+"""Serializers: hits, documents and passages as JSON objects. Pure functions; `responses` has their schemas."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from retrieval.adapters.places import without_places
+from retrieval.adapters.redaction import redact_paths
 from retrieval.segments.snapshot import Snapshot
 from retrieval.types import Chunk, DocumentRecord, SearchHit, clean_text
 
@@ -41,7 +41,7 @@ def _record(record: DocumentRecord) -> dict[str, Any]:
         "source": record.source,
         "folder": record.folder,
         "status": record.status,
-        "reason": without_places(record.reason),
+        "reason": redact_paths(record.reason),
         "title": record.title,
         "language": record.language,
         "size": record.size,

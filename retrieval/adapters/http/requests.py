@@ -1,4 +1,4 @@
-"""What clients may send, as pydantic checks it and OpenAPI describes it."""
+"""The bodies of requests, as pydantic models: they check what clients send, and OpenAPI describes them."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
@@ -30,17 +30,17 @@ MAX_PAGE = 1_000
 
 
 def _whole(value: Any) -> Any:
-    """JSON has one kind of number: 1.0 is 1."""
+    """1.0 is 1: JSON has one kind of number."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _never_null(schema: dict[str, Any]) -> None:
-    """What is described is what should be sent; null is taken for what is left out."""
+    """Leave null out of the schema: a client should omit the field instead."""
     schema.update(next(one for one in schema.pop("anyOf") if one.get("type") != "null"))
 
 
 def _at_most(most: int) -> BeforeValidator:
-    """Counted before any is looked at: each that does not fit is an error of its own."""
+    """Count the values before any is validated: each bad value would be an error of its own."""
 
     def counted(values: Any) -> Any:
         if isinstance(values, list | dict) and len(values) > most:
@@ -53,7 +53,7 @@ def _at_most(most: int) -> BeforeValidator:
 
 
 def _up_to_the_first(values: Any, validated: ValidatorFunctionWrapHandler) -> Any:
-    """Entry by entry: of many that do not fit, the first is told of."""
+    """Validate entry by entry, so that only the first bad one is reported."""
     if not isinstance(values, dict):
         return validated(values)
     return {name: value for entry in values.items() for name, value in validated(dict([entry])).items()}
@@ -65,14 +65,14 @@ Queries = Annotated[list[QueryText], Field(min_length=1, max_length=MAX_QUERIES)
 
 
 class _Asked(BaseModel):
-    """What clients send: exactly what is described, in JSON's own types."""
+    """A body in JSON's own types, with known fields alone."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
     def _known(cls, values: Any) -> Any:
-        """Before anything else is looked at: each unknown field would be an error of its own, and there may be many."""
+        """Refuse the first unknown field, before anything else is validated: there may be many, each an error."""
         names = values if isinstance(values, dict) else ()
         unknown = next((name for name in names if name not in cls.model_fields), None)
         if unknown is not None:
@@ -136,7 +136,7 @@ class SearchBody(_Asked):
 
 
 class DocumentBody(_Asked):
-    """A text with a name; it replaces what has the same source."""
+    """A document; it replaces the one with the same source."""
 
     model_config = ConfigDict(
         json_schema_extra={
