@@ -140,7 +140,12 @@ def _write_columns(pack: PackWriter, columns: Columns) -> None:
 def _blocks(part: LiveSegment, name: str) -> Iterator[NDArray[Any]]:
     """The rows that live of an array with a row a chunk, some at a time."""
     segment = part.segment
-    array = {"vectors": segment.vectors, "codes": segment.quantized.codes, "scales": segment.quantized.scales}[name]
+    arrays: dict[str, NDArray[Any]] = {
+        "vectors": segment.vectors,
+        "codes": segment.quantized.codes,
+        "scales": segment.quantized.scales,
+    }
+    array = arrays[name]
     for start in range(0, segment.size, _BLOCK):
         block = slice(start, start + _BLOCK)
         yield array[block] if part.rows is None else array[block][part.rows[block]]

@@ -93,7 +93,8 @@ class Writer:
         self.folders = dict(state.folders)
         recorded = self.store.records()
         self._unrecorded = orphans(self.store, recorded, state.folders)
-        self.records = {record.source: record for record in (*recorded, *self._unrecorded)}
+        records = {record.source: record for record in (*recorded, *self._orphans)}
+        self.records = Ledger.recovered(self.reader, records)
         if state.fingerprint:
             made_with = Fingerprint.from_json(state.fingerprint)
             made_with.check_config(self._config, index=str(self._directory.path))
