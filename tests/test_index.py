@@ -490,10 +490,10 @@ def test_a_server_keeps_the_truth_and_the_directory_can_be_lost(open_index: Open
 
 
 def test_a_long_write_is_searchable_before_it_ends(open_index: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("retrieval.writer.writer._FIRST_PUBLICATION", 1)
+    monkeypatch.setattr("retrieval.writer.writer._FIRST_COMMIT", 1)
     monkeypatch.setattr("ingest.indexer._BATCH_CHUNKS", 1)
     seen: list[int] = []
-    publish = Writer.publish_when_due
+    publish = Writer.commit_when_due
 
     with open_index() as index, open_index("index") as reader:
 
@@ -501,7 +501,7 @@ def test_a_long_write_is_searchable_before_it_ends(open_index: Open, monkeypatch
             publish(writer)
             seen.append(reader.stats().chunks)
 
-        monkeypatch.setattr(Writer, "publish_when_due", watched)
+        monkeypatch.setattr(Writer, "commit_when_due", watched)
         add([Document(str(n), f"Document {n}.") for n in range(9)], index)
         assert seen == sorted(seen)
         assert 0 < seen[0] < seen[-1] <= 9

@@ -23,7 +23,7 @@ from retrieval.directory.index_directory import IndexDirectory
 from retrieval.directory.staging import adopt
 from retrieval.errors import ConfigError, IndexLockedError, IndexMismatchError, IndexNotFoundError
 from retrieval.searcher_manager import SearcherManager
-from retrieval.segments.snapshot import Snapshot
+from retrieval.segments.reader import IndexReader
 from retrieval.types import SearchHit
 
 Open = Callable[..., HybridIndex]
@@ -166,7 +166,7 @@ def test_opening_in_the_very_moment_of_the_swap_is_opening_after_it(
 ) -> None:
     current = SearcherManager.current
 
-    def late(keeper: SearcherManager) -> Snapshot | None:
+    def late(keeper: SearcherManager) -> IndexReader | None:
         monkeypatch.setattr(SearcherManager, "current", current)
         rebuild(index_path, config=OTHER)
         return current(keeper)
@@ -219,7 +219,7 @@ def test_what_cannot_be_had_again_is_refused_before_anything_is_done(
         rebuild(index_path, config=OTHER)
     docs.with_name("gone").rename(docs)
     with monkeypatch.context() as patch:
-        patch.setattr("retrieval.segments.snapshot.Snapshot.content", lambda snapshot, at: "")
+        patch.setattr("retrieval.segments.searcher().reader.IndexReader.content", lambda snapshot, at: "")
         with pytest.raises(ConfigError, match=r"'memo'.*ingest delete memo"):
             rebuild(index_path, config=OTHER)
     with pytest.raises(ConfigError, match="chroma_database"):
@@ -405,7 +405,7 @@ def test_what_was_interrupted_with_other_settings_is_not_gone_on_with(
 def test_vectors_are_lent_only_by_the_same_model(open_index: Open) -> None:
     with open_index() as lender, open_index("other", config=Config(language="none")) as index:
         add([MEMO], lender)
-        snapshot = Snapshot.open(next(lender.path.glob("snapshots/*")), lender.config)
+        snapshot = IndexReader.open(next(lender.path.glob("snapshots/*")), lender.config)
         assert snapshot.fingerprint is not None
         for part in ("weights", "pooling", "tokenizer"):
             assert not replace(snapshot.fingerprint, **{part: "other"}).embeds_like(snapshot.fingerprint)

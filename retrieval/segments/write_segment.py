@@ -18,7 +18,7 @@ from retrieval.segments.columns import Columns
 from retrieval.segments.live_segment import LiveSegment
 from retrieval.segments.pack import PackWriter
 from retrieval.segments.quantization import QuantizedVectors
-from retrieval.segments.segment import SUFFIX, Segment, languages_of, record_to_json
+from retrieval.segments.segment import COLUMNS, SUFFIX, Segment, languages_of, record_to_json
 from retrieval.segments.sorted_keys import Keys, keys_of, order_of
 from retrieval.topk import Mask
 from retrieval.types import Chunk, DocumentRecord, Vectors
@@ -134,7 +134,7 @@ def _write_postings(pack: PackWriter, postings: Postings) -> None:
 
 def _write_columns(pack: PackWriter, columns: Columns) -> None:
     for name, array in columns.arrays().items():
-        pack.write(name, array)
+        pack.write(COLUMNS + name, array)
 
 
 def _blocks(part: LiveSegment, name: str) -> Iterator[NDArray[Any]]:
