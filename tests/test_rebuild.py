@@ -28,7 +28,12 @@ from retrieval.types import SearchHit
 
 Open = Callable[..., HybridIndex]
 
-MEMO = Document("memo", "# Boiler\n\nThe boiler was serviced.", metadata={"team": "house"}, syntax="markdown")
+MEMO = Document(
+    "memo",
+    "# Boiler\n\nThe boiler was serviced.",
+    metadata={"team": "house", "tags": ["warm", "wet"]},
+    syntax="markdown",
+)
 OTHER = Config(language="none", chunk_size=64)
 
 
@@ -94,6 +99,9 @@ def test_other_settings_give_the_index_that_is_built_afresh(open_index: Open, do
         assert told(index) == told(fresh)
         assert sync(docs, index).unchanged == 3
         assert add([MEMO], index).unchanged == 1
+        for mode in ("dense", "lexical"):
+            [hit] = index.search("boiler", mode=mode, where={"tags": {"$contains": "wet"}})
+            assert (hit.source, hit.metadata) == ("memo", MEMO.metadata)
     assert examine(index_path) == []
     assert names(index_path) == names(index_path.parent / "fresh")
     assert len(list(index_path.glob("snapshots/*"))) == len(list(index_path.glob("chroma*"))) == 1

@@ -59,7 +59,10 @@ def _search(current: Current) -> Callable[..., SearchResult]:
         ] = "hybrid",
         where: Annotated[
             Mapping[str, Any] | None,
-            Field(description='Filter on metadata: {"source": "docs/rain.md"}, {"year": {"$gte": 2020}}, $and, $or.'),
+            Field(
+                description='Filter on metadata: {"source": "docs/rain.md"}, {"year": {"$gte": 2020}}, '
+                '{"tags": {"$contains": "sky"}} for a member of a list, $and, $or.'
+            ),
         ] = None,
         expand: Annotated[int, Field(description="Neighbouring parts to show around each passage.", ge=0, le=2)] = 0,
     ) -> SearchResult:
