@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from retrieval.chroma.store import Store
 from retrieval.config import Config
 from retrieval.directory.disk import explaining_failures
-from retrieval.directory.index_directory import IndexDirectory, Pointer
+from retrieval.directory.index_directory import IndexDirectory
+from retrieval.directory.pointer import Pointer
 from retrieval.embedding import Embedder
 from retrieval.errors import IndexDamagedError, IndexLockedError, IndexMismatchError, IndexUnusableError
 from retrieval.fingerprint import Fingerprint
@@ -36,6 +37,7 @@ class SearcherManager:
         self.made_with: Fingerprint | None = None
         self.lender: Snapshot | None = None
         self._directory = directory
+        self._lock = directory.writer_lock
         self._config = config
         self._embedder = embedder
         self._snapshot: Snapshot | None = None
@@ -43,7 +45,6 @@ class SearcherManager:
         self._store: Store | None = None
         self._is_patient = False
         self._asking_again = 0.0
-        self._locked = False
         self._reported = ""
         self._is_superseded = False
         self._guard = threading.RLock()
@@ -61,7 +62,7 @@ class SearcherManager:
             if stamp != self._stamp:
                 self._take_up()
                 self._stamp = self._directory.pointer_stamp() if self._snapshot is not None else stamp
-            if self._config.chroma_host and not self._locked and self._is_behind_server():
+            if self._config.chroma_host and not self._lock.is_held and self._is_behind_server():
                 self._heal()
             return self._snapshot
 
@@ -92,9 +93,8 @@ class SearcherManager:
         """Release Chroma and the lock."""
         with self._guard:
             self._close_store()
-            if self._locked:
+            if self._lock.is_held:
                 self._directory.unlock()
-                self._locked = False
 
     def _take_up(self) -> None:
         """Go on to what the pointer says, unless that was made with other settings: the last snapshot serves then."""
@@ -141,10 +141,9 @@ class SearcherManager:
 
     def _load_locked(self) -> Pointer | None:
         """The pointer, which nobody else changes from here on. Raises IndexDamagedError where there is no Chroma."""
-        if self._locked:
+        if self._lock.is_held:
             return self._load()
         self._directory.lock()
-        self._locked = True
         try:
             pointer = self._load()
             self._directory.check_chroma(pointer)
@@ -203,23 +202,25 @@ class SearcherManager:
 
         A server that does not answer stops no search that a snapshot can answer, and is not asked again at once.
         """
-        if time.monotonic() < self._asking_again and not self._locked:
+        if time.monotonic() < self._asking_again and not self._lock.is_held:
             return False
         try:
             state = self._open_store().state()
         except IndexUnusableError as error:
-            if self._snapshot is None or self._locked:
+            if self._snapshot is None or self._lock.is_held:
                 raise
             log.warning("%s The last snapshot answers.", error)
             self._asking_again = time.monotonic() + _SILENCE
             return False
         if state.is_settled:
             return state.generation != (self._snapshot.state.generation if self._snapshot is not None else "")
-        return self._locked or (self._snapshot is None and bool(state.fingerprint))  # a writer takes over what was left
+        return self._lock.is_held or (
+            self._snapshot is None and bool(state.fingerprint)
+        )  # a writer takes over what was left
 
     def _heal(self) -> None:
         """Build the snapshot again, unless a living writer is about to; then the last one serves, if there is one."""
-        if self._locked or not self._one_writer.acquire(blocking=False):
+        if self._lock.is_held or not self._one_writer.acquire(blocking=False):
             return
         try:
             log.info("Building the snapshot of %s again.", self._directory.path)
@@ -239,7 +240,7 @@ class SearcherManager:
             self.close()
 
     def _open_store(self) -> Store:
-        if self._store is None:
+        if self._store is None or self._store.is_inherited:
             self._store = Store.open(self._directory.chroma, self._config, patient=self._is_patient)
         return self._store
 

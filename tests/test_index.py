@@ -4,6 +4,7 @@ import shutil
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from ingest import add
 from retrieval import Document, HybridIndex
 from retrieval.chroma.store import Store
 from retrieval.config import Config
+from retrieval.directory.index_directory import IndexDirectory
 from retrieval.errors import (
     ConfigError,
     DocumentError,
@@ -383,8 +385,10 @@ def test_what_cannot_be_healed_is_said_each_time_and_locks_nothing(
         add(DOCUMENTS, index)
     index = open_index(read_only=True)
     _remove_snapshots(tmp_path / "index")
-    pointer = tmp_path / "index" / "retrieval-index.json"
-    pointer.write_text(pointer.read_text().replace('"generation": "', '"generation": "0'))
+    directory = IndexDirectory(tmp_path / "index")
+    pointer = directory.read_pointer()
+    assert pointer is not None
+    directory.write_pointer(replace(pointer, generation=f"0{pointer.generation}"))
 
     def broken(directory: Path, config: Config, *, patient: bool) -> Store:
         raise IndexDamagedError("Chroma cannot open it.")

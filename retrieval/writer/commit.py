@@ -12,7 +12,7 @@ import numpy as np
 from retrieval.analysis import Analyzer
 from retrieval.chroma.rows import chunk_metadata
 from retrieval.chroma.store import State, Store
-from retrieval.directory.index_directory import sync_to_disk
+from retrieval.directory.files import sync_to_disk
 from retrieval.fingerprint import Fingerprint
 from retrieval.lexical import LexicalIndex
 from retrieval.segments.byte_column import ByteColumnWriter
