@@ -13,7 +13,8 @@ from ingest.report import OnProgress
 from ingest.sync import resync
 from retrieval.chroma.store import Store
 from retrieval.config import Config
-from retrieval.directory.index_directory import WRITTEN_ANEW, IndexDirectory, Pointer
+from retrieval.directory.index_directory import IndexDirectory
+from retrieval.directory.pointer import WRITTEN_ANEW, Pointer
 from retrieval.directory.staging import discard, stagings
 from retrieval.errors import ConfigError, IndexDamagedError, IndexNotFoundError
 from retrieval.index import HybridIndex

@@ -13,7 +13,8 @@ from ingest.root import check_claim, checked_name, resolve_root
 from ingest.selection import patterns_of
 from ingest.sync import sync
 from retrieval.config import Config
-from retrieval.directory.index_directory import IndexDirectory, Pointer
+from retrieval.directory.index_directory import IndexDirectory
+from retrieval.directory.pointer import Pointer
 from retrieval.directory.staging import adopt, discard, new_staging, stagings
 from retrieval.errors import ConfigError, IndexLockedError, IndexNotFoundError, IndexUnusableError
 from retrieval.index import HybridIndex, remembered_settings

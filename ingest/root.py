@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from ingest.gitignore import Rules, read_rules
-from retrieval.directory.index_directory import POINTER as INDEX_FILE
+from retrieval.directory.pointer import POINTER as INDEX_FILE
 from retrieval.errors import ConfigError, SyncedSourceError
 from retrieval.types import DocumentRecord, SyncedFolder, folder_of
 

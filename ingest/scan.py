@@ -11,7 +11,7 @@ from ingest import unread
 from ingest.gitignore import IGNORE_FILES, Rules, is_ignored, read_rules
 from ingest.root import checked_name, printable, resolve_root, rules_above
 from ingest.selection import Selection, select
-from retrieval.directory.index_directory import POINTER as INDEX_FILE
+from retrieval.directory.pointer import POINTER as INDEX_FILE
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, Unpack
 import numpy as np
 
 from retrieval.config import Config, Feedback, FusionMethod, Mode
-from retrieval.directory.index_directory import IndexDirectory, Pointer
+from retrieval.directory.index_directory import IndexDirectory
+from retrieval.directory.pointer import Pointer
 from retrieval.embedding import Embedder
 from retrieval.errors import ConfigError, IndexMismatchError, IndexNotFoundError, QueryError
 from retrieval.fingerprint import Fingerprint

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from retrieval.chroma.store import Store
 from retrieval.config import Config
 from retrieval.directory.disk import explaining_failures
-from retrieval.directory.index_directory import IndexDirectory, Pointer
+from retrieval.directory.index_directory import IndexDirectory
+from retrieval.directory.pointer import Pointer
 from retrieval.embedding import Embedder
 from retrieval.errors import IndexDamagedError, IndexLockedError, IndexMismatchError
 from retrieval.fingerprint import Fingerprint
@@ -110,7 +111,7 @@ class SearcherManager:
 
         Raises IndexLockedError where another process writes, and what Writer.recover raises.
         """
-        if self._directory.is_locked or not self._one_writer.acquire(blocking=False):
+        if self._directory.writer_lock.is_held or not self._one_writer.acquire(blocking=False):
             return
         try:
             log.info("Building the search files of %s again.", self._directory.path)
@@ -220,7 +221,7 @@ class SearcherManager:
 
     def _load_locked(self) -> Pointer | None:
         """The pointer, which nobody else changes from here on. Raises IndexDamagedError where there is no Chroma."""
-        if self._directory.is_locked:
+        if self._directory.writer_lock.is_held:
             with self._refreshing:
                 return self._load()
         self._directory.lock()
@@ -258,6 +259,8 @@ class SearcherManager:
         self._directory.unlock()
 
     def _open_store(self) -> Store:
+        if self._store is not None and self._store.is_inherited:
+            self._store = None
         if self._store is None:
             self._store = Store.open(self._directory.chroma, self._config, patient=self._is_patient)
         return self._store

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from benchmarks.speed.documents import packaged_tokenizer
 from retrieval.chroma.store import State
 from retrieval.config import Config
-from retrieval.directory.index_directory import IndexDirectory, Pointer
+from retrieval.directory.index_directory import IndexDirectory
+from retrieval.directory.pointer import Pointer
 from retrieval.embedding import Embedder
 from retrieval.fingerprint import Fingerprint
 from retrieval.types import Chunk, DocumentRecord, Vectors

@@ -23,7 +23,9 @@ from retrieval.backup.sealed_tar import AlteredError, read_members, write_member
 from retrieval.chroma.store import State, Store
 from retrieval.config import Config
 from retrieval.directory.disk import explaining_failures
-from retrieval.directory.index_directory import IndexDirectory, Pointer, sync_to_disk
+from retrieval.directory.files import sync_to_disk
+from retrieval.directory.index_directory import IndexDirectory
+from retrieval.directory.pointer import Pointer
 from retrieval.directory.sealed_json import SealError
 from retrieval.directory.staging import adopt, discard, new_staging, stagings
 from retrieval.errors import ConfigError, IndexDamagedError, IndexNotFoundError, IndexUnusableError

@@ -6,13 +6,17 @@ again in the same process, because what is left of it is shared by all that come
 here. And everything comes through as it is, from ValueError to the errors of the HTTP library and of the Rust core.
 """
 
+import ctypes
 import logging
+import os
+import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
 from retrieval.config import Config
 from retrieval.directory.disk import is_nearly_full, no_space
+from retrieval.directory.files import make_private_directory, make_tree_private
 from retrieval.errors import IndexDamagedError, IndexUnusableError
 
 if TYPE_CHECKING:
@@ -56,6 +60,7 @@ class Chroma:
         from chromadb.config import System
 
         self._calls = calls
+        self._directory: Path | None = None
         self._place = {"tenant": tenant, "database": database}
         self._system = System(settings)
         self._api: Any = self._system.instance(cast(Any, ServerAPI))
@@ -63,6 +68,10 @@ class Chroma:
         if self._session is not None:
             self._session.timeout = seconds
         self._system.start()
+        self._pid = os.getpid()
+        if hasattr(os, "register_at_fork"):
+            api = weakref.ref(self._api)
+            os.register_at_fork(after_in_child=lambda: _keep_forever(api()))
 
     @classmethod
     def embedded(cls, directory: Path) -> Self:
@@ -72,7 +81,11 @@ class Chroma:
         settings = Settings(anonymized_telemetry=False, is_persistent=True, persist_directory=str(directory))
         calls = _EmbeddedCalls(directory)
         try:
-            return cls(settings, calls, tenant=DEFAULT_TENANT, database=DEFAULT_DATABASE, seconds=_ANSWER)
+            make_private_directory(directory)
+            chroma = cls(settings, calls, tenant=DEFAULT_TENANT, database=DEFAULT_DATABASE, seconds=_ANSWER)
+            chroma._directory = directory
+            make_tree_private(directory)
+            return chroma
         except Exception as error:  # the Rust core's own kinds
             log.debug("opening %s failed", directory, exc_info=True)
             raise cannot_open(directory, error) from error
@@ -120,14 +133,24 @@ class Chroma:
         return int(self._call("get_max_batch_size"))
 
     def close(self) -> None:
+        """Release it. One that a parent process opened is left to that."""
+        if self.is_inherited:
+            return
         if self._session is not None:
             self._session.close()
         self._system.stop()
+        if self._directory is not None:
+            make_tree_private(self._directory)
 
     @property
     def is_broken(self) -> bool:
         """Whether no call can succeed any more until it is opened again."""
-        return self._calls.is_broken
+        return self._calls.is_broken or self.is_inherited
+
+    @property
+    def is_inherited(self) -> bool:
+        """Whether a parent process opened it, before fork(): its threads are not in this process."""
+        return self._pid != os.getpid()
 
     def _call(self, name: str, *arguments: Any, **keywords: Any) -> Any:
         return getattr(_Guarded(self._api, self._calls), name)(*arguments, **keywords)
@@ -201,6 +224,12 @@ class _ServerCalls:
         if state.attempt_number == 1 and state.outcome is not None:
             why = _words_of(state.outcome.exception())
             log.warning("Chroma at %s does not answer: %s. Trying for %.0f s.", self._host, why, self._patience)
+
+
+def _keep_forever(api: object) -> None:
+    """In a child of fork(): releasing Chroma's core waits for its threads, which are in the parent alone."""
+    if api is not None:
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(api))
 
 
 def cannot_open(directory: Path, error: Exception) -> IndexUnusableError:

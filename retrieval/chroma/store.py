@@ -78,7 +78,13 @@ class Store:
         """Whether a call has failed in such a way that only another Store of the same Chroma can go on."""
         return self._chroma.is_broken
 
+    @property
+    def is_inherited(self) -> bool:
+        """Whether a parent process opened it, before fork(): only another Store of the same Chroma can go on."""
+        return self._chroma.is_inherited
+
     def close(self) -> None:
+        """Release Chroma; an inherited one is left to the process that opened it."""
         self._chroma.close()
 
     # The index as a whole

@@ -1,43 +1,60 @@
-"""Small JSON files that notice every change of a bit."""
+"""A small JSON file with a checksum, so that no change to it goes unnoticed.
 
+The file is one JSON object. Its first member, sha256, is the SHA-256 of the bytes of the file without that member: of
+what stands after it, with the opening brace put back. So every byte is either compared or hashed.
+"""
+
+import hashlib
 import json
 import os
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from retrieval.directory.files import private_open, sync_to_disk
+from retrieval.errors import IndexDamagedError
 
-class SealError(Exception):
-    """The file is not what `write_sealed` wrote."""
+SEAL = "sha256"
+_BEGIN = f'{{"{SEAL}": "'.encode()
+_END = b'", '
+_DIGITS = 64
+
+
+class SealError(IndexDamagedError):
+    """A file is not exactly what was written."""
 
 
 def write_sealed(path: Path, values: Mapping[str, Any]) -> None:
-    """Write the values and their checksum. Atomic: a reader sees the old file or the new one."""
+    """Write `values`, at least one, atomically: a reader finds the old file or the new one, after a loss of power too.
+
+    The file is readable for its owner alone. Only one process may write it. Raises OSError.
+    """
+    if not values or SEAL in values:
+        raise ValueError(f"a sealed file needs values, none of them called {SEAL}")
+    body = json.dumps(values).encode()
     temporary = path.with_suffix(".tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        json.dump({**values, "crc32": _checksum(values)}, file, indent=1)
+    with private_open(temporary, "wb") as file:
+        file.write(_BEGIN + hashlib.sha256(body).hexdigest().encode() + _END + body[1:])
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
+    sync_to_disk(path.parent)
 
 
 def read_sealed(path: Path) -> dict[str, Any]:
-    """The values that `write_sealed` wrote. Raises OSError, and SealError where a bit has changed."""
-    return parse_sealed(path.read_bytes(), name=path.name)
-
-
-def parse_sealed(data: bytes, *, name: str) -> dict[str, Any]:
-    """The values in such a file, which has this name. Raises SealError where a bit has changed."""
-    try:
-        values: dict[str, Any] = json.loads(data)
-        checksum = values.pop("crc32")
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise SealError(f"{name} is not what was written") from error
-    if checksum != _checksum(values):
-        raise SealError(f"{name} is not what was written")
+    """What `write_sealed` wrote. Raises SealError for any other content, and OSError where there is nothing to read."""
+    values = unseal(path.read_bytes())
+    if values is None:
+        raise SealError(f"{path} is damaged: it is not what was written.")
     return values
 
 
-def _checksum(values: Mapping[str, Any]) -> int:
-    return zlib.crc32(json.dumps(values, sort_keys=True).encode())
+def unseal(content: bytes) -> dict[str, Any] | None:
+    """The values in a sealed file's content; None where they are not what was sealed."""
+    at = len(_BEGIN) + _DIGITS
+    body = b"{" + content[at + len(_END) :]
+    seal = hashlib.sha256(body).hexdigest().encode()
+    if content[: at + len(_END)] != _BEGIN + seal + _END:
+        return None
+    values: dict[str, Any] = json.loads(body)  # hashed, and so what json.dumps gave
+    return values

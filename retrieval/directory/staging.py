@@ -17,7 +17,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal, get_args
 
-from retrieval.directory.index_directory import IndexDirectory, sync_to_disk
+from retrieval.directory.files import sync_to_disk
+from retrieval.directory.index_directory import IndexDirectory
 from retrieval.errors import IndexDamagedError
 
 Purpose = Literal["rebuild", "restore"]

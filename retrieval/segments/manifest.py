@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from retrieval.chroma.rows import folders_from
 from retrieval.chroma.store import State
-from retrieval.directory.sealed_json import SealError, parse_sealed, write_sealed
+from retrieval.directory.sealed_json import SealError, unseal, write_sealed
 from retrieval.errors import IndexDamagedError
 
 NAME = re.compile(r"[0-9a-f]{32}\.json")
@@ -63,8 +63,10 @@ class Manifest:
 
     @classmethod
     def parse(cls, data: bytes) -> "Manifest":
-        """The manifest in such a file. Raises SealError, KeyError, TypeError, ValueError where it is none."""
-        values = parse_sealed(data, name="the manifest")
+        """The manifest in such a file. Raises SealError where it is not what was written."""
+        values = unseal(data)
+        if values is None:
+            raise SealError("The manifest is not what was written.")
         state = State(values["generation"], folders_from(values["folders"]), values["fingerprint"])
         return cls(state, tuple(Entry(*names) for names in values["segments"]), values["documents"])
 

@@ -20,6 +20,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.directory.files import private_open
 from retrieval.errors import IndexDamagedError
 
 _MAGIC = b"hybrid-retrieval pack 1\n"
@@ -39,7 +40,7 @@ class PackWriter:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file = path.open("xb")
+        self._file = private_open(path, "xb")
         self._arrays: dict[str, list[Any]] = {}
         self._file.write(_MAGIC)
         self._pad()

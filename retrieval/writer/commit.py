@@ -10,7 +10,8 @@ import numpy as np
 
 from retrieval.chroma.store import State, Store
 from retrieval.config import Config
-from retrieval.directory.index_directory import IndexDirectory, sync_to_disk
+from retrieval.directory.files import sync_to_disk
+from retrieval.directory.index_directory import IndexDirectory
 from retrieval.fingerprint import Fingerprint
 from retrieval.segments.live_segment import LiveSegment
 from retrieval.segments.manifest import Entry, Manifest

@@ -23,7 +23,8 @@ import numpy as np
 
 from retrieval.chroma.store import UNDER_WAY, State, Store
 from retrieval.config import Config
-from retrieval.directory.index_directory import IndexDirectory, Pointer
+from retrieval.directory.index_directory import IndexDirectory
+from retrieval.directory.pointer import Pointer
 from retrieval.embedding import Embedder
 from retrieval.errors import IndexDamagedError, IndexLockedError
 from retrieval.fingerprint import Fingerprint

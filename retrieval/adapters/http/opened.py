@@ -4,7 +4,8 @@ import logging
 import threading
 from pathlib import Path
 
-from retrieval.directory.index_directory import IndexDirectory, Pointer
+from retrieval.directory.index_directory import IndexDirectory
+from retrieval.directory.pointer import Pointer
 from retrieval.errors import IndexMismatchError, IndexUnusableError
 from retrieval.index import HybridIndex
 
