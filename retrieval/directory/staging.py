@@ -14,10 +14,9 @@ process, for the removed one.
 import secrets
 import shutil
 from dataclasses import replace
-from pathlib import Path
 from typing import Literal, get_args
 
-from retrieval.directory.files import sync_to_disk
+from retrieval.directory.files import sync_to_disk, sync_tree
 from retrieval.directory.index_directory import IndexDirectory
 from retrieval.errors import IndexDamagedError
 
@@ -55,7 +54,7 @@ def adopt(directory: IndexDirectory, staged: IndexDirectory) -> None:
         sync_to_disk(target)
     if not pointer.chroma:
         chroma = directory.path / f"chroma-{secrets.token_hex(4)}"
-        _sync_tree(staged.chroma)
+        sync_tree(staged.chroma)
         staged.chroma.rename(chroma)
         pointer = replace(pointer, chroma_directory=chroma.name)
     sync_to_disk(directory.path)
@@ -64,8 +63,3 @@ def adopt(directory: IndexDirectory, staged: IndexDirectory) -> None:
     for purpose in get_args(Purpose):
         for left in stagings(directory, purpose):
             discard(left)
-
-
-def _sync_tree(directory: Path) -> None:
-    for path in (*directory.rglob("*"), directory):
-        sync_to_disk(path)

@@ -73,3 +73,14 @@ class Manifest:
 
 def manifest_path(directory: Path, generation: str) -> Path:
     return directory / f"{generation}.json"
+
+
+def newest_manifest(directory: Path) -> Manifest | None:
+    """The last one written of those in the directory of generations that can be read."""
+    files = [file for file in directory.glob("*.json") if NAME.fullmatch(file.name)] if directory.is_dir() else []
+    for file in sorted(files, key=lambda file: file.stat().st_mtime_ns, reverse=True):
+        try:
+            return Manifest.read(directory, file.stem)
+        except IndexDamagedError:
+            continue
+    return None

@@ -23,7 +23,7 @@ import numpy as np
 
 from retrieval.chroma.store import UNDER_WAY, State, Store
 from retrieval.config import Config
-from retrieval.directory.index_directory import IndexDirectory
+from retrieval.directory.index_directory import RESTORED, IndexDirectory
 from retrieval.directory.pointer import Pointer
 from retrieval.embedding import Embedder
 from retrieval.errors import IndexDamagedError, IndexLockedError
@@ -252,8 +252,7 @@ class Writer:
         shown = sum(self.reader.documents_of_folder.values())
         if shown and not state.generation:
             raise IndexDamagedError(
-                f"Chroma holds nothing of the {shown} documents that {self._directory.path} shows; restore what was "
-                "removed there, or remove the index and sync again."
+                f"Chroma holds nothing of the {shown} documents that {self._directory.path} shows; {RESTORED}"
             )
 
     @contextmanager
