@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, Unpack
 
 import numpy as np
 
-from retrieval.config import Config, Feedback, FusionMethod, Mode
+from retrieval.config import Config
 from retrieval.directory.index_directory import IndexDirectory, Pointer
 from retrieval.embedding import Embedder
 from retrieval.errors import ConfigError, IndexMismatchError, IndexNotFoundError, QueryError
@@ -19,7 +19,7 @@ from retrieval.inspection.embedding_stats import EmbeddingStats
 from retrieval.inspection.similar import SimilarDocument, SimilarPair, similar_documents, similar_pairs
 from retrieval.inspection.stats import Stats, describe, describe_embeddings, place_of
 from retrieval.rerank import CrossEncoderReranker
-from retrieval.search import DocumentScore, Query, SearchKeywords, SearchOptions, search_all
+from retrieval.search import Query, SearchKeywords, SearchOptions, search_all
 from retrieval.search.operators import has_word, read_operators
 from retrieval.search.query import terms_by_language
 from retrieval.searcher_manager import SearcherManager
@@ -105,76 +105,40 @@ class HybridIndex:
 
     # Searching
 
-    def search(
-        self,
-        query: str,
-        top_k: int = 10,
-        *,
-        mode: Mode = "hybrid",
-        fusion: FusionMethod | None = None,
-        alpha: float | None = None,
-        rrf_k: int = 60,
-        candidates: int = 100,
-        feedback: Feedback | None = None,
-        where: Mapping[str, Any] | None = None,
-        where_document: Mapping[str, Any] | None = None,
-        operators: bool | None = None,
-        rerank: "str | Reranker | CrossEncoder | None" = None,
-        mmr_lambda: float | None = None,
-        expand: int | Literal["section"] = 0,
-        group_by_document: bool = False,
-        document_score: DocumentScore = "max",
-        min_score: float | None = None,
-        highlight: bool = True,
-    ) -> list[SearchHit]:
-        """The `top_k` best chunks for a question, best first.
+    def search(self, query: str, top_k: int = 10, **options: Unpack[SearchKeywords]) -> list[SearchHit]:
+        """The `top_k` best chunks for a question, best first. An option that is None has its default.
 
-        mode               both sides, or one: "dense" ranks by cosine, "lexical" by BM25 the chunks that share a term.
-        fusion, alpha      how the sides' scores become one, and the weight of the dense side in [0, 1]; None takes
-                           the configuration's, for feedback too. alpha 1 is mode "dense", alpha 0 is mode "lexical".
-        rrf_k              constant of reciprocal rank fusion.
-        candidates         how many chunks each side brings; both scores are then computed for all of them.
+        mode               "hybrid" (the default), or one side: "dense" ranks by cosine, "lexical" ranks by BM25 the
+                           chunks that share a term.
+        fusion, alpha      how the sides' scores become one ("dbsf", "rrf", "convex"), and the weight of the dense side
+                           in [0, 1]. The configuration has their defaults and that of feedback. alpha 1 is mode
+                           "dense", alpha 0 is mode "lexical".
+        rrf_k              constant of reciprocal rank fusion (60).
+        candidates         how many chunks each side brings (100); both scores are then computed for all of them.
         feedback           ask again with what the first answers have in common: on the "dense" side their mean vector
                            (Rocchio), on the "lexical" side their terms (RM3), or "both". Scores are then those of the
-                           query as it was asked again. Only what passes filters and operators is an answer.
-        where, where_document   Chroma's filters, for both sides. A filter never changes a chunk's score, but where
-                           there is feedback.
+                           query as it was asked again. The first answers pass filters and operators.
+        where, where_document   Chroma's filters, for both sides. Without feedback, a filter never changes a score.
+        within             a source prefix such as "docs/guide/", or a list of them: a filter that lets through the
+                           documents whose source begins so.
         operators          whether `"exact phrase"`, `+required` and `-excluded` in the query filter the hits; None
                            means yes, unless the query reads like a sentence (retrieval/search/operators.py).
         rerank             a cross-encoder (name, directory, sentence-transformers CrossEncoder, or Reranker) that
                            rescores the fused candidates.
         mmr_lambda         maximal marginal relevance over the result: 1 is relevance alone, 0 diversity alone.
-        expand             put so many neighbouring chunks on each side into a hit's text, or its "section": those that
-                           begin under the same headings. Hits that touch merge.
+        expand             add so many neighbouring chunks on each side to a hit's text, or its "section": those that
+                           begin under the same headings. Hits that touch are merged.
         group_by_document  one hit for each document.
-        document_score     what ranks a document: "max", its best chunk; "mean", the cosine of its mean vector and its
-                           best BM25 score. `score` is then the document's, all else the shown chunk's.
-        min_score          drop hits whose `score` is below.
-        highlight          mark the words that match; a long list is had faster without.
+        document_score     what ranks a document: "max" (the default), its best chunk; "mean", the cosine of its mean
+                           vector and its best BM25 score. `score` is then the document's; the other fields are those
+                           of the chunk that is shown.
+        min_score          drop hits whose `score` is lower.
+        highlight          mark the words that match (the default); without, a long list comes faster.
 
         Raises QueryError for a query without a word in it (empty, `??`) or with excluded ones alone, and for options
         that make no sense.
         """
-        return self.search_batch(
-            [query],
-            top_k,
-            mode=mode,
-            fusion=fusion,
-            alpha=alpha,
-            rrf_k=rrf_k,
-            candidates=candidates,
-            feedback=feedback,
-            where=where,
-            where_document=where_document,
-            operators=operators,
-            rerank=rerank,
-            mmr_lambda=mmr_lambda,
-            expand=expand,
-            group_by_document=group_by_document,
-            document_score=document_score,
-            min_score=min_score,
-            highlight=highlight,
-        )[0]
+        return self.search_batch([query], top_k, **options)[0]
 
     @stage("search")
     def search_batch(
@@ -183,10 +147,8 @@ class HybridIndex:
         """As `search`, for many queries at once: they are embedded together and all read the same snapshot."""
         if isinstance(queries, str) or not all(isinstance(query, str) for query in queries):
             raise QueryError("A query is a string, and a batch is a list of them.")
-        reranker = self._reranker(options.pop("rerank", None))
-        configured = {"fusion": self.config.fusion, "alpha": self.config.alpha, "feedback": self.config.feedback}
-        given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
-        chosen = SearchOptions(top_k=top_k, **{**configured, **given})
+        chosen = SearchOptions.of(self.config, top_k, options)
+        reranker = self._reranker(chosen.rerank)
         snapshot = self._keeper.current()
         asked = [_checked(query) for query in queries]
         if snapshot is None or not snapshot.size:
@@ -203,7 +165,7 @@ class HybridIndex:
         snapshot = self._keeper.current()
         if snapshot is None:
             return []
-        options = SearchOptions(top_k=1, fusion="dbsf", alpha=0.5, operators=False)
+        options = SearchOptions.of(self.config, 1, {"mode": "hybrid", "alpha": 0.5, "operators": False})
         return self._analysed(snapshot, [_checked(text) for text in texts], options)
 
     async def asearch(self, query: str, top_k: int = 10, **options: Unpack[SearchKeywords]) -> list[SearchHit]:
