@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, Unpack
 
 import numpy as np
 
-from retrieval.config import Config, Feedback, FusionMethod, Mode
+from retrieval.config import Config
 from retrieval.directory.index_directory import IndexDirectory
 from retrieval.directory.pointer import Pointer
 from retrieval.embedding import Embedder
@@ -20,15 +20,14 @@ from retrieval.inspection.embedding_stats import EmbeddingStats
 from retrieval.inspection.similar import SimilarDocument, SimilarPair
 from retrieval.inspection.stats import Stats, place_of
 from retrieval.rerankers import Rerankers
-from retrieval.search import DocumentScore, SearchKeywords
+from retrieval.search import SearchKeywords
 from retrieval.searcher import Searcher
 from retrieval.searcher_manager import SearcherManager
 from retrieval.segments.reader import IndexReader
-from retrieval.types import DocumentRecord, Reranker, SearchHit, SyncedFolder
+from retrieval.types import DocumentRecord, SearchHit, SyncedFolder
 from retrieval.writer.writer import Writer
 
 if TYPE_CHECKING:
-    from sentence_transformers import CrossEncoder
     from tokenizers import Tokenizer
 
 
@@ -108,76 +107,40 @@ class HybridIndex:
         """The newest generation, to ask several things of the same one. Raises as `open`."""
         return Searcher(self._manager.current(), self.config, embedder=lambda: self.embedder, rerankers=self._rerankers)
 
-    def search(
-        self,
-        query: str,
-        top_k: int = 10,
-        *,
-        mode: Mode = "hybrid",
-        fusion: FusionMethod | None = None,
-        alpha: float | None = None,
-        rrf_k: int = 60,
-        candidates: int = 100,
-        feedback: Feedback | None = None,
-        where: Mapping[str, Any] | None = None,
-        where_document: Mapping[str, Any] | None = None,
-        operators: bool | None = None,
-        rerank: "str | Reranker | CrossEncoder | None" = None,
-        mmr_lambda: float | None = None,
-        expand: int | Literal["section"] = 0,
-        group_by_document: bool = False,
-        document_score: DocumentScore = "max",
-        min_score: float | None = None,
-        highlight: bool = True,
-    ) -> list[SearchHit]:
-        """The `top_k` best chunks for a question, best first.
+    def search(self, query: str, top_k: int = 10, **options: Unpack[SearchKeywords]) -> list[SearchHit]:
+        """The `top_k` best chunks for a question, best first. An option that is None has its default.
 
-        mode               both sides, or one: "dense" ranks by cosine, "lexical" by BM25 the chunks that share a term.
-        fusion, alpha      how the sides' scores become one, and the weight of the dense side in [0, 1]; None takes
-                           the configuration's, for feedback too. alpha 1 is mode "dense", alpha 0 is mode "lexical".
-        rrf_k              constant of reciprocal rank fusion.
-        candidates         how many chunks each side brings; both scores are then computed for all of them.
+        mode               "hybrid" (the default), or one side: "dense" ranks by cosine, "lexical" ranks by BM25 the
+                           chunks that share a term.
+        fusion, alpha      how the sides' scores become one ("dbsf", "rrf", "convex"), and the weight of the dense side
+                           in [0, 1]. The configuration has their defaults and that of feedback. alpha 1 is mode
+                           "dense", alpha 0 is mode "lexical".
+        rrf_k              constant of reciprocal rank fusion (60).
+        candidates         how many chunks each side brings (100); both scores are then computed for all of them.
         feedback           ask again with what the first answers have in common: on the "dense" side their mean vector
                            (Rocchio), on the "lexical" side their terms (RM3), or "both". Scores are then those of the
-                           query as it was asked again. Only what passes filters and operators is an answer.
-        where, where_document   Chroma's filters, for both sides. A filter never changes a chunk's score, but where
-                           there is feedback.
+                           query as it was asked again. The first answers pass filters and operators.
+        where, where_document   Chroma's filters, for both sides. Without feedback, a filter never changes a score.
+        within             a source prefix such as "docs/guide/", or a list of them: a filter that lets through the
+                           documents whose source begins so.
         operators          whether `"exact phrase"`, `+required` and `-excluded` in the query filter the hits; None
                            means yes, unless the query reads like a sentence (retrieval/search/operators.py).
         rerank             a cross-encoder (name, directory, sentence-transformers CrossEncoder, or Reranker) that
                            rescores the fused candidates.
         mmr_lambda         maximal marginal relevance over the result: 1 is relevance alone, 0 diversity alone.
-        expand             put so many neighbouring chunks on each side into a hit's text, or its "section": those that
-                           begin under the same headings. Hits that touch merge.
+        expand             add so many neighbouring chunks on each side to a hit's text, or its "section": those that
+                           begin under the same headings. Hits that touch are merged.
         group_by_document  one hit for each document.
-        document_score     what ranks a document: "max", its best chunk; "mean", the cosine of its mean vector and its
-                           best BM25 score. `score` is then the document's, all else the shown chunk's.
-        min_score          drop hits whose `score` is below.
-        highlight          mark the words that match; a long list is had faster without.
+        document_score     what ranks a document: "max" (the default), its best chunk; "mean", the cosine of its mean
+                           vector and its best BM25 score. `score` is then the document's; the other fields are those
+                           of the chunk that is shown.
+        min_score          drop hits whose `score` is lower.
+        highlight          mark the words that match (the default); without, a long list comes faster.
 
         Raises QueryError for a query without a word in it (empty, `??`) or with excluded ones alone, and for options
         that make no sense.
         """
-        return self.searcher().search(
-            query,
-            top_k,
-            mode=mode,
-            fusion=fusion,
-            alpha=alpha,
-            rrf_k=rrf_k,
-            candidates=candidates,
-            feedback=feedback,
-            where=where,
-            where_document=where_document,
-            operators=operators,
-            rerank=rerank,
-            mmr_lambda=mmr_lambda,
-            expand=expand,
-            group_by_document=group_by_document,
-            document_score=document_score,
-            min_score=min_score,
-            highlight=highlight,
-        )
+        return self.searcher().search(query, top_k, **options)
 
     def search_batch(
         self, queries: Sequence[str], top_k: int = 10, **options: Unpack[SearchKeywords]

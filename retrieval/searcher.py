@@ -54,10 +54,8 @@ class Searcher:
         """As `search`, for many queries at once: they are embedded together."""
         if isinstance(queries, str) or not all(isinstance(query, str) for query in queries):
             raise QueryError("A query is a string, and a batch is a list of them.")
-        reranker = self._rerankers.get(options.pop("rerank", None))
-        configured = {"fusion": self.config.fusion, "alpha": self.config.alpha, "feedback": self.config.feedback}
-        given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
-        chosen = SearchOptions(top_k=top_k, **{**configured, **given})
+        chosen = SearchOptions.of(self.config, top_k, options)
+        reranker = self._rerankers.get(chosen.rerank)
         asked = [_checked(query) for query in queries]
         if not self.reader.size:
             return [[] for _ in asked]
@@ -65,7 +63,7 @@ class Searcher:
 
     def queries(self, texts: Sequence[str]) -> list[Query]:
         """Plain texts, embedded and analysed, as `search` would with operators off. Raises as `search`."""
-        options = SearchOptions(top_k=1, fusion="dbsf", alpha=0.5, operators=False)
+        options = SearchOptions.of(self.config, 1, {"mode": "hybrid", "alpha": 0.5, "operators": False})
         return self._analysed([_checked(text) for text in texts], options) if self.reader.size else []
 
     # What is in it

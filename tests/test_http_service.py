@@ -4,15 +4,13 @@ import html
 import json
 import re
 from collections.abc import Iterator
-from inspect import signature
 from typing import Any
 
 import httpx
 import pytest
 
-from retrieval import HybridIndex, SearchHit
+from retrieval import SearchHit
 from retrieval.adapters.http.page import policy
-from retrieval.adapters.http.requests import SearchBody
 from retrieval.adapters.http.uploads import last_part
 from retrieval.types import document_id
 from tests.loaders_samples import pdf
@@ -83,13 +81,6 @@ def test_several_queries_are_answered_in_order_from_one_generation(client: httpx
     assert [result["query"] for result in results] == ["yeast", "clouds", "yeast"]
     assert [result["hits"][0]["source"] for result in results] == ["docs/bread.md", "docs/rain.md", "docs/bread.md"]
     assert results[0] == results[2]
-
-
-def test_a_body_has_every_argument_of_search_with_its_default() -> None:
-    parameters = dict(signature(HybridIndex.search).parameters)
-    assert SearchBody.model_fields.keys() - {"queries"} == parameters.keys() - {"self"}
-    defaults = {name: parameter.default for name, parameter in parameters.items() if name not in ("self", "query")}
-    assert {name: SearchBody.model_fields[name].default for name in defaults} == defaults
 
 
 @pytest.mark.parametrize(

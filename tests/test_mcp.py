@@ -127,7 +127,11 @@ async def test_an_error_tells_the_model_cause_and_way_out(index: HybridIndex) ->
         ("search", {"query": "rain", "top_k": 21}, "less than or equal to 20"),
         ("search", {"query": "rain" * 2000}, "at most 4000"),
         ("search", {"top_k": 0}, "search: query: Field required; top_k: Input should be greater than or equal to 1."),
-        ("search", {"query": "rain", "top_kk": 3}, "no argument 'top_kk'; it takes query, top_k, mode, where, expand."),
+        (
+            "search",
+            {"query": "rain", "top_kk": 3},
+            "no argument 'top_kk'; it takes query, top_k, mode, where, within, expand.",
+        ),
         ("get_document", {"source": "docs/rain.txt"}, "there is 'docs/"),
         ("get_document", {"source": "zzz"}, "list_documents names what there is"),
     ]

@@ -1,9 +1,8 @@
 """Searching: modes, filters, options and ties, over one small index of real embeddings."""
 
 import asyncio
-import inspect
-from collections.abc import Callable, Iterator
-from dataclasses import fields, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,6 @@ from retrieval.embedding import Embedder
 from retrieval.errors import QueryError
 from retrieval.filters import compile_where
 from retrieval.search.candidates import QueryScores, Rows
-from retrieval.search.options import SearchKeywords, SearchOptions
 from retrieval.search.query import Query
 from retrieval.search.reformulation import reformulated
 from retrieval.segments.columns import Columns
@@ -180,6 +178,19 @@ def test_a_word_may_be_short(index: HybridIndex, query: str) -> None:
     assert index.search(query, 1)
 
 
+@pytest.mark.parametrize("prefixes", ["rain/", "r", ["rain/", "be"], ("rain/1",), ["nowhere/"], ["long", "lon"]])
+@pytest.mark.parametrize("options", [{}, {"mode": "dense"}, {"mode": "lexical"}, {"fusion": "rrf"}], ids=str)
+def test_within_lets_through_the_sources_that_begin_so_and_changes_no_score(
+    index: HybridIndex, prefixes: str | Sequence[str], options: dict
+) -> None:
+    begins = prefixes if isinstance(prefixes, str) else tuple(prefixes)
+    within = everything(index, "water vapour", within=prefixes, **options)
+    wanted = [hit for hit in everything(index, "water vapour", **options) if hit.source.startswith(begins)]
+    assert [(hit.id, hit.score) for hit in within] == [(hit.id, hit.score) for hit in wanted]
+    odd = everything(index, "water vapour", within=prefixes, where={"odd": True}, **options)
+    assert [hit.id for hit in odd] == [hit.id for hit in wanted if hit.metadata["odd"]]
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -187,6 +198,8 @@ def test_a_word_may_be_short(index: HybridIndex, query: str) -> None:
         {"mmr_lambda": -1}, {"expand": -1}, {"expand": "chapter"}, {"feedback": "yes"}, {"document_score": "mean"},
         {"min_score": "x"}, {"min_score": float("nan")}, {"where": {"a": {"$like": "x"}}}, {"top_k": 2.5},
         {"operators": "auto"}, {"operators": "no"}, {"operators": 0},
+        {"within": []}, {"within": ""}, {"within": ["a", ""]}, {"within": 5}, {"within": [5]}, {"alpha": True},
+        {"group_by_document": "yes"}, {"highlight": 1},
     ],
 )  # fmt: skip
 def test_options_that_make_no_sense_are_refused_by_name(index: HybridIndex, options: dict) -> None:
@@ -328,16 +341,6 @@ def test_highlights_are_the_words_that_match(index: HybridIndex) -> None:
     assert {hit.text[start:end].casefold() for start, end in hit.highlights} == {"rain", "cloud"}
     (plain,) = index.search("raining clouds", 1, mode="lexical", highlight=False)
     assert plain == replace(hit, highlights=())
-
-
-def test_the_options_are_named_alike_wherever_they_are_named() -> None:
-    configured = {"fusion", "alpha", "feedback"}
-    signature = inspect.signature(HybridIndex.search).parameters
-    keywords = {name for name, parameter in signature.items() if parameter.kind is parameter.KEYWORD_ONLY}
-    assert keywords == set(SearchKeywords.__annotations__)
-    defaults = {field.name: field.default for field in fields(SearchOptions) if field.name in keywords - configured}
-    assert defaults == {name: signature[name].default for name in defaults}
-    assert set(defaults) == keywords - configured - {"rerank"}
 
 
 def test_an_empty_index_answers_with_nothing(tmp_path: Path) -> None:

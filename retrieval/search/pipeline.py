@@ -11,6 +11,7 @@ from retrieval.search.options import SearchOptions
 from retrieval.search.query import Query
 from retrieval.search.reformulation import reformulated
 from retrieval.search.scoring import Scorer, first_of_each_document
+from retrieval.search.within import within
 from retrieval.segments.reader import IndexReader
 from retrieval.timing import stage
 from retrieval.topk import Mask
@@ -48,10 +49,9 @@ def search(
 def _allowed(reader: IndexReader, query: Query, options: SearchOptions) -> Mask | None:
     """bool [n]: the rows that pass filters and operators; None where there are neither."""
     filtered = reader.select(options.where, options.where_document)
-    satisfied = satisfying(reader, query.clauses)
-    if filtered is None or satisfied is None:
-        return satisfied if filtered is None else filtered
-    return np.asarray(filtered & satisfied)
+    masks = (filtered, within(reader, options.within), satisfying(reader, query.clauses))
+    given = [mask for mask in masks if mask is not None]
+    return np.logical_and.reduce(given) if given else None
 
 
 def _ranked(reader: IndexReader, sides: QueryScores, options: SearchOptions, allowed: Mask | None) -> Ranking:

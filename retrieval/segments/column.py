@@ -106,6 +106,12 @@ class Column:
         hit = self._values_among(wanted)
         return hit if self.bounds is None else np.logical_or.reduceat(hit, self.bounds[:-1])
 
+    def beginning(self, prefix: str) -> Mask:
+        """bool [m], of a column of strings: whether the value begins so."""
+        assert self.dictionary is not None
+        places = self.dictionary.places_beginning(prefix)
+        return np.asarray((self.values >= places.start) & (self.values < places.stop))
+
     def compared(self, comparison: Comparison, bound: float) -> Mask:
         """bool [m], of a column of numbers: whether the value is greater (less) than `bound`, exactly.
 

@@ -127,6 +127,11 @@ class Columns:
         numbers = (columns[kind] for kind in (Kind("int"), Kind("float")) if kind in columns)
         return self._rows((column, column.compared(comparison, bound)) for column in numbers)
 
+    def beginning(self, field: str, prefix: str) -> Mask:
+        """bool [n]: the rows whose value in `field` is a string that begins so."""
+        column = self._columns.get(field, {}).get(Kind("str"))
+        return self._rows([(column, column.beginning(prefix))] if column else [])
+
     def contains(self, field: str, value: Scalar) -> Mask:
         """bool [n]: the rows whose list in `field` has `value` as a member, of the same type."""
         column = self._columns.get(field, {}).get(Kind(_kind_of(value).type, listed=True))

@@ -96,3 +96,10 @@ class Dictionary:
             return [place for place, string in enumerate(self) if string in wanted]
         found = ((bisect_left(range(len(self)), string, key=self.__getitem__), string) for string in wanted)
         return [place for place, string in found if place < len(self) and self[place] == string]
+
+    def places_beginning(self, prefix: str) -> range:
+        """The places of the strings that begin so."""
+        begin = prefix.encode("utf-8")
+        key, places = self.__getitem__, range(len(self))
+        # No UTF-8 has a byte 0xff, so that it comes after all that may follow.
+        return range(bisect_left(places, begin, key=key), bisect_left(places, begin + b"\xff", key=key))

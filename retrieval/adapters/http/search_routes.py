@@ -30,8 +30,8 @@ def search_routes(service: Service) -> APIRouter:
     async def search(body: SearchBody) -> JSONResponse:
         """The passages that answer one query, or each of several, best first."""
         started = time.monotonic()
-        options: dict[str, Any] = body.model_dump(exclude={"query", "queries", "rerank"})
-        options["rerank"] = _reranker(body.rerank, service.settings.reranker)
+        options = body.options
+        options["rerank"] = _reranker(options["rerank"], service.settings.reranker)
         for name in ("where", "where_document"):
             check_filter(name, options[name])
 

@@ -3,17 +3,18 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import ToolAnnotations
 from pydantic import Field
 
-from retrieval.adapters.filter_limits import check_filter
+from retrieval.adapters.filter_limits import MAX_PREFIXES, check_filter
 from retrieval.adapters.mcp.models import DocumentInfo, DocumentList, DocumentText, Found, Part, SearchResult
 from retrieval.adapters.mcp.tools import strict_tool
 from retrieval.adapters.redaction import client_message
+from retrieval.config import Mode
 from retrieval.errors import QueryError, RetrievalError
 from retrieval.index import HybridIndex
 from retrieval.types import DocumentRecord
@@ -54,9 +55,7 @@ def _search(current: Current) -> Callable[..., SearchResult]:
     def search(
         query: Annotated[str, Field(description="A question or key words.", max_length=4000)],
         top_k: Annotated[int, Field(description="How many passages.", ge=1, le=20)] = 5,
-        mode: Annotated[
-            Literal["hybrid", "dense", "lexical"], Field(description="By meaning and words, meaning, or words alone.")
-        ] = "hybrid",
+        mode: Annotated[Mode, Field(description="By meaning and words, meaning, or words alone.")] = "hybrid",
         where: Annotated[
             Mapping[str, Any] | None,
             Field(
@@ -64,12 +63,20 @@ def _search(current: Current) -> Callable[..., SearchResult]:
                 '{"tags": {"$contains": "sky"}} for a member of a list, $and, $or.'
             ),
         ] = None,
+        within: Annotated[
+            str | Annotated[list[str], Field(max_length=MAX_PREFIXES)] | None,
+            Field(description='Only documents whose source begins so: "docs/guide/", or one of several.'),
+        ] = None,
         expand: Annotated[int, Field(description="Neighbouring parts to show around each passage.", ge=0, le=2)] = 0,
     ) -> SearchResult:
         """Find the passages of the documents that answer a question best."""
         with told_to_the_model():
             check_filter("where", where)
-            hits = current().searcher().search(query, top_k, mode=mode, where=where, expand=expand, highlight=False)
+            hits = (
+                current()
+                .searcher()
+                .search(query, top_k, mode=mode, where=where, within=within, expand=expand, highlight=False)
+            )
         return SearchResult(passages=[Found.of(hit) for hit in hits])
 
     return search
