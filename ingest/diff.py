@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TypeGuard
 
 from ingest.documents import hash_bytes
-from ingest.plan import Candidate, Plan, needs_reading, plan
+from ingest.plan import Candidate, Plan, is_as_recorded, needs_reading, plan
 from ingest.report import Failure, PlannedStep, Skip, SyncReport
 from ingest.scan import Scan, ScannedFile
 from retrieval.types import DocumentRecord, Status
@@ -54,11 +54,7 @@ def _is_settled(
     record: DocumentRecord | None, file: ScannedFile, status: Status, folder: str
 ) -> TypeGuard[DocumentRecord]:
     """Whether the record's verdict holds for the file as it is."""
-    return (
-        record is not None
-        and (record.status, record.folder) == (status, folder)
-        and (record.size, record.mtime_ns) == (file.size, file.mtime_ns)
-    )
+    return record is not None and (record.status, record.folder) == (status, folder) and is_as_recorded(file, record)
 
 
 def _is_vouched_for(file: ScannedFile, record: DocumentRecord | None) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ingest.parsing import Parsed, Unparsed
+from ingest.plan import seen
 from ingest.report import Failure, OnProgress, Progress, Skip, SyncReport
 from ingest.scan import ScannedFile
 from retrieval.types import Chunk, DocumentRecord
@@ -47,7 +48,7 @@ class Indexer:
 
     def put_file(self, file: ScannedFile, outcome: Parsed | Unparsed, *, folder: str) -> None:
         """Index what was found in a file; `folder` as in index_files."""
-        record = replace(DocumentRecord.begun(file.source, folder=folder), size=file.size, mtime_ns=file.mtime_ns)
+        record = seen(file, DocumentRecord.begun(file.source, folder=folder))
         if isinstance(outcome, Parsed):
             if not folder and is_ready(self._writer.records, file.source, outcome.content_hash):
                 self.leave(size=file.size)
@@ -82,7 +83,13 @@ class Indexer:
         self.report = replace(self.report, failed=(*self.report.failed, failure))
         old = self._writer.records.get(record.source)
         noted = replace(
-            old or record, status="failed", reason=failure.reason, size=record.size, mtime_ns=record.mtime_ns
+            old or record,
+            status="failed",
+            reason=failure.reason,
+            size=record.size,
+            mtime_ns=record.mtime_ns,
+            ctime_ns=record.ctime_ns,
+            inode=record.inode,
         )
         if noted != old:
             self._writer.update_records([noted])

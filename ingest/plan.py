@@ -1,7 +1,7 @@
 """What a sync has to do. Pure: scanned files and ledger in, Plan out."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ingest.scan import ScannedFile
 from retrieval.types import DocumentRecord
@@ -22,7 +22,7 @@ class Candidate:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """add, update: files to index. delete: documents whose file is gone. touch: (file, record) with equal content and
-    another size or time in the ledger. unchanged: how many need nothing. taken: files whose source belongs to a
+    another size, time or inode in the ledger. unchanged: how many need nothing. taken: files whose source belongs to a
     document that came from elsewhere."""
 
     add: tuple[ScannedFile, ...]
@@ -45,13 +45,21 @@ class Plan:
 def needs_reading(file: ScannedFile, record: DocumentRecord | None) -> bool:
     """Whether only the content can tell if the file is what was indexed.
 
-    Size and time vouch for a file, unless it was modified so shortly before it was indexed that a later change could
-    bear the same time.
+    Size, times and inode vouch for a file, unless it was modified so shortly before it was indexed that a later change
+    could bear the same time.
     """
     if record is None or record.status != "ready":
         return False  # it is indexed in any case
-    same = (file.size, file.mtime_ns) == (record.size, record.mtime_ns)
-    return not (same and record.indexed_ns - record.mtime_ns > _CLOCK_TICK_NS)
+    return not (is_as_recorded(file, record) and record.indexed_ns - record.mtime_ns > _CLOCK_TICK_NS)
+
+
+def is_as_recorded(file: ScannedFile, record: DocumentRecord) -> bool:
+    """Whether nothing tells that the file has changed. Size and mtime alone do not tell it of a file that was replaced
+    by another of the same size, with its mtime set: nobody can set a ctime. A record from before these were noted has
+    neither ctime nor inode."""
+    if record.ctime_ns == record.inode == 0:
+        return (file.size, file.mtime_ns) == (record.size, record.mtime_ns)
+    return _seen_of(file) == _seen_of(record)
 
 
 def plan(
@@ -85,7 +93,7 @@ def plan(
             (update if record.content_hash else add).append(file)
         else:
             unchanged += 1
-            if (file.size, file.mtime_ns) != (record.size, record.mtime_ns):
+            if _seen_of(file) != _seen_of(record):
                 touch.append((file, record))
     gone = (
         record
@@ -93,6 +101,15 @@ def plan(
         if record.folder == folder and source not in seen and not _is_unknown(source, unknown)
     )
     return Plan(tuple(add), tuple(update), tuple(gone), tuple(touch), unchanged, tuple(taken))
+
+
+def seen(file: ScannedFile, record: DocumentRecord) -> DocumentRecord:
+    """The record, with what tells whether the file has changed since."""
+    return replace(record, size=file.size, mtime_ns=file.mtime_ns, ctime_ns=file.ctime_ns, inode=file.inode)
+
+
+def _seen_of(file: ScannedFile | DocumentRecord) -> tuple[int, int, int, int]:
+    return file.size, file.mtime_ns, file.ctime_ns, file.inode
 
 
 def _is_unknown(source: str, unknown: Sequence[str]) -> bool:

@@ -17,12 +17,15 @@ from retrieval.directory.pointer import POINTER as INDEX_FILE
 @dataclass(frozen=True, slots=True)
 class ScannedFile:
     """source as in Document; path absolute, a str since a Path takes longer to make than the file to look at; size in
-    bytes, mtime_ns in nanoseconds since the epoch."""
+    bytes, mtime_ns and ctime_ns in nanoseconds since the epoch. ctime_ns and inode are 0 where the file system has
+    none that stays the same."""
 
     source: str
     path: str
     size: int
     mtime_ns: int
+    ctime_ns: int = 0
+    inode: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,4 +200,8 @@ class _Walk:
         elif status.st_size == 0:
             self.skipped.append((source, unread.EMPTY))
         else:
-            self.files.append(ScannedFile(source, path, status.st_size, status.st_mtime_ns))
+            self.files.append(
+                ScannedFile(
+                    source, path, status.st_size, status.st_mtime_ns, ctime_ns=status.st_ctime_ns, inode=status.st_ino
+                )
+            )

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ingest.diff import survey
+from ingest.plan import seen
 from ingest.report import OnProgress, SyncReport
 from ingest.root import check_claim
 from ingest.scan import scan
@@ -65,9 +66,7 @@ def sync(
                 writer.claim(scanned.name, SyncedFolder(str(scanned.root), include, exclude))
             stopped = bool(files) and index_files(outcomes, indexer, folder=scanned.name, stop=stop)
         if not stopped:
-            writer.update_records(
-                [replace(old, size=f.size, mtime_ns=f.mtime_ns, indexed_ns=read_ns) for f, old in todo.touch]
-            )
+            writer.update_records([replace(seen(file, old), indexed_ns=read_ns) for file, old in todo.touch])
             indexer.remove(todo.delete)
     return replace(indexer.report.in_order(), interrupted=stopped, seconds=time.monotonic() - started)
 

@@ -252,6 +252,8 @@ class DocumentRecord:
     fingerprint   Fingerprint.id of what made the chunks; "" where nothing has.
     language      how its text is analysed for BM25: a language of retrieval.analysis; "" where nothing was indexed yet.
     chunk_ids     the chunks that belong to it, in order. No other chunk of it is ever returned by a search.
+    ctime_ns, inode   of the file: when its content or name last changed, in nanoseconds since the epoch, and its number
+                  in its file system; 0 where they are not known.
     """
 
     id: str
@@ -267,6 +269,8 @@ class DocumentRecord:
     title: str | None
     language: str
     chunk_ids: tuple[str, ...]
+    ctime_ns: int = 0
+    inode: int = 0
 
     @classmethod
     def begun(cls, source: str, *, folder: str = "", content_hash: str = "", indexed_ns: int = 0) -> Self:

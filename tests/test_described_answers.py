@@ -15,7 +15,7 @@ from retrieval.index import Deleted
 from retrieval.inspection.stats import Stats
 from retrieval.types import Chunk, DocumentRecord
 
-IN_LEDGER_ALONE = {"content_hash", "mtime_ns", "indexed_ns", "fingerprint", "chunk_ids"}
+IN_LEDGER_ALONE = {"content_hash", "mtime_ns", "ctime_ns", "inode", "indexed_ns", "fingerprint", "chunk_ids"}
 
 
 def nullable(type_: type) -> dict[str, bool]:

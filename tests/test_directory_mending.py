@@ -55,7 +55,7 @@ def test_what_somebody_keeps_in_the_place_of_the_lock_is_left(path: Path) -> Non
     (path / "writer.lock").unlink()
     (path / "writer.lock").mkdir()
     (path / "writer.lock" / "mine.txt").write_text("Mine.")
-    with pytest.raises(IndexDamagedError, match="writer.lock is a directory .* move it away"):
+    with pytest.raises(IndexDamagedError, match=r"writer.lock is a directory .* move it away"):
         mend(IndexDirectory(path))
     assert (path / "writer.lock" / "mine.txt").exists()
 
@@ -64,10 +64,10 @@ def test_a_directory_in_the_place_of_the_pointer(path: Path) -> None:
     (path / "retrieval-index.json").unlink()
     (path / "retrieval-index.json").mkdir()
     directory = IndexDirectory(path)
-    with pytest.raises(IndexDamagedError, match="retrieval-index.json is a directory; `ingest doctor --repair`"):
+    with pytest.raises(IndexDamagedError, match=r"retrieval-index.json is a directory; `ingest doctor --repair`"):
         directory.read_pointer()
     mend(directory)
-    with pytest.raises(IndexDamagedError, match="retrieval-index.json is gone; `ingest doctor --repair` writes it"):
+    with pytest.raises(IndexDamagedError, match=r"retrieval-index.json is gone; `ingest doctor --repair` writes it"):
         directory.read_pointer()
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.plan import Candidate, needs_reading, plan
+from ingest.plan import Candidate, needs_reading, plan, seen
 from ingest.scan import ScannedFile
 from retrieval.types import DocumentRecord
 
@@ -72,6 +72,21 @@ def test_a_file_changed_right_after_it_was_indexed_is_looked_at_again() -> None:
     record = recorded("docs/a", 1, 99, "ready", "docs")
     assert needs_reading(scanned("docs/a", 1, 99), record)
     assert not needs_reading(scanned("docs/a", 1, 9), replace(record, mtime_ns=9 * SECOND))
+
+
+def test_a_file_with_another_ctime_or_inode_is_looked_at() -> None:
+    file = replace(scanned("docs/a", 1, 9), ctime_ns=1, inode=2)
+    record = seen(file, recorded("docs/a", 1, 9, "ready", "docs"))
+    assert not needs_reading(file, record)
+    assert needs_reading(replace(file, ctime_ns=3), record)
+    assert needs_reading(replace(file, inode=3), record)
+
+
+def test_ctime_and_inode_are_noted_in_records_that_had_none() -> None:
+    file, record = replace(scanned("docs/a", 1, 9), ctime_ns=1, inode=2), recorded("docs/a", 1, 9, "ready", "docs")
+    assert not needs_reading(file, record)
+    assert plan([Candidate(file, None)], {"docs/a": record}, folder="docs").touch == ((file, record),)
+    assert plan([Candidate(file, None)], {"docs/a": seen(file, record)}, folder="docs").is_empty
 
 
 def test_only_the_content_decides_whether_a_file_changed() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ingest import add, survey, sync
+from ingest import add, diff, sync
 from ingest.doctor import examine
 from ingest.report import Progress
 from ingest.status import folder_status
@@ -229,6 +229,29 @@ def test_touching_a_file_changes_nothing_but_its_time(
         assert calls == []
 
 
+@pytest.mark.parametrize("text", ["Bread tells another tale.", None])
+def test_a_file_replaced_by_one_of_the_same_size_and_time_is_read_again(
+    open_index: Open, docs: Path, text: str | None
+) -> None:
+    """None: by a copy of itself, which is noted and no change."""
+    file = docs / "bread.txt"
+    file.write_text("Bread tells its own tale.")
+    os.utime(file, ns=(1_000_000_000, 1_000_000_000))
+    with open_index() as index:
+        sync(docs, index)
+        new = docs.parent / "new.txt"
+        new.write_text(text or file.read_text())
+        os.utime(new, ns=(1_000_000_000, 1_000_000_000))
+        before = file.stat()
+        new.replace(file)
+        assert (file.stat().st_size, file.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+        assert sync(docs, index).updated == (1 if text else 0)
+        (record,) = [record for record in index.documents() if record.source == "docs/bread.txt"]
+        assert record.inode == file.stat().st_ino != before.st_ino
+        if text:
+            assert index.search("another tale", mode="lexical")[0].source == "docs/bread.txt"
+
+
 def test_a_dry_run_says_what_a_run_would_do_and_does_nothing(open_index: Open, docs: Path, tmp_path: Path) -> None:
     with open_index() as index:
         planned = sync(docs, index, dry_run=True)
@@ -391,8 +414,8 @@ def test_a_touched_file_is_vouched_for_from_before_it_was_read(
     with open_index() as index:
         sync(docs, index)
         os.utime(docs / "bread.txt", ns=(1_000_000_000, 1_000_000_000))
-        hash_bytes = survey.hash_bytes
-        monkeypatch.setattr(survey, "hash_bytes", lambda data: (read.append(time.time_ns()), hash_bytes(data))[1])
+        hash_bytes = diff.hash_bytes
+        monkeypatch.setattr(diff, "hash_bytes", lambda data: (read.append(time.time_ns()), hash_bytes(data))[1])
         sync(docs, index)
         (record,) = [record for record in index.documents() if record.source == "docs/bread.txt"]
         assert record.indexed_ns < min(read)

@@ -54,6 +54,8 @@ def record_metadata(record: DocumentRecord) -> dict[str, MetadataValue]:
         "content_hash": record.content_hash,
         "size": record.size,
         "mtime_ns": record.mtime_ns,
+        "ctime_ns": record.ctime_ns,
+        "inode": str(record.inode),  # Chroma's integers are signed, an inode is not
         "indexed_ns": record.indexed_ns,
         "status": record.status,
         "reason": record.reason,
@@ -67,6 +69,7 @@ def record_metadata(record: DocumentRecord) -> dict[str, MetadataValue]:
 
 def record_from(id_: str, metadata: Mapping[str, Any]) -> DocumentRecord:
     fields = {key: metadata[key] for key in metadata if key not in ("chunks", "chunk_ids", "title")}
+    fields["inode"] = int(fields.get("inode", 0))  # older rows have none
     chunk_ids = tuple(metadata["chunk_ids"].split())
     return DocumentRecord(id=id_, chunk_ids=chunk_ids, title=metadata["title"] or None, **{"language": "", **fields})
 

@@ -69,6 +69,8 @@ def make_record(source: str, *, ids: tuple[str, ...] = ()) -> DocumentRecord:
         title=None,
         language="english",
         chunk_ids=ids,
+        ctime_ns=1_795_227_060_289_465_428,
+        inode=2**64 - 1,
     )
 
 
