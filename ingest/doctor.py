@@ -251,8 +251,9 @@ def _troubles(index: HybridIndex) -> list[Trouble]:
             troubles = [*compare_chroma(writer.store, writer.reader).troubles(), *examine_documents(writer.reader)]
         max_bytes = index.config.max_file_bytes
         told = {trouble.name for trouble in troubles if trouble.name}
+        ledger = writer.records.all()
         for name, folder in sorted(writer.folders.items()):
-            found = examine_folder(name, folder, writer.records, max_bytes=max_bytes)
+            found = examine_folder(name, folder, ledger, max_bytes=max_bytes)
             troubles += [trouble for trouble in found if trouble.name not in told]
     return troubles
 

@@ -204,7 +204,7 @@ def _fill(
 ) -> SyncReport:
     with index.writing() as writer:
         writer.put([])  # an index without documents remembers its settings too
-        writer.remove([record for record in writer.records.values() if not source.keeps(record)])
+        writer.remove([record for record in writer.records.all().values() if not source.keeps(record)])
         writer.update_records(source.blank)
     failed = [Failure(record.source, record.reason) for record in source.blank if record.status == "failed"]
     report = SyncReport(failed=tuple(failed))

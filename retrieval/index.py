@@ -268,7 +268,7 @@ class HybridIndex:
             below = tuple(source for source in chosen if source.endswith("/"))
             records = [record for source in chosen if (record := writer.records.get(source)) is not None]
             if below:
-                records += [record for source, record in writer.records.items() if source.startswith(below)]
+                records += [record for source, record in writer.records.all().items() if source.startswith(below)]
             written = writer.remove(records)
         return Deleted(documents=len(records), chunks=written.chunks_deleted)
 

@@ -7,7 +7,7 @@ from retrieval.types import DocumentRecord
 
 
 class Ledger(MutableMapping[str, DocumentRecord]):
-    """Records by source. One record costs a look-up; going through all of them reads the whole ledger.
+    """Records by source. One record costs a look-up; `all` reads the whole ledger.
 
     changed   source -> what its record is now, None where it was deleted; what the last generation does not have
     """
@@ -41,9 +41,13 @@ class Ledger(MutableMapping[str, DocumentRecord]):
         self[source]  # raises KeyError
         self.changed[source] = None
 
+    def all(self) -> dict[str, DocumentRecord]:
+        """The whole ledger, read once: faster than a look-up for each record."""
+        unchanged = {record.source: record for record in self._reader.records if record.source not in self.changed}
+        return unchanged | {source: record for source, record in self.changed.items() if record is not None}
+
     def __iter__(self) -> Iterator[str]:
-        yield from (record.source for record in self._reader.records if record.source not in self.changed)
-        yield from [source for source, record in self.changed.items() if record is not None]
+        return iter(self.all())
 
     def __len__(self) -> int:
-        return sum(1 for _ in self)
+        return len(self.all())
