@@ -100,7 +100,7 @@ class Scorer:
 
 def first_of_each_document(documents: StackedArray[Any], rows: Rows) -> NDArray[np.intp]:
     """The places in `rows` at which a document comes for the first time, ascending."""
-    first: dict[Any, int] = {}
-    for place, document in enumerate(documents[rows].tolist()):
-        first.setdefault(document, place)
-    return np.fromiter(first.values(), np.intp, len(first))
+    names = documents[rows].tolist()
+    # Backwards, so that the first place of a document is the one that stays.
+    first = dict(zip(reversed(names), range(len(names) - 1, -1, -1), strict=True))
+    return np.sort(np.fromiter(first.values(), np.intp, len(first)))
