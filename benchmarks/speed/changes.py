@@ -5,7 +5,7 @@ where the encoder would be asked, so that nothing here is its time.
 
     commit         what `Writer.commit` costs; `change` has all of our own code; both without Chroma
     with Chroma    `ingest.add` of the document, with an embedded Chroma that holds the whole index
-    of 1,000       the mean over so many changes of different documents, merges included
+    mean           of many such changes of different documents, merges included
     taken up       by an open index that reads, in the same process and in another
     filters        the first, with what it has to load, and others after it
     searches       hybrid, without the embedding of the question, in one segment and in about ten; these take turns

@@ -65,15 +65,15 @@ def without_chroma(path: Path, changes: int) -> dict[str, float]:
             here.append(_refresh(index))
             elsewhere.append(refreshed())
         readers = {"as built": one, "after changes": _most_segments(index, changer)}
-    with Cost() as cost:
-        for _ in range(changes):
-            changer.change()
+    many = [changer.change() for _ in range(changes)]
     return {
         **_named("change", median_cost([whole for whole, _ in made])),
         **_named("commit", median_cost([committing for _, committing in made])),
         **_named("taken up here", median_cost(here)),
         **_named("taken up elsewhere", median_cost(elsewhere)),
-        **_named(f"of {changes:,}", mean_cost(cost, changes)),
+        **_named(f"change, mean of {changes:,}", mean_cost([whole for whole, _ in many])),
+        **_named(f"commit, mean of {changes:,}", mean_cost([committing for _, committing in many])),
+        f"commit, slowest of {changes:,}, wall ms": 1000 * max(committing.wall for _, committing in many),
         **of_searches(readers),
     }
 

@@ -83,7 +83,8 @@ class MadeUp:
             DocumentRecord(
                 id=document_id(source_of(number)), source=source_of(number), folder="made",
                 content_hash=f"{number:032x}", size=4000, mtime_ns=1, indexed_ns=1, status="ready", reason="",
-                fingerprint="made up", title=None, language="english", chunk_ids=tuple(islice(chunk_ids, CHUNKS_PER_DOCUMENT)),
+                fingerprint="made up", title=None, language="english",
+                chunk_ids=tuple(islice(chunk_ids, CHUNKS_PER_DOCUMENT)),
             )
             for number in range(-(-self.size // CHUNKS_PER_DOCUMENT))
         ]  # fmt: skip

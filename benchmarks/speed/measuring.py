@@ -60,12 +60,11 @@ def median_cost(costs: Sequence[Cost]) -> dict[str, float]:
     }
 
 
-def mean_cost(cost: Cost, count: int) -> dict[str, float]:
-    """Of one among `count` that a block was about."""
+def mean_cost(costs: Sequence[Cost]) -> dict[str, float]:
     return {
-        "CPU ms": 1000 * cost.cpu / count,
-        "wall ms": 1000 * cost.wall / count,
-        "MB written": cost.written / count / 1e6,
+        "CPU ms": 1000 * statistics.fmean(cost.cpu for cost in costs),
+        "wall ms": 1000 * statistics.fmean(cost.wall for cost in costs),
+        "MB written": statistics.fmean(cost.written for cost in costs) / 1e6,
     }
 
 
