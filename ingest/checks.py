@@ -19,10 +19,11 @@ from ingest.documents import hash_bytes
 from ingest.scan import scan
 from retrieval.analysis import Analyzer
 from retrieval.chroma.store import Store
+from retrieval.context import embedded_digest, terms_of
 from retrieval.errors import ConfigError
-from retrieval.lexical.postings import Postings, load
-from retrieval.lexical.segments import Segments
-from retrieval.segments.snapshot import Snapshot, embedded_digest, terms_of
+from retrieval.lexical.postings import Postings, build
+from retrieval.segments.reader import IndexReader
+from retrieval.segments.segment import Segment
 from retrieval.types import Chunk, DocumentRecord, SyncedFolder, Vectors, digest
 
 Remedy = Literal["index", "finish", "delete", "publish", "sync", "none"]
@@ -53,13 +54,13 @@ class Trouble(NamedTuple):
     ids: tuple[str, ...] = ()
 
 
-def examine_chunks(store: Store, shown: Snapshot | None) -> Iterator[Trouble]:
+def examine_chunks(store: Store, shown: IndexReader) -> Iterator[Trouble]:
     """Ledger, chunks and what is shown of them, in one pass over Chroma.
 
     Memory grows by 64 bytes a chunk: the ids that the ledger names, and where the snapshot has them.
     """
-    known = {record.source: record for record in (shown.records if shown is not None else ())}
-    rows = _Rows(shown) if shown is not None else None
+    known = {record.source: record for record in shown.records}
+    rows = _Rows(shown)
     committed: list[NDArray[np.bytes_]] = []
     unshown = 0
     for records in store.pages_of_records():
@@ -71,8 +72,7 @@ def examine_chunks(store: Store, shown: Snapshot | None) -> Iterator[Trouble]:
             for record, at in page:
                 row = found.get(record.chunk_ids[at])
                 trouble[record.source].see(at, row[0] if row else None)
-                if rows is not None and row is not None:
-                    rows.see(*row)
+            rows.see(found)
         for document in trouble.values():
             yield from document.troubles()
     yield from _strays(store, np.sort(np.concatenate(committed)))
@@ -80,19 +80,28 @@ def examine_chunks(store: Store, shown: Snapshot | None) -> Iterator[Trouble]:
         yield Trouble(
             f"the search files differ from the ledger in {_many(unshown + len(known), 'document')}", "publish"
         )
-    if rows is not None and (different := rows.different()):
+    if different := rows.different():
         yield Trouble(f"the search files differ from Chroma in {_many(different, 'chunk')}", "publish")
 
 
-def examine_lexical(shown: Snapshot) -> Iterator[Trouble]:
-    """The BM25 index against the texts that it was made from: they are analysed again."""
-    if shown.fingerprint is None:
-        return
-    header = shown.fingerprint.settings["context_header"]
-    chunks = ((shown.chunk(row), Analyzer(shown.language(row))) for row in range(shown.size))
-    anew = Segments().with_added(terms_of(chunk, analyzer, context_header=header) for chunk, analyzer in chunks)
-    if not _same_postings(load(shown.directory / "lexical"), anew.compacted.parts[0]):
-        yield Trouble("the BM25 index is not that of the texts", "publish")
+def examine_segments(shown: IndexReader) -> Iterator[Trouble]:
+    """The search files against their checksums, and the BM25 postings against the texts, which are analysed again."""
+    for part in shown.live:
+        segment = part.segment
+        if altered := segment.altered():
+            yield Trouble(f"the search file {segment.name} is altered: {', '.join(altered)}", "publish")
+        elif not _same_postings(segment.postings, _postings_of(segment, header=shown.context_header)):
+            yield Trouble("the BM25 index is not that of the texts", "publish")
+
+
+def _postings_of(segment: Segment, *, header: bool) -> Postings:
+    analyzers = [Analyzer(language) for language in segment.languages]
+    return build(
+        [
+            terms_of(segment.chunk(row), analyzers[number], context_header=header)
+            for row, number in enumerate(segment.language_of_row.tolist())
+        ]
+    )
 
 
 def examine_folder(
@@ -167,29 +176,28 @@ class _Document:
 
 
 class _Rows:
-    """A snapshot's rows, looked up by chunk id and held against Chroma's."""
+    """The rows of a generation, held against Chroma's."""
 
-    def __init__(self, shown: Snapshot) -> None:
+    def __init__(self, shown: IndexReader) -> None:
         self._shown = shown
-        self._order = np.argsort(shown.ids)
         self._unseen = shown.size
         self._different = 0
-        self._header = bool(shown.fingerprint and shown.fingerprint.settings["context_header"])
 
-    def see(self, chunk: Chunk, vector: Vectors) -> None:
-        shown, id_ = self._shown, chunk.id.encode()
-        place = int(np.searchsorted(shown.ids, id_, sorter=self._order))
-        row = int(self._order[place]) if place < shown.size else -1
-        if row < 0 or shown.ids[row] != id_:
-            self._different += 1
-            return
-        self._unseen -= 1
-        self._different += not (
-            shown.chunk(row) == chunk
-            and shown.documents[row] == chunk.document_id.encode()
-            and shown.digests[row] == embedded_digest(chunk, context_header=self._header).encode()
-            and np.allclose(shown.vectors[row], vector, rtol=0, atol=_ROUNDING)
-        )
+    def see(self, chunks: Mapping[str, tuple[Chunk, Vectors]]) -> None:
+        """Chroma's chunks with their vectors, by id."""
+        shown = self._shown
+        rows = shown.rows_of_ids(list(chunks)).tolist()
+        for row, (chunk, vector) in zip(rows, chunks.values(), strict=True):
+            if row < 0:
+                self._different += 1
+                continue
+            self._unseen -= 1
+            self._different += not (
+                shown.chunk(row) == chunk
+                and shown.documents[row] == chunk.document_id.encode()
+                and shown.digests[row] == embedded_digest(chunk, context_header=shown.context_header).encode()
+                and np.allclose(shown.vectors[row], vector, rtol=0, atol=_ROUNDING)
+            )
 
     def different(self) -> int:
         return self._different + self._unseen

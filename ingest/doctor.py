@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ingest.adding import add
-from ingest.checks import Remedy, Trouble, examine_chunks, examine_folder, examine_lexical
+from ingest.checks import Remedy, Trouble, examine_chunks, examine_folder, examine_segments
 from ingest.documents import document_from_json
 from ingest.report import OnProgress
 from ingest.sync import resync
@@ -17,7 +17,8 @@ from retrieval.directory.index_directory import WRITTEN_ANEW, IndexDirectory, Po
 from retrieval.directory.staging import discard, stagings
 from retrieval.errors import ConfigError, IndexDamagedError, IndexNotFoundError
 from retrieval.index import HybridIndex
-from retrieval.segments.snapshot import Snapshot
+from retrieval.segments.manifest import Manifest
+from retrieval.segments.reader import IndexReader
 from retrieval.types import DocumentRecord
 
 _SHOWN = 3
@@ -150,7 +151,8 @@ def _examine_snapshot(directory: IndexDirectory, pointer: Pointer) -> Iterator[F
         yield Finding("a write was interrupted", True, "the search files were made again from what it had finished")
     elif pointer.generation:
         try:
-            Snapshot.open(directory.snapshots / pointer.generation, Config())
+            manifest = Manifest.read(directory.generations, pointer.generation)
+            IndexReader.open(directory.segments, manifest, Config())
         except IndexDamagedError as error:
             yield Finding(str(error).rstrip("."), True, "built again from Chroma")
 
@@ -171,10 +173,8 @@ def _examine_stagings(directory: IndexDirectory, *, repair: bool) -> Iterator[Fi
 
 def _troubles(index: HybridIndex) -> list[Trouble]:
     with index.writing() as writer:
-        writer.publish()  # what an interrupted writer left is in the snapshot now
-        troubles = list(examine_chunks(writer.store, writer.snapshot))
-        if writer.snapshot is not None:
-            troubles += examine_lexical(writer.snapshot)
+        writer.commit()  # what an interrupted writer left is in the generation now
+        troubles = [*examine_chunks(writer.store, writer.reader), *examine_segments(writer.reader)]
         max_bytes = index.config.max_file_bytes
         told = {trouble.name for trouble in troubles if trouble.name}
         for name, folder in sorted(writer.folders.items()):

@@ -106,7 +106,8 @@ def search(
             "document_score": document_score,
         }
         metadata_filter = _filter("--where", where)
-        hits = opened.search(
+        searcher = opened.searcher()
+        hits = searcher.search(
             query,
             top_k,
             **options,
@@ -121,7 +122,7 @@ def search(
             group_by_document=group_by_document,
             min_score=min_score,
         )
-        known = opened.snapshot.metadata_fields if metadata_filter and opened.snapshot is not None else frozenset[str]()
+        known = searcher.reader.metadata_fields if metadata_filter else frozenset[str]()
     if unknown := sorted(_fields(metadata_filter) - known) if known else []:
         names, fields = ", ".join(map(repr, unknown)), ", ".join(sorted(known))
         err.print(f"--where: no chunk has a field {printable(names)}; there are {printable(fields)}.", markup=False)

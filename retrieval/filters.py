@@ -29,9 +29,9 @@ from numpy.typing import NDArray
 from pydantic_core import SchemaError, SchemaValidator, core_schema
 
 from retrieval.errors import QueryError
+from retrieval.types import Scalar
 
 T = TypeVar("T")
-Scalar = str | int | float
 Comparison = Literal["$gt", "$gte", "$lt", "$lte"]
 Mask = NDArray[np.bool_]
 
@@ -226,7 +226,7 @@ def _negated(mask: Mask, negated: bool) -> Mask:
     return np.logical_not(mask, out=mask) if negated else mask
 
 
-def _scalars(operand: object, *, where: str) -> list[str | int | float]:
+def _scalars(operand: object, *, where: str) -> list[Scalar]:
     if not isinstance(operand, list) or not operand:
         raise QueryError(f"{where} takes a list that is not empty, got {operand!r}.")
     if len({type(value) for value in operand}) > 1:
@@ -234,7 +234,7 @@ def _scalars(operand: object, *, where: str) -> list[str | int | float]:
     return [_scalar(value, where=where) for value in operand]
 
 
-def _scalar(value: object, *, where: str) -> str | int | float:
+def _scalar(value: object, *, where: str) -> Scalar:
     if isinstance(value, str):
         return _text(value, where=where)
     if isinstance(value, bool):

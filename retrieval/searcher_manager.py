@@ -10,7 +10,7 @@ from retrieval.config import Config
 from retrieval.directory.disk import explaining_failures
 from retrieval.directory.index_directory import IndexDirectory, Pointer
 from retrieval.embedding import Embedder
-from retrieval.errors import IndexDamagedError, IndexLockedError, IndexMismatchError, IndexUnusableError
+from retrieval.errors import IndexDamagedError, IndexLockedError, IndexMismatchError
 from retrieval.fingerprint import Fingerprint
 from retrieval.segments.manifest import Manifest
 from retrieval.segments.reader import IndexReader

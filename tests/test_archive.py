@@ -34,7 +34,7 @@ from retrieval.types import SearchHit
 
 Open = Callable[..., HybridIndex]
 
-MEMO = Document("memo", "The boiler was serviced.", metadata={"team": "house"})
+MEMO = Document("memo", "The boiler was serviced.", metadata={"team": "house", "tags": ["warm", "wet"]})
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +97,9 @@ def test_what_is_restored_is_what_was_saved(open_index: Open, saved: Path, docs:
         report = sync(docs, index)
         assert (report.unchanged, report.tokens_embedded, len(report.failed)) == (2, 0, 1)
         assert add([MEMO], index).unchanged == 1
+        for mode in ("dense", "lexical"):
+            [hit] = index.search("boiler", mode=mode, where={"tags": {"$contains": "wet"}})
+            assert (hit.source, hit.metadata) == ("memo", MEMO.metadata)
         assert index.delete(["memo"]).documents == 1
     assert examine(tmp_path / "new") == []
 

@@ -136,7 +136,7 @@ def test_readers_that_open_it_anew_go_on_too(open_index: Open, docs: Path, tmp_p
 @pytest.fixture
 def publishing_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ingest.indexer._BATCH_CHUNKS", 2)
-    monkeypatch.setattr("retrieval.writer.writer._FIRST_PUBLICATION", 1)
+    monkeypatch.setattr("retrieval.writer.writer._FIRST_COMMIT", 1)
 
 
 def test_of_two_syncs_the_second_names_the_first(open_index: Open, docs: Path, tmp_path: Path, config: Config) -> None:

@@ -73,6 +73,28 @@ def test_a_filter_of_a_run_stands_in_place_of_where(index: HybridIndex) -> None:
     assert [d.meta["year"] for d in retriever.run("bread", filters=YEAR_2024)["documents"]] == [2024]
 
 
+@pytest.mark.parametrize(
+    ("operator", "value", "sources"),
+    [
+        ("contains", "sky", ["rain.txt"]),
+        ("not contains", "sky", ["bread.txt", "snow.txt"]),
+        ("in", ["sky"], ["snow.txt"]),
+        ("==", "sky", ["snow.txt"]),
+        ("!=", "sky", ["bread.txt", "rain.txt"]),
+    ],
+)
+def test_a_filter_asks_for_a_member_of_a_list(
+    open_index: Callable[..., HybridIndex], operator: str, value: object, sources: list[str]
+) -> None:
+    tags = {"rain.txt": {"tags": ["sky", "water"]}, "bread.txt": {}, "snow.txt": {"tags": "sky"}}
+    index = open_index()
+    add([Document(source, "It falls.", metadata=metadata) for source, metadata in tags.items()], index)
+    found = HybridRetriever(index).run("falls", filters={"field": "meta.tags", "operator": operator, "value": value})[
+        "documents"
+    ]
+    assert sorted(document.meta["source"] for document in found) == sources
+
+
 VALUES = st.one_of(st.integers(-2, 2), st.floats(-2, 2), st.sampled_from(["a", "b", "éa"]))
 NUMBERS = st.one_of(st.integers(-2, 2), st.floats(-2, 2))
 LISTS = st.one_of(*(st.lists(kind, min_size=1, max_size=3) for kind in (st.integers(-2, 2), st.floats(-2, 2))))

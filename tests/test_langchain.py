@@ -35,7 +35,7 @@ def index(open_index: Callable[..., HybridIndex]) -> HybridIndex:
     index = open_index()
     add(
         [
-            Document(source, text, title=source[:-4], metadata={"n": n})
+            Document(source, text, title=source[:-4], metadata={"n": n, "parity": [n % 2 == 0]})
             for n, (source, text) in enumerate(TEXTS.items())
         ],
         index,
@@ -108,6 +108,8 @@ def test_every_argument_of_search_is_a_field(index: HybridIndex) -> None:
     assert [document.metadata["source"] for document in found] == ["snow.txt"]
     assert found[0].metadata["dense_score"] is None
     assert [d.metadata["source"] for d in chosen.invoke("falls", where={"n": 0})] == ["rain.txt"]
+    [odd] = chosen.invoke("falls", where={"parity": {"$contains": False}})
+    assert (odd.metadata["source"], odd.metadata["parity"]) == ("snow.txt", [False])
 
 
 def test_one_bad_query_of_a_batch_spoils_no_other(retriever: HybridRetriever) -> None:

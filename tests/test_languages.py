@@ -63,7 +63,7 @@ def test_one_language_for_all_is_taken_at_its_word(open_index: Callable[..., Hyb
     index = open_index(config=Config(language="de"))
     add([Document(language, text) for language, text in TEXTS.items()], index)
     assert {record.language for record in index.documents()} == {"german"}
-    assert index.snapshot.languages == ("german",)
+    assert index.searcher().reader.languages == ("german",)
     with pytest.raises(IndexMismatchError, match="language"):
         open_index(config=Config(language="auto"))
     with pytest.raises(ConfigError, match="klingon"):
@@ -91,4 +91,4 @@ def test_a_file_that_changes_its_language_is_analysed_anew(
     assert {record.language for record in fresh.documents()} == {"german"}
     assert_same(told_by(changed), told_by(fresh))
     terms = Analyzer("german").terms("Mühle")
-    assert np.count_nonzero(changed.snapshot.lexical.get_scores(terms)) >= 2
+    assert np.count_nonzero(changed.searcher().reader.lexical.get_scores(terms)) >= 2

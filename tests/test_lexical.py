@@ -11,13 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rank_bm25 import BM25L, BM25Okapi, BM25Plus
+from retrieval.lexical.segments import Segments
 
 from retrieval.analysis import Analyzer
 from retrieval.config import Bm25Idf, Bm25Variant
 from retrieval.errors import ConfigError, DocumentError, IndexDamagedError, IndexNotFoundError, QueryError
 from retrieval.lexical import LexicalIndex
 from retrieval.lexical.postings import build
-from retrieval.lexical.segments import Segments
 
 Corpus = list[list[str]]
 

@@ -144,10 +144,13 @@ async def test_writes_are_allowed_by_name_only(index: HybridIndex, path: Path, o
     async with Client(server(index)) as client:
         assert "Unknown tool" in await refused(client, "add_document", source="x", text="y")
     async with Client(server(index, allow_writes=True)) as client:
-        added = await call(client, "add_document", source="news", text="A volcano.", metadata={"year": 2024})
+        added = await call(
+            client, "add_document", source="news", text="A volcano.", metadata={"year": 2024, "tags": ["fire"]}
+        )
         assert added["added"] == 1
-        [found] = (await call(client, "search", query="volcano", where={"year": 2024}))["passages"]
-        assert found["source"] == "news"
+        [found] = (await call(client, "search", query="volcano", where={"tags": {"$contains": "fire"}}))["passages"]
+        assert (found["source"], found["metadata"]) == ("news", {"year": 2024, "tags": ["fire"]})
+        assert "of one type" in await refused(client, "add_document", source="x", text="y", metadata={"k": ["1", 2]})
         assert await call(client, "delete_document", source="news") == {"documents": 1, "parts": 1}
         assert (await call(client, "list_documents", prefix="news"))["total"] == 0
     with open_index() as another:

@@ -23,12 +23,17 @@ from retrieval.directory.index_directory import IndexDirectory
 from retrieval.directory.staging import adopt
 from retrieval.errors import ConfigError, IndexLockedError, IndexMismatchError, IndexNotFoundError
 from retrieval.searcher_manager import SearcherManager
-from retrieval.segments.snapshot import Snapshot
+from retrieval.segments.reader import IndexReader
 from retrieval.types import SearchHit
 
 Open = Callable[..., HybridIndex]
 
-MEMO = Document("memo", "# Boiler\n\nThe boiler was serviced.", metadata={"team": "house"}, syntax="markdown")
+MEMO = Document(
+    "memo",
+    "# Boiler\n\nThe boiler was serviced.",
+    metadata={"team": "house", "tags": ["warm", "wet"]},
+    syntax="markdown",
+)
 OTHER = Config(language="none", chunk_size=64)
 
 
@@ -94,6 +99,9 @@ def test_other_settings_give_the_index_that_is_built_afresh(open_index: Open, do
         assert told(index) == told(fresh)
         assert sync(docs, index).unchanged == 3
         assert add([MEMO], index).unchanged == 1
+        for mode in ("dense", "lexical"):
+            [hit] = index.search("boiler", mode=mode, where={"tags": {"$contains": "wet"}})
+            assert (hit.source, hit.metadata) == ("memo", MEMO.metadata)
     assert examine(index_path) == []
     assert names(index_path) == names(index_path.parent / "fresh")
     assert len(list(index_path.glob("snapshots/*"))) == len(list(index_path.glob("chroma*"))) == 1
@@ -166,7 +174,7 @@ def test_opening_in_the_very_moment_of_the_swap_is_opening_after_it(
 ) -> None:
     current = SearcherManager.current
 
-    def late(keeper: SearcherManager) -> Snapshot | None:
+    def late(keeper: SearcherManager) -> IndexReader | None:
         monkeypatch.setattr(SearcherManager, "current", current)
         rebuild(index_path, config=OTHER)
         return current(keeper)
@@ -219,7 +227,7 @@ def test_what_cannot_be_had_again_is_refused_before_anything_is_done(
         rebuild(index_path, config=OTHER)
     docs.with_name("gone").rename(docs)
     with monkeypatch.context() as patch:
-        patch.setattr("retrieval.segments.snapshot.Snapshot.content", lambda snapshot, at: "")
+        patch.setattr("retrieval.segments.searcher().reader.IndexReader.content", lambda snapshot, at: "")
         with pytest.raises(ConfigError, match=r"'memo'.*ingest delete memo"):
             rebuild(index_path, config=OTHER)
     with pytest.raises(ConfigError, match="chroma_database"):
@@ -405,7 +413,7 @@ def test_what_was_interrupted_with_other_settings_is_not_gone_on_with(
 def test_vectors_are_lent_only_by_the_same_model(open_index: Open) -> None:
     with open_index() as lender, open_index("other", config=Config(language="none")) as index:
         add([MEMO], lender)
-        snapshot = Snapshot.open(next(lender.path.glob("snapshots/*")), lender.config)
+        snapshot = IndexReader.open(next(lender.path.glob("snapshots/*")), lender.config)
         assert snapshot.fingerprint is not None
         for part in ("weights", "pooling", "tokenizer"):
             assert not replace(snapshot.fingerprint, **{part: "other"}).embeds_like(snapshot.fingerprint)

@@ -22,7 +22,7 @@ from retrieval.search.options import SearchKeywords, SearchOptions
 from retrieval.search.query import Query
 from retrieval.search.reformulation import reformulated
 from retrieval.segments.columns import Columns
-from retrieval.segments.snapshot import Snapshot
+from retrieval.segments.reader import IndexReader
 
 TOPICS = {
     "rain": "Rain falls when water vapour in a cloud condenses into drops that grow too heavy to float.",
@@ -278,7 +278,7 @@ def test_feedback_learns_only_from_what_may_be_found(
 ) -> None:
     learnt_from: set[str] = set()
 
-    def learning(snapshot: Snapshot, query: Query, sides: QueryScores, best: Rows, *, feedback: Feedback) -> Query:
+    def learning(snapshot: IndexReader, query: Query, sides: QueryScores, best: Rows, *, feedback: Feedback) -> Query:
         learnt_from.update(snapshot.chunk(row).source for row in best.tolist())
         return reformulated(snapshot, query, sides, best, feedback=feedback)
 

@@ -1,9 +1,9 @@
-"""A snapshot back into an empty Chroma: the rows that it was made of, and the vectors of whole documents."""
+"""A generation back into an empty Chroma: its rows, and the vectors of whole documents."""
 
 import numpy as np
 
 from retrieval.chroma.store import Store
-from retrieval.segments.snapshot import Snapshot
+from retrieval.segments.reader import IndexReader
 from retrieval.types import Vectors
 
 _ROWS = 1000
@@ -11,19 +11,15 @@ _RECORDS = 100
 """In memory at once; a record brings its document's content with it, which may be a book."""
 
 
-def restore_chroma(store: Store, snapshot: Snapshot) -> None:
+def restore_chroma(store: Store, reader: IndexReader) -> None:
     """Write chunks, ledger and, last, the state that says that they are whole."""
-    for start in range(0, snapshot.size, _ROWS):
-        rows = range(start, min(start + _ROWS, snapshot.size))
-        store.put_chunks([snapshot.chunk(row) for row in rows], np.array(snapshot.vectors[rows.start : rows.stop]), {})
-    by_document = np.argsort(snapshot.documents, kind="stable")
-    owners = snapshot.documents[by_document]
-    for start in range(0, len(snapshot.records), _RECORDS):
-        records = snapshot.records[start : start + _RECORDS]
-        ids = np.array([record.id for record in records], dtype=owners.dtype)
-        bounds = zip(np.searchsorted(owners, ids, "left"), np.searchsorted(owners, ids, "right"), strict=True)
-        vectors = np.stack([_mean(snapshot.vectors[by_document[first:last]]) for first, last in bounds])
-        contents = [snapshot.content(start + at) for at in range(len(records))]
+    for start in range(0, reader.size, _ROWS):
+        rows = reader.living[start : start + _ROWS]
+        store.put_chunks([reader.chunk(row) for row in rows.tolist()], np.array(reader.vectors[rows]), {})
+    for start in range(0, len(reader.records), _RECORDS):
+        records = reader.records[start : start + _RECORDS]
+        vectors = np.stack([_mean(reader.vectors[reader.rows_of_document(record.id)]) for record in records])
+        contents = [reader.content(record.id) for record in records]
         for has_content in (False, True):  # Chroma takes contents for all the rows of a call, or for none
             chosen = [at for at, content in enumerate(contents) if bool(content) is has_content]
             store.put_records(
@@ -31,7 +27,7 @@ def restore_chroma(store: Store, snapshot: Snapshot) -> None:
                 vectors[chosen],
                 [contents[at] for at in chosen] if has_content else None,
             )
-    store.set_state(snapshot.state)
+    store.set_state(reader.state)
 
 
 def _mean(vectors: Vectors) -> Vectors:

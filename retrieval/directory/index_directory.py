@@ -47,7 +47,9 @@ _OWN_FILE = re.compile(r"[0-9a-f]{32}\.(json|tmp|segment|deletions)")
 """A manifest, or what a manifest names."""
 
 _CHROMA = re.compile(r"chroma(-[0-9a-f]{8})?")
-_OWN = re.compile(r"writer\.(lock|json)|retrieval-index\.tmp|snapshots|segments|generations|(chroma|rebuild|restore)(-[0-9a-f]{8})?")
+_OWN = re.compile(
+    r"writer\.(lock|json)|retrieval-index\.tmp|snapshots|segments|generations|(chroma|rebuild|restore)(-[0-9a-f]{8})?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,9 +229,9 @@ class IndexDirectory:
                 if file.name not in kept and _OWN_FILE.fullmatch(file.name):
                     file.unlink(missing_ok=True)
         if pointer is not None:
-            current = None if pointer.chroma else self.chroma
+            named = None if pointer.chroma else self.chroma
             for chroma in self._chromas():
-                if chroma != current:
+                if chroma != named:
                     shutil.rmtree(chroma, ignore_errors=True)
 
     def _foreign(self) -> str:

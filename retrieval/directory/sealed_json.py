@@ -24,13 +24,18 @@ def write_sealed(path: Path, values: Mapping[str, Any]) -> None:
 
 def read_sealed(path: Path) -> dict[str, Any]:
     """The values that `write_sealed` wrote. Raises OSError, and SealError where a bit has changed."""
+    return parse_sealed(path.read_bytes(), name=path.name)
+
+
+def parse_sealed(data: bytes, *, name: str) -> dict[str, Any]:
+    """The values in such a file, which has this name. Raises SealError where a bit has changed."""
     try:
-        values: dict[str, Any] = json.loads(path.read_bytes())
+        values: dict[str, Any] = json.loads(data)
         checksum = values.pop("crc32")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise SealError(f"{path.name} is not what was written") from error
+        raise SealError(f"{name} is not what was written") from error
     if checksum != _checksum(values):
-        raise SealError(f"{path.name} is not what was written")
+        raise SealError(f"{name} is not what was written")
     return values
 
 

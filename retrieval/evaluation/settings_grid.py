@@ -13,7 +13,7 @@ from retrieval.search.options import SearchOptions
 from retrieval.search.query import Query
 from retrieval.search.reformulation import reformulated
 from retrieval.search.scoring import Scorer, first_of_each_document
-from retrieval.segments.snapshot import Snapshot
+from retrieval.segments.reader import IndexReader
 
 
 class Settings(NamedTuple):
@@ -34,7 +34,7 @@ class Settings(NamedTuple):
 
 
 class Rankings:
-    """The documents that queries find in a snapshot.
+    """The documents that queries find in a reader.
 
     depth      how many documents a search is asked for
     cutoff     how many of them are returned here
@@ -42,12 +42,12 @@ class Rankings:
                longer.
     """
 
-    def __init__(self, snapshot: Snapshot, *, depth: int, cutoff: int, feedback: Feedback = "none") -> None:
-        self._snapshot = snapshot
+    def __init__(self, reader: IndexReader, *, depth: int, cutoff: int, feedback: Feedback = "none") -> None:
+        self._reader = reader
         self._depth = depth
         self._cutoff = cutoff
         self._feedback = feedback
-        self._sources = {record.id.encode(): record.source for record in snapshot.records}
+        self._sources = {record.id.encode(): record.source for record in reader.records}
 
     def options(self, settings: Settings) -> SearchOptions:
         """The options of a search with these settings; k1 and b are those of the LexicalIndex."""
@@ -57,15 +57,15 @@ class Rankings:
         self, query: Query, lexical: LexicalIndex, options: Sequence[SearchOptions]
     ) -> Iterator[list[str]]:
         """The sources of the best documents, best first, under each of the options; `lexical` gives the BM25 scores."""
-        documents = self._snapshot.documents
-        scores = QueryScores(self._snapshot, query, lexical=lexical)
+        documents = self._reader.documents
+        scores = QueryScores(self._reader, query, lexical=lexical)
         scorer = Scorer(scores, documents=documents)
         for each in options:
             asked = scorer
             if each.feedback != "none":
                 first = scorer.ranking(each).rows
-                again = reformulated(self._snapshot, query, scores, first, feedback=each.feedback)
-                asked = Scorer(QueryScores(self._snapshot, again, lexical=lexical), documents=documents)
+                again = reformulated(self._reader, query, scores, first, feedback=each.feedback)
+                asked = Scorer(QueryScores(self._reader, again, lexical=lexical), documents=documents)
             rows = asked.ranking(each, documents=each.top_k).rows
             best = rows[first_of_each_document(documents, rows)[: self._cutoff]]
             yield [self._sources[document] for document in documents[best].tolist()]

@@ -1,4 +1,4 @@
-"""One query over one snapshot: candidates from both sides, both scores completed, fused, filtered and ranked."""
+"""One query over one reader: candidates from both sides, both scores completed, fused, filtered and ranked."""
 
 import numpy as np
 
@@ -11,65 +11,65 @@ from retrieval.search.options import SearchOptions
 from retrieval.search.query import Query
 from retrieval.search.reformulation import reformulated
 from retrieval.search.scoring import Scorer, first_of_each_document
-from retrieval.segments.snapshot import Snapshot
+from retrieval.segments.reader import IndexReader
 from retrieval.timing import stage
 from retrieval.topk import Mask
 from retrieval.types import Reranker, SearchHit
 
 
 def search(
-    snapshot: Snapshot,
+    reader: IndexReader,
     query: Query,
     options: SearchOptions,
     *,
     reranker: Reranker | None = None,
     scan: Scan | None = None,
 ) -> list[SearchHit]:
-    """The best hits, best first; equal scores are ordered by id. `scan` takes the place of the snapshot's own."""
-    sides = QueryScores(snapshot, query, options.sides, scan=scan)
-    allowed = _allowed(snapshot, query, options)
+    """The best hits, best first; equal scores are ordered by id. `scan` takes the place of the reader's own."""
+    sides = QueryScores(reader, query, options.sides, scan=scan)
+    allowed = _allowed(reader, query, options)
     if options.feedback != "none":
         first = Scorer(sides, allowed).ranking(options)
-        asked = reformulated(snapshot, query, sides, first.rows, feedback=options.feedback)
-        sides = QueryScores(snapshot, asked, options.sides)
-    ranking = _ranked(snapshot, sides, options, allowed)
+        asked = reformulated(reader, query, sides, first.rows, feedback=options.feedback)
+        sides = QueryScores(reader, asked, options.sides)
+    ranking = _ranked(reader, sides, options, allowed)
     if reranker is not None:
-        ranking = _reranked(snapshot, sides, ranking.take(slice(0, options.depth)), query, reranker)
+        ranking = _reranked(reader, sides, ranking.take(slice(0, options.depth)), query, reranker)
     if options.min_score is not None:
         ranking = ranking.take(ranking.scores >= options.min_score)
     if options.mmr_lambda is not None and len(ranking.rows):
-        vectors = snapshot.vectors[ranking.rows]
+        vectors = reader.vectors[ranking.rows]
         ranking = ranking.take(mmr(ranking.scores, vectors, lambda_=options.mmr_lambda, top_k=options.top_k))
     ranking = ranking.take(slice(0, options.top_k))
     ranks = sides.candidates(options.depth, allowed)
-    return hits_of(snapshot, query, sides, ranking, ranks=ranks, expand=options.expand, highlight=options.highlight)
+    return hits_of(reader, query, sides, ranking, ranks=ranks, expand=options.expand, highlight=options.highlight)
 
 
-def _allowed(snapshot: Snapshot, query: Query, options: SearchOptions) -> Mask | None:
+def _allowed(reader: IndexReader, query: Query, options: SearchOptions) -> Mask | None:
     """bool [n]: the rows that pass filters and operators; None where there are neither."""
-    filtered = snapshot.select(options.where, options.where_document)
-    satisfied = satisfying(snapshot, query.clauses)
+    filtered = reader.select(options.where, options.where_document)
+    satisfied = satisfying(reader, query.clauses)
     if filtered is None or satisfied is None:
         return satisfied if filtered is None else filtered
     return np.asarray(filtered & satisfied)
 
 
-def _ranked(snapshot: Snapshot, sides: QueryScores, options: SearchOptions, allowed: Mask | None) -> Ranking:
+def _ranked(reader: IndexReader, sides: QueryScores, options: SearchOptions, allowed: Mask | None) -> Ranking:
     """The fused candidates: chunks, or one chunk for each document."""
     if not options.group_by_document:
         return Scorer(sides, allowed).ranking(options)
     if options.document_score == "mean":
-        return _best_documents(snapshot, sides, options, allowed)
-    ranking = Scorer(sides, allowed, documents=snapshot.documents).ranking(options, documents=options.top_k)
-    return ranking.take(first_of_each_document(snapshot.documents, ranking.rows))
+        return _best_documents(reader, sides, options, allowed)
+    ranking = Scorer(sides, allowed, documents=reader.documents).ranking(options, documents=options.top_k)
+    return ranking.take(first_of_each_document(reader.documents, ranking.rows))
 
 
-def _best_documents(snapshot: Snapshot, sides: QueryScores, options: SearchOptions, allowed: Mask | None) -> Ranking:
+def _best_documents(reader: IndexReader, sides: QueryScores, options: SearchOptions, allowed: Mask | None) -> Ranking:
     """Documents by the scores of the whole, each shown by its chunk that the dense side, or else BM25, likes best."""
-    rows, starts = snapshot.rows_by_document
-    scorer = Scorer(sides.by_document(snapshot), None if allowed is None else any_of(allowed, snapshot))
+    rows, starts = reader.rows_by_document
+    scorer = Scorer(sides.by_document(reader), None if allowed is None else any_of(allowed, reader))
     ranking = scorer.ranking(options)
-    ends = np.append(starts[1:], snapshot.size)
+    ends = np.append(starts[1:], reader.size)
     shown = []
     for document in ranking.rows.tolist():
         chunks = rows[starts[document] : ends[document]]
@@ -79,8 +79,8 @@ def _best_documents(snapshot: Snapshot, sides: QueryScores, options: SearchOptio
     return Ranking(np.array(shown, dtype=np.intp), ranking.scores)
 
 
-def _reranked(snapshot: Snapshot, sides: QueryScores, ranking: Ranking, query: Query, reranker: Reranker) -> Ranking:
-    passages = [snapshot.text(row) for row in ranking.rows.tolist()]
+def _reranked(reader: IndexReader, sides: QueryScores, ranking: Ranking, query: Query, reranker: Reranker) -> Ranking:
+    passages = [reader.text(row) for row in ranking.rows.tolist()]
     with stage("rerank"):
         scores = np.asarray(reranker.score(query.text, passages), np.float64)
     return Ranking(ranking.rows, scores, scores).take(sides.in_order(ranking.rows, scores))

@@ -9,6 +9,7 @@ from retrieval.config import FusionMethod, Mode
 from retrieval.fusion import Scores, is_constant, scaled
 from retrieval.search.candidates import QueryScores, Ranking
 from retrieval.search.options import SearchOptions
+from retrieval.segments.stacked import StackedArray
 from retrieval.topk import Mask, Rows
 
 
@@ -24,7 +25,7 @@ class Scorer:
     """
 
     def __init__(
-        self, scores: QueryScores, allowed: Mask | None = None, *, documents: NDArray[Any] | None = None
+        self, scores: QueryScores, allowed: Mask | None = None, *, documents: StackedArray[Any] | None = None
     ) -> None:
         self._scores = scores
         self._allowed = allowed
@@ -81,15 +82,15 @@ class Scorer:
             scores = self._scores
             if options.fusion == "rrf":
                 dense, lexical = scores.dense[rows], scores.lexical[rows]
-                dense_reference, lexical_reference = scores.dense, scores.lexical
+                dense_reference, lexical_reference = scores.living(scores.dense), scores.living(scores.lexical)
             else:
                 dense, lexical = scores.cosines(rows), scores.lexical[rows]
                 best = self._union("hybrid", options.candidates, filtered=False)
                 dense_reference, lexical_reference = scores.cosines(best), scores.lexical[best]
                 if is_constant(dense_reference):
-                    dense_reference = scores.dense.astype(np.float64)
+                    dense_reference = scores.living(scores.dense).astype(np.float64)
                 if is_constant(lexical_reference):
-                    lexical_reference = scores.lexical
+                    lexical_reference = scores.living(scores.lexical)
             self._scaled[key] = (
                 scaled(dense, dense_reference, method=options.fusion, rrf_k=options.rrf_k),
                 scaled(lexical, lexical_reference, method=options.fusion, rrf_k=options.rrf_k),
@@ -97,7 +98,7 @@ class Scorer:
         return self._scaled[key]
 
 
-def first_of_each_document(documents: NDArray[Any], rows: Rows) -> NDArray[np.intp]:
+def first_of_each_document(documents: StackedArray[Any], rows: Rows) -> NDArray[np.intp]:
     """The places in `rows` at which a document comes for the first time, ascending."""
     first: dict[Any, int] = {}
     for place, document in enumerate(documents[rows].tolist()):

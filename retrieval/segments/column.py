@@ -9,8 +9,9 @@ from typing import Any, Literal, NamedTuple, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.filters import Comparison, Mask, Scalar
+from retrieval.filters import Comparison, Mask
 from retrieval.segments.dictionary import Dictionary, narrowed
+from retrieval.types import Scalar
 
 Type = Literal["bool", "float", "int", "str"]
 

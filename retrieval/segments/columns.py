@@ -10,9 +10,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.filters import Comparison, Mask, Scalar
+from retrieval.filters import Comparison, Mask
 from retrieval.segments.column import Column, Kind
-from retrieval.types import Metadata
+from retrieval.types import Metadata, Scalar
 
 _KINDS = {bool: Kind("bool"), float: Kind("float"), int: Kind("int"), str: Kind("str")}
 _LISTS = {type_: Kind(kind.type, listed=True) for type_, kind in _KINDS.items()}

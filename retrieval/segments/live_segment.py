@@ -42,6 +42,13 @@ class LiveSegment:
         return self.segment.records_size if self.records is None else int(np.count_nonzero(self.records))
 
     @property
+    def record_places(self) -> list[int]:
+        """Where the records that are there lie in the segment."""
+        everywhere = np.arange(self.segment.records_size) if self.records is None else np.flatnonzero(self.records)
+        places: list[int] = everywhere.tolist()
+        return places
+
+    @property
     def bytes(self) -> float:
         """About what its file would have without what is deleted."""
         parts = self.segment.size + self.segment.records_size

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from retrieval.chroma.rows import folders_from
 from retrieval.chroma.store import State
-from retrieval.directory.sealed_json import SealError, read_sealed, write_sealed
+from retrieval.directory.sealed_json import SealError, parse_sealed, write_sealed
 from retrieval.errors import IndexDamagedError
 
 NAME = re.compile(r"[0-9a-f]{32}\.json")
@@ -55,13 +55,18 @@ class Manifest:
         """Raises IndexDamagedError where it is missing or not what was written."""
         path = manifest_path(directory, generation)
         try:
-            values = read_sealed(path)
-            state = State(values["generation"], folders_from(values["folders"]), values["fingerprint"])
-            return cls(state, tuple(Entry(*names) for names in values["segments"]), values["documents"])
+            return cls.parse(path.read_bytes())
         except FileNotFoundError:
             raise IndexDamagedError(f"The search file {path.name} is missing.") from None
         except (OSError, SealError, KeyError, TypeError, ValueError) as error:
             raise IndexDamagedError(f"The search file {path.name} is damaged ({error}).") from error
+
+    @classmethod
+    def parse(cls, data: bytes) -> "Manifest":
+        """The manifest in such a file. Raises SealError, KeyError, TypeError, ValueError where it is none."""
+        values = parse_sealed(data, name="the manifest")
+        state = State(values["generation"], folders_from(values["folders"]), values["fingerprint"])
+        return cls(state, tuple(Entry(*names) for names in values["segments"]), values["documents"])
 
 
 def manifest_path(directory: Path, generation: str) -> Path:

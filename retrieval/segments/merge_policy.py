@@ -36,9 +36,7 @@ def choose_merge(sizes: Sequence[Size], *, budget: float) -> list[int]:
             chosen = _within(sorted(places, key=lambda place: sizes[place].living), sizes, budget)
             if len(chosen) > 1:
                 return chosen
-    mostly_deleted = [
-        place for place, size in enumerate(sizes) if size.file - size.living > _DELETED * size.file
-    ]
+    mostly_deleted = [place for place, size in enumerate(sizes) if size.file - size.living > _DELETED * size.file]
     return _within(sorted(mostly_deleted, key=lambda place: sizes[place].living), sizes, budget)
 
 

@@ -53,7 +53,7 @@ class PackWriter:
         offset, crc = self._file.tell(), 0
         for block in blocks:
             data = np.ascontiguousarray(block, dtype).reshape(-1).view(np.uint8)
-            crc = zlib.crc32(data, crc)
+            crc = zlib.crc32(data.data, crc)
             self._file.write(data.data)
         if self._file.tell() - offset != math.prod(shape) * dtype.itemsize:
             raise ValueError(f"The blocks of {name} do not add up to {shape} of {dtype}.")

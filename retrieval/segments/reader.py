@@ -67,9 +67,7 @@ class IndexReader:
         return cls(Manifest(State()), (), config)
 
     @classmethod
-    def open(
-        cls, segments: Path, manifest: Manifest, config: Config, *, known: "IndexReader | None" = None
-    ) -> Self:
+    def open(cls, segments: Path, manifest: Manifest, config: Config, *, known: "IndexReader | None" = None) -> Self:
         """Read the generation whose files lie in the directory `segments`. Those that `known` has open are shared.
 
         Files that are new are checked, up to _CHECKED bytes of them. Raises IndexDamagedError where one is missing,
@@ -177,7 +175,7 @@ class IndexReader:
 
     def language(self, row: int) -> str:
         segment, at = self._place(row)
-        return segment.languages[segment.language_of_row[at]]
+        return segment.languages[int(segment.language_of_row[at])]
 
     # Looking up
 
@@ -190,8 +188,8 @@ class IndexReader:
         row serves as well."""
         found: dict[str, Vectors] = {}
         for segment in self.segments:
-            rows = segment.rows_of_digests(keys_of(digests))
-            found.update((digest, segment.vectors[row]) for digest, row in zip(digests, rows.tolist()) if row >= 0)
+            rows = segment.rows_of_digests(keys_of(digests)).tolist()
+            found.update((digest, segment.vectors[row]) for digest, row in zip(digests, rows, strict=True) if row >= 0)
         return found
 
     def chunks_of(self, document: str) -> list[Chunk]:
@@ -225,7 +223,9 @@ class IndexReader:
         records = [
             part.segment.record(at)
             for part in self.live
-            for at in (range(part.segment.records_size) if part.records is None else np.flatnonzero(part.records).tolist())
+            for at in (
+                range(part.segment.records_size) if part.records is None else np.flatnonzero(part.records).tolist()
+            )
         ]
         return tuple(sorted(records, key=lambda record: record.source))
 

@@ -27,6 +27,9 @@ from retrieval.types import Chunk, DocumentRecord, Vectors
 SUFFIX = ".segment"
 NAME = re.compile(r"[0-9a-f]{32}\.segment")
 
+COLUMNS = "columns."
+"""How the names of the columns' arrays begin."""
+
 _KEPT_FILTERS = 16
 
 
@@ -107,7 +110,7 @@ class Segment:
 
     @cached_property
     def columns(self) -> Columns:
-        arrays = {name: self._pack[name] for name in self._pack.names("columns.")}
+        arrays = {name.removeprefix(COLUMNS): self._pack[name] for name in self._pack.names(COLUMNS)}
         return Columns.load(self.size, self._pack.about["columns"], arrays)
 
     # The ledger

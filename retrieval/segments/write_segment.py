@@ -18,7 +18,7 @@ from retrieval.segments.columns import Columns
 from retrieval.segments.live_segment import LiveSegment
 from retrieval.segments.pack import PackWriter
 from retrieval.segments.quantization import QuantizedVectors
-from retrieval.segments.segment import SUFFIX, Segment, languages_of, record_to_json
+from retrieval.segments.segment import COLUMNS, SUFFIX, Segment, languages_of, record_to_json
 from retrieval.segments.sorted_keys import Keys, keys_of, order_of
 from retrieval.topk import Mask
 from retrieval.types import Chunk, DocumentRecord, Vectors
@@ -134,13 +134,18 @@ def _write_postings(pack: PackWriter, postings: Postings) -> None:
 
 def _write_columns(pack: PackWriter, columns: Columns) -> None:
     for name, array in columns.arrays().items():
-        pack.write(name, array)
+        pack.write(COLUMNS + name, array)
 
 
 def _blocks(part: LiveSegment, name: str) -> Iterator[NDArray[Any]]:
     """The rows that live of an array with a row a chunk, some at a time."""
     segment = part.segment
-    array = {"vectors": segment.vectors, "codes": segment.quantized.codes, "scales": segment.quantized.scales}[name]
+    arrays: dict[str, NDArray[Any]] = {
+        "vectors": segment.vectors,
+        "codes": segment.quantized.codes,
+        "scales": segment.quantized.scales,
+    }
+    array = arrays[name]
     for start in range(0, segment.size, _BLOCK):
         block = slice(start, start + _BLOCK)
         yield array[block] if part.rows is None else array[block][part.rows[block]]

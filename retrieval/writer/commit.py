@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from retrieval.chroma.store import State, Store
 from retrieval.config import Config
 from retrieval.directory.index_directory import IndexDirectory, sync_to_disk
 from retrieval.fingerprint import Fingerprint
@@ -18,7 +19,6 @@ from retrieval.segments.reader import IndexReader
 from retrieval.segments.segment import Segment
 from retrieval.segments.sorted_keys import keys_of
 from retrieval.segments.write_segment import Records, Rows, write_segment
-from retrieval.chroma.store import State, Store
 from retrieval.types import Chunk, DocumentRecord, Vectors, document_id
 
 log = logging.getLogger(__name__)
@@ -125,9 +125,7 @@ def _new_segments(
         ledger = Records([record for record, _ in block], list(_contents([record for record, _ in block], base, store)))
         yield write_segment(directory, rows, ledger, context_header=header)
     if missing:
-        log.warning(
-            "%d chunks that the ledger names are missing from Chroma; run `ingest doctor --repair`.", missing
-        )
+        log.warning("%d chunks that the ledger names are missing from Chroma; run `ingest doctor --repair`.", missing)
 
 
 def _blocks(

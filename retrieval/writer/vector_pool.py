@@ -30,8 +30,8 @@ class Filled(NamedTuple):
 
 
 class VectorPool:
-    """Vectors by the string that is embedded: those of the committed generation, of another index's (`lender`, made with
-    the same model and prefix), those written since, and those being embedded right now."""
+    """Vectors by the string that is embedded: those of the last generation, of another index's (`lender`, made with the
+    same model and prefix), those written since, and those being embedded right now."""
 
     def __init__(
         self,

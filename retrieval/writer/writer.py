@@ -92,8 +92,9 @@ class Writer:
         self.reader = IndexReader.empty(self._config)
         self.folders = dict(state.folders)
         recorded = self.store.records()
-        self._unrecorded = orphans(self.store, recorded, state.folders)
-        self.records = {record.source: record for record in (*recorded, *self._unrecorded)}
+        self._orphans = orphans(self.store, recorded, state.folders)
+        records = {record.source: record for record in (*recorded, *self._orphans)}
+        self.records = Ledger.recovered(self.reader, records)
         if state.fingerprint:
             made_with = Fingerprint.from_json(state.fingerprint)
             made_with.check_config(self._config, index=str(self._directory.path))
@@ -262,9 +263,9 @@ class Writer:
         self.is_whole = was_whole
 
     def _record_begun(self) -> None:
-        if self._unrecorded:
-            self._add_records(self._unrecorded)
-            self._unrecorded = []
+        if self._orphans:
+            self._add_records(self._orphans)
+            self._orphans = []
 
     @contextmanager
     def _marked(self, records: Sequence[DocumentRecord]) -> Iterator[None]:

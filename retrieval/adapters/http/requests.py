@@ -14,10 +14,11 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
+from retrieval.adapters.given_metadata import GivenValue
 from retrieval.adapters.sources import MAX_SOURCE
 from retrieval.config import Feedback, FusionMethod, Mode
 from retrieval.search import DocumentScore
-from retrieval.types import MAX_METADATA, MetadataValue
+from retrieval.types import MAX_METADATA
 
 MAX_QUERY = 2_000
 MAX_QUERIES = 32
@@ -140,14 +141,16 @@ class DocumentBody(_Asked):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [{"source": "notes/rain.md", "text": "# Rain\n\nIt falls.", "metadata": {"year": 2024}}]
+            "examples": [
+                {"source": "notes/rain.md", "text": "# Rain\n\nIt falls.", "metadata": {"year": 2024, "tags": ["sky"]}}
+            ]
         }
     )
 
     source: str = Field(min_length=1, max_length=MAX_SOURCE, description="What it is cited by.")
     text: str = Field(min_length=1)
     title: str | None = None
-    metadata: Annotated[Mapping[str, MetadataValue], WrapValidator(_up_to_the_first), _at_most(MAX_METADATA)] = Field(
+    metadata: Annotated[Mapping[str, GivenValue], WrapValidator(_up_to_the_first), _at_most(MAX_METADATA)] = Field(
         default_factory=dict, json_schema_extra={"maxProperties": MAX_METADATA}
     )
 

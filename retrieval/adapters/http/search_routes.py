@@ -16,14 +16,11 @@ from retrieval.adapters.http.requests import SearchBody
 from retrieval.adapters.http.responses import SearchOut
 from retrieval.adapters.http.service import Service
 from retrieval.adapters.http.settings import ConfiguredReranker
-from retrieval.index import HybridIndex
+from retrieval.searcher import Searcher
 from retrieval.types import Reranker, SearchHit
 
 _LONGEST = 10_000_000
 """Characters of the texts of all hits together."""
-
-_TRIES = 3
-"""Attempts to search within one generation."""
 
 
 def search_routes(service: Service) -> APIRouter:
@@ -38,8 +35,8 @@ def search_routes(service: Service) -> APIRouter:
         for name in ("where", "where_document"):
             check_filter(name, options[name])
 
-        def answered(index: HybridIndex) -> JSONResponse:
-            generation, found = _searched(index, body.asked, options, service.metrics)
+        def answered(searcher: Searcher) -> JSONResponse:
+            generation, found = _searched(searcher, body.asked, options, service.metrics)
             _check_size(found)
             results = [serializers.result(query, hits) for query, hits in zip(body.asked, found, strict=True)]
             seconds = time.monotonic() - started
@@ -51,18 +48,13 @@ def search_routes(service: Service) -> APIRouter:
 
 
 def _searched(
-    index: HybridIndex, queries: list[str], options: Mapping[str, Any], metrics: Metrics
+    searcher: Searcher, queries: list[str], options: Mapping[str, Any], metrics: Metrics
 ) -> tuple[str, list[list[SearchHit]]]:
-    """The generation and its hits. Searches again if another generation was published meanwhile; after the last try the
-    hits may be newer than the generation."""
-    for _ in range(_TRIES):
-        before = index.snapshot
-        found = index.search_batch(queries, **options)
-        if index.snapshot is before:
-            break
-    alpha = index.config.alpha if options["alpha"] is None else options["alpha"]
+    """The generation and its hits."""
+    found = searcher.search_batch(queries, **options)
+    alpha = searcher.config.alpha if options["alpha"] is None else options["alpha"]
     metrics.answered(found, is_hybrid=options["mode"] == "hybrid" and 0 < alpha < 1)
-    return (before.state.generation if before is not None else ""), found
+    return searcher.generation, found
 
 
 def _reranker(asked: bool | str | None, configured: ConfiguredReranker | None) -> Reranker | None:

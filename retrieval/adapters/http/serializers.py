@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from retrieval.adapters.redaction import redact_paths
-from retrieval.segments.snapshot import Snapshot
 from retrieval.types import Chunk, DocumentRecord, SearchHit, clean_text
 
 _CHUNK = (
@@ -28,9 +27,8 @@ def listed(record: DocumentRecord) -> dict[str, Any]:
     return {**_record(record), "chunks": len(record.chunk_ids)}
 
 
-def whole(record: DocumentRecord, snapshot: Snapshot) -> dict[str, Any]:
-    """A document with its passages in order."""
-    chunks = snapshot.chunks_of(record.id)
+def whole(record: DocumentRecord, chunks: Sequence[Chunk]) -> dict[str, Any]:
+    """A document with its passages, which are in order."""
     metadata = dict(chunks[0].metadata) if chunks else {}
     return {**_record(record), "metadata": metadata, "chunks": [_chunk(chunk) for chunk in chunks]}
 

@@ -59,14 +59,17 @@ def _search(current: Current) -> Callable[..., SearchResult]:
         ] = "hybrid",
         where: Annotated[
             Mapping[str, Any] | None,
-            Field(description='Filter on metadata: {"source": "docs/rain.md"}, {"year": {"$gte": 2020}}, $and, $or.'),
+            Field(
+                description='Filter on metadata: {"source": "docs/rain.md"}, {"year": {"$gte": 2020}}, '
+                '{"tags": {"$contains": "sky"}} for a member of a list, $and, $or.'
+            ),
         ] = None,
         expand: Annotated[int, Field(description="Neighbouring parts to show around each passage.", ge=0, le=2)] = 0,
     ) -> SearchResult:
         """Find the passages of the documents that answer a question best."""
         with told_to_the_model():
             check_filter("where", where)
-            hits = current().search(query, top_k, mode=mode, where=where, expand=expand, highlight=False)
+            hits = current().searcher().search(query, top_k, mode=mode, where=where, expand=expand, highlight=False)
         return SearchResult(passages=[Found.of(hit) for hit in hits])
 
     return search
@@ -80,9 +83,9 @@ def _get_document(current: Current) -> Callable[..., DocumentText]:
     ) -> DocumentText:
         """Read a document, part by part."""
         with told_to_the_model():
-            snapshot = current().snapshot
-            record = named(source, snapshot.records if snapshot is not None else ())
-        whole = snapshot.chunks_of(record.id) if snapshot is not None else []
+            searcher = current().searcher()
+            record = named(source, searcher.documents())
+        whole = searcher.chunks(record.source)
         end = first_part + max_parts
         chunks = whole[first_part:end]
         return DocumentText(
@@ -103,7 +106,7 @@ def _list_documents(current: Current) -> Callable[..., DocumentList]:
     ) -> DocumentList:
         """List the documents that can be searched, by source."""
         with told_to_the_model():
-            records = [record for record in current().documents() if record.source.startswith(prefix)]
+            records = [record for record in current().searcher().documents() if record.source.startswith(prefix)]
         shown = records[offset : offset + limit]
         return DocumentList(total=len(records), documents=[DocumentInfo.of(record) for record in shown])
 
