@@ -1,6 +1,7 @@
 """A document that changes in a made-up index, again and again, beside readers in this process and in another."""
 
 import multiprocessing
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +25,7 @@ from benchmarks.speed.made_up import (
 )
 from benchmarks.speed.measuring import Cost, mean_cost, median_cost
 from benchmarks.speed.no_chroma import NoChroma
-from benchmarks.speed.reading import of_searches
+from benchmarks.speed.reading import in_one_segment, of_searches
 from ingest import add
 from retrieval import Document, HybridIndex
 from retrieval.directory.index_directory import IndexDirectory
@@ -55,16 +56,17 @@ class RandomEmbedder(Embedder):
 
 
 def without_chroma(path: Path, changes: int) -> dict[str, float]:
-    """Single changes and what readers pay for each, the mean of many, and searches before and after some."""
+    """Single changes and what readers pay for each, searches after some, and the mean of many."""
     changer = Changer(path)
     with HybridIndex.open(path, config=CONFIG, read_only=True) as index, another(path) as refreshed:
-        one = index.searcher().reader
         made, here, elsewhere = [], [], []
         for _ in range(SINGLE):
             made.append(changer.change())
             here.append(_refresh(index))
             elsewhere.append(refreshed())
-        readers = {"as built": one, "after changes": _most_segments(index, changer)}
+        some = _most_segments(index, changer)
+    with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
+        searches = of_searches({"one segment": in_one_segment(some, Path(scratch)), "some segments": some})
     many = [changer.change() for _ in range(changes)]
     return {
         **_named("change", median_cost([whole for whole, _ in made])),
@@ -74,7 +76,7 @@ def without_chroma(path: Path, changes: int) -> dict[str, float]:
         **_named(f"change, mean of {changes:,}", mean_cost([whole for whole, _ in many])),
         **_named(f"commit, mean of {changes:,}", mean_cost([committing for _, committing in many])),
         f"commit, slowest of {changes:,}, wall ms": 1000 * max(committing.wall for _, committing in many),
-        **of_searches(readers),
+        **searches,
     }
 
 

@@ -12,7 +12,10 @@ from benchmarks.speed.measuring import Cost, resident
 from retrieval import HybridIndex
 from retrieval.search import Query, SearchOptions, search
 from retrieval.search.query import terms_by_language
+from retrieval.segments.live_segment import LiveSegment
+from retrieval.segments.manifest import Manifest
 from retrieval.segments.reader import IndexReader
+from retrieval.segments.write_segment import merge_segments
 
 QUERIES, WARMING = 200, 20
 
@@ -47,19 +50,27 @@ def of_searches(readers: Mapping[str, IndexReader]) -> dict[str, float]:
     """The readers take turns, with one question after the other."""
     options = SearchOptions(top_k=10, fusion=CONFIG.fusion, alpha=CONFIG.alpha)
     asked = {name: made_up_queries(reader, QUERIES + WARMING) for name, reader in readers.items()}
-    seconds: dict[str, list[float]] = {name: [] for name in readers}
+    costs: dict[str, list[Cost]] = {name: [] for name in readers}
     for turn in zip(*asked.values(), strict=True):
         for (name, reader), query in zip(readers.items(), turn, strict=True):
             with Cost() as cost:
                 search(reader, query, options)
-            seconds[name].append(cost.wall)
+            costs[name].append(cost)
     figures: dict[str, float] = {}
     for name, reader in readers.items():
-        measured = seconds[name][WARMING:]
-        figures[f"segments, {name}"] = len(reader.segments)
-        figures[f"search p50 ms, {name}"] = 1000 * statistics.median(measured)
-        figures[f"search p99 ms, {name}"] = 1000 * float(np.quantile(measured, 0.99))
+        measured = costs[name][WARMING:]
+        wall = [cost.wall for cost in measured]
+        figures[f"search, {name}, segments"] = len(reader.segments)
+        figures[f"search, {name}, p50 ms"] = 1000 * statistics.median(wall)
+        figures[f"search, {name}, p99 ms"] = 1000 * float(np.quantile(wall, 0.99))
+        figures[f"search, {name}, p50 CPU ms"] = 1000 * statistics.median(cost.cpu for cost in measured)
     return figures
+
+
+def in_one_segment(reader: IndexReader, directory: Path) -> IndexReader:
+    """The same rows without deleted ones, in a file in `directory`."""
+    segment = merge_segments(directory, reader.live)
+    return IndexReader(Manifest(reader.state), [LiveSegment(segment)], CONFIG)
 
 
 def made_up_queries(reader: IndexReader, count: int) -> list[Query]:
