@@ -16,11 +16,10 @@ _BLOCK_TOKENS = 1 << 22
 
 
 class Occurrences(NamedTuple):
-    """The living documents that have a term, by slot, ascending; how often each has it; how many terms each has."""
+    """The living documents that have a term, by slot, ascending, and how often each has it."""
 
     slots: NDArray[np.integer[Any]]
     frequencies: NDArray[np.unsignedinteger[Any]]
-    lengths: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -90,6 +89,11 @@ class CompositePostings:
         return lengths if self.is_whole else lengths[self.alive]
 
     @cached_property
+    def relative_lengths(self) -> NDArray[np.float64]:
+        """float64 [slots]: lengths as multiples of the mean of the living documents'; 0 where all are empty."""
+        return _joined([part.lengths for part in self.parts], np.int64) / (self.average_length or 1.0)
+
+    @cached_property
     def average_length(self) -> float:
         """0 without documents."""
         return sum(part.total_length for part in self.parts) / self.size if self.size else 0.0
@@ -105,7 +109,7 @@ class CompositePostings:
 
     def occurrences(self, term: str) -> Occurrences:
         """Where a term is among the living documents."""
-        slots, frequencies, lengths = [], [], []
+        slots, frequencies = [], []
         for part, start in zip(self.parts, self.starts, strict=True):
             where = part.find(term)
             if where.start == where.stop:
@@ -116,8 +120,7 @@ class CompositePostings:
                 documents, counts = documents[living], counts[living]
             slots.append(documents + start if start else documents)
             frequencies.append(counts)
-            lengths.append(part.lengths[documents])
-        return Occurrences(_joined(slots, np.int32), _joined(frequencies, np.uint8), _joined(lengths, np.int64))
+        return Occurrences(_joined(slots, np.int32), _joined(frequencies, np.uint8))
 
     @cached_property
     def is_whole(self) -> bool:

@@ -41,7 +41,7 @@ class TermScores:
         idf: Callable[[int], float],
     ) -> None:
         self._postings = postings
-        self._b = b
+        self._length_factors = 1 - b + b * postings.relative_lengths
         self._score = score
         self._k1, self._delta = k1, delta
         self._idf = idf
@@ -60,12 +60,11 @@ class TermScores:
         return known
 
     def _computed(self, term: str) -> TermScore:
-        slots, frequencies, lengths = self._postings.occurrences(term)
+        slots, frequencies = self._postings.occurrences(term)
         if not slots.size:
             return TermScore(slots, np.empty(0), lowest=math.inf)
-        # In this order, so that a score does not depend on which documents are scored together.
-        length_factors = 1 - self._b + self._b * (lengths / (self._postings.average_length or 1.0))
+        lengths = self._length_factors.take(slots)
         scores = self._score(
-            frequencies.astype(np.float64), length_factors, idf=self._idf(slots.size), k1=self._k1, delta=self._delta
+            frequencies.astype(np.float64), lengths, idf=self._idf(slots.size), k1=self._k1, delta=self._delta
         )
         return TermScore(slots, scores, lowest=float(scores.min()))
