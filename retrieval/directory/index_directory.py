@@ -136,6 +136,7 @@ class IndexDirectory:
 
     def make(self) -> None:
         """Make the directories of segments and generations, where they are absent."""
+        make_private_directory(self.path)
         make_private_directory(self.segments)
         make_private_directory(self.generations)
 

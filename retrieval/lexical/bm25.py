@@ -193,6 +193,7 @@ class LexicalIndex(BM25Okapi):  # type: ignore[misc]  # rank_bm25 has no types
         matching: NDArray[np.bool_] = scores > 0
         for slots in worthless:
             matching[slots] = True
+        matching[self._postings.deleted] = False
         return scores, matching
 
     def get_scores(self, query: Terms) -> NDArray[np.float64]:
@@ -204,12 +205,12 @@ class LexicalIndex(BM25Okapi):  # type: ignore[misc]  # rank_bm25 has no types
         return self.score(query)[1]
 
     def matching_slots(self, term: str) -> NDArray[np.integer[Any]]:
-        """The slots of the documents that have the term, ascending."""
+        """The slots of the documents that have the term, ascending, deleted ones included."""
         return self._postings.occurrences(term).slots
 
     def document_frequency(self, term: str) -> int:
         """How many documents have the term."""
-        return len(self._postings.occurrences(term).slots)
+        return self._postings.occurrences(term).living
 
     def get_batch_scores(self, query: Terms, doc_ids: Sequence[int]) -> list[float]:
         """The scores of the documents at these positions, in the order asked. Raises IndexError out of range."""
@@ -246,6 +247,7 @@ class LexicalIndex(BM25Okapi):  # type: ignore[misc]  # rank_bm25 has no types
             np.add.at(scores, slots.astype(np.intp), weighted)  # fast for this type alone
             if lowest * weight <= 0:
                 worthless.append(slots)
+        scores[self._postings.deleted] = 0.0
         return scores, worthless
 
     def _living(self, values: NDArray[T_]) -> NDArray[T_]:

@@ -16,10 +16,12 @@ _BLOCK_TOKENS = 1 << 22
 
 
 class Occurrences(NamedTuple):
-    """The living documents that have a term, by slot, ascending, and how often each has it."""
+    """The documents that have a term, by slot, ascending, deleted ones included; how often each has it; and how many of
+    them are not deleted."""
 
     slots: NDArray[np.integer[Any]]
     frequencies: NDArray[np.unsignedinteger[Any]]
+    living: int
 
 
 @dataclass(frozen=True)
@@ -108,19 +110,17 @@ class CompositePostings:
         return float(np.mean(np.log(self.size - counts + 0.5) - np.log(counts + 0.5))) if counts.size else 0.0
 
     def occurrences(self, term: str) -> Occurrences:
-        """Where a term is among the living documents."""
-        slots, frequencies = [], []
+        """Where a term is. Taking the deleted ones out would cost a copy of the postings."""
+        slots, frequencies, living = [], [], 0
         for part, start in zip(self.parts, self.starts, strict=True):
             where = part.find(term)
             if where.start == where.stop:
                 continue
-            documents, counts = part.documents[where], part.frequencies[where]
-            if not part.is_whole:
-                living = part.alive[documents]
-                documents, counts = documents[living], counts[living]
+            documents = part.documents[where]
             slots.append(documents + start if start else documents)
-            frequencies.append(counts)
-        return Occurrences(_joined(slots, np.int32), _joined(frequencies, np.uint8))
+            frequencies.append(part.frequencies[where])
+            living += part.living_among(documents)
+        return Occurrences(_joined(slots, np.int32), _joined(frequencies, np.uint8), living)
 
     @cached_property
     def is_whole(self) -> bool:
@@ -131,6 +131,11 @@ class CompositePostings:
     def alive(self) -> NDArray[np.bool_]:
         """bool [slots]."""
         return _joined([part.alive for part in self.parts], np.bool_)
+
+    @cached_property
+    def deleted(self) -> NDArray[np.intp]:
+        """intp [slots - size]: the slots of the deleted documents."""
+        return np.empty(0, np.intp) if self.is_whole else np.flatnonzero(~self.alive)
 
     @cached_property
     def starts(self) -> list[int]:

@@ -66,6 +66,22 @@ class Postings:
         return self.living == len(self)
 
     @cached_property
+    def deleted(self) -> NDArray[np.intp]:
+        """intp [*]: the deleted documents, ascending."""
+        return np.flatnonzero(~self.alive)
+
+    def living_among(self, documents: NDArray[np.int32]) -> int:
+        """How many of these documents, ascending, are not deleted."""
+        if self.is_whole:
+            return len(documents)
+        deleted = self.deleted
+        if len(deleted) * len(documents).bit_length() > len(documents):
+            return int(np.count_nonzero(self.alive[documents]))
+        places = np.searchsorted(documents, deleted)  # few are looked up among many
+        found = documents[np.minimum(places, len(documents) - 1)] == deleted
+        return len(documents) - int(np.count_nonzero(found))
+
+    @cached_property
     def total_length(self) -> int:
         """The number of terms in the living documents together."""
         return int(self.lengths.sum() if self.is_whole else self.lengths[self.alive].sum())

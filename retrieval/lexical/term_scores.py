@@ -60,11 +60,12 @@ class TermScores:
         return known
 
     def _computed(self, term: str) -> TermScore:
-        slots, frequencies = self._postings.occurrences(term)
-        if not slots.size:
+        slots, frequencies, living = self._postings.occurrences(term)
+        if not living:
+            slots = slots[:0]
             return TermScore(slots, np.empty(0), lowest=math.inf)
         lengths = self._length_factors.take(slots)
         scores = self._score(
-            frequencies.astype(np.float64), lengths, idf=self._idf(slots.size), k1=self._k1, delta=self._delta
+            frequencies.astype(np.float64), lengths, idf=self._idf(living), k1=self._k1, delta=self._delta
         )
         return TermScore(slots, scores, lowest=float(scores.min()))

@@ -4,8 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-TIER = 8
-"""So many segments of one size become one: a chunk is written again log_8(n) times, and a search reads at most seven
+TIER = 4
+"""So many segments of one size become one: a chunk is written again log_4(n) times, and a search reads at most three
 segments of each size."""
 
 _SMALLEST = 1 << 20

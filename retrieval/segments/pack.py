@@ -122,6 +122,10 @@ class Pack:
         """The names that begin so."""
         return [name for name in self._arrays if name.startswith(prefix)]
 
+    def release(self) -> None:
+        """Let go of the memory of what was read so far; the kernel keeps the file's pages for whoever reads them next."""
+        self._data.madvise(mmap.MADV_DONTNEED)
+
     def altered(self) -> list[str]:
         """The names of the arrays whose bytes are not those that were written. Reads all of them."""
         bounds = [*(offset for _, _, offset, _ in self._arrays.values()), self._end_of_arrays]

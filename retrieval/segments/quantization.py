@@ -51,7 +51,8 @@ class QuantizedVectors:
         if not self.codes.size:
             out[:] = 0.0
             return 0.0
-        np.multiply(np.asarray(simsimd.cdist(query.codes, self.codes, "dot"))[0], self._factors, out=out)
+        simsimd.cdist(query.codes, self.codes, "dot", out=out[None])
+        out *= self._factors
         out *= scale
         longest, most_left_out = self._longest
         error = (length + left_out) * most_left_out + left_out * longest

@@ -82,6 +82,10 @@ class Segment:
         """The parts of the file that are not what was written; reads all of it."""
         return self._pack.altered()
 
+    def release(self) -> None:
+        """Let go of the memory of what was read of the file so far."""
+        self._pack.release()
+
     # Rows
 
     def chunk(self, row: int) -> Chunk:

@@ -105,9 +105,12 @@ def merge_segments(directory: Path, parts: Sequence[LiveSegment]) -> Segment:
         pack.write("languages", language_of_row)
         for name in ("metadata", "texts"):
             merge_byte_columns(pack, name, [(part.segment.byte_columns[name], part.rows) for part in parts])
+            _release(parts)
         for name in ("records", "contents"):
             merge_byte_columns(pack, name, [(part.segment.byte_columns[name], part.records) for part in parts])
+            _release(parts)
         _write_postings(pack, merge([part.postings for part in parts]))
+        _release(parts)
         columns = Columns.merged([(part.segment.columns, part.rows) for part in parts])
         _write_columns(pack, columns)
         pack.finish({"languages": languages, "columns": columns.description()})
@@ -149,6 +152,12 @@ def _blocks(part: LiveSegment, name: str) -> Iterator[NDArray[Any]]:
     for start in range(0, segment.size, _BLOCK):
         block = slice(start, start + _BLOCK)
         yield array[block] if part.rows is None else array[block][part.rows[block]]
+        segment.release()  # else a merge would hold all that it copies
+
+
+def _release(parts: Sequence[LiveSegment]) -> None:
+    for part in parts:
+        part.segment.release()
 
 
 def _languages(parts: Sequence[LiveSegment]) -> tuple[list[str], NDArray[np.uint8]]:
