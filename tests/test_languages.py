@@ -52,10 +52,10 @@ def test_a_word_is_found_in_the_forms_of_its_own_language(index: HybridIndex, la
 def test_a_chunk_scores_as_its_language_analyses_the_query(index: HybridIndex) -> None:
     query = "rivers Häuser мосты bridges"
     hits = {hit.source: hit.lexical_score for hit in index.search(query, mode="lexical")}
-    snapshot = index.snapshot
-    for row in range(snapshot.size):
-        chunk = snapshot.chunk(row)
-        expected = snapshot.lexical.get_scores(Analyzer(chunk.source).terms(query))[row]
+    reader = index.searcher().reader
+    for row in reader.living.tolist():
+        chunk = reader.chunk(row)
+        expected = reader.lexical.get_scores(Analyzer(chunk.source).terms(query))[row]
         assert hits.get(chunk.source, 0) == expected
 
 

@@ -238,8 +238,8 @@ def test_documents_by_the_whole_of_them(index: HybridIndex, mode: str) -> None:
     if mode == "dense":
         (vector,) = index.embedder.embed_queries(["rain from clouds"])
         for hit in hits:
-            snapshot = index.snapshot
-            vectors = snapshot.vectors[snapshot.rows_of_document[hit.document_id]].astype(np.float64)
+            reader = index.searcher().reader
+            vectors = reader.vectors[reader.rows_of_document(hit.document_id)].astype(np.float64)
             mean = vectors.mean(axis=0)
             assert hit.score == pytest.approx(mean @ vector / np.linalg.norm(mean), abs=1e-6)
             assert hit.dense_score == pytest.approx((vectors @ vector).max(), abs=1e-6)
@@ -265,8 +265,8 @@ def test_a_section_is_put_around_a_hit(index: HybridIndex, open_index: Callable[
     (whole,) = parted.search("chess queen", 1, mode="lexical", expand="section")
     assert alone.text in whole.text
     assert len(whole.text) > len(alone.text)
-    snapshot = parted.snapshot
-    of_section = [c for c in map(snapshot.chunk, range(snapshot.size)) if c.headings == alone.headings]
+    reader = parted.searcher().reader
+    of_section = [c for c in map(reader.chunk, reader.living.tolist()) if c.headings == alone.headings]
     assert whole.char_start == min(c.char_start for c in of_section)
     assert whole.char_end == max(c.char_end for c in of_section)
 
@@ -291,9 +291,9 @@ def test_feedback_learns_only_from_what_may_be_found(
 ) -> None:
     learnt_from: set[str] = set()
 
-    def learning(snapshot: IndexReader, query: Query, sides: QueryScores, best: Rows, *, feedback: Feedback) -> Query:
-        learnt_from.update(snapshot.chunk(row).source for row in best.tolist())
-        return reformulated(snapshot, query, sides, best, feedback=feedback)
+    def learning(reader: IndexReader, query: Query, sides: QueryScores, best: Rows, *, feedback: Feedback) -> Query:
+        learnt_from.update(reader.chunk(row).source for row in best.tolist())
+        return reformulated(reader, query, sides, best, feedback=feedback)
 
     monkeypatch.setattr("retrieval.search.pipeline.reformulated", learning)
     hits = everything(index, query, feedback=feedback, where=where)
