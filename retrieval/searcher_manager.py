@@ -63,7 +63,7 @@ class SearcherManager:
         IndexLockedError where the first is still being made, IndexDamagedError where it cannot be made, and
         IndexMismatchError where it was made, perhaps since the index was opened, with other settings.
         """
-        if self._directory.pointer_stamp() != self._stamp:
+        if self._directory.pointer_stamp() != self._stamp or self._reader.is_cut_off:
             with self._refreshing:
                 self._refresh()
         if self._server is not None:
@@ -131,7 +131,9 @@ class SearcherManager:
         """Go on to what the pointer says. Where that was made with other settings, or cannot be read, the last
         generation serves; where there is none, one is made of what Chroma holds."""
         stamp = self._directory.pointer_stamp()
-        if stamp == self._stamp:
+        if self._reader.is_cut_off:
+            self._reader = IndexReader.empty(self._config)
+        elif stamp == self._stamp:
             return
         try:
             pointer = self._load()
