@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from retrieval.chroma.health import open_checked
 from retrieval.chroma.store import Store
 from retrieval.config import Config
 from retrieval.directory.disk import explaining_failures
@@ -241,7 +242,11 @@ class SearcherManager:
 
     def _open_store(self) -> Store:
         if self._store is None or self._store.is_inherited:
-            self._store = Store.open(self._directory.chroma, self._config, patient=self._is_patient)
+            pointer = self._directory.read_pointer()
+            is_settled = pointer is None or not pointer.writing
+            self._store = open_checked(
+                self._directory.chroma, self._config, patient=self._is_patient, is_settled=is_settled
+            )
         return self._store
 
     def _close_store(self) -> None:

@@ -227,6 +227,8 @@ class Writer:
         if self._token and last:
             self.store.set_state(state)
         self._point(generation, writing=not last)
+        if last:
+            self.store.seal()
         self._directory.remove_leftovers(keep=generation)
         self.snapshot = Snapshot.open(target, self._config, verify=False)
         self._pool.start_from(self.snapshot)
