@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from retrieval.chroma.health import open_checked
 from retrieval.chroma.store import Store
 from retrieval.config import Config
 from retrieval.directory.disk import explaining_failures
@@ -264,7 +265,13 @@ class SearcherManager:
         if self._store is not None and self._store.is_inherited:
             self._store = None
         if self._store is None:
-            self._store = Store.open(self._directory.chroma, self._config, patient=self._is_patient)
+            pointer = self._directory.read_pointer()
+            self._store = open_checked(
+                self._directory.chroma,
+                self._config,
+                patient=self._is_patient,
+                is_settled=pointer is None or not pointer.writing,
+            )
         return self._store
 
     def _close_store(self) -> None:
