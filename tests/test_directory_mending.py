@@ -3,6 +3,8 @@
 import os
 import shutil
 import stat
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -143,3 +145,54 @@ def test_an_index_is_for_its_owner_alone(open_index: Open, tmp_path: Path) -> No
     own = [path / "retrieval-index.json", path / "writer.lock", path / "writer.json", path / "chroma"]
     own += (path / "chroma").rglob("*")
     assert not [file for file in own if file.stat().st_mode & 0o077]
+
+
+FORKED = """
+import os, sys
+from ingest import add
+from retrieval import Document, HybridIndex
+from retrieval.directory.index_directory import IndexDirectory
+from retrieval.errors import IndexLockedError, IndexUnusableError
+
+index = HybridIndex.open(sys.argv[1])
+add([Document("rain", "Rain falls from clouds.")], index)
+child = os.fork()
+if child == 0:
+    assert index.search("rain", mode="lexical")[0].source == "rain"
+    for _ in range(2):
+        try:
+            add([Document("child", "From the child.")], index)
+        except IndexLockedError:
+            continue
+        os._exit(1)  # it wrote beside its parent
+    index.close()
+    os._exit(0)
+status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+assert status == 0, status
+try:
+    IndexDirectory(sys.argv[1]).lock()
+    sys.exit("the child has released its parent's lock")
+except IndexLockedError:
+    pass
+add([Document("snow", "Snow falls too.")], index)
+index.close()
+child = os.fork()
+if child == 0:
+    try:
+        index.delete(["snow"])
+    except IndexUnusableError as error:
+        os._exit(0 if "process started anew" in str(error) else 1)
+    os._exit(1)
+status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+assert status == 0, status
+index.delete(["snow"])
+print(sorted(record.source for record in index.documents()))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_child_does_not_hold_its_parents_lock(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", FORKED, str(tmp_path / "index")]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.strip() == "['rain']"

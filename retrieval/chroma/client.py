@@ -43,6 +43,10 @@ _PATIENCE = 60.0
 """Seconds: that a server has to answer someone in haste, or anyone, and that a writer goes on trying."""
 
 
+_ran_in: set[int] = set()
+"""The ids of processes in which an embedded Chroma has run: this one, or those that it was forked from."""
+
+
 class _Calls(Protocol):
     """Makes calls to Chroma; raises IndexUnusableError for one that fails, and for all once it is broken."""
 
@@ -75,8 +79,16 @@ class Chroma:
 
     @classmethod
     def embedded(cls, directory: Path) -> Self:
-        """The database in `directory`, made where absent. Raises as `cannot_open` says."""
+        """The database in `directory`, made where absent. Raises as `cannot_open` says, and IndexUnusableError in a
+        child of fork() whose parent has had one: it would wait forever for threads that only the parent has."""
         from chromadb.config import DEFAULT_DATABASE, DEFAULT_TENANT, Settings
+
+        _ran_in.add(os.getpid())
+        if _ran_in != {os.getpid()}:
+            raise IndexUnusableError(
+                f"Chroma cannot open {directory} in a process that was forked from one in which it ran; write from "
+                "that one, or from a process started anew (spawn)."
+            )
 
         settings = Settings(anonymized_telemetry=False, is_persistent=True, persist_directory=str(directory))
         calls = _EmbeddedCalls(directory)

@@ -123,7 +123,7 @@ class Pack:
         return [name for name in self._arrays if name.startswith(prefix)]
 
     def release(self) -> None:
-        """Let go of the memory of what was read so far; the kernel keeps the file's pages for whoever reads them next."""
+        """Let go of the memory of what was read so far; the kernel still has it for those who read it next."""
         self._data.madvise(mmap.MADV_DONTNEED)
 
     def altered(self) -> list[str]:

@@ -19,6 +19,7 @@ class StackedArray(Generic[_Scalar]):
         self.parts = tuple(part for part in parts if len(part)) or tuple(parts[:1])  # an empty one may lack a dimension
         self.starts = tuple(accumulate(map(len, self.parts), initial=0))
         """The first row of each part, and the end."""
+        self._starts = np.array(self.starts)
 
     def __len__(self) -> int:
         return self.starts[-1]
@@ -56,8 +57,9 @@ class StackedArray(Generic[_Scalar]):
 
     def _taken(self, rows: NDArray[np.intp]) -> NDArray[_Scalar]:
         taken = np.empty((len(rows), *self.shape[1:]), self.parts[-1].dtype)
-        part_of_row = np.searchsorted(self.starts, rows, side="right") - 1
-        for number in np.unique(part_of_row).tolist():
-            here = part_of_row == number
-            taken[here] = self.parts[number][rows[here] - self.starts[number]]
+        part_of_row = self._starts.searchsorted(rows, side="right")
+        for number, (start, part) in enumerate(zip(self.starts, self.parts, strict=False), 1):
+            here = np.flatnonzero(part_of_row == number)
+            if here.size:
+                taken[here] = part[rows[here] - start]
         return taken

@@ -24,8 +24,8 @@ from retrieval.types import Chunk, DocumentRecord, Vectors, document_id
 
 log = logging.getLogger(__name__)
 
-_ROWS = 1 << 15
-"""Of a new segment, at most: about 100 MB. What is larger is made by merging."""
+_ROWS = 1 << 13
+"""Of a new segment, at most: about 30 MB. What is larger is made by merging."""
 
 _RECORDS = 100
 """Whose contents are read at once; one document may be as long as a book."""
