@@ -141,7 +141,9 @@ def test_the_index_that_is_there_is_replaced_while_searches_go_on(
     with open_index("other") as index:
         assert told(index) == before
     assert (
-        len(list((tmp_path / "other").glob("chroma*"))) == len(list((tmp_path / "other" / "generations").iterdir())) == 1
+        len(list((tmp_path / "other").glob("chroma*")))
+        == len(list((tmp_path / "other" / "generations").iterdir()))
+        == 1
     )
 
 
