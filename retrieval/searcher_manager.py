@@ -164,7 +164,9 @@ class SearcherManager:
                 break
             try:
                 manifest = Manifest.read(self._directory.generations, pointer.generation)
-                self._reader = IndexReader.open(self._directory.segments, manifest, self._config, known=self._reader)
+                reader = IndexReader.open(self._directory.segments, manifest, self._config, known=self._reader)
+                self._check_analysis(reader)
+                self._reader = reader
                 break
             except IndexDamagedError as error:
                 last, pointer = pointer, self._directory.read_pointer()
@@ -174,6 +176,13 @@ class SearcherManager:
                     self._reported = last.generation
                     break
         return pointer
+
+    def _check_analysis(self, reader: IndexReader) -> None:
+        """Raises IndexDamagedError where another version of the text analysis made the postings: queries would miss
+        their terms."""
+        made_with = reader.fingerprint
+        if made_with is not None and made_with.analyzer != made_with.current_analyzer:
+            raise IndexDamagedError(f"The search files of {self._directory.path} were analysed by another version.")
 
     def _check(self, fingerprint: str) -> None:
         known = self.made_with
