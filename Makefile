@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 DOCS ?= .
-Q    ?= why do searches read a snapshot and not Chroma?
+Q    ?= why do searches read segments and not Chroma?
 DEMO := $(VENV)/demo/$(notdir $(abspath $(DOCS)))
 
 CHUNKS ?= 100000

@@ -24,8 +24,7 @@ from typing import Any
 import httpx
 import numpy as np
 
-from benchmarks.speed.made_up import WORDS, build, drawn_words, questions, vocabulary
-from retrieval.backup.archive import restore, save
+from benchmarks.speed.made_up import WORDS, build_with_chroma, drawn_words, questions, vocabulary
 
 FILES, PARAGRAPHS = 50, 20
 QUESTIONS = 1000
@@ -58,11 +57,7 @@ def writable_index(place: Path, chunks: int) -> Path:
     index = place / f"load-{chunks}"
     if not index.is_dir():
         place.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=place) as scratch:
-            made_up, archive = Path(scratch, "index"), Path(scratch, "index.tar")
-            build(made_up, chunks)
-            save(made_up, archive)
-            restore(archive, index)
+        build_with_chroma(index, chunks)
     return index
 
 

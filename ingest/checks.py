@@ -1,36 +1,34 @@
 """What may be wrong with an index, part by part: each part is held against the one that it was made from.
 
-The ledger against the chunks, the chunks against their ids, which are hashes of them, the search files against both,
-and the ledger against the folders. Nothing is written here. Chunks are read page by page.
+The search files against their checksums and their texts, the documents against the ids of their chunks, which are
+hashes of them, Chroma against the search files, and the ledger against the folders. Nothing is written here. Chunks are
+read page by page.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ingest.diff import survey
 from ingest.documents import hash_bytes
 from ingest.scan import scan
 from retrieval.analysis import Analyzer
+from retrieval.backup.restore_chroma import pages_of_rows
 from retrieval.chroma.store import Store
+from retrieval.context import terms_of
 from retrieval.errors import ConfigError
-from retrieval.lexical.postings import Postings, load
-from retrieval.lexical.segments import Segments
-from retrieval.segments.snapshot import Snapshot, embedded_digest, terms_of
-from retrieval.types import Chunk, DocumentRecord, SyncedFolder, Vectors, digest
+from retrieval.lexical.postings import ARRAYS, Postings, build
+from retrieval.segments.reader import IndexReader
+from retrieval.segments.segment import Segment
+from retrieval.types import Chunk, DocumentRecord, SyncedFolder, digest
 
-Remedy = Literal["index", "finish", "delete", "publish", "sync", "none"]
+Remedy = Literal["index", "finish", "rebuild", "restore", "sync", "none"]
 
-_PAGE = 1000
 _ROUNDING = 1e-5
-
-_T = TypeVar("_T")
 
 
 class Trouble(NamedTuple):
@@ -38,11 +36,10 @@ class Trouble(NamedTuple):
 
     what     in words.
     kind     the same of many, as it goes on after their number; "" where there is one at most.
-    remedy   "index" the document anew; "finish" to do so, as any sync would; "delete" chunks; "publish" the search
-             files again; "sync" the folder; "none".
+    remedy   "index" the document again; "finish" to do so, as any sync would; "rebuild" the search files from Chroma;
+             "restore" in Chroma what the search files have; "sync" the folder; "none".
     name     of the document or the folder.
-    record   the document's, as it is to be noted before it is indexed anew: with the chunks that are good.
-    ids      of the chunks to be deleted.
+    record   the document's, as it is to be recorded before it is indexed again: with the chunks that are good.
     """
 
     what: str
@@ -50,49 +47,82 @@ class Trouble(NamedTuple):
     kind: str = ""
     name: str = ""
     record: DocumentRecord | None = None
-    ids: tuple[str, ...] = ()
 
 
-def examine_chunks(store: Store, shown: Snapshot | None) -> Iterator[Trouble]:
-    """Ledger, chunks and what is shown of them, in one pass over Chroma.
+class Differences(NamedTuple):
+    """What Chroma holds otherwise than the search files.
 
-    Memory grows by 64 bytes a chunk: the ids that the ledger names, and where the snapshot has them.
+    chunks, records   ids of chunks and records of documents that Chroma lacks, or has otherwise
+    stray_chunks, stray_records   ids of those that Chroma alone has; no search returns them
     """
-    known = {record.source: record for record in (shown.records if shown is not None else ())}
-    rows = _Rows(shown) if shown is not None else None
-    committed: list[NDArray[np.bytes_]] = []
-    unshown = 0
+
+    chunks: list[str]
+    records: list[DocumentRecord]
+    stray_chunks: list[str]
+    stray_records: list[str]
+
+    def troubles(self) -> Iterator[Trouble]:
+        for many, what in (
+            (self.chunks, "Chroma lacks, or has otherwise, {} of the search files"),
+            (self.stray_chunks, "Chroma has {} that belong to no document"),
+        ):
+            if many:
+                yield Trouble(what.format(_many(len(many), "chunk")), "restore")
+        for records, what in (
+            (self.records, "Chroma's ledger lacks, or has otherwise, {} of the search files"),
+            (self.stray_records, "Chroma's ledger has {} that the search files do not have"),
+        ):
+            if records:
+                yield Trouble(what.format(_many(len(records), "document")), "restore")
+
+
+def compare_chroma(store: Store, reader: IndexReader) -> Differences:
+    """Chroma against a settled generation, whose checksums vouch for it."""
+    chunks: list[str] = []
+    for page, vectors in pages_of_rows(reader):
+        found = {
+            chunk.id: (chunk, vector)
+            for some, their_vectors in store.read_chunks([chunk.id for chunk in page])
+            for chunk, vector in zip(some, their_vectors, strict=True)
+        }
+        for chunk, vector in zip(page, vectors, strict=True):
+            stored = found.get(chunk.id)
+            if stored is None or stored[0] != chunk or not np.allclose(stored[1], vector, rtol=0, atol=_ROUNDING):
+                chunks.append(chunk.id)
+    strays: list[str] = []
+    for ids in store.pages_of_chunk_ids():
+        rows = reader.rows_of_ids(ids).tolist()
+        strays += [id_ for id_, row in zip(ids, rows, strict=True) if row < 0]
+    unseen = {record.id: record for record in reader.records}
+    different: list[DocumentRecord] = []
+    stray_records: list[str] = []
     for records in store.pages_of_records():
-        committed.append(np.array([id_ for record in records for id_ in record.chunk_ids], dtype="S32"))
-        unshown += sum(known.pop(record.source, None) != record for record in records)
-        trouble = {record.source: _Document(record) for record in records}
-        for page in _batched(((record, at) for record in records for at in range(len(record.chunk_ids))), _PAGE):
-            found = _read(store, [record.chunk_ids[at] for record, at in page])
-            for record, at in page:
-                row = found.get(record.chunk_ids[at])
-                trouble[record.source].see(at, row[0] if row else None)
-                if rows is not None and row is not None:
-                    rows.see(*row)
-        for document in trouble.values():
-            yield from document.troubles()
-    yield from _strays(store, np.sort(np.concatenate(committed)))
-    if unshown or known:
-        yield Trouble(
-            f"the search files differ from the ledger in {_many(unshown + len(known), 'document')}", "publish"
-        )
-    if rows is not None and (different := rows.different()):
-        yield Trouble(f"the search files differ from Chroma in {_many(different, 'chunk')}", "publish")
+        contents = store.contents([record.id for record in records if not record.folder])
+        for record in records:
+            ours = unseen.pop(record.id, None)
+            if ours is None:
+                stray_records.append(record.id)
+            elif ours != record or contents.get(record.id, "") != reader.content(record.id):
+                different.append(ours)
+    return Differences(chunks, [*different, *unseen.values()], strays, stray_records)
 
 
-def examine_lexical(shown: Snapshot) -> Iterator[Trouble]:
-    """The BM25 index against the texts that it was made from: they are analysed again."""
-    if shown.fingerprint is None:
-        return
-    header = shown.fingerprint.settings["context_header"]
-    chunks = ((shown.chunk(row), Analyzer(shown.language(row))) for row in range(shown.size))
-    anew = Segments().with_added(terms_of(chunk, analyzer, context_header=header) for chunk, analyzer in chunks)
-    if not _same_postings(load(shown.directory / "lexical"), anew.compacted.parts[0]):
-        yield Trouble("the BM25 index is not that of the texts", "publish")
+def examine_segments(reader: IndexReader) -> Iterator[Trouble]:
+    """The search files against their checksums, and the BM25 postings against the texts, which are analysed again."""
+    for segment in reader.segments:
+        if altered := segment.altered():
+            yield Trouble(f"the search file {segment.name} is altered: {', '.join(altered)}", "rebuild")
+        elif not _same_postings(segment.postings, _postings_of(segment, header=reader.context_header)):
+            yield Trouble(f"the BM25 postings of {segment.name} are not those of its texts", "rebuild")
+
+
+def examine_documents(reader: IndexReader) -> Iterator[Trouble]:
+    """The ledger against the rows: each document has its chunks, and each chunk is the one that its id names."""
+    for record in reader.records:
+        document = _Document(record)
+        for ordinal, row in enumerate(reader.rows_of_ids(record.chunk_ids).tolist()):
+            document.see(ordinal, reader.chunk(row) if row >= 0 else None)
+        yield from document.troubles()
 
 
 def examine_folder(
@@ -160,74 +190,25 @@ class _Document:
                 bad = f"{len(self._wrong)} of {count} chunks are not what was written, {missing} are missing"
             left = replace(record, status="indexing", content_hash="", chunk_ids=tuple(self._good))
             kind = "documents have chunks that are missing, or not what was written"
-            yield Trouble(f"{record.source}: {bad}", "index", kind, record.source, left, tuple(self._wrong))
+            yield Trouble(f"{record.source}: {bad}", "index", kind, record.source, left)
         elif record.status == "indexing":
             kind = "documents were being written when a sync ended"
             yield Trouble(f"{record.source}: indexing was interrupted", "finish", kind, record.source, record)
 
 
-class _Rows:
-    """A snapshot's rows, looked up by chunk id and held against Chroma's."""
-
-    def __init__(self, shown: Snapshot) -> None:
-        self._shown = shown
-        self._order = np.argsort(shown.ids)
-        self._unseen = shown.size
-        self._different = 0
-        self._header = bool(shown.fingerprint and shown.fingerprint.settings["context_header"])
-
-    def see(self, chunk: Chunk, vector: Vectors) -> None:
-        shown, id_ = self._shown, chunk.id.encode()
-        place = int(np.searchsorted(shown.ids, id_, sorter=self._order))
-        row = int(self._order[place]) if place < shown.size else -1
-        if row < 0 or shown.ids[row] != id_:
-            self._different += 1
-            return
-        self._unseen -= 1
-        self._different += not (
-            shown.chunk(row) == chunk
-            and shown.documents[row] == chunk.document_id.encode()
-            and shown.digests[row] == embedded_digest(chunk, context_header=self._header).encode()
-            and np.allclose(shown.vectors[row], vector, rtol=0, atol=_ROUNDING)
-        )
-
-    def different(self) -> int:
-        return self._different + self._unseen
-
-
-def _read(store: Store, ids: Sequence[str]) -> dict[str, tuple[Chunk, Vectors]]:
-    return {
-        chunk.id: (chunk, vector)
-        for chunks, vectors in store.read_chunks(ids)
-        for chunk, vector in zip(chunks, vectors, strict=True)
-    }
-
-
-def _strays(store: Store, committed: NDArray[np.bytes_]) -> Iterator[Trouble]:
-    """Chunks that no record names. No search returns them; they only take space."""
-    strays: list[str] = []
-    for page in store.pages_of_chunk_ids():
-        ids = np.array(page, dtype="S32")
-        at = np.searchsorted(committed, ids)
-        known = np.zeros(len(ids), dtype=np.bool_)
-        inside = at < len(committed)
-        known[inside] = committed[at[inside]] == ids[inside]
-        strays += [page[i] for i in np.flatnonzero(~known)]
-    if strays:
-        verb = "1 chunk belongs" if len(strays) == 1 else f"{len(strays):,} chunks belong"
-        yield Trouble(f"{verb} to no document", "delete", ids=tuple(strays))
+def _postings_of(segment: Segment, *, header: bool) -> Postings:
+    analyzers = [Analyzer(language) for language in segment.languages]
+    return build(
+        [
+            terms_of(segment.chunk(row), analyzers[number], context_header=header)
+            for row, number in enumerate(segment.language_of_row.tolist())
+        ]
+    )
 
 
 def _same_postings(one: Postings, other: Postings) -> bool:
-    names = ("terms", "term_bounds", "posting_bounds", "documents", "frequencies", "lengths")
-    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in names)
+    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in ARRAYS)
 
 
 def _many(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def _batched(items: Iterable[_T], size: int) -> Iterator[list[_T]]:
-    iterator = iter(items)
-    while batch := list(islice(iterator, size)):
-        yield batch

@@ -94,10 +94,10 @@ def status(index: IndexOption = DEFAULT_INDEX, config: ConfigOption = None, as_j
     from retrieval.index import HybridIndex
 
     with HybridIndex.open(index, config=config, read_only=True) as opened:
-        stats, folders = opened.stats(), folder_status(opened)
-        added = [record for record in opened.documents() if not record.folder]
-        searchable = opened.snapshot.searchable if opened.snapshot is not None else ()
-        added_indexed = sum(not record.folder for record in searchable)
+        searcher, folders = opened.searcher(), folder_status(opened)
+        stats = searcher.stats()
+        added = [record for record in searcher.documents() if not record.folder]
+        added_indexed = sum(not record.folder for record in searcher.searchable())
     if as_json:
         print_json({**stats._asdict(), "folders": [_folder_as_dict(folder) for folder in folders]})
         return

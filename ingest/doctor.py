@@ -1,42 +1,58 @@
-"""Examines an index and mends what it can: the pointer, the search files, documents that are not whole, folders that
-are not in step."""
+"""Examines an index and mends what it can, without going through a damaged part to do so.
 
-from collections.abc import Iterable, Iterator, Sequence
+The parts are looked at in the order in which one rests on the other: the directory and its pointer; the search files,
+whose checksums vouch for them; Chroma, which is opened in a process of its own first; what both say of each document;
+the folders. What one part has lost is taken from another that still has it.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
 from ingest.adding import add
-from ingest.checks import Remedy, Trouble, examine_chunks, examine_folder, examine_lexical
+from ingest.checks import (
+    Remedy,
+    Trouble,
+    compare_chroma,
+    examine_documents,
+    examine_folder,
+    examine_segments,
+)
 from ingest.documents import document_from_json
 from ingest.report import OnProgress
 from ingest.sync import resync
-from retrieval.chroma.store import Store
+from retrieval.backup.replace_chroma import replace_chroma
+from retrieval.backup.restore_chroma import restore_chunks, restore_records
+from retrieval.chroma.health import check
+from retrieval.chroma.store import State, Store
 from retrieval.config import Config
 from retrieval.directory.index_directory import IndexDirectory
+from retrieval.directory.mending import mend, problems
 from retrieval.directory.pointer import WRITTEN_ANEW, Pointer
-from retrieval.directory.staging import discard, stagings
 from retrieval.errors import ConfigError, IndexDamagedError, IndexNotFoundError
-from retrieval.index import HybridIndex
-from retrieval.segments.snapshot import Snapshot
-from retrieval.types import DocumentRecord
+from retrieval.index import HybridIndex, remembered_settings
+from retrieval.inspection.stats import place_of
+from retrieval.segments.manifest import Manifest, newest_manifest
+from retrieval.segments.reader import IndexReader
+from retrieval.writer.writer import Writer
 
 _SHOWN = 3
 """Findings of one kind that are told one by one; more are counted."""
 
 _WOULD_MEND: dict[Remedy, str] = {
-    "finish": "`ingest sync`, or --repair, indexes anew",
-    "index": "--repair indexes anew",
-    "delete": "--repair deletes them",
-    "publish": "--repair makes the search files again",
+    "finish": "`ingest sync`, or --repair, indexes it again",
+    "index": "--repair indexes it again",
+    "rebuild": "--repair makes the search files again from Chroma",
+    "restore": "--repair writes to Chroma what the search files have",
     "sync": "`ingest sync`, or --repair, brings the index in step",
     "none": "sync it from where it is now, or delete its documents: `ingest delete NAME/`",
 }
 _MENDED: dict[Remedy, str] = {
-    "finish": "indexed anew",
-    "index": "indexed anew",
-    "delete": "deleted",
-    "publish": "made again from what Chroma holds",
+    "finish": "indexed again",
+    "index": "indexed again",
+    "rebuild": "made again from what Chroma holds",
+    "restore": "written to Chroma from the search files",
     "sync": "brought in step",
     "none": "gone by itself",
 }
@@ -61,26 +77,27 @@ def examine(
 ) -> list[Finding]:
     """Everything found wrong with an index; with `repair`, mended where that loses nothing.
 
-    What Chroma holds is believed, but for chunks that their own ids contradict; search files are made again from it,
-    and documents from their files, or from what was added. Search files that are missing or damaged are built again on
-    opening, here as anywhere, and are mended without `repair` too. Files that are known to have failed are no finding:
-    see FolderStatus.
+    Search files whose checksums hold are believed, and what Chroma holds otherwise is written again from them; search
+    files that are altered are made again from Chroma. A Chroma that is damaged or lost is replaced by one that is made
+    of the search files, documents from memory included; what had been written since the last commit is then synced
+    again from the folders. Files that are known to have failed are no finding: see FolderStatus.
 
     on_progress   hears of documents that are indexed again.
 
     Raises IndexNotFoundError, IndexLockedError where a process writes, IndexMismatchError, and IndexDamagedError where
-    Chroma is gone.
+    both Chroma and the search files are lost.
     """
     directory = IndexDirectory(path)
-    findings = list(_examine_pointer(directory, config, repair=repair))
-    if findings and not repair:
+    findings = [*_examine_directory(directory, repair=repair), *_examine_pointer(directory, config, repair=repair)]
+    if any(not finding.mended for finding in findings) and _is_unreadable(directory):
         return findings
     pointer = directory.read_pointer()
     if pointer is None:
         raise IndexNotFoundError(f"There is no index at {path}; `ingest sync FOLDER --index {path}` makes one.")
-    if not findings:
-        findings += _examine_snapshot(directory, pointer)
-    findings += _examine_stagings(directory, repair=repair)
+    found = list(_examine_chroma(directory, pointer, config, repair=repair))
+    findings += found
+    if any(not finding.mended for finding in found):
+        return findings
     with HybridIndex.open(path, config=config) as index:
         troubles = _troubles(index)
         if not troubles or not repair:
@@ -117,99 +134,164 @@ def _found(trouble: Trouble, reason: str = "") -> Finding:
     return Finding(trouble.what, False, reason or would_mend, trouble.kind)
 
 
+# The directory and its pointer
+
+
+def _examine_directory(directory: IndexDirectory, *, repair: bool) -> Iterator[Finding]:
+    """Things in the place of the index's files, and what processes that died have left."""
+    found = problems(directory)
+    mended = {problem.path for problem in mend(directory)} if repair and found else set()
+    for problem in found:
+        is_mended = problem.path in mended
+        remedy = problem.remedy if problem.is_mendable is False else f"--repair: {problem.remedy}"
+        yield Finding(problem.what, is_mended, "removed" if is_mended else remedy)
+
+
+def _is_unreadable(directory: IndexDirectory) -> bool:
+    try:
+        directory.read_pointer()
+    except IndexDamagedError:
+        return True
+    return False
+
+
 def _examine_pointer(
     directory: IndexDirectory, config: Config | Path | str | None, *, repair: bool
 ) -> Iterator[Finding]:
-    """The one file that says where everything is; Chroma knows what it takes to write it anew."""
+    """The one file that says where everything is; the newest generation knows what it takes to write it again, and so
+    does Chroma."""
     try:
         directory.check_chroma(directory.read_pointer())
         return
     except IndexDamagedError as error:
         if not str(error).endswith(WRITTEN_ANEW):
-            raise
+            return  # Chroma itself is lost
         what = str(error).removesuffix(WRITTEN_ANEW)
-    yield Finding(what, repair, "the pointer was written anew" if repair else "--repair writes the pointer anew")
+    yield Finding(what, repair, "the pointer was written again" if repair else "--repair writes the pointer again")
     if not repair:
         return
     settings = config if isinstance(config, Config) else Config.load(config)
-    if settings.chroma_host is None and not directory.chroma.is_dir():
-        raise IndexDamagedError(
-            f"{directory.path} has no chroma directory; name the server that keeps its chunks (--config)."
-        )
-    directory.lock()
+    with directory.locked():
+        manifest = newest_manifest(directory.generations)
+        if manifest is not None:
+            generation, fingerprint = manifest.state.generation, manifest.state.fingerprint
+        elif settings.chroma_host is None and not directory.chroma.is_dir():
+            raise IndexDamagedError(
+                f"{directory.path} has neither search files nor a Chroma; name the server that keeps its chunks "
+                "(--config), or restore the index from a backup."
+            )
+        else:
+            with closing(Store.open(directory.chroma, settings, patient=True)) as store:
+                generation, fingerprint = "", store.state().fingerprint
+        server = settings.server_settings()
+        directory.write_pointer(Pointer(generation=generation, writing=True, fingerprint=fingerprint, chroma=server))
+
+
+# Chroma
+
+
+def _examine_chroma(
+    directory: IndexDirectory, pointer: Pointer, config: Config | Path | str | None, *, repair: bool
+) -> Iterator[Finding]:
+    """Whether Chroma can be opened and holds anything; a damaged one is replaced from the search files."""
+    settings = config if isinstance(config, Config) else Config.load(config, base=remembered_settings(pointer))
+    with directory.locked():
+        damage = _damage_to_chroma(directory, pointer, settings)
+        if damage is None:
+            return
+        reader = _sound_generation(directory, pointer, settings)
+        if reader is None:
+            raise IndexDamagedError(
+                f"{damage}, and the search files cannot take its place; restore {directory.path} from a backup, or "
+                "remove it and sync again."
+            )
+        if repair:
+            replace_chroma(directory, pointer, reader, settings)
+    made = "a Chroma made of the search files, which have all that was committed"
+    if not repair:
+        yield Finding(damage, False, f"--repair puts in its place {made}")
+        return
+    since = "; what was being written is synced again from the folders" if pointer.writing else ""
+    yield Finding(damage, True, f"replaced by {made}{since}")
+
+
+def _damage_to_chroma(directory: IndexDirectory, pointer: Pointer, settings: Config) -> str | None:
     try:
-        with closing(Store.open(directory.chroma, settings, patient=True)) as store:
-            fingerprint = store.state().fingerprint
-        directory.write_pointer(Pointer(writing=True, fingerprint=fingerprint, chroma=settings.server_settings()))
-    finally:
-        directory.unlock()
+        directory.check_chroma(pointer)
+    except IndexDamagedError as error:
+        return str(error).partition(";")[0]
+    if not pointer.chroma and (damage := check(directory.chroma)):
+        return damage
+    with closing(Store.open(directory.chroma, settings, patient=True)) as store:
+        is_emptied = bool(pointer.generation) and store.state() == State() and not any(store.pages_of_chunk_ids())
+    return f"{place_of(pointer.chroma)} holds nothing of what was indexed" if is_emptied else None
 
 
-def _examine_snapshot(directory: IndexDirectory, pointer: Pointer) -> Iterator[Finding]:
-    """What opening the index is about to mend."""
-    if pointer.writing:
-        yield Finding("a write was interrupted", True, "the search files were made again from what it had finished")
-    elif pointer.generation:
-        try:
-            Snapshot.open(directory.snapshots / pointer.generation, Config())
-        except IndexDamagedError as error:
-            yield Finding(str(error).rstrip("."), True, "built again from Chroma")
+def _sound_generation(directory: IndexDirectory, pointer: Pointer, settings: Config) -> IndexReader | None:
+    """The generation that the pointer names, if all of its checksums hold."""
+    if not pointer.generation:
+        return None
+    try:
+        manifest = Manifest.read(directory.generations, pointer.generation)
+        reader = IndexReader.open(directory.segments, manifest, settings)
+    except IndexDamagedError:
+        return None
+    return reader if not any(segment.altered() for segment in reader.segments) else None
 
 
-def _examine_stagings(directory: IndexDirectory, *, repair: bool) -> Iterator[Finding]:
-    """What interrupted rebuilds have left."""
-    left = stagings(directory, "rebuild")
-    if repair and left:
-        with directory.locked():
-            for staged in left:
-                discard(staged)
-    for staged in left:
-        what = f"{staged.path.name} is left of an interrupted --rebuild"
-        yield Finding(
-            what, repair, "removed" if repair else "another --rebuild goes on from there, --repair removes it"
-        )
+# What both say of each document
 
 
 def _troubles(index: HybridIndex) -> list[Trouble]:
     with index.writing() as writer:
-        writer.publish()  # what an interrupted writer left is in the snapshot now
-        troubles = list(examine_chunks(writer.store, writer.snapshot))
-        if writer.snapshot is not None:
-            troubles += examine_lexical(writer.snapshot)
+        writer.commit()  # what an interrupted writer left is in the generation now
+        troubles = list(examine_segments(writer.reader))
+        if not troubles:
+            troubles = [*compare_chroma(writer.store, writer.reader).troubles(), *examine_documents(writer.reader)]
         max_bytes = index.config.max_file_bytes
         told = {trouble.name for trouble in troubles if trouble.name}
+        ledger = writer.records.all()
         for name, folder in sorted(writer.folders.items()):
-            found = examine_folder(name, folder, writer.records, max_bytes=max_bytes)
+            found = examine_folder(name, folder, ledger, max_bytes=max_bytes)
             troubles += [trouble for trouble in found if trouble.name not in told]
     return troubles
 
 
 def _mend(index: HybridIndex, troubles: Sequence[Trouble], on_progress: OnProgress | None) -> dict[str, str]:
     """Returns, by source, why a document could not be indexed again."""
-    anew = [trouble.record for trouble in troubles if trouble.record is not None]
-    if any(trouble.remedy in ("index", "finish", "delete", "publish") for trouble in troubles):
-        with index.writing() as writer:
-            writer.store.delete_chunks([id_ for trouble in troubles for id_ in trouble.ids])
-            writer.recover()  # finds the rows that no record names, and so after those are gone that are to go
-            writer.begin()
-            writer.update_records(anew)
-    reasons = _add_again([record for record in anew if not record.folder], index, on_progress)
+    again = [trouble.record for trouble in troubles if trouble.record is not None]
+    remedies = {trouble.remedy for trouble in troubles}
+    with index.writing() as writer:
+        if "rebuild" in remedies:
+            writer.recover()
+            writer.commit()
+        if "restore" in remedies:
+            _restore(writer)
+        contents = {record.source: writer.reader.content(record.id) for record in again if not record.folder}
+        writer.update_records(again)
+    reasons = _add_again(contents, index, on_progress)
     for name, folder in sorted(index.folders().items()):  # all: what Chroma forgot, no record tells
         try:
             report = resync(name, folder, index, on_progress=on_progress)
         except ConfigError as error:
-            reasons.update((record.source, str(error)) for record in anew if record.folder == name)
+            reasons.update((record.source, str(error)) for record in again if record.folder == name)
         else:
             reasons.update(report.failed)
     return reasons
 
 
-def _add_again(records: Iterable[DocumentRecord], index: HybridIndex, on_progress: OnProgress | None) -> dict[str, str]:
-    by_id = {record.id: record.source for record in records}
-    if not by_id:
-        return {}
-    with index.writing() as writer:
-        contents = writer.store.contents(list(by_id))
-    report = add([document_from_json(content) for content in contents.values()], index, on_progress=on_progress)
-    lost = (source for id_, source in by_id.items() if id_ not in contents)
-    return {**dict.fromkeys(lost, "nothing tells what it was: add it again"), **dict(report.failed)}
+def _restore(writer: Writer) -> None:
+    differences = compare_chroma(writer.store, writer.reader)
+    writer.store.delete_chunks(differences.stray_chunks)
+    writer.store.delete_records(differences.stray_records)
+    restore_chunks(writer.store, writer.reader, differences.chunks)
+    restore_records(writer.store, writer.reader, differences.records)
+
+
+def _add_again(contents: Mapping[str, str], index: HybridIndex, on_progress: OnProgress | None) -> dict[str, str]:
+    """`contents`: what documents from memory were made of, by source; "" where that is lost."""
+    known = [document_from_json(content) for content in contents.values() if content]
+    lost = [source for source, content in contents.items() if not content]
+    report = add(known, index, on_progress=on_progress) if known else None
+    failed = dict(report.failed) if report is not None else {}
+    return {**dict.fromkeys(lost, "nothing tells what it was: add it again"), **failed}

@@ -138,7 +138,7 @@ class Indexer:
             added=self.report.added + len(batch) - updated,
             updated=self.report.updated + updated,
         )
-        self._writer.publish_when_due()
+        self._writer.commit_when_due()
         self._advance(len(batch) - told_documents, size - told_bytes)
 
     def remove(self, records: Sequence[DocumentRecord]) -> None:

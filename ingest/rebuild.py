@@ -18,7 +18,8 @@ from retrieval.directory.pointer import Pointer
 from retrieval.directory.staging import adopt, discard, new_staging, stagings
 from retrieval.errors import ConfigError, IndexLockedError, IndexNotFoundError, IndexUnusableError
 from retrieval.index import HybridIndex, remembered_settings
-from retrieval.segments.snapshot import Snapshot
+from retrieval.segments.manifest import Manifest
+from retrieval.segments.reader import IndexReader
 from retrieval.types import Document, DocumentRecord, SyncedFolder
 
 _BLOCK = 1 << 25
@@ -30,13 +31,13 @@ class _Source:
     """All that an index was made of.
 
     folders   by name; the one that was named by the caller is there as it is to be.
-    added     documents from memory: their places in the snapshot's ledger, by source.
+    added     sources of documents from memory -> their ids.
     blank     records of documents from memory of which nothing is stored, because no version could be indexed yet.
     """
 
-    snapshot: Snapshot
+    reader: IndexReader
     folders: Mapping[str, SyncedFolder]
-    added: Mapping[str, int]
+    added: Mapping[str, str]
     blank: Sequence[DocumentRecord]
 
     def keeps(self, record: DocumentRecord) -> bool:
@@ -49,8 +50,8 @@ class _Source:
         """Those from memory, block by block."""
         block: list[Document] = []
         size = 0
-        for at in self.added.values():
-            content = self.snapshot.content(at)
+        for id_ in self.added.values():
+            content = self.reader.content(id_)
             block.append(document_from_json(content))
             size += len(content)
             if size >= _BLOCK:
@@ -80,7 +81,7 @@ def rebuild(
     stop      once set, what is in hand is finished, the report says `interrupted`, and the index is still the old
               one. The next rebuild with the same settings goes on from there.
 
-    The index is locked for as long as this takes; searches, here and in other processes, go on from the old snapshot.
+    The index is locked for as long as this takes; searches, here and in other processes, go on from the old generation.
     Texts that the same model has embedded before are not embedded again. A file that can no longer be read is
     reported and is not in the new index. It takes about as much disk again as the index has.
 
@@ -91,11 +92,11 @@ def rebuild(
     directory = IndexDirectory(path)
     new_config = _mend(directory, config)
     with directory.locked():
-        snapshot = _read(directory)
-        source = _source_of(snapshot, _as_named(folder, name, include, exclude, new_config))
+        reader = _read(directory)
+        source = _source_of(reader, _as_named(folder, name, include, exclude, new_config))
         staged = _resumable(directory, new_config) or new_staging(directory, "rebuild")
         with HybridIndex.open(staged.path, config=new_config) as index:
-            index.borrow_vectors(snapshot)
+            index.borrow_vectors(reader)
             report = _fill(index, source, stop, on_progress)
         if not report.interrupted:
             adopt(directory, staged)
@@ -120,12 +121,13 @@ def _mend(directory: IndexDirectory, config: Config | Path | str | None) -> Conf
     return new
 
 
-def _read(directory: IndexDirectory) -> Snapshot:
-    """The current snapshot, with the lock held."""
+def _read(directory: IndexDirectory) -> IndexReader:
+    """The newest generation, with the lock held."""
     pointer = directory.read_pointer() or Pointer(writing=True)
     if pointer.writing:
         raise IndexLockedError(f"Another process has just written to {directory.path}; try again.")
-    return Snapshot.open(directory.snapshots / pointer.generation, Config(**remembered_settings(pointer)), verify=False)
+    manifest = Manifest.read(directory.generations, pointer.generation)
+    return IndexReader.open(directory.segments, manifest, Config(**remembered_settings(pointer)))
 
 
 def _as_named(
@@ -147,9 +149,9 @@ def _as_named(
     return {checked_name(root, name): chosen}
 
 
-def _source_of(snapshot: Snapshot, named: Mapping[str, SyncedFolder]) -> _Source:
+def _source_of(reader: IndexReader, named: Mapping[str, SyncedFolder]) -> _Source:
     """Raises ConfigError where a part of it cannot be had again."""
-    known = snapshot.state.folders
+    known = reader.state.folders
     for name, folder in named.items():
         check_claim(known, name, folder.path)
     folders = {**known, **named}
@@ -159,13 +161,13 @@ def _source_of(snapshot: Snapshot, named: Mapping[str, SyncedFolder]) -> _Source
                 f"The folder {name!r} of this index is not at {folder.path}; sync it from where it is now, or delete "
                 f"its documents first: `ingest delete {name}/`."
             )
-    added: dict[str, int] = {}
+    added: dict[str, str] = {}
     blank: list[DocumentRecord] = []
-    for at, record in enumerate(snapshot.records):
+    for record in reader.records:
         if record.folder:
             continue
-        if snapshot.content(at):
-            added[record.source] = at
+        if reader.content(record.id):
+            added[record.source] = record.id
         elif not record.chunk_ids:
             blank.append(record)
         else:
@@ -173,7 +175,7 @@ def _source_of(snapshot: Snapshot, named: Mapping[str, SyncedFolder]) -> _Source
                 f"The content of the added document {record.source!r} is not stored; delete it first (`ingest delete "
                 f"{record.source}`), and add it again afterwards."
             )
-    return _Source(snapshot, folders, added, blank)
+    return _Source(reader, folders, added, blank)
 
 
 def _resumable(directory: IndexDirectory, config: Config) -> IndexDirectory | None:
@@ -202,7 +204,7 @@ def _fill(
 ) -> SyncReport:
     with index.writing() as writer:
         writer.put([])  # an index without documents remembers its settings too
-        writer.remove([record for record in writer.records.values() if not source.keeps(record)])
+        writer.remove([record for record in writer.records.all().values() if not source.keeps(record)])
         writer.update_records(source.blank)
     failed = [Failure(record.source, record.reason) for record in source.blank if record.status == "failed"]
     report = SyncReport(failed=tuple(failed))

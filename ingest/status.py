@@ -26,8 +26,7 @@ class FolderStatus(NamedTuple):
 
 def folder_status(index: HybridIndex) -> list[FolderStatus]:
     """Each synced folder, as chosen when it was last synced, against the ledger. Nothing is written."""
-    snapshot = index.snapshot
-    indexed = Counter(record.folder for record in snapshot.searchable) if snapshot is not None else Counter[str]()
+    indexed = Counter(record.folder for record in index.searcher().searchable())
     return [_status_of(name, folder, index, indexed[name]) for name, folder in sorted(index.folders().items())]
 
 

@@ -56,7 +56,7 @@ def sync(
     with index.writing() as writer:
         check_claim(writer.folders, scanned.name, str(scanned.root))
         read_ns = time.time_ns()  # before any file is
-        todo, planned = survey(scanned, writer.records, retry_failed=retry_failed)
+        todo, planned = survey(scanned, writer.records.all(), retry_failed=retry_failed)
         report = replace(planned, added=0, updated=0, deleted=0, planned=())
         files = (*todo.add, *todo.update)
         size = sum(file.size for file in files)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from retrieval.lexical import LexicalIndex
     from retrieval.prompt import as_context
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "Chunk", "Config", "Document", "DocumentRecord", "Heading", "HybridIndex", "LexicalIndex", "SearchHit",
     "as_context",

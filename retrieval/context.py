@@ -1,6 +1,9 @@
 """What is put before a chunk's text when it is embedded and indexed: the title and headings it stands under."""
 
 from collections.abc import Sequence
+from typing import Protocol
+
+from retrieval.types import Chunk, digest
 
 MAX_HEADER_CHARS = 200
 """About 45 tokens of English: enough for a path of headings, a fifth of what a small model reads."""
@@ -27,6 +30,27 @@ def context_header(title: str | None, headings: Sequence[str]) -> str:
 def contextualize(title: str | None, headings: Sequence[str], text: str, *, enabled: bool) -> str:
     """The chunk as the model and BM25 see it: its context header, where enabled, and its text."""
     return context_header(title, headings) + text if enabled else text
+
+
+class Terms(Protocol):
+    """What `terms_of` needs of an analyzer."""
+
+    def terms(self, text: str) -> list[str]: ...
+
+
+def embedded_text(chunk: Chunk, *, context_header: bool) -> str:
+    """What is embedded of a chunk, and what BM25 and phrases see of it, without the passage prefix."""
+    return contextualize(chunk.title, chunk.headings, chunk.text, enabled=context_header)
+
+
+def embedded_digest(chunk: Chunk, *, context_header: bool) -> str:
+    """Stands for the embedded text; the prefix is the same throughout an index."""
+    return digest(embedded_text(chunk, context_header=context_header))
+
+
+def terms_of(chunk: Chunk, analyzer: Terms, *, context_header: bool) -> list[str]:
+    """The terms of the embedded text."""
+    return analyzer.terms(embedded_text(chunk, context_header=context_header))
 
 
 def _cut_to_fit(parts: list[str]) -> list[str]:

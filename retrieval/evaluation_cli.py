@@ -140,7 +140,7 @@ def tune(
     check_folds(len(judged.queries), folds)
     with _indexed(given, index=index, config=config) as (opened, resolved):
         with _stage(f"Scoring {len(judged.queries)} queries under many settings"):
-            tuning = run_tune(opened, resolved.collection, measure=measure, folds=folds)
+            tuning = run_tune(opened.searcher(), resolved.collection, measure=measure, folds=folds)
         text = tuned_config(opened.config, tuning, collection=given.name)
     if output is not None:
         _write(output, text, force=force)

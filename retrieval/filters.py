@@ -1,10 +1,12 @@
-"""Chroma's `where` and `where_document`, compiled into predicates over a chunk's metadata and text.
+"""Chroma's `where` and `where_document`, compiled into predicates over columns of metadata and over a text.
 
 The syntax, what it refuses and what it selects are those of `collection.get` in embedded Chroma 1.5.9, as observed:
 
     number        an int equals the float of the same value (5 and 5.0); a bool is no number, a string neither
     missing key   satisfies $ne, $nin and $not_contains, and nothing else
-    $contains     on a field asks for a member of an array; a chunk's metadata has none, so it holds nowhere
+    $contains     on a field asks for a member of a list, of the same type: 5 is no member of [5.0], and nothing is a
+                  member of what is no list
+    list          equals and exceeds nothing: it satisfies $ne, $nin, $contains and $not_contains alone
     text          is compared by code point: case, accents and normal form all count
     $regex        is the Rust `regex` crate's, unanchored and Unicode-aware, linear in the text, without look-around or
                   back-references
@@ -19,32 +21,52 @@ It differs where Chroma's SQL gives an answer that its own syntax does not mean:
 """
 
 import math
-import operator
-from collections.abc import Callable, Mapping
-from typing import TypeVar
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Literal, Protocol, TypeVar, get_args
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic_core import SchemaError, SchemaValidator, core_schema
 
 from retrieval.errors import QueryError
-from retrieval.types import Metadata
+from retrieval.types import Scalar
 
 T = TypeVar("T")
-Predicate = Callable[[T], bool]
+Comparison = Literal["$gt", "$gte", "$lt", "$lte"]
+Mask = NDArray[np.bool_]
 
-_COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
-    "$gt": operator.gt,
-    "$gte": operator.ge,
-    "$lt": operator.lt,
-    "$lte": operator.le,
-}
+
+class FilterColumns(Protocol):
+    """What a filter asks of the metadata of n rows. Each answer is a bool [n] that belongs to the caller."""
+
+    @property
+    def size(self) -> int: ...
+
+    def equal(self, field: str, values: Collection[Scalar]) -> Mask:
+        """The rows whose value in `field` is one of `values`, all of one type."""
+        ...
+
+    def compare(self, field: str, comparison: Comparison, bound: float) -> Mask:
+        """The rows whose value in `field` is a number greater (less) than `bound`."""
+        ...
+
+    def contains(self, field: str, value: Scalar) -> Mask:
+        """The rows whose list in `field` has `value` as a member, of the same type."""
+        ...
+
+
+RowPredicate = Callable[[FilterColumns], Mask]
+TextPredicate = Callable[[str], bool]
+
+_COMPARISONS: Mapping[str, Comparison] = {name: name for name in get_args(Comparison)}
 _FIELD_OPERATORS = ("$eq", "$ne", *_COMPARISONS, "$in", "$nin", "$contains", "$not_contains")
 _DOCUMENT_OPERATORS = ("$contains", "$not_contains", "$regex", "$not_regex")
 _DOCUMENT_KEYS = ("#document", "chroma:document")
 _DEEPEST = 63  # one level more and Chroma's parser gives up
 
 
-def compile_where(where: Mapping[str, object] | None) -> Predicate[Metadata]:
-    """A predicate over a chunk's metadata: does it satisfy `where`?
+def compile_where(where: Mapping[str, object] | None) -> RowPredicate:
+    """A predicate over columns of metadata: which rows satisfy `where`? It answers bool [n].
 
     where   Chroma's metadata filter: {"field": value}, {"field": {"$gt": 1}}, {"$and": [...]}, {"$or": [...]}; None and
             {} hold for every chunk. Operators: $eq $ne $gt $gte $lt $lte $in $nin $contains $not_contains.
@@ -52,11 +74,11 @@ def compile_where(where: Mapping[str, object] | None) -> Predicate[Metadata]:
     Raises QueryError for what Chroma refuses too.
     """
     if where is None or where == {}:
-        return _always
-    return _compile(where, name="where", condition=_field_condition)
+        return _every_row
+    return _compile(where, name="where", condition=_field_condition, joined=_joined_masks)
 
 
-def compile_where_document(where_document: Mapping[str, object] | None) -> Predicate[str]:
+def compile_where_document(where_document: Mapping[str, object] | None) -> TextPredicate:
     """A predicate over a chunk's text: does it satisfy `where_document`?
 
     where_document   Chroma's document filter: {"$contains": "rain"}, {"$regex": "(?i)rain"}, $not_contains, $not_regex,
@@ -66,17 +88,26 @@ def compile_where_document(where_document: Mapping[str, object] | None) -> Predi
     """
     if where_document is None or where_document == {}:
         return _always
-    return _compile(where_document, name="where_document", condition=_document_condition)
+    return _compile(where_document, name="where_document", condition=_document_condition, joined=_joined_answers)
 
 
-def _always(_: object) -> bool:
+def _every_row(columns: FilterColumns) -> Mask:
+    return np.ones(columns.size, np.bool_)
+
+
+def _always(_: str) -> bool:
     return True
 
 
 def _compile(
-    expression: object, *, name: str, condition: Callable[[str, object], Predicate[T]], depth: int = 0
-) -> Predicate[T]:
-    """The predicate of one expression: $and and $or are taken apart here, a leaf is `condition`'s."""
+    expression: object,
+    *,
+    name: str,
+    condition: Callable[[str, object], T],
+    joined: Callable[[str, Sequence[T]], T],
+    depth: int = 0,
+) -> T:
+    """The predicate of one expression: `joined` makes one of the parts of an $and or $or, `condition` one of a leaf."""
     if depth > _DEEPEST:
         raise QueryError(f"{name}: nested deeper than {_DEEPEST} levels; put the conditions into one $and or $or.")
     key, value = _only_item(expression, where=name)
@@ -86,10 +117,26 @@ def _compile(
         raise QueryError(
             f"{name}: {key} takes a list of two or more expressions, got {value!r}; write one alone as it is."
         )
-    parts = [_compile(part, name=name, condition=condition, depth=depth + 1) for part in value]
+    parts = [_compile(part, name=name, condition=condition, joined=joined, depth=depth + 1) for part in value]
+    return joined(key, parts)
+
+
+def _joined_masks(key: str, parts: Sequence[RowPredicate]) -> RowPredicate:
+    combine = np.logical_and if key == "$and" else np.logical_or
+
+    def predicate(columns: FilterColumns) -> Mask:
+        mask = parts[0](columns)
+        for part in parts[1:]:
+            combine(mask, part(columns), out=mask)  # one mask at a time: there may be thousands of parts
+        return mask
+
+    return predicate
+
+
+def _joined_answers(key: str, parts: Sequence[TextPredicate]) -> TextPredicate:
     if key == "$and":
-        return lambda item: all(part(item) for part in parts)
-    return lambda item: any(part(item) for part in parts)
+        return lambda text: all(part(text) for part in parts)
+    return lambda text: any(part(text) for part in parts)
 
 
 def _only_item(expression: object, *, where: str) -> tuple[str, object]:
@@ -107,7 +154,7 @@ def _only_item(expression: object, *, where: str) -> tuple[str, object]:
     return key, value
 
 
-def _field_condition(key: str, value: object) -> Predicate[Metadata]:
+def _field_condition(key: str, value: object) -> RowPredicate:
     if key in _DOCUMENT_KEYS:
         raise QueryError(f"where: {key} is the chunk's text, not a field; use where_document.")
     if key.startswith("$"):
@@ -116,25 +163,23 @@ def _field_condition(key: str, value: object) -> Predicate[Metadata]:
             f'{{"field": {{"{key}": ...}}}}.'
         )
     if not isinstance(value, Mapping):
-        return _any_of(key, [_scalar(value, where=f"where: field {key!r}")])
+        return _equal(key, [_scalar(value, where=f"where: field {key!r}")], negated=False)
 
     name, operand = _only_item(value, where=f"where: field {key!r}")
     where = f"where: {name} on field {key!r}"
-    if name in _COMPARISONS:
-        return _comparison(key, _number(operand, where=where), _COMPARISONS[name])
+    if comparison := _COMPARISONS.get(name):
+        bound = _number(operand, where=where)
+        return lambda columns: columns.compare(key, comparison, bound)
     if name in ("$in", "$nin"):
-        condition = _any_of(key, _scalars(operand, where=where))
-        return condition if name == "$in" else _negate(condition)
+        return _equal(key, _scalars(operand, where=where), negated=name == "$nin")
     if name in ("$eq", "$ne"):
-        condition = _any_of(key, [_scalar(operand, where=where)])
-        return condition if name == "$eq" else _negate(condition)
+        return _equal(key, [_scalar(operand, where=where)], negated=name == "$ne")
     if name in ("$contains", "$not_contains"):
-        _scalar(operand, where=where)
-        return _negate(_always) if name == "$contains" else _always
+        return _contains(key, _scalar(operand, where=where), negated=name == "$not_contains")
     raise QueryError(f"where: unknown operator {name} on field {key!r}; there are {', '.join(_FIELD_OPERATORS)}.")
 
 
-def _document_condition(name: str, operand: object) -> Predicate[str]:
+def _document_condition(name: str, operand: object) -> TextPredicate:
     if name not in _DOCUMENT_OPERATORS:
         raise QueryError(
             f"where_document: unknown operator {name}; there are {', '.join(_DOCUMENT_OPERATORS)}, $and and $or."
@@ -150,10 +195,10 @@ def _document_condition(name: str, operand: object) -> Predicate[str]:
         def condition(text: str) -> bool:
             return wanted in text
 
-    return _negate(condition) if name.startswith("$not_") else condition
+    return (lambda text: not condition(text)) if name.startswith("$not_") else condition
 
 
-def _regex(pattern: str, *, where: str) -> Predicate[str]:
+def _regex(pattern: str, *, where: str) -> TextPredicate:
     """Whether the Rust `regex` crate, which Chroma uses and pydantic too, finds the pattern in a text."""
     try:
         validator = SchemaValidator(core_schema.str_schema(pattern=pattern, regex_engine="rust-regex"))
@@ -163,31 +208,25 @@ def _regex(pattern: str, *, where: str) -> Predicate[str]:
     return validator.isinstance_python
 
 
-def _any_of(key: str, values: list[str | int | float]) -> Predicate[Metadata]:
-    """Equality with one of `values`, which are all of one type."""
-    wanted = frozenset(values)
-    boolean = isinstance(values[0], bool)  # True == 1 in Python, and not in Chroma
+def _equal(key: str, values: Collection[Scalar], *, negated: bool) -> RowPredicate:
+    def predicate(columns: FilterColumns) -> Mask:
+        return _negated(columns.equal(key, values), negated)
 
-    def condition(metadata: Metadata) -> bool:
-        value = metadata.get(key)
-        return value in wanted and isinstance(value, bool) == boolean
-
-    return condition
+    return predicate
 
 
-def _comparison(key: str, bound: float, compare: Callable[[float, float], bool]) -> Predicate[Metadata]:
-    def condition(metadata: Metadata) -> bool:
-        value = metadata.get(key)
-        return isinstance(value, int | float) and not isinstance(value, bool) and compare(value, bound)
+def _contains(key: str, value: Scalar, *, negated: bool) -> RowPredicate:
+    def predicate(columns: FilterColumns) -> Mask:
+        return _negated(columns.contains(key, value), negated)
 
-    return condition
-
-
-def _negate(condition: Predicate[T]) -> Predicate[T]:
-    return lambda item: not condition(item)
+    return predicate
 
 
-def _scalars(operand: object, *, where: str) -> list[str | int | float]:
+def _negated(mask: Mask, negated: bool) -> Mask:
+    return np.logical_not(mask, out=mask) if negated else mask
+
+
+def _scalars(operand: object, *, where: str) -> list[Scalar]:
     if not isinstance(operand, list) or not operand:
         raise QueryError(f"{where} takes a list that is not empty, got {operand!r}.")
     if len({type(value) for value in operand}) > 1:
@@ -195,7 +234,7 @@ def _scalars(operand: object, *, where: str) -> list[str | int | float]:
     return [_scalar(value, where=where) for value in operand]
 
 
-def _scalar(value: object, *, where: str) -> str | int | float:
+def _scalar(value: object, *, where: str) -> Scalar:
     if isinstance(value, str):
         return _text(value, where=where)
     if isinstance(value, bool):

@@ -9,8 +9,6 @@ of all chunks), whatever the search's filter. So a chunk's fused score does not 
 search is the unfiltered one with the misses removed.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,14 +28,15 @@ def fuse(
     rrf_k: int,
 ) -> Scores:
     """Fused scores, float64 [n], of n chunks that both sides have scored; the references are float64 [m], m >= 1."""
-    scale: Callable[[Scores, Scores], Scores]
-    if method == "rrf":
+    dense = scaled(dense, dense_reference, method=method, rrf_k=rrf_k)
+    return alpha * dense + (1 - alpha) * scaled(lexical, lexical_reference, method=method, rrf_k=rrf_k)
 
-        def scale(scores: Scores, reference: Scores) -> Scores:
-            return reciprocal_rank(scores, reference, k=rrf_k)
-    else:
-        scale = {"dbsf": distribution, "convex": min_max}[method]
-    return alpha * scale(dense, dense_reference) + (1 - alpha) * scale(lexical, lexical_reference)
+
+def scaled(scores: Scores, reference: Scores, *, method: FusionMethod, rrf_k: int) -> Scores:
+    """One side's scores, float64 [n], on the method's scale; the reference is float64 [m], m >= 1."""
+    if method == "rrf":
+        return reciprocal_rank(scores, reference, k=rrf_k)
+    return distribution(scores, reference) if method == "dbsf" else min_max(scores, reference)
 
 
 def distribution(scores: Scores, reference: Scores) -> Scores:

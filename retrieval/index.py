@@ -1,4 +1,4 @@
-"""HybridIndex: an index directory, open. It finds the current snapshot, searches it, and lets one process write."""
+"""HybridIndex: an index directory, open. It searches the newest generation, and lets one process write the next."""
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,31 +6,28 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, Unpack
 
 import numpy as np
 
-from retrieval.config import Config, Feedback, FusionMethod, Mode
+from retrieval.config import Config
 from retrieval.directory.index_directory import IndexDirectory
 from retrieval.directory.pointer import Pointer
 from retrieval.embedding import Embedder
 from retrieval.errors import ConfigError, IndexMismatchError, IndexNotFoundError, QueryError
 from retrieval.fingerprint import Fingerprint
 from retrieval.inspection.embedding_stats import EmbeddingStats
-from retrieval.inspection.similar import SimilarDocument, SimilarPair, similar_documents, similar_pairs
-from retrieval.inspection.stats import Stats, describe, describe_embeddings, place_of
-from retrieval.rerank import CrossEncoderReranker
-from retrieval.search import DocumentScore, Query, SearchKeywords, SearchOptions, search_all
-from retrieval.search.operators import has_word, read_operators
-from retrieval.search.query import terms_by_language
+from retrieval.inspection.similar import SimilarDocument, SimilarPair
+from retrieval.inspection.stats import Stats, place_of
+from retrieval.rerankers import Rerankers
+from retrieval.search import SearchKeywords
+from retrieval.searcher import Searcher
 from retrieval.searcher_manager import SearcherManager
-from retrieval.segments.snapshot import Snapshot
-from retrieval.timing import stage
-from retrieval.types import DocumentRecord, Reranker, SearchHit, SyncedFolder, clean_text
+from retrieval.segments.reader import IndexReader
+from retrieval.types import DocumentRecord, SearchHit, SyncedFolder
 from retrieval.writer.writer import Writer
 
 if TYPE_CHECKING:
-    from sentence_transformers import CrossEncoder
     from tokenizers import Tokenizer
 
 
@@ -44,7 +41,7 @@ class Deleted(NamedTuple):
 class HybridIndex:
     """A searchable index of documents. A context manager; threads may share it.
 
-    Searches read the last published snapshot and never wait for a writer. The lock is taken at the first change and
+    Searches read the newest generation and never wait for a writer. The lock is taken at the first change and
     held until `close`.
     """
 
@@ -52,10 +49,10 @@ class HybridIndex:
         self.path = directory.path
         self.config = config
         self.read_only = read_only
-        self._keeper = SearcherManager(directory, config, self._embedder_of_passages)
+        self._manager = SearcherManager(directory, config, self._embedder_of_passages)
         self._embedder: Embedder | None = None
         self._checked_with: Fingerprint | None = None
-        self._rerankers: dict[str, Reranker] = {}
+        self._rerankers = Rerankers(trust_remote_code=config.trust_remote_code)
         self._loading = threading.Lock()
 
     @classmethod
@@ -84,7 +81,7 @@ class HybridIndex:
             )
         index = cls(directory, config, read_only=read_only)
         try:
-            index._keeper.current()
+            index._manager.open()
         except IndexMismatchError:
             now = directory.read_pointer()
             if now is None or (pointer is not None and now.fingerprint == pointer.fingerprint):
@@ -94,7 +91,7 @@ class HybridIndex:
 
     def close(self) -> None:
         """Release the lock and Chroma."""
-        self._keeper.close()
+        self._manager.close()
 
     def __enter__(self) -> Self:
         return self
@@ -106,106 +103,50 @@ class HybridIndex:
 
     # Searching
 
-    def search(
-        self,
-        query: str,
-        top_k: int = 10,
-        *,
-        mode: Mode = "hybrid",
-        fusion: FusionMethod | None = None,
-        alpha: float | None = None,
-        rrf_k: int = 60,
-        candidates: int = 100,
-        feedback: Feedback | None = None,
-        where: Mapping[str, Any] | None = None,
-        where_document: Mapping[str, Any] | None = None,
-        operators: bool | None = None,
-        rerank: "str | Reranker | CrossEncoder | None" = None,
-        mmr_lambda: float | None = None,
-        expand: int | Literal["section"] = 0,
-        group_by_document: bool = False,
-        document_score: DocumentScore = "max",
-        min_score: float | None = None,
-        highlight: bool = True,
-    ) -> list[SearchHit]:
-        """The `top_k` best chunks for a question, best first.
+    def searcher(self) -> Searcher:
+        """The newest generation, to ask several things of the same one. Raises as `open`."""
+        return Searcher(self._manager.current(), self.config, embedder=lambda: self.embedder, rerankers=self._rerankers)
 
-        mode               both sides, or one: "dense" ranks by cosine, "lexical" by BM25 the chunks that share a term.
-        fusion, alpha      how the sides' scores become one, and the weight of the dense side in [0, 1]; None takes
-                           the configuration's, for feedback too. alpha 1 is mode "dense", alpha 0 is mode "lexical".
-        rrf_k              constant of reciprocal rank fusion.
-        candidates         how many chunks each side brings; both scores are then computed for all of them.
+    def search(self, query: str, top_k: int = 10, **options: Unpack[SearchKeywords]) -> list[SearchHit]:
+        """The `top_k` best chunks for a question, best first. An option that is None has its default.
+
+        mode               "hybrid" (the default), or one side: "dense" ranks by cosine, "lexical" ranks by BM25 the
+                           chunks that share a term.
+        fusion, alpha      how the sides' scores become one ("dbsf", "rrf", "convex"), and the weight of the dense side
+                           in [0, 1]. The configuration has their defaults and that of feedback. alpha 1 is mode
+                           "dense", alpha 0 is mode "lexical".
+        rrf_k              constant of reciprocal rank fusion (60).
+        candidates         how many chunks each side brings (100); both scores are then computed for all of them.
         feedback           ask again with what the first answers have in common: on the "dense" side their mean vector
                            (Rocchio), on the "lexical" side their terms (RM3), or "both". Scores are then those of the
-                           query as it was asked again. Only what passes filters and operators is an answer.
-        where, where_document   Chroma's filters, for both sides. A filter never changes a chunk's score, but where
-                           there is feedback.
+                           query as it was asked again. The first answers pass filters and operators.
+        where, where_document   Chroma's filters, for both sides. Without feedback, a filter never changes a score.
+        within             a source prefix such as "docs/guide/", or a list of them: a filter that lets through the
+                           documents whose source begins so.
         operators          whether `"exact phrase"`, `+required` and `-excluded` in the query filter the hits; None
                            means yes, unless the query reads like a sentence (retrieval/search/operators.py).
         rerank             a cross-encoder (name, directory, sentence-transformers CrossEncoder, or Reranker) that
                            rescores the fused candidates.
         mmr_lambda         maximal marginal relevance over the result: 1 is relevance alone, 0 diversity alone.
-        expand             put so many neighbouring chunks on each side into a hit's text, or its "section": those that
-                           begin under the same headings. Hits that touch merge.
+        expand             add so many neighbouring chunks on each side to a hit's text, or its "section": those that
+                           begin under the same headings. Hits that touch are merged.
         group_by_document  one hit for each document.
-        document_score     what ranks a document: "max", its best chunk; "mean", the cosine of its mean vector and its
-                           best BM25 score. `score` is then the document's, all else the shown chunk's.
-        min_score          drop hits whose `score` is below.
-        highlight          mark the words that match; a long list is had faster without.
+        document_score     what ranks a document: "max" (the default), its best chunk; "mean", the cosine of its mean
+                           vector and its best BM25 score. `score` is then the document's; the other fields are those
+                           of the chunk that is shown.
+        min_score          drop hits whose `score` is lower.
+        highlight          mark the words that match (the default); without, a long list comes faster.
 
         Raises QueryError for a query without a word in it (empty, `??`) or with excluded ones alone, and for options
         that make no sense.
         """
-        return self.search_batch(
-            [query],
-            top_k,
-            mode=mode,
-            fusion=fusion,
-            alpha=alpha,
-            rrf_k=rrf_k,
-            candidates=candidates,
-            feedback=feedback,
-            where=where,
-            where_document=where_document,
-            operators=operators,
-            rerank=rerank,
-            mmr_lambda=mmr_lambda,
-            expand=expand,
-            group_by_document=group_by_document,
-            document_score=document_score,
-            min_score=min_score,
-            highlight=highlight,
-        )[0]
+        return self.searcher().search(query, top_k, **options)
 
-    @stage("search")
     def search_batch(
         self, queries: Sequence[str], top_k: int = 10, **options: Unpack[SearchKeywords]
     ) -> list[list[SearchHit]]:
-        """As `search`, for many queries at once: they are embedded together and all read the same snapshot."""
-        if isinstance(queries, str) or not all(isinstance(query, str) for query in queries):
-            raise QueryError("A query is a string, and a batch is a list of them.")
-        reranker = self._reranker(options.pop("rerank", None))
-        configured = {"fusion": self.config.fusion, "alpha": self.config.alpha, "feedback": self.config.feedback}
-        given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
-        chosen = SearchOptions(top_k=top_k, **{**configured, **given})
-        snapshot = self._keeper.current()
-        asked = [_checked(query) for query in queries]
-        if snapshot is None or not snapshot.size:
-            return [[] for _ in asked]
-        return search_all(snapshot, self._analysed(snapshot, asked, chosen), chosen, reranker=reranker)
-
-    @property
-    def snapshot(self) -> Snapshot | None:
-        """What searches read now: the last published generation; None before the first."""
-        return self._keeper.current()
-
-    def queries(self, texts: Sequence[str]) -> list[Query]:
-        """Plain texts, embedded and analysed, as `search` would with operators off. Raises as `search`."""
-        snapshot = self._keeper.current()
-        if snapshot is None:
-            return []
-        options = SearchOptions(top_k=1, fusion="dbsf", alpha=0.5, operators=False)
-        return self._analysed(snapshot, [_checked(text) for text in texts], options)
+        """As `search`, for many queries at once: they are embedded together and all read the same generation."""
+        return self.searcher().search_batch(queries, top_k, **options)
 
     async def asearch(self, query: str, top_k: int = 10, **options: Unpack[SearchKeywords]) -> list[SearchHit]:
         """As `search`, in a thread: the event loop goes on."""
@@ -216,17 +157,15 @@ class HybridIndex:
     # What is in it
 
     def documents(self) -> tuple[DocumentRecord, ...]:
-        """The ledger's records, by source, as of the last published generation."""
-        snapshot = self._keeper.current()
-        return snapshot.records if snapshot is not None else ()
+        """The ledger's records, by source, as of the newest generation."""
+        return self.searcher().documents()
 
     def folders(self) -> Mapping[str, SyncedFolder]:
         """The synced folders, by the name that their sources begin with."""
-        snapshot = self._keeper.current()
-        return snapshot.state.folders if snapshot is not None else {}
+        return self.searcher().folders()
 
     def stats(self) -> Stats:
-        return describe(self._keeper.current(), self.config)
+        return self.searcher().stats()
 
     def embedding_stats(self, *, sample: int = 4096, seed: int = 0) -> EmbeddingStats:
         """How good the embedding space of this index is, and how sound its chunks; how to read it is said in
@@ -237,7 +176,7 @@ class HybridIndex:
 
         Raises QueryError where there are no chunks.
         """
-        return describe_embeddings(self._keeper.current(), sample=sample, seed=seed)
+        return self.searcher().embedding_stats(sample=sample, seed=seed)
 
     def similar(
         self,
@@ -257,8 +196,7 @@ class HybridIndex:
         Raises QueryError for a source that is not in the index (and names those like it) or has no text, and for
         options that make no sense.
         """
-        _check_cosine(min_score)
-        return similar_documents(self._keeper.current(), source, top_k=top_k, where=where, min_score=min_score)
+        return self.searcher().similar(source, top_k, where=where, min_score=min_score)
 
     def similar_pairs(
         self,
@@ -284,9 +222,7 @@ class HybridIndex:
 
         Raises QueryError for options that make no sense.
         """
-        _check_cosine(min_score)
-        return similar_pairs(
-            self._keeper.current(),
+        return self.searcher().similar_pairs(
             top_k=top_k,
             max_pairs=max_pairs,
             where=where,
@@ -301,7 +237,7 @@ class HybridIndex:
         with self._loading:
             if self._embedder is None:
                 self._embedder = Embedder.load(self.config)
-            made_with = self._keeper.made_with
+            made_with = self._manager.made_with
             if made_with is not None and made_with is not self._checked_with:
                 made_with.check_embedder(self._embedder, self.config, index=str(self.path))
                 self._checked_with = made_with
@@ -324,22 +260,24 @@ class HybridIndex:
             raise QueryError(
                 "delete() takes either a list of sources or a filter: delete([...]) or delete(where={...})."
             )
-        if self._keeper.current() is None:
+        if not self._manager.current().generation:
             raise IndexNotFoundError(f"There is no index at {self.path}, and so nothing to delete.")
         with self.writing() as writer:
-            writer.publish()  # what an interrupted writer left is in the snapshot now
-            chosen = set(sources or ()) if where is None else _matching_sources(writer.snapshot, where)
+            writer.commit()  # what an interrupted writer left is in the generation now
+            chosen = set(sources or ()) if where is None else _matching_sources(writer.reader, where)
             below = tuple(source for source in chosen if source.endswith("/"))
-            records = [r for source, r in writer.records.items() if source in chosen or source.startswith(below)]
+            records = [record for source in chosen if (record := writer.records.get(source)) is not None]
+            if below:
+                records += [record for source, record in writer.records.all().items() if source.startswith(below)]
             written = writer.remove(records)
         return Deleted(documents=len(records), chunks=written.chunks_deleted)
 
-    def borrow_vectors(self, lender: Snapshot) -> None:
-        """From now on, embed no string that has a vector in another index's snapshot, if that was made with the same
+    def borrow_vectors(self, lender: IndexReader) -> None:
+        """From now on, embed no string that has a vector in another index's generation, if that was made with the same
         model and prefix. Raises as `embedder`."""
         made_with = Fingerprint.of(self.config, self.embedder)
         if lender.fingerprint is not None and lender.fingerprint.embeds_like(made_with):
-            self._keeper.lender = lender
+            self._manager.lender = lender
 
     @contextmanager
     def writing(self) -> Iterator[Writer]:
@@ -349,52 +287,15 @@ class HybridIndex:
         """
         if self.read_only:
             raise ConfigError(f"The index {self.path} was opened read-only.")
-        with self._keeper.writing() as writer:
+        with self._manager.writing() as writer:
             yield writer
 
     def _embedder_of_passages(self) -> Embedder:
         """Raises also where its vectors do not belong among those that the index has."""
         embedder = self.embedder
-        if self._keeper.made_with is not None:
-            self._keeper.made_with.check_numerics(embedder, index=str(self.path))
+        if self._manager.made_with is not None:
+            self._manager.made_with.check_numerics(embedder, index=str(self.path))
         return embedder
-
-    # Parts of a search
-
-    def _analysed(self, snapshot: Snapshot, queries: Sequence[str], options: SearchOptions) -> list[Query]:
-        read = [read_operators(query, operators=options.operators) for query in queries]
-        needs_vectors = options.sides != "lexical"
-        vectors = self.embedder.embed_queries([text for text, _ in read]) if needs_vectors else [None] * len(read)
-        return [
-            Query(text, terms_by_language(text, snapshot.languages), vector, clauses)
-            for (text, clauses), vector in zip(read, vectors, strict=True)
-        ]
-
-    def _reranker(self, rerank: "str | Reranker | CrossEncoder | None") -> Reranker | None:
-        if rerank is None or isinstance(rerank, Reranker):
-            return rerank
-        if not isinstance(rerank, str):
-            return CrossEncoderReranker(rerank, name=type(rerank).__name__)
-        with self._loading:
-            if rerank not in self._rerankers:
-                self._rerankers[rerank] = CrossEncoderReranker.load(
-                    rerank, trust_remote_code=self.config.trust_remote_code
-                )
-            return self._rerankers[rerank]
-
-
-def _checked(query: str) -> str:
-    query = clean_text(query)
-    if not query.strip():
-        raise QueryError("The query is empty; ask with at least one word.")
-    if not has_word(query):
-        raise QueryError(f"The query {query!r} has no word in it; ask with at least one.")
-    return query
-
-
-def _check_cosine(min_score: float | None) -> None:
-    if min_score is not None and not (isinstance(min_score, int | float | np.number) and -1 <= min_score <= 1):
-        raise QueryError(f"min_score is {min_score!r}; it must be a cosine, a number between -1 and 1.")
 
 
 def remembered_settings(pointer: Pointer | None) -> dict[str, Any]:
@@ -412,12 +313,14 @@ def remembered_settings(pointer: Pointer | None) -> dict[str, Any]:
     return {**pointer.chroma, **made_with.settings, **precision, "trust_remote_code": False}
 
 
-def _matching_sources(snapshot: Snapshot | None, where: Mapping[str, Any] | None) -> set[str]:
-    if snapshot is None:
+def _matching_sources(reader: IndexReader, where: Mapping[str, Any]) -> set[str]:
+    """The sources of the documents all of whose chunks pass the filter."""
+    passes = reader.select(where, None)
+    if passes is None:
         return set()
-    chosen = snapshot.select(where, None)
-    return {
-        record.source
-        for record in snapshot.records
-        if (rows := snapshot.rows_of_document.get(record.id)) and chosen is not None and all(chosen[rows])
-    }
+    rows, starts = reader.rows_by_document
+    if not len(rows):
+        return set()
+    whole = np.logical_and.reduceat(passes[rows], starts)
+    documents = reader.documents[rows[starts[whole]]].tolist()
+    return {record.source for id_ in documents if (record := reader.record(id_.decode())) is not None}

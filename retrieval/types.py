@@ -6,14 +6,15 @@ import re
 from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, Protocol, Self, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.errors import DocumentError
 
-MetadataValue = str | int | float | bool
+Scalar = str | int | float | bool
+MetadataValue = Scalar | Sequence[Scalar]
 Metadata = Mapping[str, MetadataValue]
 Vectors = NDArray[np.float32]
 Status = Literal["indexing", "ready", "failed", "skipped"]
@@ -28,6 +29,9 @@ CHUNK_KEYS = frozenset(
 
 MAX_METADATA = 1_000
 """Keys of a document's own metadata. Chroma fails for good on one with ten times as many."""
+
+MAX_MEMBERS = 1_000
+"""Members of all lists in a document's own metadata together. Chroma fails for good on six times as many."""
 
 _LONGEST_HEADING = 500
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -84,8 +88,9 @@ class Document:
     source    the name it is cited by and replaced by; for files the path from the synced folder's own name on.
     text      what spans and lines refer to. NUL characters are removed (Chroma cannot store them) and lone
               surrogates become U+FFFD (nothing can encode them).
-    metadata  the caller's own, filterable: str, int, float or bool values under any key but those in CHUNK_KEYS;
-              MAX_METADATA of them at most.
+    metadata  the caller's own, filterable: values of str, int, float or bool, or lists (tuples) of one of these that
+              are not empty, under any key but those in CHUNK_KEYS; MAX_METADATA keys and, in all lists together,
+              MAX_MEMBERS members at most. A tuple becomes a list; ints beside floats in a list become floats.
     pages     the offset in `text` at which each page starts, page 1 first; empty where there are no pages.
     headings  in order of char_start.
     tables    those with a header row, in order of char_start; they do not overlap. The first line is the header row.
@@ -129,9 +134,15 @@ class Document:
                 "leave out those that no search filters by."
             )
         metadata = {key: self._checked(key, value) for key, value in self.metadata.items()}
+        members = sum(len(value) for value in metadata.values() if isinstance(value, list))
+        if members > MAX_MEMBERS:
+            raise DocumentError(
+                f"{self.source}: the lists in the metadata have {members:,} members, and {MAX_MEMBERS:,} are kept at "
+                "most; leave out those that no search filters by."
+            )
         object.__setattr__(self, "metadata", metadata)
 
-    def _checked(self, key: str, value: MetadataValue) -> MetadataValue:
+    def _checked(self, key: str, value: object) -> MetadataValue:
         if (
             not isinstance(key, str)
             or key in CHUNK_KEYS
@@ -140,19 +151,39 @@ class Document:
             or clean_text(key) != key
         ):
             raise DocumentError(f"{self.source}: metadata key {key!r} is taken by the index or Chroma; rename it.")
+        if not isinstance(value, list | tuple):
+            return self._checked_scalar(key, value, verb="is")
+        members: list[Any] = [self._checked_scalar(key, member, verb="holds") for member in value]
+        kinds = sorted({type(member).__name__ for member in members})
+        if kinds == ["float", "int"]:
+            members = [float(member) for member in members]
+        elif len(kinds) > 1:
+            raise DocumentError(
+                f"{self.source}: metadata {key!r} is a list of {' and '.join(kinds)}; a list holds values of one type."
+            )
+        if not members:
+            raise DocumentError(
+                f"{self.source}: metadata {key!r} is an empty list, which Chroma cannot store; leave the key out."
+            )
+        return members
+
+    def _checked_scalar(self, key: str, value: object, *, verb: str) -> Scalar:
+        """As a plain str, bool, int or float: a subclass becomes its base."""
         if isinstance(value, str):
-            return clean_text(value)
+            return clean_text(value[:])
+        if isinstance(value, bool):
+            return value
         if not isinstance(value, int | float):
             raise DocumentError(
-                f"{self.source}: metadata {key!r} is a {type(value).__name__}; Chroma filters str, int, float and "
-                "bool values, so convert it or leave it out."
+                f"{self.source}: metadata {key!r} {verb} a {type(value).__name__}; Chroma filters str, int, float and "
+                "bool values and lists of these, so convert it or leave it out."
             )
         fits = -(2**63) <= value < 2**63 if isinstance(value, int) else math.isfinite(value)
         if not fits:
             raise DocumentError(
-                f"{self.source}: metadata {key!r} is {value}, which 64 bits cannot hold; make it a string."
+                f"{self.source}: metadata {key!r} {verb} {value}, which 64 bits cannot hold; make it a string."
             )
-        return value
+        return int(value) if isinstance(value, int) else float(value)
 
     @property
     def id(self) -> str:

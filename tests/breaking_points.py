@@ -4,10 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import retrieval.segments.merger
 import retrieval.writer.commit
 from retrieval.chroma.store import Store
 from retrieval.directory.index_directory import IndexDirectory
-from retrieval.lexical import LexicalIndex
+from retrieval.segments.manifest import Manifest
+from retrieval.segments.pack import PackWriter
 
 STEPS: tuple[tuple[Any, str], ...] = (
     (Store, "set_state"),
@@ -20,13 +22,14 @@ STEPS: tuple[tuple[Any, str], ...] = (
     (Store, "delete_records"),
     (IndexDirectory, "write_pointer"),
     (IndexDirectory, "remove_leftovers"),
-    (LexicalIndex, "save"),
-    (retrieval.writer.commit, "_write_rows"),
-    (retrieval.writer.commit, "_seal"),
+    (PackWriter, "finish"),
+    (Manifest, "write"),
+    (retrieval.writer.commit, "write_segment"),
+    (retrieval.segments.merger, "merge_segments"),
 )
 
 BATCH_CHUNKS = 8
-FIRST_PUBLICATION = 8
+FIRST_COMMIT = 8
 
 
 def break_into(patch: Callable[[Any, str, object], None], on_event: Callable[[str], None]) -> None:

@@ -14,18 +14,18 @@ QUERIES = ["river mill", "summit", "paragraph number", "rain and bread"]
 
 def told_by(index: HybridIndex) -> dict[str, Any]:
     """By chunk id: text, metadata, vector, and the BM25 scores of a few queries; and the ledger, but for when each
-    file was read."""
-    snapshot = index.snapshot
-    records = {record.source: replace(record, indexed_ns=0) for record in index.documents()}
-    if snapshot is None:
+    file was read, and what another copy of it has of its own."""
+    reader = index.searcher().reader
+    records = {record.source: replace(record, indexed_ns=0, ctime_ns=0, inode=0) for record in index.documents()}
+    if not reader.size:
         return {"chunks": {}, "vectors": {}, "scores": {}, "records": records}
-    ids = [id_.decode() for id_ in snapshot.ids.tolist()]
-    queries = [Query(text, terms_by_language(text, snapshot.languages), None) for text in QUERIES]
-    scores = np.stack([QueryScores(snapshot, query).lexical for query in queries])
+    rows = {reader.ids[row].decode(): row for row in reader.living.tolist()}
+    queries = [Query(text, terms_by_language(text, reader.languages), None) for text in QUERIES]
+    scores = np.stack([QueryScores(reader, query).lexical for query in queries])
     return {
-        "chunks": {id_: snapshot.chunk(row) for row, id_ in enumerate(ids)},
-        "vectors": {id_: snapshot.vectors[row] for row, id_ in enumerate(ids)},
-        "scores": {id_: scores[:, row] for row, id_ in enumerate(ids)},
+        "chunks": {id_: reader.chunk(row) for id_, row in rows.items()},
+        "vectors": {id_: reader.vectors[row] for id_, row in rows.items()},
+        "scores": {id_: scores[:, row] for id_, row in rows.items()},
         "records": records,
     }
 

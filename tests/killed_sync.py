@@ -16,7 +16,7 @@ from typing import Any
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 import torch
-from breaking_points import BATCH_CHUNKS, FIRST_PUBLICATION, break_into
+from breaking_points import BATCH_CHUNKS, FIRST_COMMIT, break_into
 
 import ingest.indexer
 import retrieval.writer.writer
@@ -38,7 +38,7 @@ def run(index: str, docs: str, *, log: int, event: int | None) -> None:
 
     break_into(setattr, on_event)
     ingest.indexer._BATCH_CHUNKS = BATCH_CHUNKS
-    retrieval.writer.writer._FIRST_PUBLICATION = FIRST_PUBLICATION
+    retrieval.writer.writer._FIRST_COMMIT = FIRST_COMMIT
     with HybridIndex.open(index) as opened:
         sync(docs, opened)
 

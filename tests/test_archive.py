@@ -34,7 +34,7 @@ from retrieval.types import SearchHit
 
 Open = Callable[..., HybridIndex]
 
-MEMO = Document("memo", "The boiler was serviced.", metadata={"team": "house"})
+MEMO = Document("memo", "The boiler was serviced.", metadata={"team": "house", "tags": ["warm", "wet"]})
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +97,9 @@ def test_what_is_restored_is_what_was_saved(open_index: Open, saved: Path, docs:
         report = sync(docs, index)
         assert (report.unchanged, report.tokens_embedded, len(report.failed)) == (2, 0, 1)
         assert add([MEMO], index).unchanged == 1
+        for mode in ("dense", "lexical"):
+            [hit] = index.search("boiler", mode=mode, where={"tags": {"$contains": "wet"}})
+            assert (hit.source, hit.metadata) == ("memo", MEMO.metadata)
         assert index.delete(["memo"]).documents == 1
     assert examine(tmp_path / "new") == []
 
@@ -109,7 +112,7 @@ def test_chroma_is_restored_with_all_it_had(open_index: Open, saved: Path, tmp_p
     np.testing.assert_allclose(ours.astype(float), theirs.astype(float), atol=1e-6)
     with open_index("new") as index:
         before = roughly(index)
-    shutil.rmtree(tmp_path / "new" / "snapshots")
+    shutil.rmtree(tmp_path / "new" / "segments")
     with open_index("new") as index:
         assert roughly(index) == before
     assert rebuild(tmp_path / "new", config=Config(language="none")).added == 3, "what was added from memory is lost"
@@ -138,11 +141,11 @@ def test_the_index_that_is_there_is_replaced_while_searches_go_on(
     with open_index("other") as index:
         assert told(index) == before
     assert (
-        len(list((tmp_path / "other").glob("chroma*"))) == len(list((tmp_path / "other" / "snapshots").iterdir())) == 1
+        len(list((tmp_path / "other").glob("chroma*"))) == len(list((tmp_path / "other" / "generations").iterdir())) == 1
     )
 
 
-@pytest.mark.parametrize("damage", ["pointer", "chroma", "snapshots"])
+@pytest.mark.parametrize("damage", ["pointer", "chroma", "segments", "generations"])
 def test_a_damaged_index_can_be_restored_over(
     open_index: Open, saved: Path, docs: Path, tmp_path: Path, damage: str
 ) -> None:
@@ -199,7 +202,7 @@ def test_a_damaged_archive_is_named_and_nothing_is_changed(saved: Path, open_ind
     assert not (tmp_path / "new").exists()
 
 
-def test_only_what_belongs_to_a_snapshot_is_written(saved: Path, tmp_path: Path) -> None:
+def test_only_what_belongs_to_a_generation_is_written(saved: Path, tmp_path: Path) -> None:
     with saved.open("rb") as file:
         members = [(member, size, [b"".join(blocks)]) for member, size, blocks in read_members(file)]
     for name in ("../escaped", str(tmp_path / "escaped"), "lexical/../../escaped", "retrieval-index.json"):
@@ -278,10 +281,10 @@ def test_dying_while_restoring_leaves_one_index_or_the_other(
     with open_index() as index:
         assert told(index) == new
     left = {path.name.split("-")[0] for path in (tmp_path / "index").iterdir()}
-    assert left == {"retrieval", "chroma", "snapshots", "writer.json", "writer.lock"}
+    assert left == {"retrieval", "chroma", "segments", "generations", "writer.json", "writer.lock"}
 
 
-def test_saving_goes_on_when_a_writer_removes_the_snapshot(
+def test_saving_goes_on_when_a_writer_removes_the_generation(
     open_index: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with open_index() as writer, open_index() as reader:

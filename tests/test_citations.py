@@ -69,8 +69,8 @@ def test_a_passage_that_is_cut_is_cited_by_all_pages_that_it_may_stand_on(index:
 
 
 def test_a_chunk_that_was_stored_without_its_last_page_ends_on_its_first(index: HybridIndex) -> None:
-    assert index.snapshot is not None
-    chunk = index.snapshot.chunk(0)
+    assert index.searcher().reader is not None
+    chunk = index.searcher().reader.chunk(0)
     assert chunk_from(chunk.id, chunk.text, chunk_metadata(chunk)) == chunk
     old = {key: value for key, value in chunk_metadata(chunk).items() if key != "page_end"}
     assert chunk_from(chunk.id, chunk.text, old).page_end == chunk.page

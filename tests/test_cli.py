@@ -7,14 +7,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import get_type_hints
 
 import pytest
 
-import retrieval.cli
 from ingest import add
 from retrieval import Document, HybridIndex, SearchHit
-from retrieval.config import Config
 from retrieval.directory.index_directory import IndexDirectory
 
 Open = Callable[..., HybridIndex]
@@ -141,7 +138,7 @@ def test_watching_follows_changes_until_it_is_interrupted(folder: Path) -> None:
         pytest.param(
             ["retrieve", "search", "x", "--document-score", "mean"],
             2,
-            "it needs group_by_document",
+            "it needs --group-by-document",
             marks=pytest.mark.slow,
         ),
         (["ingest", "sync", "nowhere"], 2, "nowhere"),
@@ -189,12 +186,6 @@ def test_search_takes_its_options_from_the_shell(folder: Path) -> None:
     given = ("--operators", "--expand", "section", "--feedback", "lexical")
     assert "docs/rain.md:1" in search(*given, "--group-by-document", "--document-score", "max")
     assert "docs/rain.md:1" in search("--no-operators")
-
-
-def test_the_help_tells_the_defaults_of_the_configuration() -> None:
-    hints = get_type_hints(retrieval.cli.search, include_extras=True)
-    for name in ("alpha", "fusion", "feedback"):
-        assert hints[name].__metadata__[0].show_default == f"{Config.model_fields[name].default}, or as configured"
 
 
 @pytest.mark.slow

@@ -28,7 +28,7 @@ from retrieval import HybridIndex
 
 path, stop, reopen = sys.argv[1], Path(sys.argv[2]), bool(int(sys.argv[3]))
 index = HybridIndex.open(path, read_only=True)
-seen, counts, searches, empty = [index._keeper.current().state.generation], [], 0, 0
+seen, counts, searches, empty = [index.searcher().generation], [], 0, 0
 print("ready", flush=True)
 while not stop.exists():
     if reopen:
@@ -37,7 +37,7 @@ while not stop.exists():
     empty += not index.search("lasting", 5, mode="lexical")
     searches += 1
     counts.append(index.stats().chunks)
-    generation = index._keeper.current().state.generation
+    generation = index.searcher().generation
     if generation != seen[-1]:
         seen.append(generation)
 index.close()
@@ -122,21 +122,21 @@ def is_without_repeats(seen: Sequence[str]) -> bool:
     return len(set(seen)) == len(seen)
 
 
-@pytest.mark.usefixtures("publishing_often")
+@pytest.mark.usefixtures("committing_often")
 def test_readers_go_on_while_a_sync_runs(open_index: Open, docs: Path, tmp_path: Path, config: Config) -> None:
     check_reading_while_syncing(open_index, docs, tmp_path, config, files=8, reopen=False)
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("publishing_often")
+@pytest.mark.usefixtures("committing_often")
 def test_readers_that_open_it_anew_go_on_too(open_index: Open, docs: Path, tmp_path: Path, config: Config) -> None:
     check_reading_while_syncing(open_index, docs, tmp_path, config, files=150, reopen=True)
 
 
 @pytest.fixture
-def publishing_often(monkeypatch: pytest.MonkeyPatch) -> None:
+def committing_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ingest.indexer._BATCH_CHUNKS", 2)
-    monkeypatch.setattr("retrieval.writer.writer._FIRST_PUBLICATION", 1)
+    monkeypatch.setattr("retrieval.writer.writer._FIRST_COMMIT", 1)
 
 
 def test_of_two_syncs_the_second_names_the_first(open_index: Open, docs: Path, tmp_path: Path, config: Config) -> None:

@@ -12,17 +12,17 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from retrieval.lexical.segments import Segments
 
 from ingest import add
 from retrieval import Document, HybridIndex
 from retrieval.analysis import Analyzer
 from retrieval.lexical import LexicalIndex
-from retrieval.lexical.segments import Segments
 from retrieval.search import Query, batch, highlights
 from retrieval.search.candidates import QueryScores
 from retrieval.search.cosines import Cosines, float32_scan
 from retrieval.search.highlights import Highlighter
-from retrieval.segments import snapshot as snapshot_module
+from retrieval.segments import reader as reader_module
 from retrieval.segments.quantization import CODES, SCALES, QuantizedVectors
 
 DIMENSION = 8
@@ -118,12 +118,12 @@ def test_a_search_parses_what_it_shows_and_reads_nothing_again(
 ) -> None:
     index.search("rain on the mill", 3)
     parsed, loaded, looked_up, analysed = [], [], [], []
-    loads, load_array, occurrences = orjson.loads, snapshot_module.load_array, Segments.occurrences
+    loads, load_array, occurrences = orjson.loads, reader_module.load_array, Segments.occurrences
     terms = Analyzer.terms
     monkeypatch.setattr(Analyzer, "terms", lambda own, text: (analysed.append(text), terms(own, text))[1])
     monkeypatch.setattr(orjson, "loads", lambda data: (parsed.append(data), loads(data))[1])
     monkeypatch.setattr(
-        snapshot_module, "load_array", lambda *names, **how: (loaded.append(names), load_array(*names, **how))[1]
+        reader_module, "load_array", lambda *names, **how: (loaded.append(names), load_array(*names, **how))[1]
     )
     monkeypatch.setattr(
         Segments, "occurrences", lambda parts, term: (looked_up.append(term), occurrences(parts, term))[1]
@@ -158,7 +158,7 @@ def test_languages_that_make_the_same_of_a_query_are_scored_together(
         "french": "La rivière porte l'eau des montagnes jusqu'à la mer, et le moulin ne tourne plus depuis hier.",
     }
     add([Document(language, text) for language, text in texts.items()], opened)
-    assert len(opened.snapshot.languages) == 3
+    assert len(opened.searcher().reader.languages) == 3
     asked = []
     score = LexicalIndex.score
     monkeypatch.setattr(LexicalIndex, "score", lambda own, terms: (asked.append(terms), score(own, terms))[1])
@@ -180,13 +180,13 @@ def test_a_snapshot_of_an_older_version_answers_alike_and_is_completed(
     manifest.write_text(json.dumps(told), "utf-8")
     with open_index("old") as old:
         assert old.search("rain number 7", 5) == expected
-        assert old.snapshot.directory == manifest.parent, "it was built again"
+        assert old.searcher().reader.directory == manifest.parent, "it was built again"
         report = add([Document("new", "Snow.")], old)
         assert report.tokens_embedded < 20
-        assert (old.snapshot.directory / CODES).is_file()
-        made = QuantizedVectors.of(old.snapshot.vectors)
-        assert (old.snapshot.rounded.codes == made.codes).all()
-        assert (old.snapshot.rounded.scales == made.scales).all()
+        assert (old.searcher().reader.directory / CODES).is_file()
+        made = QuantizedVectors.of(old.searcher().reader.vectors)
+        assert (old.searcher().reader.rounded.codes == made.codes).all()
+        assert (old.searcher().reader.rounded.scales == made.scales).all()
 
 
 def test_words_met_are_known_in_bounds(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from ingest.report import Failure, PlannedStep, Progress, Skip, SyncReport
 from retrieval import SearchHit
-from retrieval.adapters.http import models as http
+from retrieval.adapters.http import responses as http
 from retrieval.adapters.http.jobs import Job
 from retrieval.adapters.mcp import models as mcp
 from retrieval.index import Deleted

@@ -21,7 +21,7 @@ from retrieval.config import Config
 from retrieval.directory.index_directory import IndexDirectory
 from retrieval.errors import IndexDamagedError
 from retrieval.lexical import LexicalIndex
-from retrieval.segments.snapshot import MANIFEST, seal_of
+from retrieval.segments.reader import MANIFEST, seal_of
 from retrieval.types import document_id
 
 Open = Callable[..., HybridIndex]
@@ -67,6 +67,9 @@ def path(open_index: Open, home: Path, docs: Path, healthy: dict[str, Any]) -> P
             report = sync(docs, index, exclude=["*.log"])
             assert (report.added, len(report.failed)) == (3, 1)
             add([MEMO], index)
+            with index.writing() as writer:  # copies of the folder are then as good as it
+                writer.begin()
+                writer.update_records([replace(record, ctime_ns=0, inode=0) for record in index.documents()])
             healthy.update(told_by(index))
         for name in ("docs", "index"):
             shutil.move(home / name, template / name)
@@ -95,9 +98,9 @@ class Body:
 
     def reseal(self) -> None:
         """Damage that no checksum tells of, such as that of a bug."""
-        manifest = json.loads((self.snapshot / MANIFEST).read_text())
-        manifest["files"] = {name: seal_of(self.snapshot / name) for name in manifest["files"]}
-        (self.snapshot / MANIFEST).write_text(json.dumps(manifest))
+        manifest = json.loads((self.searcher().reader / MANIFEST).read_text())
+        manifest["files"] = {name: seal_of(self.searcher().reader / name) for name in manifest["files"]}
+        (self.searcher().reader / MANIFEST).write_text(json.dumps(manifest))
 
 
 @pytest.fixture
@@ -145,40 +148,40 @@ def forget_a_document(body: Body) -> None:
 
 
 def change_a_vector_that_is_shown(body: Body) -> None:
-    vectors = np.load(body.snapshot / "vectors.npy")
+    vectors = np.load(body.searcher().reader / "vectors.npy")
     vectors[2] = -vectors[2]
-    np.save(body.snapshot / "vectors.npy", vectors)
+    np.save(body.searcher().reader / "vectors.npy", vectors)
     body.reseal()
 
 
 def change_a_text_that_is_shown(body: Body) -> None:
-    texts = body.snapshot / "texts.bin"
+    texts = body.searcher().reader / "texts.bin"
     texts.write_bytes(texts.read_bytes().replace(b"yeast", b"sugar"))
     body.reseal()
 
 
 def change_a_place_that_is_shown(body: Body) -> None:
-    rows = body.snapshot / "rows.bin"
+    rows = body.searcher().reader / "rows.bin"
     rows.write_bytes(rows.read_bytes().replace(b'"line_start": 1', b'"line_start": 9', 1))
     body.reseal()
 
 
 def change_a_record_that_is_shown(body: Body) -> None:
-    records = body.snapshot / "records.bin"
+    records = body.searcher().reader / "records.bin"
     records.write_bytes(records.read_bytes().replace(b'"title": "Rain"', b'"title": "Mist"'))
     body.reseal()
 
 
 def change_the_postings(body: Body) -> None:
-    lexical = LexicalIndex.load(body.snapshot / "lexical", mmap=False)
+    lexical = LexicalIndex.load(body.searcher().reader / "lexical", mmap=False)
     lexical.delete([0])
     lexical.add([["something", "else"]])
-    lexical.save(body.snapshot / "lexical")
+    lexical.save(body.searcher().reader / "lexical")
     body.reseal()
 
 
 def flip_a_bit_of_the_search_files(body: Body) -> None:
-    texts = body.snapshot / "texts.bin"
+    texts = body.searcher().reader / "texts.bin"
     texts.write_bytes(texts.read_bytes().replace(b"yeast", b"ye\xffst"))
 
 

@@ -156,22 +156,22 @@ def index(tmp_path_factory: pytest.TempPathFactory, loaded_embedder: Embedder) -
 
 
 def test_the_figures_of_an_index_are_those_of_its_chunks(index: HybridIndex) -> None:
-    measured, snapshot = index.embedding_stats(), index.snapshot
-    assert snapshot is not None
-    assert measured.chunks == measured.sampled == measured.near_duplicates_of == snapshot.size
+    measured, reader = index.embedding_stats(), index.searcher().reader
+    assert measured.chunks == measured.sampled == measured.near_duplicates_of == reader.size
     assert (measured.dimension, measured.max_seq_length, measured.chunk_limit) == (384, 256, 256)
-    assert (measured.mean_cosine, measured.uniformity) == mean_cosine_and_uniformity(np.array(snapshot.vectors))
-    documents = [rows for rows in snapshot.rows_of_document.values() if len(rows) > 1]
+    assert (measured.mean_cosine, measured.uniformity) == mean_cosine_and_uniformity(np.array(reader.vectors))
+    rows_of = {record.source: reader.rows_of_document(record.id) for record in index.documents()}
+    documents = [rows for rows in rows_of.values() if len(rows) > 1]
     follows = [pair for rows in documents for pair in pairwise(rows)]
-    distances = [float(np.square(snapshot.vectors[a] - snapshot.vectors[b]).sum()) for a, b in follows]
+    distances = [float(np.square(reader.vectors[a] - reader.vectors[b]).sum()) for a, b in follows]
     assert measured.neighbours == len(follows) > 5
     assert measured.alignment == pytest.approx(np.mean(distances), abs=1e-6)
-    tokens = [snapshot.chunk(row).tokens for row in range(snapshot.size)]
+    tokens = [reader.chunk(row).tokens for row in reader.living.tolist()]
     assert measured.truncated == 0
     assert measured.token_quantiles[2] == np.quantile(tokens, 0.5, method="lower")
-    assert sum(length.chunks for length in measured.token_histogram) == snapshot.size
-    doubled = 2 * len(snapshot.rows_of_document[next(r.id for r in index.documents() if r.source == "rain")])
-    assert measured.exact_duplicates == pytest.approx(doubled / snapshot.size)
+    assert sum(length.chunks for length in measured.token_histogram) == reader.size
+    doubled = 2 * len(rows_of["rain"])
+    assert measured.exact_duplicates == pytest.approx(doubled / reader.size)
     assert measured.near_duplicates >= measured.exact_duplicates
 
 

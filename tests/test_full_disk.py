@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from breaking_points import BATCH_CHUNKS, FIRST_PUBLICATION, break_into, change_folder, make_folder, text_of
+from breaking_points import BATCH_CHUNKS, FIRST_COMMIT, break_into, change_folder, make_folder, text_of
 from equality import assert_same, told_by
 
 from ingest import sync
 from ingest.doctor import examine
 from retrieval import HybridIndex
 from retrieval.errors import IndexUnusableError
-from retrieval.segments.snapshot import Snapshot
+from retrieval.segments.reader import IndexReader
 
 Open = Callable[..., HybridIndex]
 
@@ -44,7 +44,7 @@ def undisturbed() -> dict[str, Any]:
 def docs(open_index: Open, home: Path, undisturbed: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that has changed since `home / "index"` was synced with it."""
     monkeypatch.setattr("ingest.indexer._BATCH_CHUNKS", BATCH_CHUNKS)
-    monkeypatch.setattr("retrieval.writer.writer._FIRST_PUBLICATION", FIRST_PUBLICATION)
+    monkeypatch.setattr("retrieval.writer.writer._FIRST_COMMIT", FIRST_COMMIT)
     docs, index = home / "docs", home / "index"
     if not undisturbed:
         make_folder(docs)
@@ -80,7 +80,7 @@ def fail_at(step: int, number: int, open_index: Open, home: Path, docs: Path, un
             sync(docs, opened)
         assert "\n" not in str(caught.value)
         for snapshot in (index / "snapshots").iterdir():
-            Snapshot.open(snapshot, opened.config)  # none is half-written
+            IndexReader.open(snapshot, opened.config)  # none is half-written
         assert opened.search("paragraph", 100)
         with pytest.MonkeyPatch.context() as patch, open_index(index, read_only=True) as reader:
             break_into(patch.setattr, on_event)

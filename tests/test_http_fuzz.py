@@ -58,6 +58,7 @@ ARGUMENTS = {
     "document_score": st.sampled_from(["max", "mean"]),
     "highlight": st.booleans(),
     "where": st.dictionaries(OPERATOR, FILTER, max_size=2),
+    "within": st.none() | TEXT | st.lists(TEXT, max_size=3),
     "where_document": st.dictionaries(OPERATOR, FILTER, max_size=2),
 }
 ALMOST_RIGHT = st.fixed_dictionaries(

@@ -4,14 +4,12 @@ import html
 import json
 import re
 from collections.abc import Iterator
-from inspect import signature
 from typing import Any
 
 import httpx
 import pytest
 
-from retrieval import HybridIndex, SearchHit
-from retrieval.adapters.http.bodies import SearchBody
+from retrieval import SearchHit
 from retrieval.adapters.http.page import policy
 from retrieval.adapters.http.uploads import last_part
 from retrieval.types import document_id
@@ -83,13 +81,6 @@ def test_several_queries_are_answered_in_order_from_one_generation(client: httpx
     assert [result["query"] for result in results] == ["yeast", "clouds", "yeast"]
     assert [result["hits"][0]["source"] for result in results] == ["docs/bread.md", "docs/rain.md", "docs/bread.md"]
     assert results[0] == results[2]
-
-
-def test_a_body_has_every_argument_of_search_with_its_default() -> None:
-    parameters = dict(signature(HybridIndex.search).parameters)
-    assert SearchBody.model_fields.keys() - {"queries"} == parameters.keys() - {"self"}
-    defaults = {name: parameter.default for name, parameter in parameters.items() if name not in ("self", "query")}
-    assert {name: SearchBody.model_fields[name].default for name in defaults} == defaults
 
 
 @pytest.mark.parametrize(
@@ -167,14 +158,21 @@ def test_a_document_comes_with_its_passages(client: httpx.Client) -> None:
 
 
 def test_texts_are_added_found_replaced_and_deleted(client: httpx.Client) -> None:
-    body = {"source": "notes/hail.md", "text": "# Hail\n\nHail is ice.", "metadata": {"year": 2024}}
+    body = {
+        "source": "notes/hail.md",
+        "text": "# Hail\n\nHail is ice.",
+        "metadata": {"year": 2024, "tags": ["ice", "sky"]},
+    }
     added = client.post("/documents", json=body)
     assert (added.status_code, set(added.json()), added.json()["added"]) == (201, {*REPORT, "documents"}, 1)
     assert added.json()["documents"] == [{"id": document_id("notes/hail.md"), "source": "notes/hail.md"}]
     again = client.post("/documents", json=body)
     assert (again.status_code, again.json()["unchanged"]) == (200, 1)
     (hit,) = searched(client, query="ice", where={"year": 2024})["results"][0]["hits"]
-    assert (hit["source"], hit["metadata"]) == ("notes/hail.md", {"year": 2024})
+    assert (hit["source"], hit["metadata"]) == ("notes/hail.md", body["metadata"])
+    assert searched(client, query="ice", where={"tags": {"$contains": "sky"}})["results"][0]["hits"] == [hit]
+    document = client.get(f"/documents/{document_id('notes/hail.md')}").json()
+    assert document["metadata"] == body["metadata"]
     again = client.post("/documents", json={"documents": [body, {"source": "notes/fog.md", "text": "Fog."}]}).json()
     assert (again["unchanged"], again["added"]) == (1, 1)
     for source in ("notes/hail.md", "notes/fog.md"):
@@ -182,6 +180,22 @@ def test_texts_are_added_found_replaced_and_deleted(client: httpx.Client) -> Non
         assert (gone.status_code, gone.json()) == (200, {"documents": 1, "chunks": 1})
     refused(client.delete(f"/documents/{document_id('notes/fog.md')}"), 404, "not-found")
     assert searched(client, query="ice", where={"year": 2024})["results"][0]["hits"] == []
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "says"),
+    [
+        ([], "invalid", "at least 1 item"),
+        ([None], "invalid", "#/metadata/tags"),
+        ([["a"]], "invalid", "#/metadata/tags"),
+        (["x"] * 1001, "invalid", "at most 1000 items"),
+        (["1", 2], "document", "a list of int and str"),
+        ([True, 1], "document", "a list of bool and int"),
+    ],
+)
+def test_a_list_that_cannot_be_kept_is_refused(client: httpx.Client, value: list, kind: str, says: str) -> None:
+    response = client.post("/documents", json={"source": "x", "text": "y", "metadata": {"tags": value}})
+    assert says in refused(response, 422, kind)
 
 
 def test_files_are_read_by_the_same_loaders_as_a_folders(client: httpx.Client) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,8 +16,7 @@ from hypothesis import strategies as st
 from ingest import add
 from retrieval import Document, HybridIndex
 from retrieval.chroma.store import Store
-from retrieval.config import Config
-from retrieval.directory.index_directory import IndexDirectory
+from retrieval.config import Config, Mode
 from retrieval.errors import (
     ConfigError,
     DocumentError,
@@ -37,11 +37,11 @@ DOCUMENTS = [
 ]
 
 
-def contents(index: HybridIndex) -> dict[str, tuple]:
+def contents(index: HybridIndex, where: dict[str, Any] | None = None) -> dict[str, tuple]:
     """All that can be told of an index from outside, by chunk id."""
     told: dict[str, tuple] = {}
     queries = ["rain vapour", "yeast sugar", "paragraph"]
-    for number, hits in enumerate(index.search_batch(queries, 10_000)):
+    for number, hits in enumerate(index.search_batch(queries, 10_000, where=where)):
         for hit in hits:
             place = (
                 hit.source,
@@ -95,6 +95,32 @@ def test_adding_the_same_again_embeds_nothing_and_writes_nothing(open_index: Ope
     assert stamps() == before
 
 
+@pytest.mark.parametrize("mode", ["hybrid", "dense", "lexical"])
+def test_a_list_is_searched_for_its_members(open_index: Open, mode: Mode) -> None:
+    def found(member: object, operator: str = "$contains") -> list[str]:
+        hits = index.search("paragraphs", 9, mode=mode, where={"tags": {operator: member}})
+        return sorted({hit.source for hit in hits})
+
+    documents = [
+        Document("a", "Some paragraphs.", metadata={"tags": ["new", "old"]}),
+        Document("b", "More paragraphs.", metadata={"tags": ("old",)}),
+        Document("c", "Other paragraphs.", metadata={"tags": [1, 2]}),
+        Document("d", "No paragraphs.", metadata={"tags": "old"}),
+        Document("e", "All paragraphs."),
+    ]
+    with open_index() as index:
+        add(documents, index)
+        assert (found("old"), found("new"), found(2), found("none")) == (["a", "b"], ["a"], ["c"], [])
+        assert found("old", "$not_contains") == ["c", "d", "e"]
+        assert index.search("some", 1, where={"source": "a"})[0].metadata == {"tags": ["new", "old"]}
+        assert add(documents, index).unchanged == 5
+        update = add([replace(documents[0], metadata={"tags": ["new"]})], index)
+        assert (update.updated, update.tokens_embedded) == (1, 0)
+        assert (found("old"), found("new")) == (["b"], ["a"])
+    with open_index(read_only=True) as index:
+        assert (found("old"), found("new")) == (["b"], ["a"])
+
+
 _sources = st.sampled_from(["a", "b", "c"])
 _texts = st.sampled_from(["", "rain", "yeast and sugar", "A paragraph.\n\n" * 30, "# T\n\nrain\n\n## U\n\nvapour"])
 _steps = st.lists(
@@ -103,7 +129,7 @@ _steps = st.lists(
             lambda s, t, m: ("add", Document(s, t, metadata=m)),
             _sources,
             _texts,
-            st.sampled_from([{}, {"k": 1}, {"k": 2}]),
+            st.sampled_from([{}, {"k": 1}, {"k": 2}, {"k": True}, {"k": ["a", "b"]}, {"k": ["b"]}, {"k": [1]}]),
         ),
         st.builds(lambda s: ("delete", s), _sources),
     ),
@@ -134,6 +160,8 @@ def test_any_history_ends_in_the_index_that_is_built_afresh(open_index: Open, st
         add(left.values(), fresh)
         assert_same(contents(index), contents(fresh))
         assert [record.source for record in index.documents()] == sorted(left)
+        for where in ({"k": 1}, {"k": True}, *({"k": {"$contains": member}} for member in ("a", "b", 1))):
+            assert contents(index, where=where).keys() == contents(fresh, where=where).keys()
     index.close()
 
 
@@ -385,10 +413,8 @@ def test_what_cannot_be_healed_is_said_each_time_and_locks_nothing(
         add(DOCUMENTS, index)
     index = open_index(read_only=True)
     _remove_snapshots(tmp_path / "index")
-    directory = IndexDirectory(tmp_path / "index")
-    pointer = directory.read_pointer()
-    assert pointer is not None
-    directory.write_pointer(replace(pointer, generation=f"0{pointer.generation}"))
+    pointer = tmp_path / "index" / "retrieval-index.json"
+    pointer.write_text(pointer.read_text().replace('"generation": "', '"generation": "0'))
 
     def broken(directory: Path, config: Config, *, patient: bool) -> Store:
         raise IndexDamagedError("Chroma cannot open it.")
@@ -494,10 +520,10 @@ def test_a_server_keeps_the_truth_and_the_directory_can_be_lost(open_index: Open
 
 
 def test_a_long_write_is_searchable_before_it_ends(open_index: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("retrieval.writer.writer._FIRST_PUBLICATION", 1)
+    monkeypatch.setattr("retrieval.writer.writer._FIRST_COMMIT", 1)
     monkeypatch.setattr("ingest.indexer._BATCH_CHUNKS", 1)
     seen: list[int] = []
-    publish = Writer.publish_when_due
+    publish = Writer.commit_when_due
 
     with open_index() as index, open_index("index") as reader:
 
@@ -505,7 +531,7 @@ def test_a_long_write_is_searchable_before_it_ends(open_index: Open, monkeypatch
             publish(writer)
             seen.append(reader.stats().chunks)
 
-        monkeypatch.setattr(Writer, "publish_when_due", watched)
+        monkeypatch.setattr(Writer, "commit_when_due", watched)
         add([Document(str(n), f"Document {n}.") for n in range(9)], index)
         assert seen == sorted(seen)
         assert 0 < seen[0] < seen[-1] <= 9

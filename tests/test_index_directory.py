@@ -46,7 +46,7 @@ def test_a_chroma_that_is_gone_is_never_made_anew(
     """Searches that need no Chroma go on; what needs it is refused, the doctor's examination too."""
     shutil.rmtree(path / what) if (path / what).is_dir() else (path / what).unlink()
     if act is look:
-        shutil.rmtree(path / "snapshots")
+        shutil.rmtree(path / "segments")
     else:
         with open_index() as index:
             assert index.search("rain", mode="lexical")[0].source == "rain"
@@ -69,7 +69,7 @@ def test_search_files_are_enough_to_make_chroma_again(open_index: Open, path: Pa
 
 def test_an_emptied_chroma_without_search_files_is_no_empty_index(open_index: Open, path: Path) -> None:
     shutil.rmtree(path / "chroma")
-    shutil.rmtree(path / "snapshots")
+    shutil.rmtree(path / "segments")
     Store.open(path / "chroma", Config()).close()
     with pytest.raises(IndexDamagedError, match="and the search files are lost too; restore them from a backup"):
         open_index().documents()

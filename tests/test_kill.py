@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from breaking_points import BATCH_CHUNKS, FIRST_PUBLICATION, change_folder, make_folder
+from breaking_points import BATCH_CHUNKS, FIRST_COMMIT, change_folder, make_folder
 from equality import assert_same, told_by
 
 from ingest import sync
@@ -38,7 +38,7 @@ def docs(tmp_path: Path) -> Path:
 def undisturbed(open_index: Open, docs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Told, Told]:
     """What an index tells before and after its folder changed and it was synced; `template` is that of before."""
     monkeypatch.setattr("ingest.indexer._BATCH_CHUNKS", BATCH_CHUNKS)
-    monkeypatch.setattr("retrieval.writer.writer._FIRST_PUBLICATION", FIRST_PUBLICATION)
+    monkeypatch.setattr("retrieval.writer.writer._FIRST_COMMIT", FIRST_COMMIT)
     make_folder(docs)
     with open_index("template") as index:
         sync(docs, index)

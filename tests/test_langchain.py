@@ -11,7 +11,6 @@ from uuid import UUID
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.documents import Document as LangchainDocument
-from langchain_core.retrievers import BaseRetriever
 from langchain_tests.integration_tests import RetrieversIntegrationTests
 from pydantic import ValidationError
 
@@ -20,7 +19,6 @@ from retrieval import Document, HybridIndex, as_context
 from retrieval.adapters.langchain import HybridRetriever, hits_of
 from retrieval.embedding import Embedder
 from retrieval.errors import DocumentError, QueryError
-from retrieval.search import SearchKeywords
 
 TEXTS = {
     "rain.txt": "Rain falls when water vapour condenses in clouds.",
@@ -35,7 +33,7 @@ def index(open_index: Callable[..., HybridIndex]) -> HybridIndex:
     index = open_index()
     add(
         [
-            Document(source, text, title=source[:-4], metadata={"n": n})
+            Document(source, text, title=source[:-4], metadata={"n": n, "parity": [n % 2 == 0]})
             for n, (source, text) in enumerate(TEXTS.items())
         ],
         index,
@@ -101,13 +99,13 @@ async def test_a_batch_is_embedded_at_once(
 
 
 def test_every_argument_of_search_is_a_field(index: HybridIndex) -> None:
-    own = HybridRetriever.model_fields.keys() - BaseRetriever.model_fields.keys()
-    assert SearchKeywords.__annotations__.keys() | {"index", "top_k"} == own
     chosen = HybridRetriever(index=index, mode="lexical", where={"n": {"$gte": 1}}, min_score=0.01)
     found = chosen.invoke("falls")
     assert [document.metadata["source"] for document in found] == ["snow.txt"]
     assert found[0].metadata["dense_score"] is None
     assert [d.metadata["source"] for d in chosen.invoke("falls", where={"n": 0})] == ["rain.txt"]
+    [odd] = chosen.invoke("falls", where={"parity": {"$contains": False}})
+    assert (odd.metadata["source"], odd.metadata["parity"]) == ("snow.txt", [False])
 
 
 def test_one_bad_query_of_a_batch_spoils_no_other(retriever: HybridRetriever) -> None:

@@ -52,10 +52,10 @@ def test_a_word_is_found_in_the_forms_of_its_own_language(index: HybridIndex, la
 def test_a_chunk_scores_as_its_language_analyses_the_query(index: HybridIndex) -> None:
     query = "rivers Häuser мосты bridges"
     hits = {hit.source: hit.lexical_score for hit in index.search(query, mode="lexical")}
-    snapshot = index.snapshot
-    for row in range(snapshot.size):
-        chunk = snapshot.chunk(row)
-        expected = snapshot.lexical.get_scores(Analyzer(chunk.source).terms(query))[row]
+    reader = index.searcher().reader
+    for row in reader.living.tolist():
+        chunk = reader.chunk(row)
+        expected = reader.lexical.get_scores(Analyzer(chunk.source).terms(query))[row]
         assert hits.get(chunk.source, 0) == expected
 
 
@@ -63,7 +63,7 @@ def test_one_language_for_all_is_taken_at_its_word(open_index: Callable[..., Hyb
     index = open_index(config=Config(language="de"))
     add([Document(language, text) for language, text in TEXTS.items()], index)
     assert {record.language for record in index.documents()} == {"german"}
-    assert index.snapshot.languages == ("german",)
+    assert index.searcher().reader.languages == ("german",)
     with pytest.raises(IndexMismatchError, match="language"):
         open_index(config=Config(language="auto"))
     with pytest.raises(ConfigError, match="klingon"):
@@ -91,4 +91,4 @@ def test_a_file_that_changes_its_language_is_analysed_anew(
     assert {record.language for record in fresh.documents()} == {"german"}
     assert_same(told_by(changed), told_by(fresh))
     terms = Analyzer("german").terms("Mühle")
-    assert np.count_nonzero(changed.snapshot.lexical.get_scores(terms)) >= 2
+    assert np.count_nonzero(changed.searcher().reader.lexical.get_scores(terms)) >= 2

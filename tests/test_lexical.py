@@ -16,8 +16,8 @@ from retrieval.analysis import Analyzer
 from retrieval.config import Bm25Idf, Bm25Variant
 from retrieval.errors import ConfigError, DocumentError, IndexDamagedError, IndexNotFoundError, QueryError
 from retrieval.lexical import LexicalIndex
+from retrieval.lexical.composite import CompositePostings
 from retrieval.lexical.postings import build
-from retrieval.lexical.segments import Segments
 
 Corpus = list[list[str]]
 
@@ -134,13 +134,13 @@ def test_weights_scale_what_terms_are_worth(
 
 def test_a_query_looks_each_term_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
     looked_up = []
-    occurrences = Segments.occurrences
+    occurrences = CompositePostings.occurrences
 
-    def count(segments: Segments, term: str) -> Any:
+    def count(postings: CompositePostings, term: str) -> Any:
         looked_up.append(term)
-        return occurrences(segments, term)
+        return occurrences(postings, term)
 
-    monkeypatch.setattr(Segments, "occurrences", count)
+    monkeypatch.setattr(CompositePostings, "occurrences", count)
     LexicalIndex(RAIN).search(["rain", "sun", "rain"], 3)
     assert looked_up == ["rain", "sun"]
 
@@ -410,19 +410,19 @@ def test_damage_is_named(
 
 
 def test_growing_one_by_one_rewrites_little() -> None:
-    segments = Segments().with_added([["base", str(i)] for i in range(1000)])
-    base = segments.parts[0]
+    postings = CompositePostings().with_added([["base", str(i)] for i in range(1000)])
+    base = postings.parts[0]
     for i in range(300):
-        segments = segments.with_added([["more", str(i)]])
-        assert segments.parts[0] is base
-        assert len(segments.parts) <= 1 + math.log2(i + 1) + 1
+        postings = postings.with_added([["more", str(i)]])
+        assert postings.parts[0] is base
+        assert len(postings.parts) <= 1 + math.log2(i + 1) + 1
 
 
 def test_what_is_mostly_deleted_is_rewritten() -> None:
-    segments = Segments((build([["rain"]] * 100), build([["sun"]] * 10)))
-    assert sum(map(len, segments.without(range(40)).parts)) == 110
-    assert sum(map(len, segments.without(range(60)).parts)) == 50
-    assert len(segments.without(range(100, 110)).parts) == 1
+    postings = CompositePostings((build([["rain"]] * 100), build([["sun"]] * 10)))
+    assert sum(map(len, postings.without(range(40)).parts)) == 110
+    assert sum(map(len, postings.without(range(60)).parts)) == 50
+    assert len(postings.without(range(100, 110)).parts) == 1
 
 
 def test_long_corpora_are_built_in_blocks() -> None:

@@ -25,7 +25,11 @@ def index(open_index: Callable[..., HybridIndex]) -> HybridIndex:
         Document(
             "rain.txt", "Rain falls when water vapour condenses in clouds.", title="Rain", metadata={"year": 2020}
         ),
-        Document("bread.txt", "Bread rises because yeast eats the sugar in the dough.", metadata={"year": 2024}),
+        Document(
+            "bread.txt",
+            "Bread rises because yeast eats the sugar in the dough.",
+            metadata={"year": 2024, "tags": ["food", "home"]},
+        ),
     ]
     add(documents, index)
     return index
@@ -54,6 +58,8 @@ def test_a_model_is_shown_text_title_and_citation(index: HybridIndex) -> None:
 def test_it_takes_the_arguments_of_search(index: HybridIndex) -> None:
     retriever = HybridRetriever(index, mode="lexical", where={"year": {"$gte": 2021}})
     assert [found.metadata["source"] for found in retriever.retrieve("rain sugar")] == ["bread.txt"]
+    [found] = HybridRetriever(index, where={"tags": {"$contains": "food"}}).retrieve("rain")
+    assert found.metadata["tags"] == ["food", "home"]
     with pytest.raises(QueryError, match="alpha"):
         HybridRetriever(index, alpha=2).retrieve("rain")
     with pytest.raises(QueryError, match="no option 'rerankk'; the nearest is 'rerank'"):

@@ -127,7 +127,11 @@ async def test_an_error_tells_the_model_cause_and_way_out(index: HybridIndex) ->
         ("search", {"query": "rain", "top_k": 21}, "less than or equal to 20"),
         ("search", {"query": "rain" * 2000}, "at most 4000"),
         ("search", {"top_k": 0}, "search: query: Field required; top_k: Input should be greater than or equal to 1."),
-        ("search", {"query": "rain", "top_kk": 3}, "no argument 'top_kk'; it takes query, top_k, mode, where, expand."),
+        (
+            "search",
+            {"query": "rain", "top_kk": 3},
+            "no argument 'top_kk'; it takes query, top_k, mode, where, within, expand.",
+        ),
         ("get_document", {"source": "docs/rain.txt"}, "there is 'docs/"),
         ("get_document", {"source": "zzz"}, "list_documents names what there is"),
     ]
@@ -144,10 +148,13 @@ async def test_writes_are_allowed_by_name_only(index: HybridIndex, path: Path, o
     async with Client(server(index)) as client:
         assert "Unknown tool" in await refused(client, "add_document", source="x", text="y")
     async with Client(server(index, allow_writes=True)) as client:
-        added = await call(client, "add_document", source="news", text="A volcano.", metadata={"year": 2024})
+        added = await call(
+            client, "add_document", source="news", text="A volcano.", metadata={"year": 2024, "tags": ["fire"]}
+        )
         assert added["added"] == 1
-        [found] = (await call(client, "search", query="volcano", where={"year": 2024}))["passages"]
-        assert found["source"] == "news"
+        [found] = (await call(client, "search", query="volcano", where={"tags": {"$contains": "fire"}}))["passages"]
+        assert (found["source"], found["metadata"]) == ("news", {"year": 2024, "tags": ["fire"]})
+        assert "of one type" in await refused(client, "add_document", source="x", text="y", metadata={"k": ["1", 2]})
         assert await call(client, "delete_document", source="news") == {"documents": 1, "parts": 1}
         assert (await call(client, "list_documents", prefix="news"))["total"] == 0
     with open_index() as another:

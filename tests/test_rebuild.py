@@ -23,12 +23,17 @@ from retrieval.directory.index_directory import IndexDirectory
 from retrieval.directory.staging import adopt
 from retrieval.errors import ConfigError, IndexLockedError, IndexMismatchError, IndexNotFoundError
 from retrieval.searcher_manager import SearcherManager
-from retrieval.segments.snapshot import Snapshot
+from retrieval.segments.reader import IndexReader
 from retrieval.types import SearchHit
 
 Open = Callable[..., HybridIndex]
 
-MEMO = Document("memo", "# Boiler\n\nThe boiler was serviced.", metadata={"team": "house"}, syntax="markdown")
+MEMO = Document(
+    "memo",
+    "# Boiler\n\nThe boiler was serviced.",
+    metadata={"team": "house", "tags": ["warm", "wet"]},
+    syntax="markdown",
+)
 OTHER = Config(language="none", chunk_size=64)
 
 
@@ -94,9 +99,12 @@ def test_other_settings_give_the_index_that_is_built_afresh(open_index: Open, do
         assert told(index) == told(fresh)
         assert sync(docs, index).unchanged == 3
         assert add([MEMO], index).unchanged == 1
+        for mode in ("dense", "lexical"):
+            [hit] = index.search("boiler", mode=mode, where={"tags": {"$contains": "wet"}})
+            assert (hit.source, hit.metadata) == ("memo", MEMO.metadata)
     assert examine(index_path) == []
     assert names(index_path) == names(index_path.parent / "fresh")
-    assert len(list(index_path.glob("snapshots/*"))) == len(list(index_path.glob("chroma*"))) == 1
+    assert len(list(index_path.glob("generations/*"))) == len(list(index_path.glob("chroma*"))) == 1
 
 
 @pytest.mark.parametrize("settings", [{"language": "none"}, {"query_prefix": "q: "}])
@@ -166,10 +174,10 @@ def test_opening_in_the_very_moment_of_the_swap_is_opening_after_it(
 ) -> None:
     current = SearcherManager.current
 
-    def late(keeper: SearcherManager) -> Snapshot | None:
+    def late(manager: SearcherManager) -> IndexReader:
         monkeypatch.setattr(SearcherManager, "current", current)
         rebuild(index_path, config=OTHER)
-        return current(keeper)
+        return current(manager)
 
     monkeypatch.setattr(SearcherManager, "current", late)
     with open_index(read_only=True) as index:
@@ -219,7 +227,7 @@ def test_what_cannot_be_had_again_is_refused_before_anything_is_done(
         rebuild(index_path, config=OTHER)
     docs.with_name("gone").rename(docs)
     with monkeypatch.context() as patch:
-        patch.setattr("retrieval.segments.snapshot.Snapshot.content", lambda snapshot, at: "")
+        patch.setattr(IndexReader, "content", lambda reader, document: "")
         with pytest.raises(ConfigError, match=r"'memo'.*ingest delete memo"):
             rebuild(index_path, config=OTHER)
     with pytest.raises(ConfigError, match="chroma_database"):
@@ -231,9 +239,9 @@ def test_what_cannot_be_had_again_is_refused_before_anything_is_done(
     assert not list(index_path.glob("rebuild-*"))
 
 
-def test_a_damaged_snapshot_does_not_matter(open_index: Open, index_path: Path) -> None:
-    for vectors in index_path.glob("snapshots/*/vectors.npy"):
-        vectors.write_bytes(vectors.read_bytes()[:-7])
+def test_damaged_search_files_do_not_matter(open_index: Open, index_path: Path) -> None:
+    for segment in index_path.glob("segments/*.segment"):
+        segment.write_bytes(segment.read_bytes()[:-7])
     assert rebuild(index_path, config=OTHER).added == 4
     assert examine(index_path) == []
 
@@ -282,7 +290,7 @@ def test_dying_at_any_step_of_the_swap_leaves_one_index_or_the_other(
             assert told(index) == new
             index.delete(["rain"])
         assert names(path) == names(tmp_path / "fresh")
-        assert len(list(path.glob("snapshots/*"))) == len(list(path.glob("chroma*"))) == 1
+        assert len(list(path.glob("generations/*"))) == len(list(path.glob("chroma*"))) == 1
         steps += 1
     assert steps > 5
 
@@ -352,7 +360,7 @@ def test_killed_with_sigkill_it_is_one_index_or_the_other(open_index: Open, inde
     with open_index() as index:
         assert (len(index.documents()), index.config.chunk_size) == (4, 64)
     assert examine(index_path) == []
-    assert len(list(index_path.glob("snapshots/*"))) == len(list(index_path.glob("chroma*"))) == 1
+    assert len(list(index_path.glob("generations/*"))) == len(list(index_path.glob("chroma*"))) == 1
 
 
 def test_what_was_interrupted_goes_on_where_it_was(
@@ -405,10 +413,10 @@ def test_what_was_interrupted_with_other_settings_is_not_gone_on_with(
 def test_vectors_are_lent_only_by_the_same_model(open_index: Open) -> None:
     with open_index() as lender, open_index("other", config=Config(language="none")) as index:
         add([MEMO], lender)
-        snapshot = Snapshot.open(next(lender.path.glob("snapshots/*")), lender.config)
-        assert snapshot.fingerprint is not None
+        reader = lender.searcher().reader
+        assert reader.fingerprint is not None
         for part in ("weights", "pooling", "tokenizer"):
-            assert not replace(snapshot.fingerprint, **{part: "other"}).embeds_like(snapshot.fingerprint)
-        index.borrow_vectors(snapshot)
+            assert not replace(reader.fingerprint, **{part: "other"}).embeds_like(reader.fingerprint)
+        index.borrow_vectors(reader)
         assert add([MEMO], index).tokens_embedded == 0
         assert index.search("boiler", 1)[0].dense_score == lender.search("boiler", 1)[0].dense_score

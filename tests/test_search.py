@@ -1,9 +1,8 @@
 """Searching: modes, filters, options and ties, over one small index of real embeddings."""
 
 import asyncio
-import inspect
-from collections.abc import Callable, Iterator
-from dataclasses import fields, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +15,12 @@ from retrieval import Document, Heading, HybridIndex, SearchHit
 from retrieval.config import Config, Feedback
 from retrieval.embedding import Embedder
 from retrieval.errors import QueryError
+from retrieval.filters import compile_where
 from retrieval.search.candidates import QueryScores, Rows
-from retrieval.search.options import SearchKeywords, SearchOptions
 from retrieval.search.query import Query
 from retrieval.search.reformulation import reformulated
-from retrieval.segments.snapshot import Snapshot
+from retrieval.segments.columns import Columns
+from retrieval.segments.reader import IndexReader
 
 TOPICS = {
     "rain": "Rain falls when water vapour in a cloud condenses into drops that grow too heavy to float.",
@@ -120,12 +120,10 @@ _filters = st.recursive(
 def test_a_filtered_search_is_the_unfiltered_one_with_the_misses_removed(
     index: HybridIndex, where: dict, query: str, mode: str, fusion: str, candidates: int
 ) -> None:
-    from retrieval.filters import compile_where
-
     passes = compile_where(where)
     options = {"mode": mode, "fusion": fusion, "candidates": candidates}
     unfiltered = everything(index, query, **options)
-    kept = [hit for hit in unfiltered if passes({**hit.metadata, "source": hit.source})]
+    kept = [hit for hit in unfiltered if passes(Columns.of([{**hit.metadata, "source": hit.source}]))[0]]
     filtered = everything(index, query, where=where, **options)
     assert [(hit.id, hit.score) for hit in filtered] == [(hit.id, hit.score) for hit in kept]
 
@@ -180,6 +178,19 @@ def test_a_word_may_be_short(index: HybridIndex, query: str) -> None:
     assert index.search(query, 1)
 
 
+@pytest.mark.parametrize("prefixes", ["rain/", "r", ["rain/", "be"], ("rain/1",), ["nowhere/"], ["long", "lon"]])
+@pytest.mark.parametrize("options", [{}, {"mode": "dense"}, {"mode": "lexical"}, {"fusion": "rrf"}], ids=str)
+def test_within_lets_through_the_sources_that_begin_so_and_changes_no_score(
+    index: HybridIndex, prefixes: str | Sequence[str], options: dict
+) -> None:
+    begins = prefixes if isinstance(prefixes, str) else tuple(prefixes)
+    within = everything(index, "water vapour", within=prefixes, **options)
+    wanted = [hit for hit in everything(index, "water vapour", **options) if hit.source.startswith(begins)]
+    assert [(hit.id, hit.score) for hit in within] == [(hit.id, hit.score) for hit in wanted]
+    odd = everything(index, "water vapour", within=prefixes, where={"odd": True}, **options)
+    assert [hit.id for hit in odd] == [hit.id for hit in wanted if hit.metadata["odd"]]
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -187,6 +198,8 @@ def test_a_word_may_be_short(index: HybridIndex, query: str) -> None:
         {"mmr_lambda": -1}, {"expand": -1}, {"expand": "chapter"}, {"feedback": "yes"}, {"document_score": "mean"},
         {"min_score": "x"}, {"min_score": float("nan")}, {"where": {"a": {"$like": "x"}}}, {"top_k": 2.5},
         {"operators": "auto"}, {"operators": "no"}, {"operators": 0},
+        {"within": []}, {"within": ""}, {"within": ["a", ""]}, {"within": 5}, {"within": [5]}, {"alpha": True},
+        {"group_by_document": "yes"}, {"highlight": 1},
     ],
 )  # fmt: skip
 def test_options_that_make_no_sense_are_refused_by_name(index: HybridIndex, options: dict) -> None:
@@ -225,8 +238,8 @@ def test_documents_by_the_whole_of_them(index: HybridIndex, mode: str) -> None:
     if mode == "dense":
         (vector,) = index.embedder.embed_queries(["rain from clouds"])
         for hit in hits:
-            snapshot = index.snapshot
-            vectors = snapshot.vectors[snapshot.rows_of_document[hit.document_id]].astype(np.float64)
+            reader = index.searcher().reader
+            vectors = reader.vectors[reader.rows_of_document(hit.document_id)].astype(np.float64)
             mean = vectors.mean(axis=0)
             assert hit.score == pytest.approx(mean @ vector / np.linalg.norm(mean), abs=1e-6)
             assert hit.dense_score == pytest.approx((vectors @ vector).max(), abs=1e-6)
@@ -252,8 +265,8 @@ def test_a_section_is_put_around_a_hit(index: HybridIndex, open_index: Callable[
     (whole,) = parted.search("chess queen", 1, mode="lexical", expand="section")
     assert alone.text in whole.text
     assert len(whole.text) > len(alone.text)
-    snapshot = parted.snapshot
-    of_section = [c for c in map(snapshot.chunk, range(snapshot.size)) if c.headings == alone.headings]
+    reader = parted.searcher().reader
+    of_section = [c for c in map(reader.chunk, reader.living.tolist()) if c.headings == alone.headings]
     assert whole.char_start == min(c.char_start for c in of_section)
     assert whole.char_end == max(c.char_end for c in of_section)
 
@@ -278,9 +291,9 @@ def test_feedback_learns_only_from_what_may_be_found(
 ) -> None:
     learnt_from: set[str] = set()
 
-    def learning(snapshot: Snapshot, query: Query, sides: QueryScores, best: Rows, *, feedback: Feedback) -> Query:
-        learnt_from.update(snapshot.chunk(row).source for row in best.tolist())
-        return reformulated(snapshot, query, sides, best, feedback=feedback)
+    def learning(reader: IndexReader, query: Query, sides: QueryScores, best: Rows, *, feedback: Feedback) -> Query:
+        learnt_from.update(reader.chunk(row).source for row in best.tolist())
+        return reformulated(reader, query, sides, best, feedback=feedback)
 
     monkeypatch.setattr("retrieval.search.pipeline.reformulated", learning)
     hits = everything(index, query, feedback=feedback, where=where)
@@ -328,16 +341,6 @@ def test_highlights_are_the_words_that_match(index: HybridIndex) -> None:
     assert {hit.text[start:end].casefold() for start, end in hit.highlights} == {"rain", "cloud"}
     (plain,) = index.search("raining clouds", 1, mode="lexical", highlight=False)
     assert plain == replace(hit, highlights=())
-
-
-def test_the_options_are_named_alike_wherever_they_are_named() -> None:
-    configured = {"fusion", "alpha", "feedback"}
-    signature = inspect.signature(HybridIndex.search).parameters
-    keywords = {name for name, parameter in signature.items() if parameter.kind is parameter.KEYWORD_ONLY}
-    assert keywords == set(SearchKeywords.__annotations__)
-    defaults = {field.name: field.default for field in fields(SearchOptions) if field.name in keywords - configured}
-    assert defaults == {name: signature[name].default for name in defaults}
-    assert set(defaults) == keywords - configured - {"rerank"}
 
 
 def test_an_empty_index_answers_with_nothing(tmp_path: Path) -> None:

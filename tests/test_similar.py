@@ -17,7 +17,7 @@ from retrieval import Document, HybridIndex
 from retrieval.embedding import Embedder
 from retrieval.errors import QueryError
 from retrieval.inspection.resemblance import resemblance, sketch_of
-from retrieval.segments import snapshot as snapshot_module
+from retrieval.segments import reader as reader_module
 
 RAIN = "Rain falls when water vapour in a cloud condenses into drops that grow too heavy to float. " * 3
 TEXTS = {
@@ -46,11 +46,11 @@ def index(tmp_path_factory: pytest.TempPathFactory, loaded_embedder: Embedder) -
 @pytest.fixture(scope="module")
 def cosines(index: HybridIndex) -> dict[frozenset[str], float]:
     """Of every two documents, from the chunks' vectors, in double precision."""
-    assert index.snapshot is not None
+    reader = index.searcher().reader
     means = {}
     for record in index.documents():
-        if rows := index.snapshot.rows_of_document.get(record.id):
-            total = index.snapshot.vectors[rows].astype(np.float64).sum(axis=0)
+        if rows := reader.rows_of_document(record.id):
+            total = reader.vectors[rows].astype(np.float64).sum(axis=0)
             means[record.source] = total / np.linalg.norm(total)
     return {frozenset(pair): float(means[pair[0]] @ means[pair[1]]) for pair in combinations(means, 2)}
 
@@ -59,15 +59,15 @@ def cosines(index: HybridIndex) -> dict[frozenset[str], float]:
 def test_a_document_has_the_vector_that_the_ledger_holds(
     index: HybridIndex, block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    snapshot = index.snapshot
-    assert snapshot is not None
+    reader = index.searcher().reader
+    assert reader.size
     with index.writing() as writer:
         stored = writer.store._documents.get(include=["embeddings"])
     ledger = dict(zip(stored["ids"], stored["embeddings"], strict=True))
-    monkeypatch.setattr(snapshot_module, "_BLOCK", block)
-    vectors = type(snapshot).document_vectors.func(snapshot)
-    rows, starts = snapshot.rows_by_document
-    ids = [id_.decode() for id_ in snapshot.documents[rows[starts]].tolist()]
+    monkeypatch.setattr(reader_module, "_BLOCK", block)
+    vectors = type(reader).document_vectors.func(reader)
+    rows, starts = reader.rows_by_document
+    ids = [id_.decode() for id_ in reader.documents[rows[starts]].tolist()]
     assert (vectors.dtype, vectors.shape) == (np.float32, (len(TEXTS) - 1, 384))
     assert max(len(record.chunk_ids) for record in index.documents()) > 3
     np.testing.assert_allclose(vectors, [ledger[id_] for id_ in ids], atol=1e-6)

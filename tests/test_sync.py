@@ -515,7 +515,7 @@ def test_rows_that_others_put_into_the_collection_do_not_stop_recovery(open_inde
         with index.writing() as writer:
             chunks: Any = writer.store._chunks
             chunks.add(ids=["foreign", "strange"], embeddings=np.ones((2, 384)), metadatas=[None, {"source": "x"}])
-    shutil.rmtree(docs.parent / "index" / "snapshots")
+    shutil.rmtree(docs.parent / "index" / "segments")
     with open_index(read_only=True) as index:
         assert index.search("bread")
         assert all(record.status != "indexing" for record in index.documents())

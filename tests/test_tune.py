@@ -131,7 +131,7 @@ def test_a_setting_scores_what_an_index_with_it_is_judged_to_be(
         Settings("dbsf", 0.0, 2.0, 0.9),
         Settings("dbsf", 1.0, 1.5, 0.75),
     ]
-    scored = {measure: score_settings(index, collection, settings, measure=measure) for measure in measures}
+    scored = {measure: score_settings(index.searcher(), collection, settings, measure=measure) for measure in measures}
     for row, setting in enumerate(settings):
         index.close()
         index = open_filled(feedback=feedback, **setting._asdict())
@@ -146,7 +146,7 @@ def test_what_gains_nothing_is_not_recommended(open_filled: Callable[..., Hybrid
     told: list[tuple[int, int]] = []
     grid = Grid(fusion=("dbsf", "rrf"), alpha=(0.4, 0.6), bm25_k1=(1.5,), bm25_b=(0.75,))
     everywhere = replace(collection, qrels={query: {"doc 1": 1} for query in collection.queries})
-    tuning = tune(index, everywhere, folds=3, measure="R@100", grid=grid, on_progress=lambda *step: told.append(step))
+    tuning = tune(index.searcher(), everywhere, folds=3, measure="R@100", grid=grid, on_progress=lambda *step: told.append(step))
     assert told == [(4, 4)]
     assert (tuning.tried, tuning.queries, sum(fold.queries for fold in tuning.folds)) == (4, 12, 12)
     assert tuning.best == tuning.recommended == tuning.present == PRESENT  # all settings find all: least is changed
@@ -159,7 +159,7 @@ def test_what_gains_is_recommended(open_filled: Callable[..., HybridIndex]) -> N
     collection = generated(queries=20)
     index = open_filled(alpha=1.0)
     grid = Grid(fusion=("dbsf",), alpha=(0.0, 0.5), bm25_k1=(1.5,), bm25_b=(0.75,))
-    tuning = tune(index, collection, folds=4, measure="RR@10", grid=grid)
+    tuning = tune(index.searcher(), collection, folds=4, measure="RR@10", grid=grid)
     assert tuning.is_distinguishable
     assert tuning.recommended == tuning.best != tuning.present
     assert tuning.fold_mean == pytest.approx(tuning.present_mean + tuning.gain)
@@ -173,12 +173,12 @@ def test_too_few_queries_are_refused_before_anything_is_scored(
     open_index: Callable[..., HybridIndex], queries: int, folds: int
 ) -> None:
     with pytest.raises(ConfigError, match="folds"):
-        tune(open_index(), generated(queries=queries), folds=folds)
+        tune(open_index().searcher(), generated(queries=queries), folds=folds)
 
 
 def test_an_empty_index_is_refused(open_index: Callable[..., HybridIndex]) -> None:
     with pytest.raises(ConfigError, match="empty"):
-        tune(open_index(), generated(queries=10))
+        tune(open_index().searcher(), generated(queries=10))
 
 
 # What is written

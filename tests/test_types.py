@@ -1,12 +1,15 @@
 """Documents are made sound when they are made, or refused by name."""
 
+from http import HTTPStatus
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from retrieval import Document, Heading, SearchHit
 from retrieval.errors import DocumentError
-from retrieval.types import MAX_METADATA, chunk_ids
+from retrieval.types import MAX_MEMBERS, MAX_METADATA, chunk_ids
 
 
 def test_what_cannot_be_stored_is_taken_out_of_the_text() -> None:
@@ -23,15 +26,52 @@ def test_headings_are_in_order_on_one_line_and_of_bearable_length() -> None:
     assert len(document.headings[1].text) <= 500
 
 
-@pytest.mark.parametrize("value", [True, 0, -(2**63), 2**63 - 1, 1.5, 1e300, "x", ""])
+@pytest.mark.parametrize(
+    "value", [True, 0, -(2**63), 2**63 - 1, 1.5, 1e300, "x", "", [1], ["a", "a", ""], [0.5], [True]]
+)
 def test_metadata_that_chroma_can_filter(value: object) -> None:
     assert Document("a", "", metadata={"k": value}).metadata == {"k": value}
 
 
-@pytest.mark.parametrize("value", [None, [1], 2**63, 2**1100, float("nan"), float("inf"), object()])
+@pytest.mark.parametrize(
+    "value",
+    [
+        None, 2**63, 2**1100, float("nan"), float("inf"), object(), [], (), [None], [[1]], [1, "1"], [True, 1], {"a"},
+        [2**63], [1.5, float("nan")],
+    ],
+)  # fmt: skip
 def test_metadata_that_it_cannot(value: object) -> None:
     with pytest.raises(DocumentError, match="'k'"):
         Document("a", "", metadata={"k": value})
+
+
+@pytest.mark.parametrize(
+    ("value", "stored"),
+    [
+        (("a", "b"), ["a", "b"]),
+        (["x\0y"], ["xy"]),
+        ([1, 2.5], [1.0, 2.5]),
+        (HTTPStatus.OK, 200),
+        ([HTTPStatus.OK, 404], [200, 404]),
+        (np.float64(0.5), 0.5),
+        (np.str_("a"), "a"),
+    ],
+)
+def test_metadata_is_stored_as_plain_values(value: object, stored: object) -> None:
+    found = Document("a", "", metadata={"k": value}).metadata["k"]
+    assert found == stored
+    assert (type(found), *map(type, listed(found))) == (type(stored), *map(type, listed(stored)))
+
+
+def listed(value: object) -> list:
+    return value if isinstance(value, list) else []
+
+
+def test_the_lists_of_a_document_have_no_more_members_than_chroma_takes() -> None:
+    halves = {"a": [1] * (MAX_MEMBERS // 2), "b": ["x"] * (MAX_MEMBERS // 2)}
+    assert Document("a", "", metadata=halves).metadata == halves
+    with pytest.raises(DocumentError, match="1,001 members"):
+        Document("a", "", metadata={**halves, "c": [True]})
 
 
 @pytest.mark.parametrize("key", ["source", "ordinal", "", "$and", "#x", "chroma:document", "a\0b", 3])

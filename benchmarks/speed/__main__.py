@@ -10,6 +10,7 @@ A path is a collection in BEIR's format, or any folder; without one, the documen
     shell       commands on an index of 10,000 chunks, kept in .benchmarks/
     chunking    text -> chunks, next to langchain's splitter
     search      searches in made-up indexes of up to a million chunks
+    changes     one changed document, for writer, readers and searches, in indexes of the same sizes from 10,000 on
     bm25        our BM25 alone, next to rank_bm25 and bm25s
 
 Each figure is the median of several rounds in which all took their turn, and is given as a ratio too: the median of the
@@ -27,7 +28,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.speed import bm25, chunking, embedding, ingestion, search, shell
+from benchmarks.speed import bm25, changes, chunking, embedding, ingestion, search, shell
 from benchmarks.speed.documents import read_documents
 from benchmarks.speed.plot import draw
 
@@ -70,6 +71,16 @@ PARTS = {
         reads_documents=True,
     ),
     "search": Part("Searching", lambda given, _: search.measure(given.sizes, scratch=CACHE), search.table),
+    "changes": Part(
+        "One changed document",
+        lambda given, _: changes.measure(
+            [size for size in given.sizes if size >= changes.SMALLEST],
+            chroma_sizes=given.chroma_sizes,
+            changes=given.changes,
+            scratch=CACHE,
+        ),
+        changes.table,
+    ),
     "bm25": Part("BM25 alone", lambda given, _: iter([bm25.measure(peers=given.peers)]), bm25.table, needs_peers=True),
 }
 
@@ -118,6 +129,13 @@ def parsed() -> argparse.Namespace:
         default=[1_000, 10_000, 100_000, 1_000_000],
         help="chunks of the indexes to search, separated by commas (1000,10000,100000,1000000)",
     )
+    parser.add_argument(
+        "--chroma-sizes",
+        type=sizes,
+        default=[10_000],
+        help="of these, the sizes of those that are also changed with a Chroma, which takes a while to fill (10000)",
+    )
+    parser.add_argument("--changes", type=int, default=1000, help="documents to change for the mean of many (1000)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw latency and build time by size of the corpus")
     arguments = parser.parse_args()

@@ -1,9 +1,10 @@
-"""An index that is made up, and questions to ask it: as large as wanted, in the time that publishing it takes.
+"""An index that is made up, and questions to ask it: as large as wanted, in the time that committing it takes.
 
 Vectors are drawn at random, and texts have 60 words of which few are frequent and most are rare (Zipf's law), ten
-chunks a document. They are published as those of real documents are, without Chroma.
+chunks a document. They are committed as those of real documents are, without Chroma.
 """
 
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -14,14 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.speed.documents import packaged_tokenizer
+from retrieval.backup.archive import restore, save
 from retrieval.chroma.store import State
 from retrieval.config import Config
 from retrieval.directory.index_directory import IndexDirectory
 from retrieval.directory.pointer import Pointer
 from retrieval.embedding import Embedder
 from retrieval.fingerprint import Fingerprint
-from retrieval.types import Chunk, DocumentRecord, Vectors
-from retrieval.writer.commit import publish
+from retrieval.segments.merger import Merger
+from retrieval.segments.reader import IndexReader
+from retrieval.types import Chunk, DocumentRecord, Vectors, document_id
+from retrieval.writer.commit import Changes, commit
 
 CONFIG = Config(language="english")
 """What the index is made with, and has to be opened with."""
@@ -32,23 +36,37 @@ WORDS = 60
 TERMS = 7
 """Words of a question."""
 
-_CHUNKS_PER_DOCUMENT = 10
+CHUNKS_PER_DOCUMENT = 10
 _PAGE = 1000
 _GENERATION = "0" * 32
 
 
 def build(path: Path, size: int) -> float:
-    """An index of so many chunks; the seconds that it took to publish it."""
+    """An index of so many chunks; the seconds that it took to commit it."""
     directory = IndexDirectory(path)
+    path.mkdir(exist_ok=True)
+    directory.make()
     embedder = Embedder.load(CONFIG)
-    fingerprint = Fingerprint.of(CONFIG, embedder).to_json()
+    state = State(_GENERATION, {}, Fingerprint.of(CONFIG, embedder).to_json())
     made_up: Any = MadeUp(size, embedder.dimension)
+    merger = Merger(directory.segments)
     started = time.perf_counter()
-    state = State(generation=_GENERATION, fingerprint=fingerprint)
-    snapshot = directory.snapshots / _GENERATION
-    publish(snapshot, state, store=made_up, records=made_up.records(), base=None, touched=())
-    directory.write_pointer(Pointer(generation=_GENERATION, fingerprint=fingerprint))
+    changes = Changes({record.source: record for record in made_up.records()}, ())
+    empty = IndexReader.empty(CONFIG)
+    reader = commit(directory, state, changes, base=empty, store=made_up, config=CONFIG, merger=merger, last=True)
+    directory.write_pointer(Pointer(generation=_GENERATION, fingerprint=state.fingerprint))
+    directory.remove_leftovers(keep=reader.files)
+    merger.close()
     return time.perf_counter() - started
+
+
+def build_with_chroma(path: Path, size: int) -> None:
+    """An index of so many chunks that can be changed: it has a Chroma, restored from its search files."""
+    with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
+        searched, archive = Path(scratch, "index"), Path(scratch, "index.tar")
+        build(searched, size)
+        save(searched, archive)
+        restore(archive, path)
 
 
 class MadeUp:
@@ -64,19 +82,19 @@ class MadeUp:
         chunk_ids = iter(self.rows)
         return [
             DocumentRecord(
-                id=f"{number:032x}", source=f"made/up/{number}.txt", folder="made", content_hash=f"{number:032x}",
-                size=4000, mtime_ns=1, indexed_ns=1, status="ready", reason="", fingerprint="made up", title=None,
-                language="english", chunk_ids=tuple(islice(chunk_ids, _CHUNKS_PER_DOCUMENT)),
+                id=document_id(source_of(number)), source=source_of(number), folder="made",
+                content_hash=f"{number:032x}", size=4000, mtime_ns=1, indexed_ns=1, status="ready", reason="",
+                fingerprint="made up", title=None, language="english",
+                chunk_ids=tuple(islice(chunk_ids, CHUNKS_PER_DOCUMENT)),
             )
-            for number in range(-(-self.size // _CHUNKS_PER_DOCUMENT))
+            for number in range(-(-self.size // CHUNKS_PER_DOCUMENT))
         ]  # fmt: skip
 
     def read_chunks(self, ids: Sequence[str]) -> Iterator[tuple[list[Chunk], Vectors]]:
         for start in range(0, len(ids), _PAGE):
             page = ids[start : start + _PAGE]
-            random = np.random.default_rng(start)
-            vectors = random.standard_normal((len(page), self.dimension), np.float32)
-            vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+            random = np.random.default_rng(self.rows[page[0]])
+            vectors = unit_vectors(random, (len(page), self.dimension))
             words = drawn_words(random, len(self.words), (len(page), WORDS))
             yield [self._chunk(id_, numbers) for id_, numbers in zip(page, words.tolist(), strict=True)], vectors
 
@@ -87,13 +105,29 @@ class MadeUp:
         return {}
 
     def _chunk(self, id_: str, words: list[int]) -> Chunk:
-        document, ordinal = divmod(self.rows[id_], _CHUNKS_PER_DOCUMENT)
-        text = " ".join([self.words[word] for word in words])
-        return Chunk(
-            id=id_, document_id=f"{document:032x}", source=f"made/up/{document}.txt", text=text, ordinal=ordinal,
-            char_start=ordinal * 400, char_end=ordinal * 400 + len(text), line_start=ordinal, line_end=ordinal,
-            page=None, page_end=None, tokens=100, headings=(), title=None, metadata={"team": f"team {document % 20}"},
-        )  # fmt: skip
+        document, ordinal = divmod(self.rows[id_], CHUNKS_PER_DOCUMENT)
+        return made_up_chunk(id_, document, ordinal, " ".join([self.words[word] for word in words]))
+
+
+def made_up_chunk(id_: str, document: int, ordinal: int, text: str) -> Chunk:
+    """Of the document of that number."""
+    source = source_of(document)
+    return Chunk(
+        id=id_, document_id=document_id(source), source=source, text=text, ordinal=ordinal,
+        char_start=ordinal * 400, char_end=ordinal * 400 + len(text), line_start=ordinal, line_end=ordinal,
+        page=None, page_end=None, tokens=100, headings=(), title=None, metadata={"team": f"team {document % 20}"},
+    )  # fmt: skip
+
+
+def unit_vectors(random: np.random.Generator, shape: tuple[int, int]) -> Vectors:
+    """float32 [n, dim], unit rows, in no direction more than in another."""
+    vectors = random.standard_normal(shape, np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def source_of(number: int) -> str:
+    """Of the document of that number."""
+    return f"made/up/{number}.txt"
 
 
 def vocabulary() -> list[str]:

@@ -1,12 +1,15 @@
-"""How much of a filter is read where strangers may ask."""
+"""Limits on filters where strangers may ask."""
 
 from retrieval.errors import QueryError
+
+MAX_PREFIXES = 100
+"""Source prefixes of `within`."""
 
 _DEEPEST = 10
 """Filters within filters."""
 
 _MOST = 1_000
-"""Conditions, each of which is held against each chunk; the values of an `$in` are one."""
+"""Conditions, each of which is evaluated for each chunk; the values of an `$in` count as one."""
 
 
 def check_filter(name: str, condition: object) -> None:

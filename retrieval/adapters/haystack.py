@@ -7,7 +7,7 @@ from typing import Any, Self, Unpack
 from retrieval.adapters.extras import missing_extra
 from retrieval.adapters.haystack_filters import where_from
 from retrieval.adapters.hit_metadata import hit_from, metadata_of
-from retrieval.adapters.search_options import checked
+from retrieval.adapters.search_options import FRAMEWORK_DEFAULTS, checked
 from retrieval.errors import ConfigError, DocumentError
 from retrieval.index import HybridIndex
 from retrieval.search import SearchKeywords
@@ -28,7 +28,7 @@ class HybridRetriever:
 
     A document's id is the chunk's. Its meta are the document's own and the hit's fields (rank, both sides' scores and
     ranks, source, title, headings, page, lines, spans) with `citation`; where the names are the same, the hit's are
-    shown. Raises QueryError for an option that a search lacks.
+    shown. Raises QueryError for an option that a search lacks and for a value that makes no sense.
     """
 
     def __init__(self, index: HybridIndex | Path | str, *, top_k: int = 10, **options: Unpack[SearchKeywords]) -> None:
@@ -82,7 +82,7 @@ class HybridRetriever:
         return self._index
 
     def _given(self, filters: Mapping[str, Any] | None) -> SearchKeywords:
-        options: SearchKeywords = {"highlight": False, **self.options}
+        options: SearchKeywords = {**FRAMEWORK_DEFAULTS, **self.options}
         return {**options, "where": where_from(filters)} if filters else options
 
 

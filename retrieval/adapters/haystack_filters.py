@@ -7,6 +7,7 @@ from retrieval.errors import QueryError
 
 _COMPARISONS = {
     "==": "$eq", "!=": "$ne", ">": "$gt", ">=": "$gte", "<": "$lt", "<=": "$lte", "in": "$in", "not in": "$nin",
+    "contains": "$contains", "not contains": "$not_contains",
 }  # fmt: skip
 _LOGIC = {"AND": "$and", "OR": "$or"}
 
@@ -14,9 +15,11 @@ _LOGIC = {"AND": "$and", "OR": "$or"}
 def where_from(filters: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """The filter in the syntax that `HybridIndex.search` takes; None for none.
 
-    Both agree on fields that a document lacks: they pass != and "not in", and nothing else. NOT is refused, because
-    of a lacking field its opposite would be true; so is ordering strings, which Haystack reads as dates and Chroma
-    does not order. Raises QueryError for both and for what is no filter of Haystack's.
+    Both agree on fields that a document lacks: they pass != and "not in", and nothing else. "contains" and
+    "not contains" are those of Haystack's document store for Chroma, and ask for a member of a list; a field that a
+    document lacks passes "not contains". NOT is refused, because of a lacking field its opposite would be true; so is
+    ordering strings, which Haystack reads as dates and Chroma does not order. Raises QueryError for both and for what
+    is no filter of Haystack's.
     """
     return _translated(filters) if filters else None
 

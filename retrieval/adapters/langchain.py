@@ -3,16 +3,16 @@
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from pydantic import ConfigDict, PrivateAttr
+from pydantic import ConfigDict, PrivateAttr, create_model
 
 from retrieval.adapters.extras import missing_extra
 from retrieval.adapters.hit_metadata import hit_from, metadata_of
-from retrieval.config import Feedback, FusionMethod, Mode
+from retrieval.adapters.search_options import option_fields
 from retrieval.errors import DocumentError
 from retrieval.index import HybridIndex
-from retrieval.search import DocumentScore, SearchKeywords
+from retrieval.search import OPTIONS, SearchKeywords
 from retrieval.types import SearchHit
 
 try:
@@ -26,7 +26,27 @@ except ImportError as error:
 log = logging.getLogger(__name__)
 
 
-class HybridRetriever(BaseRetriever):
+if TYPE_CHECKING:
+
+    class _Options(SearchKeywords, total=False):
+        """The keyword arguments of a HybridRetriever beside its index."""
+
+        top_k: int
+        name: str | None
+        tags: list[str] | None
+        metadata: dict[str, Any] | None
+
+    class _OptionFields(BaseRetriever):
+        top_k: int
+
+        def __init__(self, *, index: HybridIndex, **options: Unpack[_Options]) -> None: ...
+        def __getattr__(self, name: str) -> Any: ...
+
+else:
+    _OptionFields = create_model("_OptionFields", __base__=BaseRetriever, **option_fields())
+
+
+class HybridRetriever(_OptionFields):
     """Searches a HybridIndex. The fields are the arguments of `HybridIndex.search`; `invoke(query, top_k=3)` and the
     like override them for one call.
 
@@ -40,23 +60,6 @@ class HybridRetriever(BaseRetriever):
     model_config = ConfigDict(extra="forbid")
 
     index: HybridIndex
-    top_k: int = 10
-    mode: Mode = "hybrid"
-    fusion: FusionMethod | None = None
-    alpha: float | None = None
-    rrf_k: int = 60
-    candidates: int = 100
-    feedback: Feedback | None = None
-    where: Mapping[str, Any] | None = None
-    where_document: Mapping[str, Any] | None = None
-    operators: bool | None = None
-    rerank: Any = None
-    mmr_lambda: float | None = None
-    expand: int | Literal["section"] = 0
-    group_by_document: bool = False
-    document_score: DocumentScore = "max"
-    min_score: float | None = None
-    highlight: bool = False
     _found: Mapping[str, Sequence[SearchHit]] = PrivateAttr(default_factory=dict)
 
     def batch(
@@ -129,7 +132,7 @@ class HybridRetriever(BaseRetriever):
         return self.top_k if top_k is None else top_k
 
     def _options(self, given: SearchKeywords) -> SearchKeywords:
-        chosen: Any = {name: getattr(self, name) for name in SearchKeywords.__annotations__}
+        chosen: Any = {name: getattr(self, name) for name in OPTIONS if name != "top_k"}
         return {**chosen, **given}
 
 

@@ -5,7 +5,7 @@ from typing import Unpack
 
 from retrieval.adapters.extras import missing_extra
 from retrieval.adapters.hit_metadata import hit_from, metadata_of
-from retrieval.adapters.search_options import checked
+from retrieval.adapters.search_options import FRAMEWORK_DEFAULTS, checked
 from retrieval.errors import DocumentError
 from retrieval.index import HybridIndex
 from retrieval.search import SearchKeywords
@@ -36,7 +36,8 @@ class HybridRetriever(BaseRetriever):
     are the same, the hit's are shown. Of these a language model is given `citation` and `title`. An embedding in the
     query bundle is not used: the index embeds the question itself.
 
-    Raises QueryError for an option that a search lacks, then what `HybridIndex.search` raises.
+    Raises QueryError for an option that a search lacks and for a value that makes no sense; a search raises what
+    `HybridIndex.search` raises.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class HybridRetriever(BaseRetriever):
         super().__init__(callback_manager=callback_manager)
         self._index = index
         self._top_k = top_k
-        self._options: SearchKeywords = {"highlight": False, **checked(options)}
+        self._options: SearchKeywords = {**FRAMEWORK_DEFAULTS, **checked(options)}
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         return [_node(hit) for hit in self._index.search(query_bundle.query_str, self._top_k, **self._options)]

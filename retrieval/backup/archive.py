@@ -1,8 +1,8 @@
 """An index in one file: what searches read, from which all the rest can be made again.
 
-The file is a tar of the current snapshot (sealed_tar.py), with a note of its format first. A snapshot never
-changes, so that saving needs no lock and disturbs nobody. Restoring makes a new Chroma of the snapshot's rows beside
-the index that is there, and then takes its place (directory/staging.py).
+The file is a tar of the newest generation's manifest and segments (sealed_tar.py), with a note of its format first.
+They never change, so that saving needs no lock and disturbs nobody. Restoring makes a new Chroma of the segments' rows
+beside the index that is there, and then takes its place (directory/staging.py).
 """
 
 import io
@@ -11,13 +11,12 @@ import os
 import re
 import secrets
 import uuid
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, BinaryIO, NamedTuple
-
-import numpy as np
 
 from retrieval.backup.restore_chroma import restore_chroma
 from retrieval.backup.sealed_tar import AlteredError, read_members, write_members
@@ -27,19 +26,22 @@ from retrieval.directory.disk import explaining_failures
 from retrieval.directory.files import sync_to_disk
 from retrieval.directory.index_directory import IndexDirectory
 from retrieval.directory.pointer import Pointer
+from retrieval.directory.sealed_json import SealError
 from retrieval.directory.staging import adopt, discard, new_staging, stagings
 from retrieval.errors import ConfigError, IndexDamagedError, IndexNotFoundError, IndexUnusableError
 from retrieval.fingerprint import Fingerprint
 from retrieval.index import HybridIndex, remembered_settings
 from retrieval.inspection.stats import place_of
-from retrieval.npy import load_array
-from retrieval.segments.snapshot import MANIFEST, Snapshot
+from retrieval.segments.manifest import Manifest, manifest_path
+from retrieval.segments.pack import Pack
+from retrieval.segments.reader import IndexReader
 
-FORMAT = 1
+FORMAT = 2
 
 _ABOUT = "archive.json"
-_NAME = re.compile(r"(lexical/)?[a-z_]+(\.[a-z]+){1,2}")
-"""What a snapshot's files are called; nothing else is written when restoring."""
+_MANIFEST = "manifest.json"
+_NAME = re.compile(r"[0-9a-f]{32}\.(segment|deletions)")
+"""What the files of segments are called; nothing else is written when restoring."""
 
 _BLOCK = 1 << 20
 
@@ -62,7 +64,7 @@ class Restored(NamedTuple):
 
 
 def save(index: HybridIndex | Path | str, file: Path | str) -> Saved:
-    """Write the last published generation of an index into one file, which takes the place of one that is there.
+    """Write the newest generation of an index into one file, which takes the place of one that is there.
 
     Others may search and write meanwhile. Raises IndexNotFoundError where nothing was indexed yet, IndexDamagedError
     for search files that were altered since the index was opened, ConfigError where no such file can be, and as
@@ -79,8 +81,8 @@ def save(index: HybridIndex | Path | str, file: Path | str) -> Saved:
     part = file.with_name(f".{file.name}.{secrets.token_hex(4)}.part")
     try:
         with explaining_failures(file.parent, retry="save"), ExitStack() as held, part.open("xb") as out:
-            manifest, files = _hold(IndexDirectory(index.path), held)
-            documents, chunks = _count_documents(files["documents.npy"])
+            reader, manifest, files = _hold(index, held)
+            documents, chunks = len(reader.searchable), reader.size
             about = {"format": FORMAT, "documents": documents, "chunks": chunks}
             write_members(out, _members(json.dumps(about).encode(), manifest, files))
             size = out.tell()
@@ -108,7 +110,7 @@ def restore(file: Path | str, path: Path | str, *, config: Config | Path | str |
     about, manifest = _verify(file)
     directory = IndexDirectory(path)
     is_there, server = _look_at(directory)
-    remembered = Pointer(fingerprint=manifest["fingerprint"], chroma=server)
+    remembered = Pointer(fingerprint=manifest.state.fingerprint, chroma=server)
     settings = config if isinstance(config, Config) else Config.load(config, base=remembered_settings(remembered))
     if remembered.fingerprint:
         Fingerprint.from_json(remembered.fingerprint).check_config(settings, index=f"in {file}")
@@ -117,9 +119,9 @@ def restore(file: Path | str, path: Path | str, *, config: Config | Path | str |
             discard(left)
         staged = new_staging(directory, "restore")
         try:
-            snapshot = _extract(file, manifest, staged, settings)
-            _fill_store(staged, settings, snapshot)
-            state = snapshot.state
+            reader = _extract(file, manifest, staged, settings)
+            _fill_store(staged, settings, reader)
+            state = reader.state
             pointer = Pointer(state.generation, fingerprint=state.fingerprint, chroma=settings.server_settings())
             staged.write_pointer(pointer)
             adopt(directory, staged)
@@ -131,72 +133,63 @@ def restore(file: Path | str, path: Path | str, *, config: Config | Path | str |
 # Saving
 
 
-def _hold(directory: IndexDirectory, held: ExitStack) -> tuple[bytes, dict[str, BinaryIO]]:
-    """The manifest and the open files of the current snapshot, which a writer may remove at any moment."""
-    pointer = directory.read_pointer()
-    while pointer is not None and pointer.generation:
-        place = directory.snapshots / pointer.generation
+def _hold(index: HybridIndex, held: ExitStack) -> tuple[IndexReader, bytes, dict[str, BinaryIO]]:
+    """The newest generation, its manifest, and its open files, which a writer may remove at any moment."""
+    directory = IndexDirectory(index.path)
+    while True:
+        reader = index.searcher().reader
+        if not reader.generation:
+            raise IndexNotFoundError(f"Nothing was indexed in {directory.path} yet, and so there is nothing to save.")
         with ExitStack() as opened:
             try:
-                manifest = (place / MANIFEST).read_bytes()
-                names = json.loads(manifest)["files"]
-                files = {name: opened.enter_context((place / name).open("rb")) for name in names}
-            except FileNotFoundError as error:
-                last, pointer = pointer, directory.read_pointer()
-                if pointer == last:
-                    raise IndexDamagedError(
-                        f"{error.filename} is gone; open the index again, which mends it."
-                    ) from None
-            else:
-                held.push(opened.pop_all())
-                return manifest, files
-    raise IndexNotFoundError(f"Nothing was indexed in {directory.path} yet, and so there is nothing to save.")
+                manifest = manifest_path(directory.generations, reader.generation).read_bytes()
+                for name in reader.files:
+                    _check(Pack(directory.segments / name))
+                files: dict[str, BinaryIO] = {
+                    name: opened.enter_context((directory.segments / name).open("rb")) for name in sorted(reader.files)
+                }
+            except (FileNotFoundError, IndexDamagedError) as error:
+                if index.searcher().generation != reader.generation:
+                    continue  # a writer has committed another one, and removed what that does not need
+                raise IndexDamagedError(
+                    f"{str(error).rstrip('.')}; `ingest doctor --repair` makes the search files again."
+                ) from None
+            held.push(opened.pop_all())
+            return reader, manifest, files
+
+
+def _check(pack: Pack) -> None:
+    if altered := pack.altered():
+        raise IndexDamagedError(f"The search file {pack.path.name} is altered: {', '.join(altered)}.")
 
 
 def _members(
     about: bytes, manifest: bytes, files: Mapping[str, BinaryIO]
 ) -> Iterator[tuple[str, int, Iterator[bytes]]]:
     yield _ABOUT, len(about), iter([about])
-    yield MANIFEST, len(manifest), iter([manifest])
-    for name, [size, crc] in json.loads(manifest)["files"].items():
-        yield name, size, _checked(files[name], name, size, crc)
-
-
-def _checked(file: BinaryIO, name: str, size: int, crc: int) -> Iterator[bytes]:
-    """The file's blocks. Raises IndexDamagedError where they are not those that the snapshot was sealed with."""
-    found, left = 0, size
-    while left and (block := file.read(min(left, _BLOCK))):
-        found, left = zlib.crc32(block, found), left - len(block)
-        yield block
-    if left or found != crc or file.read(1):
-        raise IndexDamagedError(f"The search file {name} was altered; open the index again, which mends it.")
-
-
-def _count_documents(file: BinaryIO) -> tuple[int, int]:
-    """Documents that searches can return, and chunks, by the array of each chunk's document."""
-    document_of_chunk = load_array(file)
-    file.seek(0)
-    return len(np.unique(document_of_chunk)), len(document_of_chunk)
+    yield _MANIFEST, len(manifest), iter([manifest])
+    for name, file in files.items():
+        yield name, os.fstat(file.fileno()).st_size, iter(partial(file.read, _BLOCK), b"")
 
 
 # Restoring
 
 
-def _verify(file: Path) -> tuple[dict[str, int], dict[str, Any]]:
-    """What the archive says of itself, and the snapshot's manifest, after every byte of the archive was looked at."""
-    notes = {_ABOUT: io.BytesIO(), MANIFEST: io.BytesIO()}
+def _verify(file: Path) -> tuple[dict[str, int], Manifest]:
+    """What the archive says of itself, and the manifest in it, after every byte of the archive was looked at."""
+    notes = {_ABOUT: io.BytesIO(), _MANIFEST: io.BytesIO()}
     names = set(_copy(file, notes))
     try:
         about: dict[str, int] = json.loads(notes[_ABOUT].getvalue() or "{}")
         if about.get("format") != FORMAT:
             raise ConfigError(f"{file} is no archive, or one of another version: its format is not {FORMAT}.")
-        manifest = json.loads(notes[MANIFEST].getvalue())
-        wrong = names.symmetric_difference((*notes, *manifest["files"]))
-        wrong |= {name for name in manifest["files"] if not _NAME.fullmatch(name)}
-        if manifest["fingerprint"]:
-            Fingerprint.from_json(manifest["fingerprint"])
+        manifest = Manifest.parse(notes[_MANIFEST].getvalue())
+        wrong = names.symmetric_difference((*notes, *manifest.files))
+        wrong |= {name for name in manifest.files if not _NAME.fullmatch(name)}
+        if manifest.state.fingerprint:
+            Fingerprint.from_json(manifest.state.fingerprint)
         int(about["documents"]), int(about["chunks"])
-    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+    except (json.JSONDecodeError, SealError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise IndexDamagedError(f"{file} is no archive that `ingest snapshot save` has written ({error}).") from None
     if wrong:
         raise IndexDamagedError(
@@ -205,17 +198,18 @@ def _verify(file: Path) -> tuple[dict[str, int], dict[str, Any]]:
     return about, manifest
 
 
-def _extract(file: Path, manifest: dict[str, Any], staged: IndexDirectory, config: Config) -> Snapshot:
-    """The snapshot in the archive, under a generation of its own: the Chroma that goes with it is a new one."""
-    generation = uuid.uuid4().hex
-    place = staged.snapshots / generation
-    (place / "lexical").mkdir(parents=True)
+def _extract(file: Path, manifest: Manifest, staged: IndexDirectory, config: Config) -> IndexReader:
+    """What is in the archive, as a generation of its own: the Chroma that goes with it is a new one."""
+    staged.path.mkdir()
+    staged.make()
+    manifest = replace(manifest, state=replace(manifest.state, generation=uuid.uuid4().hex))
     with ExitStack() as opened:
-        _copy(file, {name: opened.enter_context((place / name).open("wb")) for name in manifest["files"]})
-    (place / MANIFEST).write_text(json.dumps({**manifest, "generation": generation}, indent=1), "utf-8")
-    for path in (*place.rglob("*"), place):
-        sync_to_disk(path)
-    return Snapshot.open(place, config, searchable=False)
+        _copy(file, {name: opened.enter_context((staged.segments / name).open("wb")) for name in manifest.files})
+    manifest.write(staged.generations)
+    for directory in (staged.segments, staged.generations):
+        for path in (*directory.iterdir(), directory):
+            sync_to_disk(path)
+    return IndexReader.open(staged.segments, manifest, config)
 
 
 def _copy(file: Path, targets: Mapping[str, IO[bytes]]) -> list[str]:
@@ -246,7 +240,7 @@ def _look_at(directory: IndexDirectory) -> tuple[bool, dict[str, Any]]:
     return pointer is not None, pointer.chroma if pointer is not None else {}
 
 
-def _fill_store(staged: IndexDirectory, config: Config, snapshot: Snapshot) -> None:
+def _fill_store(staged: IndexDirectory, config: Config, reader: IndexReader) -> None:
     store = Store.open(staged.chroma, config)
     try:
         if store.state() != State() or store.chunk_ids():
@@ -254,6 +248,6 @@ def _fill_store(staged: IndexDirectory, config: Config, snapshot: Snapshot) -> N
                 f"The database {config.chroma_database!r} of {place_of(config.server_settings())} is not empty; name "
                 "another chroma_database to restore into."
             )
-        restore_chroma(store, snapshot)
+        restore_chroma(store, reader)
     finally:
         store.close()

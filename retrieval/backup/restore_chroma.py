@@ -1,37 +1,55 @@
-"""A snapshot back into an empty Chroma: the rows that it was made of, and the vectors of whole documents."""
+"""A generation back into Chroma: all of it into an empty one, or what differs into one that is there."""
+
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from retrieval.chroma.store import Store
-from retrieval.segments.snapshot import Snapshot
-from retrieval.types import Vectors
+from retrieval.segments.reader import IndexReader
+from retrieval.types import Chunk, DocumentRecord, Metadata, Vectors
 
 _ROWS = 1000
 _RECORDS = 100
 """In memory at once; a record brings its document's content with it, which may be a book."""
 
 
-def restore_chroma(store: Store, snapshot: Snapshot) -> None:
-    """Write chunks, ledger and, last, the state that says that they are whole."""
-    for start in range(0, snapshot.size, _ROWS):
-        rows = range(start, min(start + _ROWS, snapshot.size))
-        store.put_chunks([snapshot.chunk(row) for row in rows], np.array(snapshot.vectors[rows.start : rows.stop]), {})
-    by_document = np.argsort(snapshot.documents, kind="stable")
-    owners = snapshot.documents[by_document]
-    for start in range(0, len(snapshot.records), _RECORDS):
-        records = snapshot.records[start : start + _RECORDS]
-        ids = np.array([record.id for record in records], dtype=owners.dtype)
-        bounds = zip(np.searchsorted(owners, ids, "left"), np.searchsorted(owners, ids, "right"), strict=True)
-        vectors = np.stack([_mean(snapshot.vectors[by_document[first:last]]) for first, last in bounds])
-        contents = [snapshot.content(start + at) for at in range(len(records))]
+def restore_chroma(store: Store, reader: IndexReader) -> None:
+    """Write chunks, ledger and, last, the state that says that they are whole. The store is empty."""
+    for chunks, vectors in pages_of_rows(reader):
+        store.put_chunks(chunks, vectors, {})
+    restore_records(store, reader, reader.records)
+    store.set_state(reader.state)
+
+
+def restore_chunks(store: Store, reader: IndexReader, ids: Sequence[str]) -> None:
+    """Write the rows of these chunks again, whole, whatever the store holds of them."""
+    for start in range(0, len(ids), _ROWS):
+        page = ids[start : start + _ROWS]
+        rows = reader.rows_of_ids(page)
+        previous: dict[str, Metadata] = store.chunk_metadata(page)
+        store.put_chunks([reader.chunk(row) for row in rows.tolist()], np.array(reader.vectors[rows]), previous)
+
+
+def restore_records(store: Store, reader: IndexReader, records: Sequence[DocumentRecord]) -> None:
+    """Write these records again, with what their documents were made of and their vectors."""
+    for start in range(0, len(records), _RECORDS):
+        page = records[start : start + _RECORDS]
+        vectors = np.stack([_mean(reader.vectors[reader.rows_of_document(record.id)]) for record in page])
+        contents = [reader.content(record.id) for record in page]
         for has_content in (False, True):  # Chroma takes contents for all the rows of a call, or for none
             chosen = [at for at, content in enumerate(contents) if bool(content) is has_content]
             store.put_records(
-                [records[at] for at in chosen],
+                [page[at] for at in chosen],
                 vectors[chosen],
                 [contents[at] for at in chosen] if has_content else None,
             )
-    store.set_state(snapshot.state)
+
+
+def pages_of_rows(reader: IndexReader) -> Iterator[tuple[list[Chunk], Vectors]]:
+    """All chunks with their vectors, float32 [k, dim], some at a time."""
+    for start in range(0, reader.size, _ROWS):
+        rows = reader.living[start : start + _ROWS]
+        yield [reader.chunk(row) for row in rows.tolist()], np.array(reader.vectors[rows])
 
 
 def _mean(vectors: Vectors) -> Vectors:

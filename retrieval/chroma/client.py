@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 CHUNKS = "chunks"
 
 _HNSW = {"max_neighbors": 32, "ef_construction": 200, "ef_search": 800}
-"""The graph of the chunks, which Chroma's own queries walk. Searches here scan the snapshot and never do; it is for
+"""The graph of the chunks, which Chroma's own queries walk. Searches here scan the segments and never do; it is for
 those who query the collection with other tools. Chroma's defaults (16, 100, 100) miss many of the 100 nearest in a
 large collection, and nobody sees it. These find all but one in a hundred for a question that has an answer, in a few
 milliseconds, and cost a sync little next to embedding (benchmarks/README.md). ef_search can be changed at any time

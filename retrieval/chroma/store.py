@@ -34,7 +34,7 @@ UNDER_WAY = "writing "
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """generation: of the snapshot that shows what is stored; "" before the first; see UNDER_WAY.
+    """generation: the one that shows what is stored; "" before the first; see UNDER_WAY.
     folders: name -> the synced folder that owns the sources below that name.
     fingerprint: Fingerprint.to_json() of what made the index, "" before anything was stored.
     """
@@ -45,7 +45,7 @@ class State:
 
     @property
     def is_settled(self) -> bool:
-        """Whether what is stored is what some snapshot shows."""
+        """Whether what is stored is what some generation shows."""
         return bool(self.generation) and not self.generation.startswith(UNDER_WAY)
 
 

@@ -49,6 +49,12 @@ def sync_to_disk(path: Path) -> None:
         os.close(descriptor)
 
 
+def sync_tree(directory: Path) -> None:
+    """As `sync_to_disk`, a directory and all that is below it."""
+    for path in (*directory.rglob("*"), directory):
+        sync_to_disk(path)
+
+
 def _make_private(path: Path, mode: int) -> None:
     try:
         if path.stat(follow_symlinks=False).st_mode & 0o077:

@@ -15,7 +15,7 @@ All of it is made for its owner alone (files.py).
 import re
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +29,13 @@ from retrieval.errors import ConfigError, IndexDamagedError, IndexUnusableError
 DATABASE = "chroma.sqlite3"
 """In the directory of every embedded Chroma."""
 
+RESTORED = "`ingest doctor --repair` makes a new one of the search files, which have all that was committed."
+"""How an error ends where the search files can take the place of a Chroma that is lost."""
+
 _GENERATION = re.compile(r"[0-9a-f]{32}(\.json)?")
+_OWN_FILE = re.compile(r"[0-9a-f]{32}\.(json|tmp|segment|deletions)")
+"""A manifest, or what a manifest names."""
+
 _CHROMA = re.compile(r"chroma(-[0-9a-f]{8})?")
 _OWN = re.compile(
     r"writer\.(lock|json)|retrieval-index\.(json|tmp)|segments|generations|snapshots|"
@@ -99,12 +105,8 @@ class IndexDirectory:
         missing = f"{self.path / named}, where the index keeps its chunks, has no Chroma database"
         if self.chroma.name != named and (self.chroma / DATABASE).is_file():
             raise IndexDamagedError(f"{missing}, and {self.chroma.name} beside it has one{WRITTEN_ANEW}")
-        if pointer.generation and (self.snapshots / pointer.generation).is_dir():
-            raise IndexDamagedError(
-                f"{missing}. The search files have all that can be found: run "
-                f"`ingest snapshot save FILE --index {self.path}`, then "
-                f"`ingest snapshot restore FILE --index {self.path}`."
-            )
+        if pointer.generation and (self.generations / f"{pointer.generation}.json").is_file():
+            raise IndexDamagedError(f"{missing}; {RESTORED}")
         raise IndexDamagedError(f"{missing}; restore it from a backup, or remove {self.path} and sync again.")
 
     def lock(self) -> None:
@@ -132,12 +134,22 @@ class IndexDirectory:
         finally:
             self.unlock()
 
-    def remove_leftovers(self, *, keep: str) -> None:
-        """Remove all snapshots but one, and every Chroma that the pointer does not name. Readers that have a snapshot
-        mapped go on reading it."""
-        for old in self.snapshots.iterdir():
-            if old.name != keep and _GENERATION.fullmatch(old.name):
-                shutil.rmtree(old, ignore_errors=True)
+    def make(self) -> None:
+        """Make the directories of segments and generations, where they are absent."""
+        make_private_directory(self.path)
+        make_private_directory(self.segments)
+        make_private_directory(self.generations)
+
+    def remove_leftovers(self, *, keep: Collection[str]) -> None:
+        """Remove all generations but the current one, all files of segments but those to keep, and every Chroma that
+        the pointer does not name. Readers that have a file mapped go on reading it."""
+        shutil.rmtree(self.snapshots, ignore_errors=True)
+        pointer = self.read_pointer()
+        current = f"{pointer.generation}.json" if pointer is not None else ""
+        for directory, kept in ((self.generations, {current}), (self.segments, keep)):
+            for file in directory.iterdir():
+                if file.name not in kept and _OWN_FILE.fullmatch(file.name):
+                    file.unlink(missing_ok=True)
         for chroma in self.unnamed_chromas():
             shutil.rmtree(chroma, ignore_errors=True)
 

@@ -1,7 +1,7 @@
 """An index that is made beside another one, and takes its place by one write of the pointer.
 
     1  it is made in a directory of its own in the index: PURPOSE-XXXXXXXX/
-    2  its snapshot and its Chroma move into the index, where no pointer names them yet
+    2  its search files and its Chroma move into the index, where no pointer names them yet
     3  the pointer names them: from here on it is the index
     4  what it replaces is removed
 
@@ -14,10 +14,9 @@ process, for the removed one.
 import secrets
 import shutil
 from dataclasses import replace
-from pathlib import Path
 from typing import Literal, get_args
 
-from retrieval.directory.files import sync_to_disk
+from retrieval.directory.files import sync_to_disk, sync_tree
 from retrieval.directory.index_directory import IndexDirectory
 from retrieval.errors import IndexDamagedError
 
@@ -39,30 +38,28 @@ def discard(staged: IndexDirectory) -> None:
 
 
 def adopt(directory: IndexDirectory, staged: IndexDirectory) -> None:
-    """Make `staged` the index in `directory`, whose lock is held; both are closed. Searches that have the old snapshot
-    open go on reading it.
+    """Make `staged` the index in `directory`, whose lock is held; both are closed. Searches that have the old
+    generation open go on reading it.
 
     Raises IndexDamagedError where the last write to `staged` was not finished.
     """
     pointer = staged.read_pointer()
     if pointer is None or pointer.writing or not pointer.generation:
         raise IndexDamagedError(f"{staged.path} is unfinished and cannot become the index; remove it and try again.")
-    directory.snapshots.mkdir(exist_ok=True)
-    (staged.snapshots / pointer.generation).rename(directory.snapshots / pointer.generation)
-    sync_to_disk(directory.snapshots)
+    directory.make()
+    keep = {file.name for file in staged.segments.iterdir()}
+    for source, target in ((staged.segments, directory.segments), (staged.generations, directory.generations)):
+        for file in source.iterdir():
+            file.rename(target / file.name)
+        sync_to_disk(target)
     if not pointer.chroma:
         chroma = directory.path / f"chroma-{secrets.token_hex(4)}"
-        _sync_tree(staged.chroma)
+        sync_tree(staged.chroma)
         staged.chroma.rename(chroma)
         pointer = replace(pointer, chroma_directory=chroma.name)
     sync_to_disk(directory.path)
     directory.write_pointer(pointer)
-    directory.remove_leftovers(keep=pointer.generation)
+    directory.remove_leftovers(keep=keep)
     for purpose in get_args(Purpose):
         for left in stagings(directory, purpose):
             discard(left)
-
-
-def _sync_tree(directory: Path) -> None:
-    for path in (*directory.rglob("*"), directory):
-        sync_to_disk(path)

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
-from retrieval.config import Config, FusionMethod
+from retrieval.config import FusionMethod
 from retrieval.errors import ConfigError
 from retrieval.evaluation.collection import Collection
 from retrieval.evaluation.cross_validation import (
@@ -20,8 +20,7 @@ from retrieval.evaluation.cross_validation import (
 )
 from retrieval.evaluation.measures import DEPTH, Judge
 from retrieval.evaluation.settings_grid import Rankings, Settings
-from retrieval.search.query import Query
-from retrieval.segments.snapshot import Snapshot
+from retrieval.searcher import Searcher
 
 
 class Grid(NamedTuple):
@@ -79,19 +78,8 @@ class Tuning:
         return self.best if self.is_distinguishable else self.present
 
 
-class Tunable(Protocol):
-    """What tuning needs of an index; a HybridIndex has it."""
-
-    config: Config
-
-    @property
-    def snapshot(self) -> Snapshot | None: ...
-
-    def queries(self, texts: Sequence[str]) -> list[Query]: ...
-
-
 def tune(
-    index: Tunable,
+    searcher: Searcher,
     collection: Collection,
     *,
     measure: str = "nDCG@10",
@@ -109,9 +97,9 @@ def tune(
     Raises ConfigError for fewer than 2 folds or 2 queries a fold, for an index without chunks, and as `Judge`.
     """
     check_folds(len(collection.queries), folds)
-    present = Settings.of(index.config)
+    present = Settings.of(searcher.config)
     candidates = candidate_settings(present, grid or Grid())
-    values = score_settings(index, collection, candidates, measure=measure, on_progress=on_progress)
+    values = score_settings(searcher, collection, candidates, measure=measure, on_progress=on_progress)
     chosen_by_fold, held_out = cross_validate(values, folds=folds)
     now = values[0]
     chosen_values = np.empty_like(now)
@@ -145,7 +133,7 @@ def candidate_settings(present: Settings, grid: Grid) -> list[Settings]:
 
 
 def score_settings(
-    index: Tunable,
+    searcher: Searcher,
     collection: Collection,
     settings: Sequence[Settings],
     *,
@@ -155,22 +143,22 @@ def score_settings(
     """float64 [settings, queries]: the measure of each query, in the order of the judgements, as `judge` computes it
     for an index with these settings in mode "hybrid". Raises ConfigError as `tune`."""
     judge = Judge(collection.qrels, [measure])
-    snapshot = index.snapshot
-    if snapshot is None or not snapshot.size:
+    reader = searcher.reader
+    if not reader.size:
         raise ConfigError("The index is empty: there is nothing to tune.")
-    queries = dict(zip(collection.queries, index.queries(list(collection.queries.values())), strict=True))
-    rankings = Rankings(snapshot, depth=DEPTH, cutoff=judge.cutoff, feedback=index.config.feedback)
+    queries = dict(zip(collection.queries, searcher.queries(list(collection.queries.values())), strict=True))
+    rankings = Rankings(reader, depth=DEPTH, cutoff=judge.cutoff, feedback=searcher.config.feedback)
     by_bm25: dict[tuple[float, float], list[int]] = {}
     for row, (_, _, k1, b) in enumerate(settings):
         by_bm25.setdefault((k1, b), []).append(row)
     values = np.empty((len(settings), len(collection.qrels)))
     done = 0
     for (k1, b), rows in by_bm25.items():
-        lexical = snapshot.lexical.with_parameters(k1=k1, b=b)
-        fusions = [settings[row][:2] for row in rows]
+        lexical = reader.lexical.with_parameters(k1=k1, b=b)
+        options = [rankings.options(settings[row]) for row in rows]
         runs: dict[int, dict[str, dict[str, float]]] = {row: {} for row in rows}
         for name, query in queries.items():
-            for row, documents in zip(rows, rankings.best_documents(query, lexical, fusions), strict=True):
+            for row, documents in zip(rows, rankings.best_documents(query, lexical, options), strict=True):
                 runs[row][name] = {document: float(-rank) for rank, document in enumerate(documents, start=1)}
         for row, run in runs.items():
             values[row] = list(judge.figures(run).values[measure].values())

@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.segments.stacked import StackedArray
+from retrieval.topk import Mask
 from retrieval.types import Vectors
 
 NEAR_DUPLICATE_COSINE = 0.99
@@ -126,14 +128,21 @@ def components_for(shares: NDArray[np.float64], *, share: float) -> int:
     return int(np.searchsorted(shares.cumsum(), share - 1e-9) + 1)
 
 
-def near_duplicate_share(vectors: Vectors, rows: NDArray[np.intp]) -> float:
-    """The share of `rows` to which another of all `vectors`, float32 [n, dim], is as near as a near-duplicate."""
+def near_duplicate_share(
+    vectors: "StackedArray[np.float32]", rows: NDArray[np.intp], *, alive: Mask | None = None
+) -> float:
+    """The share of `rows` to which another of all `vectors`, float32 [n, dim], is as near as a near-duplicate.
+
+    alive   bool [n], which of the vectors count; None is all
+    """
     asked = vectors[rows]
     found = np.zeros(len(rows), dtype=np.bool_)
-    for start in range(0, len(vectors), _BLOCK):
-        cosines = vectors[start : start + _BLOCK] @ asked.T
-        own = np.flatnonzero((rows >= start) & (rows < start + _BLOCK))
+    for start, block in vectors.blocks(_BLOCK):
+        cosines = block @ asked.T
+        own = np.flatnonzero((rows >= start) & (rows < start + len(block)))
         cosines[rows[own] - start, own] = -np.inf
+        if alive is not None:
+            cosines[~alive[start : start + len(block)]] = -np.inf
         found |= (cosines >= NEAR_DUPLICATE_COSINE).any(axis=0)
     return float(found.mean())
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from retrieval.errors import QueryError
 from retrieval.inspection.resemblance import Sketch, resemblance, sketch_of
 from retrieval.search.candidates import any_of
-from retrieval.segments.snapshot import Snapshot
+from retrieval.segments.reader import IndexReader
 from retrieval.types import Vectors
 
 Likeness = Literal["identical", "near-duplicate", "related"]
@@ -62,17 +62,17 @@ class SimilarPair:
 
 
 def similar_documents(
-    snapshot: Snapshot | None, source: str, *, top_k: int, where: Mapping[str, Any] | None, min_score: float | None
+    reader: IndexReader, source: str, *, top_k: int, where: Mapping[str, Any] | None, min_score: float | None
 ) -> list[SimilarDocument]:
     """The documents nearest to one, as HybridIndex.similar."""
     _check_counts({"top_k": top_k})
-    if snapshot is None:
+    if not reader.generation:
         raise QueryError(f"{source} is not in the index, which is empty; sync a folder first.")
-    documents = _Documents(snapshot)
+    documents = _Documents(reader)
     this = documents.number_of(source)
     chosen = documents.passing(where)
     chosen = chosen[chosen != this]
-    vectors = snapshot.document_vectors
+    vectors = reader.document_vectors
     scores = _cosines(vectors[chosen], vectors[[this]])
     if len(chosen) > top_k:  # the rest cannot be among the best, whatever their names
         least = np.partition(scores, len(chosen) - top_k)[len(chosen) - top_k]
@@ -90,7 +90,7 @@ def similar_documents(
 
 
 def similar_pairs(
-    snapshot: Snapshot | None,
+    reader: IndexReader,
     *,
     top_k: int,
     max_pairs: int,
@@ -102,13 +102,11 @@ def similar_pairs(
     """All pairs of documents that are alike, as HybridIndex.similar_pairs."""
     blocks = {"query_chunk_size": query_chunk_size, "corpus_chunk_size": corpus_chunk_size}
     _check_counts({"top_k": top_k, "max_pairs": max_pairs, **blocks})
-    if snapshot is None:
-        return []
-    documents = _Documents(snapshot)
+    documents = _Documents(reader)
     chosen = documents.passing(where)
     if len(chosen) < 2:
         return []
-    vectors = snapshot.document_vectors[chosen]
+    vectors = reader.document_vectors[chosen]
     import torch
     from sentence_transformers.util import paraphrase_mining_embeddings
 
@@ -147,14 +145,14 @@ def _cosines(vectors: Vectors, others: Vectors) -> NDArray[np.float64]:
 
 
 class _Documents:
-    """The documents that have chunks, numbered as the rows of `snapshot.document_vectors`."""
+    """The documents that have chunks, numbered as the rows of `reader.document_vectors`."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
-        rows, starts = snapshot.rows_by_document
-        record_of = {record.id: record for record in snapshot.records}
-        self.records = [record_of[id_.decode()] for id_ in snapshot.documents[rows[starts]].tolist()]
+    def __init__(self, reader: IndexReader) -> None:
+        rows, starts = reader.rows_by_document
+        record_of = {record.id: record for record in reader.records}
+        self.records = [record_of[id_.decode()] for id_ in reader.documents[rows[starts]].tolist()]
         self._rows, self._bounds = rows, np.append(starts, len(rows))
-        self._snapshot = snapshot
+        self._reader = reader
         self._sketch = lru_cache(maxsize=4096)(self._sketch_of)
 
     def number_of(self, source: str) -> int:
@@ -162,7 +160,7 @@ class _Documents:
         for number, record in enumerate(self.records):
             if record.source == source:
                 return number
-        for record in self._snapshot.records:
+        for record in self._reader.records:
             if record.source == source:
                 raise QueryError(f"{source} has no text in the index: {record.reason or 'it is empty'}.")
         known = [record.source for record in self.records]
@@ -172,8 +170,8 @@ class _Documents:
 
     def passing(self, where: Mapping[str, Any] | None) -> NDArray[np.intp]:
         """The numbers of those of which any chunk passes the filter. Raises QueryError."""
-        mask = self._snapshot.select(where, None)
-        return np.arange(len(self.records)) if mask is None else np.flatnonzero(any_of(mask, self._snapshot))
+        mask = self._reader.select(where, None)
+        return np.arange(len(self.records)) if mask is None else np.flatnonzero(any_of(mask, self._reader))
 
     def likeness(self, one: int, other: int) -> tuple[float, Likeness]:
         """Overlap, and what it is called."""
@@ -186,7 +184,7 @@ class _Documents:
     def _sketch_of(self, number: int) -> Sketch:
         rows = self._rows[self._bounds[number] : self._bounds[number + 1]].tolist()
         parts, end = [], 0
-        for chunk in sorted(map(self._snapshot.chunk, rows), key=lambda chunk: chunk.ordinal):
+        for chunk in sorted(map(self._reader.chunk, rows), key=lambda chunk: chunk.ordinal):
             parts.append(chunk.text[max(0, end - chunk.char_start) :])  # what chunks share is not repeated
             end = max(end, chunk.char_end)
         return sketch_of("\n".join(parts))

@@ -21,7 +21,7 @@ from retrieval.inspection.embedding_stats import (
     repeated_share,
     spectrum,
 )
-from retrieval.segments.snapshot import Snapshot
+from retrieval.segments.reader import IndexReader
 
 _DUPLICATES_SOUGHT = 1000
 """Sampled chunks that are held against all others, which is what takes longest."""
@@ -55,16 +55,15 @@ class Stats(NamedTuple):
     chroma: str
 
 
-def describe(snapshot: Snapshot | None, config: Config) -> Stats:
-    """The figures of the last published generation."""
-    made_with = snapshot.fingerprint if snapshot is not None else None
-    records = snapshot.records if snapshot is not None else ()
-    searchable = snapshot.searchable if snapshot is not None else ()
+def describe(reader: IndexReader, config: Config) -> Stats:
+    """The figures of the last generation."""
+    made_with = reader.fingerprint
+    searchable = reader.searchable
     return Stats(
         documents=len(searchable),
-        failed=sum(record.status == "failed" for record in records),
-        chunks=snapshot.size if snapshot is not None else 0,
-        tokens=snapshot.tokens if snapshot is not None else 0,
+        failed=sum(record.status == "failed" for record in reader.records),
+        chunks=reader.size,
+        tokens=reader.tokens,
         # Records of old have no language but the index's own.
         languages=dict(Counter(record.language or config.language for record in searchable).most_common()),
         model=config.model,
@@ -81,33 +80,33 @@ def describe(snapshot: Snapshot | None, config: Config) -> Stats:
     )
 
 
-def describe_embeddings(snapshot: Snapshot | None, *, sample: int, seed: int) -> EmbeddingStats:
+def describe_embeddings(reader: IndexReader, *, sample: int, seed: int) -> EmbeddingStats:
     """As HybridIndex.embedding_stats. Raises QueryError."""
     if not isinstance(sample, int) or sample < 2:
         raise QueryError(f"sample is {sample!r}; it must be a whole number of at least 2.")
-    if snapshot is None or not snapshot.size or snapshot.fingerprint is None:
+    if not reader.size or reader.fingerprint is None:
         raise QueryError("The index holds no chunks yet, and so there is nothing to measure; sync a folder first.")
     random = np.random.default_rng(seed)
-    rows = np.sort(random.choice(snapshot.size, min(sample, snapshot.size), replace=False))
+    rows = np.sort(random.choice(reader.living, min(sample, reader.size), replace=False))
     sought = np.sort(random.choice(rows, min(_DUPLICATES_SOUGHT, len(rows)), replace=False))
-    pairs = _neighbours(snapshot)
+    pairs = _neighbours(reader)
     pairs = pairs[np.sort(random.choice(len(pairs), min(sample, len(pairs)), replace=False))]
-    vectors = snapshot.vectors[rows]
+    vectors = reader.vectors[rows]
     mean_cosine, uniformity = mean_cosine_and_uniformity(vectors) if len(rows) > 1 else (None, None)
     shares = spectrum(vectors)
-    reads = snapshot.fingerprint.max_seq_length
-    chunk_size = snapshot.fingerprint.settings["chunk_size"]
+    reads = reader.fingerprint.max_seq_length
+    chunk_size = reader.fingerprint.settings["chunk_size"]
     limit = reads if chunk_size == "auto" else chunk_size
-    tokens = snapshot.tokens_of_row
+    tokens = reader.tokens_of_row[reader.living]
     quantiles = np.quantile(tokens, (0.05, 0.25, 0.5, 0.75, 0.95), method="lower").tolist()
     return EmbeddingStats(
-        chunks=snapshot.size,
+        chunks=reader.size,
         sampled=len(rows),
-        dimension=snapshot.fingerprint.dimension,
+        dimension=reader.fingerprint.dimension,
         mean_cosine=mean_cosine,
         uniformity=uniformity,
         neighbours=len(pairs),
-        alignment=alignment(snapshot.vectors[pairs[:, 0]], snapshot.vectors[pairs[:, 1]]) if len(pairs) else None,
+        alignment=alignment(reader.vectors[pairs[:, 0]], reader.vectors[pairs[:, 1]]) if len(pairs) else None,
         effective_dimensions=effective_rank(shares) if len(rows) > 1 else None,
         dimensions_for_90=components_for(shares, share=0.9) if len(rows) > 1 else None,
         chunk_limit=limit,
@@ -116,22 +115,18 @@ def describe_embeddings(snapshot: Snapshot | None, *, sample: int, seed: int) ->
         fill=quantiles[2] / limit,
         token_histogram=histogram(tokens, limit),
         truncated=int((tokens > reads).sum()),
-        exact_duplicates=repeated_share(snapshot.digests),
-        near_duplicates=near_duplicate_share(snapshot.vectors, sought),
+        exact_duplicates=repeated_share(reader.digests[reader.living]),
+        near_duplicates=near_duplicate_share(reader.vectors, sought, alive=reader.alive),
         near_duplicates_of=len(sought),
     )
 
 
-def _neighbours(snapshot: Snapshot) -> NDArray[np.intp]:
+def _neighbours(reader: IndexReader) -> NDArray[np.intp]:
     """intp [p, 2]: the rows of chunks that follow one another in a document."""
-    records = snapshot.records
-    ids = np.array(list(chain.from_iterable(record.chunk_ids for record in records)), dtype="S32")
-    order = np.argsort(snapshot.ids)
-    places = np.minimum(np.searchsorted(snapshot.ids, ids, sorter=order), snapshot.size - 1)
-    rows = order[places]
-    present = snapshot.ids[rows] == ids
+    records = reader.records
+    rows = reader.rows_of_ids(list(chain.from_iterable(record.chunk_ids for record in records)))
     document = np.repeat(np.arange(len(records)), [len(record.chunk_ids) for record in records])
-    follows = present[:-1] & present[1:] & (document[:-1] == document[1:])
+    follows = (rows[:-1] >= 0) & (rows[1:] >= 0) & (document[:-1] == document[1:])
     return np.column_stack((rows[:-1][follows], rows[1:][follows]))
 
 

@@ -13,8 +13,8 @@ from rank_bm25 import BM25Okapi
 
 from retrieval.config import Bm25Idf, Bm25Variant
 from retrieval.errors import QueryError
-from retrieval.lexical.postings import decode, load, save
-from retrieval.lexical.segments import Segments
+from retrieval.lexical.composite import CompositePostings
+from retrieval.lexical.postings import Postings, decode, load, save
 from retrieval.lexical.similarities import DELTA, IDF, OWN_IDF, SCORE, IdfName, check_parameters
 from retrieval.lexical.term_scores import TermScores
 from retrieval.topk import top_k_with_ties
@@ -23,6 +23,7 @@ Terms = Sequence[str] | Mapping[str, float]
 """A query: terms, each of weight 1 as often as it is named, or the weight of each, finite and at least 0."""
 
 T = TypeVar("T")
+T_ = TypeVar("T_", bound=np.generic)
 
 
 class LexicalIndex(BM25Okapi):  # type: ignore[misc]  # rank_bm25 has no types
@@ -66,8 +67,8 @@ class LexicalIndex(BM25Okapi):  # type: ignore[misc]  # rank_bm25 has no types
         self.b = float(b)
         self.delta = delta
         self.epsilon = epsilon
-        self._segments = Segments().with_added(corpus)
-        self._last_used: tuple[Segments, tuple[object, ...], TermScores | None] = (self._segments, (), None)
+        self._postings = CompositePostings().with_added(corpus)
+        self._last_used: tuple[CompositePostings, tuple[object, ...], TermScores | None] = (self._postings, (), None)
 
     @classmethod
     def load(
@@ -87,12 +88,28 @@ class LexicalIndex(BM25Okapi):  # type: ignore[misc]  # rank_bm25 has no types
         Raises IndexNotFoundError and IndexDamagedError.
         """
         index = cls(variant=variant, idf=idf, k1=k1, b=b, delta=delta, epsilon=epsilon)
-        index._segments = Segments((load(directory, mmap=mmap),))
+        index._postings = CompositePostings((load(directory, mmap=mmap),))
+        return index
+
+    @classmethod
+    def over(
+        cls,
+        parts: Iterable[Postings],
+        *,
+        variant: Bm25Variant = "bm25",
+        idf: Bm25Idf | None = None,
+        k1: float = 1.5,
+        b: float = 0.75,
+        delta: float | None = None,
+    ) -> "LexicalIndex":
+        """The living documents of several inverted files; nothing is copied."""
+        index = cls(variant=variant, idf=idf, k1=k1, b=b, delta=delta)
+        index._postings = CompositePostings(tuple(parts))
         return index
 
     def save(self, directory: Path) -> None:
         """Write the documents' postings, without the parameters, to a directory that is created where missing."""
-        (part,) = self._compact().parts
+        (part,) = self._postings.compacted.parts
         save(part, directory)
 
     def with_parameters(
@@ -116,12 +133,12 @@ class LexicalIndex(BM25Okapi):  # type: ignore[misc]  # rank_bm25 has no types
             delta=self.delta if variant is None and delta is None else delta,
             epsilon=self.epsilon,
         )
-        index._segments = self._segments
+        index._postings = self._postings
         return index
 
     def add(self, corpus: Iterable[Sequence[str]]) -> None:
         """Append documents. Costs what they cost, and now and then the merge of a larger part."""
-        self._segments = self._segments.with_added(corpus)
+        self._postings = self._postings.with_added(corpus)
 
     def delete(self, positions: Iterable[int]) -> None:
         """Remove the documents at these positions, as they are numbered before the call; later documents move up.
@@ -129,10 +146,10 @@ class LexicalIndex(BM25Okapi):  # type: ignore[misc]  # rank_bm25 has no types
         The order of `positions` does not matter, and one named twice is removed once. Raises IndexError, and removes
         nothing, where one is no integer in [0, len(self)).
         """
-        self._segments = self._segments.without(positions)
+        self._postings = self._postings.without(positions)
 
     def __len__(self) -> int:
-        return self._segments.size
+        return self._postings.size
 
     @property
     def corpus_size(self) -> int:
@@ -142,48 +159,58 @@ class LexicalIndex(BM25Okapi):  # type: ignore[misc]  # rank_bm25 has no types
     @property
     def doc_len(self) -> list[int]:
         """The number of terms in each document."""
-        lengths: list[int] = self._segments.lengths.tolist()
+        lengths: list[int] = self._postings.lengths.tolist()
         return lengths
 
     @property
     def avgdl(self) -> float:
         """The mean number of terms in a document; 0 without documents."""
-        return self._segments.average_length
+        return self._postings.average_length
 
     @property
     def idf(self) -> dict[str, float]:
         """The idf of every term, made anew at each access."""
-        (part,) = self._compact().parts
+        (part,) = self._postings.compacted.parts
         counts, idf = part.document_counts().tolist(), self._idf()
         return {decode(term): idf(count) for term, count in zip(part.vocabulary(), counts, strict=True)}
 
     @property
     def average_idf(self) -> float:
         """The mean of okapi's idf over the vocabulary, before the floor; 0 without terms."""
-        return self._compact().average_log_odds
+        return self._postings.average_log_odds
 
     def score(self, query: Terms) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """float64 [n], bool [n]: every document's score, and whether it shares a term with the query; 0 if it does not.
 
         A term of weight 0 is no part of the query.
         """
+        scores, matching = self.score_slots(query)
+        return self._living(scores), self._living(matching)
+
+    def score_slots(self, query: Terms) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """As `score`, by slot: deleted documents have a place, score 0 and match nothing."""
         scores, worthless = self._scored(query)
         matching: NDArray[np.bool_] = scores > 0
-        for documents in worthless:
-            matching[documents] = True
+        for slots in worthless:
+            matching[slots] = True
+        matching[self._postings.deleted] = False
         return scores, matching
 
     def get_scores(self, query: Terms) -> NDArray[np.float64]:
         """float64 [n]: the score of every document; 0 for those that share no term with the query."""
-        return self._scored(query)[0]
+        return self._living(self._scored(query)[0])
 
     def matching(self, query: Terms) -> NDArray[np.bool_]:
         """bool [n]: which documents share a term with the query."""
         return self.score(query)[1]
 
+    def matching_slots(self, term: str) -> NDArray[np.integer[Any]]:
+        """The slots of the documents that have the term, ascending, deleted ones included."""
+        return self._postings.occurrences(term).slots
+
     def document_frequency(self, term: str) -> int:
         """How many documents have the term."""
-        return len(self._segments.occurrences(term)[0])
+        return self._postings.occurrences(term).living
 
     def get_batch_scores(self, query: Terms, doc_ids: Sequence[int]) -> list[float]:
         """The scores of the documents at these positions, in the order asked. Raises IndexError out of range."""
@@ -211,43 +238,43 @@ class LexicalIndex(BM25Okapi):  # type: ignore[misc]  # rank_bm25 has no types
         return list(zip(rows.tolist(), scores[rows].tolist(), strict=True))
 
     def _scored(self, query: Terms) -> tuple[NDArray[np.float64], list[NDArray[np.integer[Any]]]]:
-        """Every document's score, and the documents of each term that is worth nothing or less to one of them."""
+        """Each slot's score, and the slots of each term that is worth nothing or less to one of them."""
         term_scores = self._term_scores()
-        scores, worthless = np.zeros(len(self)), []
+        scores, worthless = np.zeros(self._postings.slots), []
         for term, weight in _weights(query).items():
-            documents, worth, lowest = term_scores.of(term)
+            slots, worth, lowest = term_scores.of(term)
             weighted = worth if weight == 1 else worth * weight
-            np.add.at(scores, documents.astype(np.intp), weighted)  # fast for this type alone
+            np.add.at(scores, slots.astype(np.intp), weighted)  # fast for this type alone
             if lowest * weight <= 0:
-                worthless.append(documents)
+                worthless.append(slots)
+        scores[self._postings.deleted] = 0.0
         return scores, worthless
+
+    def _living(self, values: NDArray[T_]) -> NDArray[T_]:
+        """Of an array by slot, the living documents' part, which is by position."""
+        return values if self._postings.is_whole else values[self._postings.alive]
 
     def _term_scores(self) -> TermScores:
         """Those of the documents and parameters of now."""
         setting = (self.variant, self.idf_variant, self.k1, self.b, self.delta, self.epsilon)
-        segments, known_setting, term_scores = self._last_used
-        if segments is not self._segments or known_setting != setting or term_scores is None:
+        postings, known_setting, term_scores = self._last_used
+        if postings is not self._postings or known_setting != setting or term_scores is None:
             delta = DELTA[self.variant] if self.delta is None else self.delta
             term_scores = TermScores(
-                self._segments, score=SCORE[self.variant], k1=self.k1, b=self.b, delta=delta, idf=self._idf()
+                self._postings, score=SCORE[self.variant], k1=self.k1, b=self.b, delta=delta, idf=self._idf()
             )
-            self._last_used = self._segments, setting, term_scores
+            self._last_used = self._postings, setting, term_scores
         return term_scores
 
     def _idf(self) -> Callable[[int], float]:
         name = self.idf_variant or OWN_IDF[self.variant]
-        return partial(_idf, name=name, epsilon=self.epsilon, segments=self._segments)
-
-    def _compact(self) -> Segments:
-        """All in one part, which statistics over the whole vocabulary need."""
-        self._segments = self._segments.compacted
-        return self._segments
+        return partial(_idf, name=name, epsilon=self.epsilon, postings=self._postings)
 
 
-def _idf(containing: int, *, name: IdfName, epsilon: float, segments: Segments) -> float:
+def _idf(containing: int, *, name: IdfName, epsilon: float, postings: CompositePostings) -> float:
     """The idf of a term that `containing` documents have, at least one."""
-    idf = IDF[name](segments.size, containing)
-    return epsilon * segments.average_log_odds if name == "okapi" and idf < 0 else idf
+    idf = IDF[name](postings.size, containing)
+    return epsilon * postings.average_log_odds if name == "okapi" and idf < 0 else idf
 
 
 def _weights(query: Terms) -> dict[str, float]:

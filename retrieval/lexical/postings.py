@@ -26,7 +26,7 @@ FORMAT = 1
 
 _BLOCK_TERMS = 32
 
-_ARRAYS = ("terms", "term_bounds", "posting_bounds", "documents", "frequencies", "lengths")
+ARRAYS = ("terms", "term_bounds", "posting_bounds", "documents", "frequencies", "lengths")
 _MANIFEST = "postings.json"
 
 
@@ -55,6 +55,37 @@ class Postings:
         """The number of documents, deleted ones included."""
         return len(self.lengths)
 
+    @cached_property
+    def living(self) -> int:
+        """The number of documents that are not deleted."""
+        return int(np.count_nonzero(self.alive))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether no document is deleted."""
+        return self.living == len(self)
+
+    @cached_property
+    def deleted(self) -> NDArray[np.intp]:
+        """intp [*]: the deleted documents, ascending."""
+        return np.flatnonzero(~self.alive)
+
+    def living_among(self, documents: NDArray[np.int32]) -> int:
+        """How many of these documents, ascending, are not deleted."""
+        if self.is_whole:
+            return len(documents)
+        deleted = self.deleted
+        if len(deleted) * len(documents).bit_length() > len(documents):
+            return int(np.count_nonzero(self.alive[documents]))
+        places = np.searchsorted(documents, deleted)  # few are looked up among many
+        found = documents[np.minimum(places, len(documents) - 1)] == deleted
+        return len(documents) - int(np.count_nonzero(found))
+
+    @cached_property
+    def total_length(self) -> int:
+        """The number of terms in the living documents together."""
+        return int(self.lengths.sum() if self.is_whole else self.lengths[self.alive].sum())
+
     @property
     def term_count(self) -> int:
         return len(self.term_bounds) - 1
@@ -75,14 +106,23 @@ class Postings:
         return [blob[start:end] for start, end in pairwise(bounds)]
 
     def document_counts(self) -> NDArray[np.int64]:
-        """int64 [v]: how many documents have each term, deleted ones included."""
-        return np.diff(self.posting_bounds)
+        """int64 [v]: how many living documents have each term."""
+        if self.is_whole:
+            return np.diff(self.posting_bounds)
+        return np.diff(_bounds(self.alive[self.documents])[self.posting_bounds])
 
     def without(self, documents: NDArray[np.int64]) -> "Postings":
         """The same postings with these documents masked."""
         alive = self.alive.copy()
         alive[documents] = False
-        return replace(self, alive=alive)
+        return self.masked(alive)
+
+    def masked(self, alive: NDArray[np.bool_]) -> "Postings":
+        """The same postings with these documents alive, bool [n], and no others."""
+        masked = replace(self, alive=alive)
+        if "_landmarks" in vars(self):  # of the terms, which are the same
+            vars(masked)["_landmarks"] = self._landmarks
+        return masked
 
     @cached_property
     def _landmarks(self) -> list[bytes]:
@@ -180,12 +220,12 @@ def save(postings: Postings, directory: Path) -> None:
         postings = merge([postings])
     directory.mkdir(parents=True, exist_ok=True)
     (directory / _MANIFEST).unlink(missing_ok=True)
-    for name in _ARRAYS:
+    for name in ARRAYS:
         partial = directory / f"{name}.partial"
         with partial.open("wb") as file:
             np.save(file, getattr(postings, name), allow_pickle=False)
         partial.replace(directory / f"{name}.npy")
-    manifest = {"format": FORMAT, "shapes": {name: len(getattr(postings, name)) for name in _ARRAYS}}
+    manifest = {"format": FORMAT, "shapes": {name: len(getattr(postings, name)) for name in ARRAYS}}
     (directory / _MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
 
 
@@ -201,7 +241,7 @@ def load(directory: Path, *, mmap: bool = True) -> Postings:
     except ValueError as error:
         raise IndexDamagedError(f"{directory / _MANIFEST} is damaged ({error}); build the postings again.") from error
     try:
-        arrays = {name: load_array(directory / f"{name}.npy", mmap=mmap) for name in _ARRAYS}
+        arrays = {name: load_array(directory / f"{name}.npy", mmap=mmap) for name in ARRAYS}
     except (OSError, ValueError, EOFError) as error:
         raise IndexDamagedError(f"BM25 postings in {directory} are damaged ({error}); build them again.") from error
     shapes = {name: len(array) for name, array in arrays.items()}

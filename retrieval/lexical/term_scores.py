@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.lexical.segments import Segments
+from retrieval.lexical.composite import CompositePostings
 from retrieval.lexical.similarities import Score
 
 _KEPT_POSTINGS = 1 << 21
@@ -15,10 +15,10 @@ _KEPT_POSTINGS = 1 << 21
 queries share."""
 
 
-class Occurrences(NamedTuple):
-    """The positions of the documents that have a term, ascending, its score in each, and the lowest of these."""
+class TermScore(NamedTuple):
+    """The slots of the documents that have a term, ascending, its score in each, and the lowest of these."""
 
-    documents: NDArray[np.integer[Any]]
+    slots: NDArray[np.integer[Any]]
     scores: NDArray[np.float64]
     lowest: float
 
@@ -32,7 +32,7 @@ class TermScores:
 
     def __init__(
         self,
-        segments: Segments,
+        postings: CompositePostings,
         *,
         score: Score,
         k1: float,
@@ -40,31 +40,32 @@ class TermScores:
         delta: float,
         idf: Callable[[int], float],
     ) -> None:
-        self._segments = segments
-        self._length_factors = 1 - b + b * segments.relative_lengths
+        self._postings = postings
+        self._length_factors = 1 - b + b * postings.relative_lengths
         self._score = score
         self._k1, self._delta = k1, delta
         self._idf = idf
-        self._known: dict[str, Occurrences] = {}
+        self._known: dict[str, TermScore] = {}
         self._kept = 0
 
-    def of(self, term: str) -> Occurrences:
+    def of(self, term: str) -> TermScore:
         """What the term is worth, and where; whoever asks must not change it."""
         known = self._known.get(term)
         if known is None:
             known = self._computed(term)
-            if self._kept + len(known.documents) > _KEPT_POSTINGS:
+            if self._kept + len(known.slots) > _KEPT_POSTINGS:
                 self._known, self._kept = {}, 0
             self._known[term] = known
-            self._kept += len(known.documents)
+            self._kept += len(known.slots)
         return known
 
-    def _computed(self, term: str) -> Occurrences:
-        documents, frequencies = self._segments.occurrences(term)
-        if not documents.size:
-            return Occurrences(documents, np.empty(0), lowest=math.inf)
-        lengths = self._length_factors.take(documents)
+    def _computed(self, term: str) -> TermScore:
+        slots, frequencies, living = self._postings.occurrences(term)
+        if not living:
+            slots = slots[:0]
+            return TermScore(slots, np.empty(0), lowest=math.inf)
+        lengths = self._length_factors.take(slots)
         scores = self._score(
-            frequencies.astype(np.float64), lengths, idf=self._idf(documents.size), k1=self._k1, delta=self._delta
+            frequencies.astype(np.float64), lengths, idf=self._idf(living), k1=self._k1, delta=self._delta
         )
-        return Occurrences(documents, scores, lowest=float(scores.min()))
+        return TermScore(slots, scores, lowest=float(scores.min()))

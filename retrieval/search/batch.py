@@ -1,4 +1,4 @@
-"""Many queries over one snapshot: what they share is computed once for all of them."""
+"""Many queries over one reader: what they share is computed once for all of them."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +13,7 @@ from retrieval.search.cosines import Scan, float32_products
 from retrieval.search.options import SearchOptions
 from retrieval.search.pipeline import search
 from retrieval.search.query import Query
-from retrieval.segments.snapshot import Snapshot
+from retrieval.segments.reader import IndexReader
 from retrieval.types import Reranker, SearchHit, Vectors
 
 _FEW, _MOST = 16, 128
@@ -27,21 +27,21 @@ _THREADS = 2
 
 
 def search_all(
-    snapshot: Snapshot, queries: Sequence[Query], options: SearchOptions, *, reranker: Reranker | None = None
+    reader: IndexReader, queries: Sequence[Query], options: SearchOptions, *, reranker: Reranker | None = None
 ) -> list[list[SearchHit]]:
     """What `search` finds for each."""
     if len(queries) < _FEW or reranker is not None:  # whether threads may share that, who knows
-        return [search(snapshot, query, options, reranker=reranker) for query in queries]
-    together = max(_FEW, min(_MOST, _SCORES // snapshot.size))
+        return [search(reader, query, options, reranker=reranker) for query in queries]
+    together = max(_FEW, min(_MOST, _SCORES // reader.slots))
     blocks = [queries[start : start + together] for start in range(0, len(queries), together)]
     found: list[list[SearchHit]] = []
     with ThreadPoolExecutor(_THREADS) as threads:
-        scanning = threads.submit(copy_context().run, _scans, snapshot, blocks[0])
+        scanning = threads.submit(copy_context().run, _scans, reader, blocks[0])
         for block, next_block in zip_longest(blocks, blocks[1:], fillvalue=()):
             scans = scanning.result()
-            scanning = threads.submit(copy_context().run, _scans, snapshot, next_block)
+            scanning = threads.submit(copy_context().run, _scans, reader, next_block)
             found += threads.map(
-                lambda context, query, scan: context.run(search, snapshot, query, options, scan=scan),
+                lambda context, query, scan: context.run(search, reader, query, options, scan=scan),
                 [copy_context() for _ in block],  # one that two threads share cannot be entered
                 block,
                 scans,
@@ -49,12 +49,13 @@ def search_all(
     return found
 
 
-def _scans(snapshot: Snapshot, queries: Sequence[Query]) -> list[Scan | None]:
+def _scans(reader: IndexReader, queries: Sequence[Query]) -> list[Scan | None]:
     """A product of matrices reads the vectors once for all queries."""
     vectors = [query.vector for query in queries if query.vector is not None]
-    if not vectors or len(vectors) < len(queries) or _FEW * snapshot.size > _SCORES:
+    if not vectors or len(vectors) < len(queries) or _FEW * reader.slots > _SCORES:
         return [None] * len(queries)
-    products, error = float32_products(snapshot.vectors, np.stack(vectors))
+    products, error = float32_products(reader.vectors.parts, np.stack(vectors))
+    products[:, reader.dead] = -np.inf
     return [partial(_known, rough=(row, error)) for row in products]
 
 

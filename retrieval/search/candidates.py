@@ -12,7 +12,8 @@ from retrieval.fusion import Scores
 from retrieval.lexical import LexicalIndex
 from retrieval.search.cosines import Cosines, Scan, float32_scan
 from retrieval.search.query import Query, TermsByLanguage
-from retrieval.segments.snapshot import Snapshot
+from retrieval.segments.reader import IndexReader
+from retrieval.segments.stacked import StackedArray
 from retrieval.timing import stage
 from retrieval.topk import Mask, Rows, top_k_with_ties
 
@@ -35,15 +36,15 @@ class QueryScores:
     """The scores of n chunks, or of n documents, by either side.
 
     sides     which side brings candidates; both score, where the query has a vector
-    lexical   scores the chunks in place of the snapshot's own BM25 index, with other parameters
-    scan      takes the place of the snapshot's own
+    lexical   scores the chunks in place of the reader's own BM25 index, with other parameters
+    scan      takes the place of the reader's own
 
     lexical   float64 [n], BM25
     """
 
     def __init__(
         self,
-        snapshot: Snapshot,
+        reader: IndexReader,
         query: Query,
         sides: Mode = "hybrid",
         *,
@@ -51,20 +52,22 @@ class QueryScores:
         scan: Scan | None = None,
     ) -> None:
         self.vector = query.vector
-        self._cosines = Cosines(query.vector, snapshot.vectors, scan or (lambda own: snapshot.rounded.products(own)))
-        self.lexical, self._matching = _bm25(snapshot, lexical or snapshot.lexical, query.terms)
+        self._cosines = Cosines(query.vector, reader.vectors, scan or reader.products, alive=reader.alive)
+        self.lexical, self._matching = _bm25(reader, lexical or reader.lexical, query.terms)
         self._sides = sides
-        self._names: NDArray[Any] = snapshot.ids
+        self._names: StackedArray[Any] | NDArray[Any] = reader.ids
+        self._alive = reader.alive
         self._unfiltered: dict[int, tuple[Rows, Rows]] = {}
 
-    def by_document(self, snapshot: Snapshot) -> Self:
-        """The same of whole documents, numbered as in `snapshot.rows_by_document`: the cosine of a document's mean
+    def by_document(self, reader: IndexReader) -> Self:
+        """The same of whole documents, numbered as in `reader.rows_by_document`: the cosine of a document's mean
         vector, and the BM25 score of its best chunk."""
         documents = copy.copy(self)
-        vectors = snapshot.document_vectors
-        documents._cosines = Cosines(self.vector, vectors, float32_scan(vectors))
-        documents.lexical = highest(self.lexical, snapshot)
-        documents._matching = any_of(self._matching, snapshot)
+        vectors = reader.document_vectors
+        documents._cosines = Cosines(self.vector, StackedArray([vectors]), float32_scan(vectors))
+        documents._alive = None
+        documents.lexical = highest(self.lexical, reader)
+        documents._matching = any_of(self._matching, reader)
         documents._names = np.arange(len(vectors))
         documents._unfiltered = {}
         return documents
@@ -73,6 +76,10 @@ class QueryScores:
     def dense(self) -> NDArray[Any]:
         """float32 [n], cosines; 0 where the query has no vector. Reads every vector, once: `cosines` does not."""
         return self._cosines.all
+
+    def living(self, scores: NDArray[Any]) -> NDArray[Any]:
+        """Of scores [n], those of the rows that are not deleted."""
+        return scores if self._alive is None else scores[self._alive]
 
     def cosines(self, rows: Rows) -> Scores:
         """Exact, float64, whichever others are asked for."""
@@ -98,31 +105,31 @@ class QueryScores:
         return np.lexsort((self._names[rows], -scores))
 
 
-def highest(scores: NDArray[Any], snapshot: Snapshot) -> NDArray[Any]:
+def highest(scores: NDArray[Any], reader: IndexReader) -> NDArray[Any]:
     """[m]: of each document, its chunks' highest score."""
-    rows, starts = snapshot.rows_by_document
+    rows, starts = reader.rows_by_document
     return np.asarray(np.maximum.reduceat(scores[rows], starts))
 
 
-def any_of(mask: Mask, snapshot: Snapshot) -> Mask:
+def any_of(mask: Mask, reader: IndexReader) -> Mask:
     """bool [m]: whether any chunk of each document is in the mask."""
-    return highest(mask, snapshot)
+    return highest(mask, reader)
 
 
 @stage("lexical")
-def _bm25(snapshot: Snapshot, lexical: LexicalIndex, terms: TermsByLanguage) -> tuple[Scores, Mask]:
+def _bm25(reader: IndexReader, lexical: LexicalIndex, terms: TermsByLanguage) -> tuple[Scores, Mask]:
     """Each chunk's score by the terms that its own language makes of the query, and whether it has one of them.
 
     Languages that make the same of it are scored together."""
     asked: dict[frozenset[tuple[str, float]], list[int]] = {}
-    for number, language in enumerate(snapshot.languages):
+    for number, language in enumerate(reader.languages):
         asked.setdefault(frozenset(terms[language].items()), []).append(number)
     if len(asked) == 1:
-        return lexical.score(terms[snapshot.languages[0]])
-    scores = np.zeros(snapshot.size)
-    matching = np.zeros(snapshot.size, dtype=np.bool_)
+        return lexical.score_slots(terms[reader.languages[0]])
+    scores = np.zeros(reader.slots)
+    matching = np.zeros(reader.slots, dtype=np.bool_)
     for languages in asked.values():
-        rows = np.isin(snapshot.language_of_row, languages)
-        of_terms = lexical.score(terms[snapshot.languages[languages[0]]])
+        rows = np.isin(reader.language_of_row, languages)
+        of_terms = lexical.score_slots(terms[reader.languages[languages[0]]])
         scores[rows], matching[rows] = of_terms[0][rows], of_terms[1][rows]
     return scores, matching

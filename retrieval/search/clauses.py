@@ -8,10 +8,10 @@ import regex
 from numpy.typing import NDArray
 
 from retrieval.analysis.identifiers import CAPITALS, SYMBOLS
-from retrieval.context import contextualize
+from retrieval.context import embedded_text
 from retrieval.search.operators import Clause
 from retrieval.search.query import analyzer
-from retrieval.segments.snapshot import Snapshot
+from retrieval.segments.reader import IndexReader
 
 Mask = NDArray[np.bool_]
 
@@ -27,35 +27,38 @@ _INVISIBLE = regex.compile(r"[\u00AD\u200C\u200D\u2060\uFE00-\uFE0F\U000E0100-\U
 _ACCENTS = regex.compile(r"[\p{Latin}\p{Greek}\p{Cyrillic}\p{Hebrew}\p{Arabic}]\K\p{Mn}+")
 
 
-def satisfying(snapshot: Snapshot, clauses: Sequence[Clause]) -> Mask | None:
+def satisfying(reader: IndexReader, clauses: Sequence[Clause]) -> Mask | None:
     """bool [n]: the chunks that contain every required clause and none that is excluded, in their text or in the title
     and headings above it; None where nothing is demanded."""
     if not clauses:
         return None
-    allowed = np.ones(snapshot.size, dtype=np.bool_)
+    allowed = np.ones(reader.slots, dtype=np.bool_)
+    allowed[reader.dead] = False
     for clause in clauses:
-        found = _containing(snapshot, clause)
+        found = _containing(reader, clause)
         allowed &= ~found if clause.is_excluded else found
     return allowed
 
 
-def _containing(snapshot: Snapshot, clause: Clause) -> Mask:
+def _containing(reader: IndexReader, clause: Clause) -> Mask:
     """A single word is there if its term is, whatever its ending; a phrase, and a name of several words or characters,
     if its very words stand in a row."""
-    found = np.zeros(snapshot.size, dtype=np.bool_)
-    for number, language in enumerate(snapshot.languages):
-        rows = snapshot.language_of_row == number
+    found = np.zeros(reader.slots, dtype=np.bool_)
+    for number, language in enumerate(reader.languages):
+        rows = reader.language_of_row == number
+        rows[reader.dead] = False
         spans = analyzer(language).spans(clause.text)
         for term in _smallest(spans):
             # The postings have pairs of characters, so that one alone of an unspaced script is not among them.
             if regex.fullmatch(_UNSPACED, term):
                 continue
-            has_term = snapshot.lexical.matching([term])
+            has_term = np.zeros(reader.slots, dtype=np.bool_)
+            has_term[reader.lexical.matching_slots(term)] = True
             if regex.match(_UNSPACED, term):
-                has_term |= _with_broken(snapshot, rows & ~has_term, term)
+                has_term |= _with_broken(reader, rows & ~has_term, term)
             rows &= has_term
         is_word = len(spans) == 1 and not clause.is_phrase and not regex.search(_UNSPACED, clause.text)
-        found |= rows if is_word else _with_words(snapshot, rows, clause.text)
+        found |= rows if is_word else _with_words(reader, rows, clause.text)
     return found
 
 
@@ -68,28 +71,28 @@ def _smallest(spans: Sequence[tuple[str, int, int]]) -> set[str]:
     }
 
 
-def _with_broken(snapshot: Snapshot, rows: Mask, pair: str) -> Mask:
+def _with_broken(reader: IndexReader, rows: Mask, pair: str) -> Mask:
     """Those of the rows in whose text a line ends between two characters, which are no term then."""
     pattern = regex.compile(_LINE_BREAK.join(map(regex.escape, regex.findall(r"\X", pair))))
-    found = np.zeros(snapshot.size, dtype=np.bool_)
+    found = np.zeros(reader.slots, dtype=np.bool_)
     for row in np.flatnonzero(rows).tolist():
-        found[row] = pattern.search(snapshot.text(row)) is not None
+        found[row] = pattern.search(reader.text(row)) is not None
     return found
 
 
-def _with_words(snapshot: Snapshot, rows: Mask, phrase: str) -> Mask:
+def _with_words(reader: IndexReader, rows: Mask, phrase: str) -> Mask:
     """Those of the rows that contain the phrase, whatever case, accents, and what is between the words: white space,
     punctuation, or, as in parseHttpResponse, a capital. A line may end between characters of an unspaced script."""
     words = list(_WORD.finditer(_fold(phrase)))
     if not words:
-        return np.zeros(snapshot.size, dtype=np.bool_)
+        return np.zeros(reader.slots, dtype=np.bool_)
     begins = "" if regex.match(_UNSPACED, words[0][0]) else rf"(?<![{_SPELLED}])"
     ends = r"(?!\p{M})" if regex.search(rf"{_UNSPACED}\p{{M}}*$", words[-1][0]) else rf"(?![{_SPELLED}])"
     pattern = regex.compile(begins + rf"[^{_SPELLED}]+".join(map(_pattern, words)) + ends)
-    found = np.zeros(snapshot.size, dtype=np.bool_)
+    found = np.zeros(reader.slots, dtype=np.bool_)
     for row in np.flatnonzero(rows).tolist():
-        chunk = snapshot.chunk(row)
-        text = contextualize(chunk.title, chunk.headings, chunk.text, enabled=snapshot.context_header)
+        chunk = reader.chunk(row)
+        text = embedded_text(chunk, context_header=reader.context_header)
         found[row] = pattern.search(_fold(text)) is not None
     return found
 

@@ -1,6 +1,6 @@
 """One query's cosines: roughly with all vectors, which is quick, and exactly with those that it takes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.fusion import Scores
+from retrieval.segments.stacked import StackedArray
 from retrieval.timing import stage
 from retrieval.topk import Best, Mask, Rows, top_k_with_ties
 from retrieval.types import Vectors
@@ -19,7 +20,16 @@ Scan = Callable[[Vectors], tuple[NDArray[Any], float]]
 class Cosines:
     """The cosines of n unit rows with a query; all 0 for a query without a vector."""
 
-    def __init__(self, vector: Vectors | None, vectors: Vectors, scan: Scan) -> None:
+    def __init__(
+        self,
+        vector: Vectors | None,
+        vectors: "StackedArray[np.float32]",
+        scan: Scan,
+        *,
+        alive: Mask | None = None,
+    ) -> None:
+        """`scan` gives -inf for the rows that are not alive."""
+        self._alive = alive
         self._vector = vector
         self._vectors = vectors
         self._scan = scan
@@ -41,15 +51,18 @@ class Cosines:
         if self._vector is None:
             return np.zeros(len(self._vectors), np.float32)
         with stage("dense"):
-            return np.asarray(self._vectors @ self._vector)
+            return np.concatenate([part @ self._vector for part in self._vectors.parts])
 
     def best(self, depth: int, eligible: Mask | None) -> tuple[Rows, Scores]:
         """The `depth` best of those eligible, and all that tie with the last of them, with their exact cosines."""
         if self._vector is None:
-            rows = top_k_with_ties(np.zeros(len(self._vectors)), depth, eligible)
+            rows = top_k_with_ties(np.zeros(len(self._vectors)), depth, self._alive if eligible is None else eligible)
             return rows, np.zeros(len(rows))
         rough, error = self._rough
-        bar = self.of(rough.top_k_with_ties(depth, eligible)).min(initial=np.inf)  # so many are as good as that
+        rows = rough.top_k_with_ties(depth, eligible)
+        if self._alive is not None:
+            rows = rows[self._alive[rows]]  # there may be fewer than `depth`
+        bar = self.of(rows).min(initial=np.inf)  # so many are as good as that
         rows = rough.at_least(bar - error, eligible)
         cosines = self.of(rows)
         best = top_k_with_ties(cosines, depth)
@@ -63,17 +76,22 @@ class Cosines:
 
 
 @stage("dense")
-def float32_products(vectors: Vectors, queries: Vectors) -> tuple[NDArray[np.float32], float]:
-    """float32 [m, n], the products of m queries with n vectors, all of which are read; and how far off each is at most:
-    a sum of dim products of unit rows by dim roundings."""
-    return np.asarray(queries @ vectors.T), vectors.shape[1] * float(np.finfo(np.float32).eps)
+def float32_products(parts: Sequence[Vectors], queries: Vectors) -> tuple[NDArray[np.float32], float]:
+    """float32 [m, n], the products of m queries with the n vectors of all parts, all of which are read; and how far off
+    each is at most: a sum of dim products of unit rows by dim roundings."""
+    products = np.empty((len(queries), sum(map(len, parts))), np.float32)
+    start = 0
+    for part in parts:
+        np.matmul(queries, part.T, out=products[:, start : start + len(part)])
+        start += len(part)
+    return products, queries.shape[1] * float(np.finfo(np.float32).eps)
 
 
 def float32_scan(vectors: Vectors) -> Scan:
     """A scan that reads all of these."""
 
     def scan(vector: Vectors) -> tuple[NDArray[np.float32], float]:
-        products, error = float32_products(vectors, vector[None])
+        products, error = float32_products([vectors], vector[None])
         return products[0], error
 
     return scan

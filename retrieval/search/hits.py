@@ -6,7 +6,7 @@ from retrieval.search.candidates import QueryScores, Ranking
 from retrieval.search.highlights import Highlighter
 from retrieval.search.passages import expanded
 from retrieval.search.query import Query
-from retrieval.segments.snapshot import Snapshot
+from retrieval.segments.reader import IndexReader
 from retrieval.timing import stage
 from retrieval.topk import Rows
 from retrieval.types import SearchHit
@@ -14,7 +14,7 @@ from retrieval.types import SearchHit
 
 @stage("hits")
 def hits_of(
-    snapshot: Snapshot,
+    reader: IndexReader,
     query: Query,
     sides: QueryScores,
     ranking: Ranking,
@@ -33,9 +33,9 @@ def hits_of(
     cosines = sides.cosines(ranking.rows)
     marking = {language: Highlighter(terms, language) for language, terms in query.terms.items()}
     hits = []
-    for rank, (at, passage) in enumerate(expanded(snapshot, ranking.rows.tolist(), expand), 1):
+    for rank, (at, passage) in enumerate(expanded(reader, ranking.rows.tolist(), expand), 1):
         row = int(ranking.rows[at])
-        chunk = passage if not expand else snapshot.chunk(row)
+        chunk = passage if not expand else reader.chunk(row)
         hits.append(
             SearchHit(
                 id=chunk.id,
@@ -58,7 +58,7 @@ def hits_of(
                 lexical_score=float(sides.lexical[row]),
                 lexical_rank=lexical_ranks.get(row),
                 rerank_score=None if ranking.rerank is None else float(ranking.rerank[at]),
-                highlights=marking[snapshot.language(row)].spans(passage.text) if highlight else (),
+                highlights=marking[reader.language(row)].spans(passage.text) if highlight else (),
             )
         )
     return hits

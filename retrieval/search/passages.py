@@ -4,25 +4,27 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from retrieval.merge_passages import joined
-from retrieval.segments.snapshot import Snapshot
+from retrieval.segments.reader import IndexReader
 from retrieval.types import Chunk
 
 
-def expanded(snapshot: Snapshot, rows: Sequence[int], reach: int | Literal["section"]) -> Iterator[tuple[int, Chunk]]:
+def expanded(reader: IndexReader, rows: Sequence[int], reach: int | Literal["section"]) -> Iterator[tuple[int, Chunk]]:
     """(place in `rows`, passage) for each row: with up to `reach` chunks of its document before and after it, or with
     all around it that stand under the same headings.
 
     Passages of a document that touch or overlap become one, in the place of the best.
     """
     if not reach:
-        yield from ((at, snapshot.chunk(row)) for at, row in enumerate(rows))
+        yield from ((at, reader.chunk(row)) for at, row in enumerate(rows))
         return
     ranges: list[tuple[int, list[int], int, int]] = []
+    siblings_of: dict[str, list[int]] = {}
     for at, row in enumerate(rows):
-        siblings = snapshot.rows_of_document[snapshot.chunk(row).document_id]
+        document = reader.chunk(row).document_id
+        siblings = siblings_of.setdefault(document, reader.rows_of_document(document))
         place = siblings.index(row)
         if reach == "section":
-            first, last = _section(snapshot, siblings, place)
+            first, last = _section(reader, siblings, place)
         else:
             first, last = max(0, place - reach), min(len(siblings) - 1, place + reach)
         near = 0 if reach == "section" else 1  # sections side by side are still two
@@ -32,17 +34,17 @@ def expanded(snapshot: Snapshot, rows: Sequence[int], reach: int | Literal["sect
             first, last = min(first, other[2]), max(last, other[3])
         ranges.append((min([at, *(r[0] for r in touching)]), siblings, first, last))
     for at, siblings, first, last in sorted(ranges, key=lambda r: r[0]):
-        yield at, joined([snapshot.chunk(row) for row in siblings[first : last + 1]])
+        yield at, joined([reader.chunk(row) for row in siblings[first : last + 1]])
 
 
-def _section(snapshot: Snapshot, siblings: Sequence[int], place: int) -> tuple[int, int]:
+def _section(reader: IndexReader, siblings: Sequence[int], place: int) -> tuple[int, int]:
     """The first and last place around this one with the same headings; where there are none, it alone."""
-    headings = snapshot.chunk(siblings[place]).headings
+    headings = reader.chunk(siblings[place]).headings
     first = last = place
     if not headings:
         return first, last
-    while first > 0 and snapshot.chunk(siblings[first - 1]).headings == headings:
+    while first > 0 and reader.chunk(siblings[first - 1]).headings == headings:
         first -= 1
-    while last + 1 < len(siblings) and snapshot.chunk(siblings[last + 1]).headings == headings:
+    while last + 1 < len(siblings) and reader.chunk(siblings[last + 1]).headings == headings:
         last += 1
     return first, last

@@ -6,10 +6,11 @@ from dataclasses import replace
 import numpy as np
 
 from retrieval.config import Feedback
+from retrieval.context import terms_of
 from retrieval.search.candidates import QueryScores
 from retrieval.search.feedback import rm3, rocchio
 from retrieval.search.query import Query, analyzer
-from retrieval.segments.snapshot import Snapshot, terms_of
+from retrieval.segments.reader import IndexReader
 from retrieval.topk import Rows
 
 _DENSE_HITS, _WEIGHT = 3, 0.5
@@ -19,7 +20,7 @@ _LEXICAL_HITS, _TERMS, _ORIGINAL = 5, 10, 0.7
 """First answers whose likeliest terms are added, how many of those, and what share of the weight the query keeps."""
 
 
-def reformulated(snapshot: Snapshot, query: Query, sides: QueryScores, best: Rows, *, feedback: Feedback) -> Query:
+def reformulated(reader: IndexReader, query: Query, sides: QueryScores, best: Rows, *, feedback: Feedback) -> Query:
     """The query moved towards its first answers on the dense side (Rocchio), and with their terms on the lexical side
     (RM3).
 
@@ -28,19 +29,19 @@ def reformulated(snapshot: Snapshot, query: Query, sides: QueryScores, best: Row
     """
     vector, terms = query.vector, query.terms
     if vector is not None and feedback in ("dense", "both"):
-        vector = rocchio(vector, snapshot.vectors[best[:_DENSE_HITS]], weight=_WEIGHT)
+        vector = rocchio(vector, reader.vectors[best[:_DENSE_HITS]], weight=_WEIGHT)
     if feedback in ("lexical", "both"):
         rows = best[:_LEXICAL_HITS]
-        terms = {language: _with_terms(snapshot, language, terms[language], sides, rows) for language in terms}
+        terms = {language: _with_terms(reader, language, terms[language], sides, rows) for language in terms}
     return replace(query, terms=terms, vector=vector)
 
 
 def _with_terms(
-    snapshot: Snapshot, language: str, terms: Mapping[str, float], sides: QueryScores, rows: Rows
+    reader: IndexReader, language: str, terms: Mapping[str, float], sides: QueryScores, rows: Rows
 ) -> Mapping[str, float]:
     """The query's terms in one language, with those of the rows in that language."""
-    rows = np.array([row for row in rows.tolist() if snapshot.language(row) == language], dtype=np.intp)
-    chunks = [snapshot.chunk(row) for row in rows.tolist()]
-    header = snapshot.context_header
+    rows = np.array([row for row in rows.tolist() if reader.language(row) == language], dtype=np.intp)
+    chunks = [reader.chunk(row) for row in rows.tolist()]
+    header = reader.context_header
     found = [terms_of(chunk, analyzer(language), context_header=header) for chunk in chunks]
     return rm3(terms, found, sides.lexical[rows], terms=_TERMS, original=_ORIGINAL) if found else terms

@@ -1,61 +1,71 @@
-"""Many byte strings in two files: one after the other in NAME.bin, their ends in NAME.ends.npy. Read memory-mapped."""
+"""Many byte strings in two arrays: one after the other in NAME.bytes, and where each ends in NAME.ends."""
 
-import mmap
-from collections.abc import Iterable, Iterator
-from pathlib import Path
-from types import TracebackType
-from typing import Self
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from retrieval.npy import load_array
+from retrieval.segments.pack import Pack, PackWriter
 
-
-class ByteColumnWriter:
-    """Appends byte strings; a context manager that completes the files."""
-
-    def __init__(self, directory: Path, name: str) -> None:
-        self._ends_path = directory / f"{name}.ends.npy"
-        self._file = (directory / f"{name}.bin").open("wb")
-        self._ends: list[int] = []
-
-    def __enter__(self) -> Self:
-        return self
-
-    def append(self, blob: bytes) -> None:
-        self._file.write(blob)
-        self._ends.append((self._ends[-1] if self._ends else 0) + len(blob))
-
-    def extend(self, blobs: Iterable[bytes]) -> None:
-        for blob in blobs:
-            self.append(blob)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._file.close()
-        np.save(self._ends_path, np.asarray(self._ends, dtype=np.int64))
+_BLOCK = 1 << 24
+"""Bytes copied at once."""
 
 
 class ByteColumn:
-    """The byte strings that a ByteColumnWriter wrote, by position."""
+    """Byte strings by position.
 
-    def __init__(self, directory: Path, name: str) -> None:
-        self._ends = load_array(directory / f"{name}.ends.npy")
-        self._data: mmap.mmap | bytes = b""
-        if len(self._ends) and self._ends[-1]:
-            with (directory / f"{name}.bin").open("rb") as file:
-                self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    data   uint8 [total]
+    ends   int64 [n]
+    """
+
+    def __init__(self, data: NDArray[np.uint8], ends: NDArray[np.int64]) -> None:
+        self._data = data
+        self._ends = ends
+
+    @classmethod
+    def load(cls, pack: Pack, name: str) -> "ByteColumn":
+        return cls(pack[f"{name}.bytes"], pack[f"{name}.ends"])
 
     def __len__(self) -> int:
         return len(self._ends)
 
     def __iter__(self) -> Iterator[bytes]:
-        start = 0
-        for end in self._ends.tolist():
-            yield self._data[start:end]
-            start = end
+        return (self[position] for position in range(len(self)))
 
     def __getitem__(self, position: int) -> bytes:
         start = int(self._ends[position - 1]) if position else 0
-        return self._data[start : int(self._ends[position])]
+        return self._data[start : int(self._ends[position])].tobytes()
+
+    def lengths(self, kept: NDArray[np.bool_] | None) -> NDArray[np.int64]:
+        """int64 [k]: the lengths of the strings that are kept, or of all."""
+        lengths = np.diff(self._ends, prepend=0)
+        return lengths if kept is None else lengths[kept]
+
+    def blocks(self, kept: NDArray[np.bool_] | None) -> Iterator[NDArray[np.uint8]]:
+        """uint8 [*]: the bytes of the strings that are kept, or of all, some at a time."""
+        lengths = np.diff(self._ends, prepend=0)
+        # Runs of neighbours that are kept are copied as they lie.
+        bounds = np.diff(
+            (kept if kept is not None else np.ones(len(self), np.bool_)).astype(np.int8), prepend=0, append=0
+        )
+        starts, stops = np.flatnonzero(bounds == 1), np.flatnonzero(bounds == -1)
+        for first, last in zip((self._ends - lengths)[starts].tolist(), self._ends[stops - 1].tolist(), strict=True):
+            for start in range(first, last, _BLOCK):
+                yield self._data[start : min(start + _BLOCK, last)]
+
+
+def write_byte_column(pack: PackWriter, name: str, strings: Sequence[bytes]) -> None:
+    """Write the strings as the two arrays that `ByteColumn.load` reads."""
+    ends = np.cumsum(np.fromiter(map(len, strings), np.int64, count=len(strings)), dtype=np.int64)
+    pack.write(f"{name}.bytes", np.frombuffer(b"".join(strings), dtype=np.uint8))
+    pack.write(f"{name}.ends", ends)
+
+
+def merge_byte_columns(
+    pack: PackWriter, name: str, parts: Sequence[tuple[ByteColumn, NDArray[np.bool_] | None]]
+) -> None:
+    """Write the strings that are kept (a mask, or None for all) of several columns, in order."""
+    lengths = np.concatenate([np.empty(0, np.int64), *(column.lengths(kept) for column, kept in parts)])
+    blocks = (block for column, kept in parts for block in column.blocks(kept))
+    pack.write_blocks(f"{name}.bytes", np.uint8, (int(lengths.sum()),), blocks)
+    pack.write(f"{name}.ends", np.cumsum(lengths, dtype=np.int64))

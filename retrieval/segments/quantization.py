@@ -6,17 +6,13 @@ that is rounded to q', is off by |q.v - q'.v'| <= |q| |v - v'| + |q - q'| |v'| a
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.npy import load_array
-from retrieval.timing import stage
 from retrieval.types import Vectors
 
-CODES, SCALES = "codes.npy", "scales.npy"
 _BLOCK = 4096
 """Rows rounded at once."""
 
@@ -46,29 +42,21 @@ class QuantizedVectors:
             scales[here, 2] = np.linalg.norm(exact - rounded, axis=1)
         return cls(codes, scales)
 
-    @classmethod
-    def load(cls, directory: Path) -> Self:
-        """From CODES, which stays on disk until it is read, and SCALES. Raises what np.load raises."""
-        return cls(load_array(directory / CODES, mmap=True), load_array(directory / SCALES))
-
-    def take(self, rows: Any) -> "QuantizedVectors":
-        return QuantizedVectors(self.codes[rows], self.scales[rows])
-
-    @stage("dense")
-    def products(self, vector: Vectors) -> tuple[NDArray[np.float64], float]:
-        """float64 [n], the product of float32 [dim] with every row; and how far off the true one each is at most."""
+    def products(self, query: "QuantizedVectors", out: NDArray[np.float64]) -> float:
+        """Write the product of the query, one vector, with every row into float64 [n]; returns how far off the true
+        ones they are at most."""
         import simsimd
 
-        asked = QuantizedVectors.of(vector[None])
-        scale, length, left_out = asked.scales[0].tolist()
-        if not len(self.codes) or not len(vector):
-            return np.zeros(len(self.codes)), 0.0
-        products: NDArray[np.float64] = np.asarray(simsimd.cdist(asked.codes, self.codes, "dot"))[0]
-        products *= self._factors
-        products *= scale
+        scale, length, left_out = query.scales[0].tolist()
+        if not self.codes.size:
+            out[:] = 0.0
+            return 0.0
+        simsimd.cdist(query.codes, self.codes, "dot", out=out[None])
+        out *= self._factors
+        out *= scale
         longest, most_left_out = self._longest
         error = (length + left_out) * most_left_out + left_out * longest
-        return products, error + 1e-12  # for the rounding of the sums themselves
+        return float(error) + 1e-12  # for the rounding of the sums themselves
 
     @cached_property
     def _factors(self) -> NDArray[np.float64]:

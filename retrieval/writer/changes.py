@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
+import orjson
+
 from retrieval.chroma.rows import chunk_metadata
 from retrieval.types import Chunk, DocumentRecord, Metadata
 
@@ -53,7 +55,7 @@ class Step:
             metadata = chunk_metadata(chunk)
             if row is None or (row["headings"], row["title"]) != (metadata["headings"], metadata["title"]):
                 self.fresh.append(chunk)  # its context header, and so its vector, is another
-            elif row != metadata:
+            elif _as_stored(row) != _as_stored(metadata):
                 self.moved.append(chunk)
         wanted = {chunk.id for chunk in self.change.chunks}
         self.stale = [id_ for id_ in self.previous if id_ not in wanted]
@@ -62,3 +64,8 @@ class Step:
     def kept(self) -> list[str]:
         fresh = {chunk.id for chunk in self.fresh}
         return [chunk.id for chunk in self.change.chunks if chunk.id not in fresh]
+
+
+def _as_stored(row: Metadata) -> bytes:
+    """Tells values apart that Python takes for equal and a filter does not: 1, 1.0 and True."""
+    return orjson.dumps(row, option=orjson.OPT_SORT_KEYS)

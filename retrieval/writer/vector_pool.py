@@ -7,8 +7,8 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from retrieval.chroma.store import Store
-from retrieval.context import contextualize
-from retrieval.segments.snapshot import Snapshot, embedded_digest
+from retrieval.context import embedded_digest, embedded_text
+from retrieval.segments.reader import IndexReader
 from retrieval.types import Chunk, Encoder, Vectors
 
 _SLICE = 64
@@ -30,8 +30,8 @@ class Filled(NamedTuple):
 
 
 class VectorPool:
-    """Vectors by the string that is embedded: those of the snapshot, of another index's (`lender`, made with the same
-    model and prefix), those written since, and those being embedded right now."""
+    """Vectors by the string that is embedded: those of the last generation, of another index's (`lender`, made with the
+    same model and prefix), those written since, and those being embedded right now."""
 
     def __init__(
         self,
@@ -39,13 +39,13 @@ class VectorPool:
         encoder: Callable[[], Encoder],
         *,
         context_header: bool,
-        lender: Snapshot | None = None,
+        lender: IndexReader | None = None,
     ) -> None:
         self._store = store
         self._encoder = encoder
         self._context_header = context_header
         self._lender = lender
-        self._snapshot: Snapshot | None = None
+        self._reader: IndexReader | None = None
         self._written: dict[str, str] = {}
         self._ahead = ThreadPoolExecutor(_SLICES_AT_ONCE, "slices")
         self._under_way: dict[str, Future[Mapping[str, Vectors]]] = {}
@@ -54,9 +54,9 @@ class VectorPool:
         """Give up what is being embedded."""
         self._ahead.shutdown(wait=False, cancel_futures=True)
 
-    def start_from(self, snapshot: Snapshot | None) -> None:
-        """Look into this snapshot first; forget what was written before it."""
-        self._snapshot = snapshot
+    def start_from(self, reader: IndexReader | None) -> None:
+        """Look into this generation first; forget what was written before it."""
+        self._reader = reader
         self._written.clear()
 
     def written(self, chunks: Sequence[Chunk]) -> None:
@@ -67,7 +67,9 @@ class VectorPool:
         """Start to embed, while the caller does something else, what `fill` will be asked for. Strings of like length
         go together; those that have a vector or are under way already are left alone."""
         by_digest = {self._digest(chunk): chunk for chunk in chunks}
-        new = [digest for digest in by_digest if digest not in self._under_way and not self._is_known(digest)]
+        new = [digest for digest in by_digest if digest not in self._under_way and digest not in self._written]
+        known = self._committed(new)
+        new = [digest for digest in new if digest not in known]
         new.sort(key=lambda digest: by_digest[digest].tokens)
         for part in _sliced(new):
             texts = {digest: self._text(by_digest[digest]) for digest in part}
@@ -87,7 +89,7 @@ class VectorPool:
             if digest in self._under_way:
                 embedding.setdefault(self._under_way[digest], []).append(digest)
         for digests in _sliced([digest for digest in alike if digest not in self._under_way]):
-            yield _filled(alike, self._in_snapshots(digests) | self._in_store(digests), embedded=0)
+            yield _filled(alike, self._committed(digests) | self._in_store(digests), embedded=0)
         for future, digests in embedding.items():
             vectors = future.result()
             yield _filled(alike, {digest: vectors[digest] for digest in digests}, embedded=len(digests))
@@ -97,16 +99,11 @@ class VectorPool:
     def _embed(self, texts: Mapping[str, str]) -> Mapping[str, Vectors]:
         return dict(zip(texts, self._encoder().embed_passages(list(texts.values())), strict=True))
 
-    def _is_known(self, digest: str) -> bool:
-        shown = (snapshot.row_of_digest for snapshot in (self._lender, self._snapshot) if snapshot is not None)
-        return digest in self._written or any(digest in rows for rows in shown)
-
-    def _in_snapshots(self, digests: Sequence[str]) -> dict[str, Vectors]:
+    def _committed(self, digests: Sequence[str]) -> dict[str, Vectors]:
         found: dict[str, Vectors] = {}
-        for snapshot in (self._lender, self._snapshot):
-            if snapshot is not None:
-                rows = snapshot.row_of_digest
-                found.update((digest, snapshot.vectors[rows[digest]]) for digest in digests if digest in rows)
+        for reader in (self._lender, self._reader):
+            if reader is not None:
+                found.update(reader.vectors_of(digests))
         return found
 
     def _in_store(self, digests: Sequence[str]) -> dict[str, Vectors]:
@@ -120,7 +117,7 @@ class VectorPool:
         return embedded_digest(chunk, context_header=self._context_header)
 
     def _text(self, chunk: Chunk) -> str:
-        return contextualize(chunk.title, chunk.headings, chunk.text, enabled=self._context_header)
+        return embedded_text(chunk, context_header=self._context_header)
 
 
 def _filled(alike: Mapping[str, list[Chunk]], found: Mapping[str, Vectors], *, embedded: int) -> Filled:

@@ -23,26 +23,28 @@ import numpy as np
 
 from retrieval.chroma.store import UNDER_WAY, State, Store
 from retrieval.config import Config
-from retrieval.directory.index_directory import IndexDirectory
+from retrieval.directory.index_directory import RESTORED, IndexDirectory
 from retrieval.directory.pointer import Pointer
 from retrieval.embedding import Embedder
 from retrieval.errors import IndexDamagedError, IndexLockedError
 from retrieval.fingerprint import Fingerprint
-from retrieval.segments.snapshot import Snapshot
+from retrieval.segments.merger import Merger
+from retrieval.segments.reader import IndexReader
 from retrieval.types import DocumentRecord, Metadata, SyncedFolder, Vectors
 from retrieval.writer.changes import Change, Step, Written
-from retrieval.writer.commit import publish
+from retrieval.writer.commit import Changes, commit
+from retrieval.writer.ledger import Ledger
 from retrieval.writer.orphans import orphans
 from retrieval.writer.vector_pool import Filled, VectorPool
 
-_FIRST_PUBLICATION = 1000
-"""Chunks after which a long first sync becomes searchable; from there on each doubling of the index is published."""
+_FIRST_COMMIT = 1000
+"""Chunks after which a long first sync becomes searchable; from there on each doubling of the index is committed."""
 
 
 class Writer:
     """Changes an index; made by HybridIndex.writing(), which holds the lock. Chroma is opened at the first change.
 
-    snapshot  what was last published
+    reader    the last generation
     records   the ledger by source, as of now
     folders   name -> the synced folder that owns the sources below that name
     is_whole  whether `records` is what Chroma holds
@@ -53,24 +55,25 @@ class Writer:
         directory: IndexDirectory,
         config: Config,
         *,
-        snapshot: Snapshot | None,
+        reader: IndexReader,
         store: Callable[[], Store],
         embedder: Callable[[], Embedder],
-        lender: Snapshot | None = None,
+        lender: IndexReader | None = None,
     ) -> None:
-        self.snapshot = snapshot
-        self.folders = dict(snapshot.state.folders) if snapshot is not None else {}
-        self.records = {record.source: record for record in (snapshot.records if snapshot is not None else ())}
+        self.reader = reader
+        self.folders = dict(reader.state.folders)
+        self.records = Ledger(reader)
         self._directory = directory
         self._config = config
         self._store = store
         self._embedder = embedder
-        self._fingerprint = snapshot.fingerprint if snapshot is not None else None
+        self._fingerprint = reader.fingerprint
         self._pool = VectorPool(store, embedder, context_header=config.context_header, lender=lender)
-        self._pool.start_from(snapshot)
+        self._pool.start_from(reader)
+        self._merger = Merger(directory.segments)
         self._touched: set[str] = set()
         self._recovered = False
-        self._unrecorded: list[DocumentRecord] = []
+        self._orphans: list[DocumentRecord] = []
         self._token = ""
         self.is_whole = True
 
@@ -80,18 +83,19 @@ class Writer:
         return self._store()
 
     def recover(self) -> None:
-        """Take ledger and state from Chroma, trusting nothing that lies beside it; `publish` then reads all of it.
+        """Take ledger and state from Chroma, trusting nothing that lies beside it; `commit` then reads all of it.
 
         Raises IndexMismatchError where Chroma's chunks were made with other settings, and IndexDamagedError where
-        Chroma is empty and a snapshot is not: building that again would lose what is left.
+        Chroma is empty and the last generation is not: building that again would lose what is left.
         """
         state = self.store.state()
         self._refuse_an_emptied_chroma(state)
-        self.snapshot = None
+        self.reader = IndexReader.empty(self._config)
         self.folders = dict(state.folders)
         recorded = self.store.records()
-        self._unrecorded = orphans(self.store, recorded, state.folders)
-        self.records = {record.source: record for record in (*recorded, *self._unrecorded)}
+        self._orphans = orphans(self.store, recorded, state.folders)
+        records = {record.source: record for record in (*recorded, *self._orphans)}
+        self.records = Ledger.recovered(self.reader, records)
         if state.fingerprint:
             made_with = Fingerprint.from_json(state.fingerprint)
             made_with.check_config(self._config, index=str(self._directory.path))
@@ -103,11 +107,11 @@ class Writer:
         """Say that a write is under way: from here on more may be stored than is shown, and whoever finds this said
         and no writer alive recovers.
 
-        Raises IndexLockedError where another process has written since the snapshot was made.
+        Raises IndexLockedError where another process has written since the last generation was made.
         """
         if self._token:
             return
-        shown = self.snapshot.state.generation if self.snapshot is not None else ""
+        shown = self.reader.generation
         stored = self.store.state()
         self._refuse_an_emptied_chroma(stored)
         if not self._recovered and stored.generation != shown:
@@ -126,8 +130,9 @@ class Writer:
         self._pool.prefetch([chunk for change in changes for chunk in change.chunks if chunk.id not in rows])
 
     def close(self) -> None:
-        """Give up what is expected and was not put."""
+        """Give up what is prefetched and was not put."""
         self._pool.close()
+        self._merger.close()
 
     def put(self, changes: Sequence[Change], *, on_filled: Callable[[Filled], None] = lambda _: None) -> Written:
         """Make each document what its change says, in one batch. `on_filled` hears of chunks as they are written."""
@@ -185,13 +190,12 @@ class Writer:
             self.folders[name] = folder
             self._announce(self._token)  # a document that was begun is known to be a folder's by the folder's name
 
-    def publish_when_due(self) -> None:
-        """Publish what a long run has written so far, so seldom that all publications together cost linear time."""
-        published = self.snapshot.size if self.snapshot is not None else 0
-        if len(self._touched) >= max(_FIRST_PUBLICATION, published):
-            self._publish(uuid.uuid4().hex, last=False)
+    def commit_when_due(self) -> None:
+        """Commit what a long run has written so far, so seldom that each row is read from Chroma once."""
+        if len(self._touched) >= max(_FIRST_COMMIT, self.reader.size):
+            self._commit(uuid.uuid4().hex, last=False)
 
-    def publish(self) -> None:
+    def commit(self) -> None:
         """Show searches what was written, or what was recovered. Does nothing where neither was.
 
         Raises IndexLockedError where another process has written at the same time.
@@ -201,7 +205,7 @@ class Writer:
                 raise IndexLockedError(
                     f"Another process has written to the Chroma of {self._directory.path} at the same time; sync again."
                 )
-            self._publish(uuid.uuid4().hex, last=True)
+            self._commit(uuid.uuid4().hex, last=True)
         elif self._recovered:
             self._mirror()
 
@@ -213,36 +217,43 @@ class Writer:
         if is_own:
             self._record_begun()
         generation = state.generation if state.is_settled else uuid.uuid4().hex
-        self._publish(generation, last=True)
+        self._commit(generation, last=True)
         if is_own and not state.is_settled:
             self.store.set_state(replace(state, generation=generation))
 
-    def _publish(self, generation: str, *, last: bool) -> None:
-        owners = {record.folder for record in self.records.values()}
-        self.folders = {name: path for name, path in self.folders.items() if name in owners}
+    def _commit(self, generation: str, *, last: bool) -> None:
         state = State(generation, self.folders, self._fingerprint_json())
-        target = self._directory.snapshots / generation
-        records = sorted(self.records.values(), key=lambda record: record.source)
-        publish(target, state, store=self.store, records=records, base=self.snapshot, touched=self._touched)
+        self._directory.make()
+        reader = commit(
+            self._directory,
+            state,
+            Changes(self.records.changed, self._touched),
+            base=self.reader,
+            store=self.store,
+            config=self._config,
+            merger=self._merger,
+            last=last,
+        )
+        self.folders = dict(reader.state.folders)
         if self._token and last:
-            self.store.set_state(state)
+            self.store.set_state(reader.state)
         self._point(generation, writing=not last)
-        if last:
+        if last:  # nothing is being merged
             self.store.seal()
-        self._directory.remove_leftovers(keep=generation)
-        self.snapshot = Snapshot.open(target, self._config, verify=False)
-        self._pool.start_from(self.snapshot)
+            self._directory.remove_leftovers(keep=reader.files)
+        self.reader = reader
+        self.records.committed(reader)
+        self._pool.start_from(reader)
         self._touched.clear()
         self._recovered = False
         if last:
             self._token = ""
 
     def _refuse_an_emptied_chroma(self, state: State) -> None:
-        shown = len(self.snapshot.records) if self.snapshot is not None else 0
+        shown = sum(self.reader.documents_of_folder.values())
         if shown and not state.generation:
             raise IndexDamagedError(
-                f"Chroma holds nothing of the {shown} documents that {self._directory.path} shows; restore what was "
-                "removed there, or remove the index and sync again."
+                f"Chroma holds nothing of the {shown} documents that {self._directory.path} shows; {RESTORED}"
             )
 
     @contextmanager
@@ -253,9 +264,9 @@ class Writer:
         self.is_whole = was_whole
 
     def _record_begun(self) -> None:
-        if self._unrecorded:
-            self._add_records(self._unrecorded)
-            self._unrecorded = []
+        if self._orphans:
+            self._add_records(self._orphans)
+            self._orphans = []
 
     @contextmanager
     def _marked(self, records: Sequence[DocumentRecord]) -> Iterator[None]:
@@ -308,7 +319,7 @@ class Writer:
         return embedded, tokens, np.asarray(means, dtype=np.float32)
 
     def _announce(self, token: str) -> None:
-        self._point(self.snapshot.state.generation if self.snapshot is not None else "", writing=True)
+        self._point(self.reader.generation, writing=True)
         self.store.set_state(State(token, self.folders, self._fingerprint_json()))
 
     def _point(self, generation: str, *, writing: bool) -> None:

@@ -11,7 +11,7 @@ from retrieval.chroma.rows import chunk_metadata
 from retrieval.chroma.store import State, Store
 from retrieval.config import Config
 from retrieval.errors import IndexUnusableError
-from retrieval.types import Chunk, DocumentRecord, SyncedFolder, Vectors, chunk_ids, document_id
+from retrieval.types import MAX_MEMBERS, Chunk, DocumentRecord, SyncedFolder, Vectors, chunk_ids, document_id
 
 DIMENSION = 8
 
@@ -114,6 +114,28 @@ def test_a_rewritten_row_keeps_nothing_of_the_old_one(store: Store) -> None:
     found, vectors = read(store, [before.id])
     assert found == [before]
     np.testing.assert_allclose(vectors, make_vectors(1, seed=1), atol=1e-6)
+
+
+@pytest.mark.parametrize("before", [["b", "a", "b"], [1], 1, True])
+@pytest.mark.parametrize("after", [["a"], [2, 1], [1.0], [True, False], "a", 1.0])
+def test_a_list_is_replaced_whole(store: Store, before: object, after: object) -> None:
+    (old,) = make_chunks("a.md", "same", k=before)
+    new = replace(old, metadata={"k": after})
+    store.put_chunks([old], make_vectors(1), {})
+    assert read(store, [old.id])[0] == [old]
+    store.update_chunks([new], store.chunk_metadata([old.id]))
+    assert repr(read(store, [old.id])[0]) == repr([new]), "repr tells 1 and 1.0 apart"
+    for member in ["a", "b", 1, 2, 1.0, True]:
+        found = store._chunks.get(where={"k": {"$contains": member}}, include=[])["ids"]
+        assert bool(found) == (isinstance(after, list) and repr(member) in map(repr, after))
+    store.put_chunks([old], make_vectors(1), store.chunk_metadata([old.id]))
+    assert repr(read(store, [old.id])[0]) == repr([old])
+
+
+def test_as_many_members_come_back_as_a_document_may_have(store: Store) -> None:
+    chunks = make_chunks("a.md", *map(str, range(20)), k=list(range(MAX_MEMBERS - 1, -1, -1)))
+    store.put_chunks(chunks, make_vectors(20), {})
+    assert read(store, [chunk.id for chunk in chunks])[0] == chunks
 
 
 def test_rows_of_one_document(store: Store) -> None:

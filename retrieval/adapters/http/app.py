@@ -1,4 +1,4 @@
-"""The routes, the guard before them, and what runs as long as they do."""
+"""The application: its routes, its middleware and its lifespan."""
 
 import logging
 from collections.abc import AsyncIterator
@@ -11,27 +11,27 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from retrieval import __version__
-from retrieval.adapters.http.described import Described
+from retrieval.adapters.http.access import AccessControl
 from retrieval.adapters.http.document_routes import document_routes
-from retrieval.adapters.http.guard import Guard
 from retrieval.adapters.http.mcp_route import mcp_app, mcp_route
-from retrieval.adapters.http.observe import Observe
+from retrieval.adapters.http.openapi import DescribedApp
 from retrieval.adapters.http.operation_routes import operation_routes
 from retrieval.adapters.http.page import page_routes
 from retrieval.adapters.http.problems import Refusal, response_of
+from retrieval.adapters.http.request_log import RequestLog
 from retrieval.adapters.http.search_routes import search_routes
 from retrieval.adapters.http.service import Service
-from retrieval.adapters.places import for_clients, shortened
+from retrieval.adapters.redaction import client_message, shortened
 from retrieval.errors import RetrievalError
 
 _LONGEST = 100
-"""Characters of a name that is not known, repeated at most."""
+"""Characters of an unknown name that a message repeats."""
 
 log = logging.getLogger(__name__)
 
 
 def create_app(service: Service) -> FastAPI:
-    """The application around a service; it closes the service when it ends."""
+    """The application for a service; it closes the service at its end."""
 
     mcp = mcp_app(service)
 
@@ -44,7 +44,7 @@ def create_app(service: Service) -> FastAPI:
         finally:
             await service.end()
 
-    app = Described(
+    app = DescribedApp(
         title="hybrid-retrieval",
         version=__version__,
         summary="Hybrid search over documents: BM25 and dense vectors, fused.",
@@ -53,8 +53,8 @@ def create_app(service: Service) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.add_middleware(Guard, settings=service.settings)
-    app.add_middleware(Observe, metrics=service.metrics)
+    app.add_middleware(AccessControl, settings=service.settings)
+    app.add_middleware(RequestLog, metrics=service.metrics)
     for error in (RetrievalError, RequestValidationError, HTTPException):
         app.add_exception_handler(error, _refused)
     app.include_router(page_routes(app))
@@ -66,7 +66,7 @@ def create_app(service: Service) -> FastAPI:
 
 
 async def _known_parameters(request: Request) -> None:
-    """Raises Refusal for a parameter that would be ignored: one that is not known, or comes again."""
+    """Raises Refusal for a query parameter that would be ignored: an unknown or a repeated one."""
     known = {field.alias for field in request.scope["route"].dependant.query_params}
     unknown = next((name for name in request.query_params if name not in known), None)
     if unknown is not None:
@@ -78,6 +78,6 @@ async def _known_parameters(request: Request) -> None:
 
 
 async def _refused(request: Request, error: Exception) -> Response:
-    if isinstance(error, RetrievalError) and for_clients(error) != (whole := shortened(str(error))):
+    if isinstance(error, RetrievalError) and client_message(error) != (whole := shortened(str(error))):
         log.warning("%s", whole)
     return response_of(error)

@@ -13,16 +13,17 @@ from pydantic import ValidationError
 from ingest import SyncReport, add, add_files
 from ingest.report import Failure
 from ingest.root import check_deletable, check_free
-from retrieval.adapters.http import answers
-from retrieval.adapters.http.bodies import MAX_PAGE, DocumentBody, DocumentsBody
-from retrieval.adapters.http.described import problems
-from retrieval.adapters.http.models import AddedOut, DeletedOut, DocumentOut, RecordsOut
+from retrieval.adapters.http import serializers
+from retrieval.adapters.http.openapi import problems
 from retrieval.adapters.http.problems import Refusal, problem, problem_response
+from retrieval.adapters.http.requests import MAX_PAGE, DocumentBody, DocumentsBody
+from retrieval.adapters.http.responses import AddedOut, DeletedOut, DocumentOut, RecordsOut
 from retrieval.adapters.http.service import Service
 from retrieval.adapters.http.uploads import MAX_FILES, uploaded
-from retrieval.adapters.places import report_without_places
+from retrieval.adapters.redaction import redacted_report
 from retrieval.adapters.sources import MAX_SOURCE, check_source
 from retrieval.index import HybridIndex
+from retrieval.searcher import Searcher
 from retrieval.types import Document, Status, document_id
 
 DocumentId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="As in a hit's document_id.")]
@@ -85,16 +86,16 @@ def document_routes(service: Service) -> APIRouter:
     ) -> JSONResponse:
         """The ledger's records, by source."""
 
-        def records(index: HybridIndex) -> JSONResponse:
+        def records(searcher: Searcher) -> JSONResponse:
             chosen = [
                 record
-                for record in index.documents()
+                for record in searcher.documents()
                 if record.source.startswith(prefix)
                 and source in (None, record.source)
                 and status in (None, record.status)
             ]
             page = chosen[offset : offset + limit]
-            return JSONResponse({"total": len(chosen), "documents": [answers.listed(record) for record in page]})
+            return JSONResponse({"total": len(chosen), "documents": [serializers.listed(record) for record in page]})
 
         return await service.read(records)
 
@@ -102,13 +103,11 @@ def document_routes(service: Service) -> APIRouter:
     async def get_document(document_id: DocumentId) -> JSONResponse:
         """A document with its passages."""
 
-        def whole(index: HybridIndex) -> JSONResponse:
-            snapshot = index.snapshot
-            records = snapshot.records if snapshot is not None else ()
-            found = next((record for record in records if record.id == document_id), None)
-            if found is None or snapshot is None:
+        def whole(searcher: Searcher) -> JSONResponse:
+            found = searcher.reader.record(document_id)
+            if found is None:
                 raise Refusal("not-found", _GONE.format(document_id))
-            return JSONResponse(answers.whole(found, snapshot))
+            return JSONResponse(serializers.whole(found, searcher.chunks(found.source)))
 
         return await service.read(whole)
 
@@ -137,13 +136,13 @@ def document_routes(service: Service) -> APIRouter:
 
         def delete(index: HybridIndex) -> dict[str, int]:
             with index.writing() as writer:
-                found = next((record for record in writer.records.values() if record.id == document_id), None)
+                found = writer.reader.record(document_id)
                 if found is None:
                     raise Refusal("not-found", _GONE.format(document_id))
                 check_deletable(found)
                 return {"documents": 1, "chunks": writer.remove([found]).chunks_deleted}
 
-        if await service.read(lambda index: index.snapshot) is None:
+        if await service.read(lambda searcher: searcher.reader.record(document_id)) is None:
             raise Refusal("not-found", _GONE.format(document_id))
         return JSONResponse(await service.write(delete))
 
@@ -160,7 +159,7 @@ async def _added(
     check_free(sources, await service.read(service.folders))
     report = await service.write(change)
     service.metrics.written(report)
-    return _answered(report_without_places(report), sources)
+    return _answered(redacted_report(report), sources)
 
 
 def _answered(report: SyncReport, sources: Collection[str]) -> JSONResponse:

@@ -15,7 +15,7 @@ from ingest.report import Progress
 from ingest.sync import resync
 from retrieval.adapters.http.problems import problem, problem_of
 from retrieval.adapters.http.writes import Writes
-from retrieval.adapters.places import report_without_places
+from retrieval.adapters.redaction import redacted_report
 from retrieval.errors import RetrievalError
 from retrieval.index import HybridIndex
 from retrieval.types import SyncedFolder
@@ -157,7 +157,7 @@ class Jobs:
             self._on_report(report)
             status = "interrupted" if report.interrupted else "done"
             log.info("job %s, a sync of %r, is %s: %s", job.id, job.folder, status, _counts(report))
-            job.tell(status=status, finished=_now(), report=report_without_places(report).as_dict())
+            job.tell(status=status, finished=_now(), report=redacted_report(report).as_dict())
 
 
 def _counts(report: SyncReport) -> str:

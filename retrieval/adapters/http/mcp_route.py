@@ -1,4 +1,4 @@
-"""/mcp: the index as tools for models, read-only, behind the same guard, queue and time limit as all else."""
+"""/mcp: the index as read-only tools for models, with the access control, queue and time limit of the other routes."""
 
 import asyncio
 import logging
@@ -33,7 +33,7 @@ def mcp_app(service: Service) -> Starlette | None:
     @asynccontextmanager
     async def turn() -> AsyncIterator[None]:
         try:
-            async with service.gate.turn():
+            async with service.work_queue.slot():
                 with hearing(service.metrics.stage):  # also on the threads that tools run on
                     yield
         except Refusal as refusal:

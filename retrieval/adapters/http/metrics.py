@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from ingest import SyncReport
-from retrieval.segments.snapshot import Snapshot
+from retrieval.searcher import Searcher
 from retrieval.types import SearchHit
 
 _SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
@@ -66,8 +66,8 @@ class Metrics:
         self._truncated.inc(report.truncated)
         self.stage("write", report.seconds)
 
-    def exposed(self, snapshot: Snapshot | None) -> bytes:
+    def exposed(self, searcher: Searcher | None) -> bytes:
         """All of it in Prometheus' text format, with the size of what is searched now."""
-        self._documents.set(len(snapshot.searchable) if snapshot is not None else 0)
-        self._chunks.set(snapshot.size if snapshot is not None else 0)
+        self._documents.set(len(searcher.searchable()) if searcher is not None else 0)
+        self._chunks.set(searcher.reader.size if searcher is not None else 0)
         return generate_latest(self.registry)

@@ -68,7 +68,7 @@ class OpenedIndex:
     def _can_go_on(self) -> bool:
         """Whether the index that was made meanwhile is one with the settings that were expected."""
         try:
-            return self._index is not None and self._index.snapshot is not None
+            return self._index is not None and bool(self._index.searcher().generation)
         except IndexMismatchError:
             return False
 

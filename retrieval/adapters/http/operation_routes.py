@@ -7,14 +7,14 @@ from fastapi import APIRouter, Header, Path
 from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
-from retrieval.adapters.http.bodies import SyncBody
-from retrieval.adapters.http.described import problems
 from retrieval.adapters.http.jobs import Job
-from retrieval.adapters.http.models import HealthOut, JobOut, JobsOut, StatsOut
+from retrieval.adapters.http.openapi import problems
 from retrieval.adapters.http.problems import Refusal, problem, problem_response
+from retrieval.adapters.http.requests import SyncBody
+from retrieval.adapters.http.responses import HealthOut, JobOut, JobsOut, StatsOut
 from retrieval.adapters.http.server_sent import EVENT_STREAM, as_stream
 from retrieval.adapters.http.service import Service
-from retrieval.index import HybridIndex
+from retrieval.searcher import Searcher
 
 _AS_STREAM: dict[str, Any] = {"content": {EVENT_STREAM: {"schema": {"type": "string"}}}}
 
@@ -50,15 +50,15 @@ def operation_routes(service: Service) -> APIRouter:
     async def stats() -> JSONResponse:
         """What the index holds, what made it, and which folders may be synced."""
 
-        def described(index: HybridIndex) -> dict[str, Any]:
-            snapshot, synced = index.snapshot, index.folders()
-            figures = index.stats()._asdict()
+        def described(searcher: Searcher) -> dict[str, Any]:
+            synced = searcher.folders()
+            figures = searcher.stats()._asdict()
             del figures["chroma"]
             reranker = service.settings.reranker
             return {
-                "generation": snapshot.state.generation if snapshot is not None else "",
+                "generation": searcher.generation,
                 **figures,
-                "folders": [{"name": name, "synced": name in synced} for name in sorted(service.folders(index))],
+                "folders": [{"name": name, "synced": name in synced} for name in sorted(service.folders(searcher))],
                 "reranker": reranker.name if reranker is not None else None,
             }
 
@@ -81,7 +81,7 @@ def operation_routes(service: Service) -> APIRouter:
     @router.get("/metrics", response_class=PlainTextResponse, responses=problems(503))
     async def metrics() -> Response:
         """For Prometheus: requests, seconds by stage, overlap of the two sides, queries without hits, sizes."""
-        exposed = await asyncio.to_thread(lambda: service.metrics.exposed(service.snapshot()))
+        exposed = await asyncio.to_thread(lambda: service.metrics.exposed(service.searcher()))
         return Response(exposed, media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     return router

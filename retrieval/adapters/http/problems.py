@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from retrieval import errors
-from retrieval.adapters.places import for_clients, shortened
+from retrieval.adapters.redaction import client_message, shortened
 from retrieval.types import clean_text
 
 _SHOWN = 20
@@ -89,7 +89,7 @@ def problem_of(error: BaseException) -> dict[str, Any]:
     """What a client may know of an error: our own say what is wrong, all others nothing."""
     if isinstance(error, errors.RetrievalError):
         kind = next(kind for type_, kind in _OF_ERRORS if isinstance(error, type_))
-        return problem(kind, for_clients(error))
+        return problem(kind, client_message(error))
     if isinstance(error, RequestValidationError):
         return _invalid(error)
     if isinstance(error, Refusal):

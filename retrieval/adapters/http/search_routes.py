@@ -8,22 +8,19 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
 from retrieval.adapters.filter_limits import check_filter
-from retrieval.adapters.http import answers
-from retrieval.adapters.http.bodies import SearchBody
-from retrieval.adapters.http.described import problems
+from retrieval.adapters.http import serializers
 from retrieval.adapters.http.metrics import Metrics
-from retrieval.adapters.http.models import SearchOut
+from retrieval.adapters.http.openapi import problems
 from retrieval.adapters.http.problems import Refusal
+from retrieval.adapters.http.requests import SearchBody
+from retrieval.adapters.http.responses import SearchOut
 from retrieval.adapters.http.service import Service
 from retrieval.adapters.http.settings import ConfiguredReranker
-from retrieval.index import HybridIndex
+from retrieval.searcher import Searcher
 from retrieval.types import Reranker, SearchHit
 
 _LONGEST = 10_000_000
-"""Characters of all hits' texts."""
-
-_TRIES = 3
-"""To search within one generation."""
+"""Characters of the texts of all hits together."""
 
 
 def search_routes(service: Service) -> APIRouter:
@@ -33,15 +30,15 @@ def search_routes(service: Service) -> APIRouter:
     async def search(body: SearchBody) -> JSONResponse:
         """The passages that answer one query, or each of several, best first."""
         started = time.monotonic()
-        options: dict[str, Any] = body.model_dump(exclude={"query", "queries", "rerank"})
-        options["rerank"] = _reranker(body.rerank, service.settings.reranker)
+        options = body.options
+        options["rerank"] = _reranker(options["rerank"], service.settings.reranker)
         for name in ("where", "where_document"):
             check_filter(name, options[name])
 
-        def answered(index: HybridIndex) -> JSONResponse:
-            generation, found = _searched(index, body.asked, options, service.metrics)
+        def answered(searcher: Searcher) -> JSONResponse:
+            generation, found = _searched(searcher, body.asked, options, service.metrics)
             _check_size(found)
-            results = [answers.result(query, hits) for query, hits in zip(body.asked, found, strict=True)]
+            results = [serializers.result(query, hits) for query, hits in zip(body.asked, found, strict=True)]
             seconds = time.monotonic() - started
             return JSONResponse({"generation": generation, "seconds": seconds, "results": results})
 
@@ -51,22 +48,18 @@ def search_routes(service: Service) -> APIRouter:
 
 
 def _searched(
-    index: HybridIndex, queries: list[str], options: Mapping[str, Any], metrics: Metrics
+    searcher: Searcher, queries: list[str], options: Mapping[str, Any], metrics: Metrics
 ) -> tuple[str, list[list[SearchHit]]]:
-    """The hits, and the generation that they are of: asked again where another was published meanwhile. Where that goes
-    on faster than the search, the hits may be newer."""
-    for _ in range(_TRIES):
-        before = index.snapshot
-        found = index.search_batch(queries, **options)
-        if index.snapshot is before:
-            break
-    alpha = index.config.alpha if options["alpha"] is None else options["alpha"]
+    """The generation and its hits."""
+    found = searcher.search_batch(queries, **options)
+    alpha = searcher.config.alpha if options["alpha"] is None else options["alpha"]
     metrics.answered(found, is_hybrid=options["mode"] == "hybrid" and 0 < alpha < 1)
-    return (before.state.generation if before is not None else ""), found
+    return searcher.generation, found
 
 
 def _reranker(asked: bool | str | None, configured: ConfiguredReranker | None) -> Reranker | None:
-    """No request names a model or a directory of this machine. Raises Refusal."""
+    """The reranker that the service was started with. Raises Refusal for any other: no request may load a model or read
+    a directory of this machine."""
     if asked is None or asked is False:
         return None
     if configured is None:
@@ -77,7 +70,7 @@ def _reranker(asked: bool | str | None, configured: ConfiguredReranker | None) -
 
 
 def _check_size(found: list[list[SearchHit]]) -> None:
-    """Raises Refusal for more text than one answer should have: a section may be as long as a book."""
+    """Raises Refusal for too much text in one answer: a section may be as long as a book."""
     size = sum(len(hit.text) for hits in found for hit in hits)
     if size > _LONGEST:
         raise Refusal(

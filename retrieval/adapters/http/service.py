@@ -9,16 +9,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
-from retrieval.adapters.http.gate import Gate
 from retrieval.adapters.http.jobs import Jobs
 from retrieval.adapters.http.metrics import Metrics
 from retrieval.adapters.http.opened import OpenedIndex
 from retrieval.adapters.http.problems import Refusal
 from retrieval.adapters.http.settings import ServeSettings
+from retrieval.adapters.http.work_queue import WorkQueue
 from retrieval.adapters.http.writes import Writes
 from retrieval.errors import IndexLockedError, RetrievalError
 from retrieval.index import HybridIndex
-from retrieval.segments.snapshot import Snapshot
+from retrieval.searcher import Searcher
 from retrieval.timing import hearing
 from retrieval.types import SyncedFolder
 
@@ -46,7 +46,7 @@ class Service:
         self.metrics = Metrics()
         self._index = OpenedIndex(settings.index, settings.config)
         self._index.now()
-        self.gate = Gate(
+        self.work_queue = WorkQueue(
             threads=settings.threads,
             waiting=settings.waiting,
             seconds=settings.seconds,
@@ -61,15 +61,15 @@ class Service:
         """The index as it is now. Raises as OpenedIndex.now."""
         return self._index.now()
 
-    async def read(self, work: Callable[[HybridIndex], T]) -> T:
-        """What `work` makes of the index, on a thread. Raises as Gate.run, and what `work` raises."""
+    async def read(self, work: Callable[[Searcher], T]) -> T:
+        """What `work` makes of the newest generation, on a thread. Raises as WorkQueue.run, and what `work` raises."""
 
         def heard() -> T:
             with hearing(self.metrics.stage):
-                return work(self._index.now())
+                return work(self._index.now().searcher())
 
         try:
-            return await self.gate.run(heard)
+            return await self.work_queue.run(heard)
         except IndexLockedError:  # only where nothing was published yet
             detail = "The index is being made; ask again when its first documents are in it."
             raise Refusal("index-unusable", detail, headers={"Retry-After": "2"}) from None
@@ -90,11 +90,11 @@ class Service:
         finally:
             self._uploads.release()
 
-    def snapshot(self) -> Snapshot | None:
-        """What searches read now; None before anything was indexed."""
+    def searcher(self) -> Searcher | None:
+        """What searches read now; None while the first generation is being made."""
         try:
-            return self._index.now().snapshot
-        except IndexLockedError:  # the first is being made
+            return self._index.now().searcher()
+        except IndexLockedError:
             return None
 
     def warm_up(self) -> None:
@@ -105,19 +105,20 @@ class Service:
         try:
             self._index.now().embedder.embed_queries(["ready"])
             self.is_ready = self._stopped_at is None
-            if self.snapshot() is None:
+            searcher = self.searcher()
+            if searcher is None or not searcher.generation:
                 log.warning("There is no index at %s yet; nothing is found until something is.", self.settings.index)
         except RetrievalError as error:
             log.error("%s", error)
         except Exception:  # whatever it is, the service goes on, and says that it is not ready
             log.exception("the model could not be loaded")
 
-    def folders(self, index: HybridIndex) -> dict[str, SyncedFolder]:
+    def folders(self, searcher: Searcher) -> dict[str, SyncedFolder]:
         """The folders that may be synced: those that the index is, as they were last, and those that were named."""
-        synced = dict(index.folders())
+        synced = dict(searcher.folders())
         for name, path in self.settings.folders.items():
             if name not in synced or synced[name].path != str(path):
-                synced[name] = SyncedFolder(str(path), index.config.include, index.config.exclude)
+                synced[name] = SyncedFolder(str(path), searcher.config.include, searcher.config.exclude)
         return synced
 
     def begin(self) -> None:
@@ -151,5 +152,5 @@ class Service:
 
     def _close(self) -> None:
         self.writes.close()
-        self.gate.close()
+        self.work_queue.close()
         self._index.close()

@@ -6,7 +6,7 @@ from typing import Self
 from pydantic import BaseModel, Field
 
 from ingest.report import SyncReport
-from retrieval.adapters.places import without_places
+from retrieval.adapters.redaction import redact_paths
 from retrieval.types import Chunk, DocumentRecord, MetadataValue, SearchHit, Status
 
 
@@ -74,7 +74,7 @@ class DocumentInfo(BaseModel):
             title=record.title,
             folder=record.folder,
             status=record.status,
-            reason=without_places(record.reason),
+            reason=redact_paths(record.reason),
             language=record.language,
             parts=len(record.chunk_ids),
         )
@@ -119,6 +119,6 @@ class Report(BaseModel):
             updated=report.updated,
             deleted=report.deleted,
             unchanged=report.unchanged,
-            failed=[Problem(source=failure.source, reason=without_places(failure.reason)) for failure in report.failed],
+            failed=[Problem(source=failure.source, reason=redact_paths(failure.reason)) for failure in report.failed],
             interrupted=report.interrupted,
         )

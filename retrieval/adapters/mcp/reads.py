@@ -3,17 +3,18 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import ToolAnnotations
 from pydantic import Field
 
-from retrieval.adapters.filter_limits import check_filter
+from retrieval.adapters.filter_limits import MAX_PREFIXES, check_filter
 from retrieval.adapters.mcp.models import DocumentInfo, DocumentList, DocumentText, Found, Part, SearchResult
 from retrieval.adapters.mcp.tools import strict_tool
-from retrieval.adapters.places import for_clients
+from retrieval.adapters.redaction import client_message
+from retrieval.config import Mode
 from retrieval.errors import QueryError, RetrievalError
 from retrieval.index import HybridIndex
 from retrieval.types import DocumentRecord
@@ -37,7 +38,7 @@ def told_to_the_model() -> Iterator[None]:
     try:
         yield
     except RetrievalError as error:
-        raise ToolError(for_clients(error)) from error
+        raise ToolError(client_message(error)) from error
 
 
 def named(source: str, records: Sequence[DocumentRecord]) -> DocumentRecord:
@@ -54,19 +55,28 @@ def _search(current: Current) -> Callable[..., SearchResult]:
     def search(
         query: Annotated[str, Field(description="A question or key words.", max_length=4000)],
         top_k: Annotated[int, Field(description="How many passages.", ge=1, le=20)] = 5,
-        mode: Annotated[
-            Literal["hybrid", "dense", "lexical"], Field(description="By meaning and words, meaning, or words alone.")
-        ] = "hybrid",
+        mode: Annotated[Mode, Field(description="By meaning and words, meaning, or words alone.")] = "hybrid",
         where: Annotated[
             Mapping[str, Any] | None,
-            Field(description='Filter on metadata: {"source": "docs/rain.md"}, {"year": {"$gte": 2020}}, $and, $or.'),
+            Field(
+                description='Filter on metadata: {"source": "docs/rain.md"}, {"year": {"$gte": 2020}}, '
+                '{"tags": {"$contains": "sky"}} for a member of a list, $and, $or.'
+            ),
+        ] = None,
+        within: Annotated[
+            str | Annotated[list[str], Field(max_length=MAX_PREFIXES)] | None,
+            Field(description='Only documents whose source begins so: "docs/guide/", or one of several.'),
         ] = None,
         expand: Annotated[int, Field(description="Neighbouring parts to show around each passage.", ge=0, le=2)] = 0,
     ) -> SearchResult:
         """Find the passages of the documents that answer a question best."""
         with told_to_the_model():
             check_filter("where", where)
-            hits = current().search(query, top_k, mode=mode, where=where, expand=expand, highlight=False)
+            hits = (
+                current()
+                .searcher()
+                .search(query, top_k, mode=mode, where=where, within=within, expand=expand, highlight=False)
+            )
         return SearchResult(passages=[Found.of(hit) for hit in hits])
 
     return search
@@ -80,9 +90,9 @@ def _get_document(current: Current) -> Callable[..., DocumentText]:
     ) -> DocumentText:
         """Read a document, part by part."""
         with told_to_the_model():
-            snapshot = current().snapshot
-            record = named(source, snapshot.records if snapshot is not None else ())
-        whole = snapshot.chunks_of(record.id) if snapshot is not None else []
+            searcher = current().searcher()
+            record = named(source, searcher.documents())
+        whole = searcher.chunks(record.source)
         end = first_part + max_parts
         chunks = whole[first_part:end]
         return DocumentText(
@@ -103,7 +113,7 @@ def _list_documents(current: Current) -> Callable[..., DocumentList]:
     ) -> DocumentList:
         """List the documents that can be searched, by source."""
         with told_to_the_model():
-            records = [record for record in current().documents() if record.source.startswith(prefix)]
+            records = [record for record in current().searcher().documents() if record.source.startswith(prefix)]
         shown = records[offset : offset + limit]
         return DocumentList(total=len(records), documents=[DocumentInfo.of(record) for record in shown])
 

@@ -16,13 +16,14 @@ from ingest import add
 from ingest.report import Progress
 from ingest.root import check_deletable
 from ingest.sync import resync
+from retrieval.adapters.given_metadata import GivenValue
 from retrieval.adapters.mcp.models import Deletion, Report
 from retrieval.adapters.mcp.reads import Current, Source, named, told_to_the_model
 from retrieval.adapters.mcp.tools import strict_tool
 from retrieval.adapters.sources import check_source
 from retrieval.errors import QueryError
 from retrieval.index import HybridIndex
-from retrieval.types import Document, MetadataValue
+from retrieval.types import Document
 
 _ADDS = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False)
 
@@ -47,7 +48,7 @@ def _add_document(current: Current) -> Callable[..., Report]:
         text: Annotated[str, Field(max_length=10_000_000)],
         title: str | None = None,
         metadata: Annotated[
-            dict[str, MetadataValue] | None, Field(description="Fields that search can filter on.")
+            dict[str, GivenValue] | None, Field(description="Fields that search can filter on.")
         ] = None,
     ) -> Report:
         """Add a text to the documents, or replace one that was added before."""

@@ -217,8 +217,8 @@ async function sourcesBelow(prefix, signal) {
   return { source: { $in: documents.map((record) => record.source) } };
 }
 
-function narrow(field, value) {
-  const where = both(current.where, { [field]: value });
+function narrow(field, condition) {
+  const where = both(current.where, { [field]: condition });
   go({ where: JSON.stringify(where), document: "", chunk: "" });
 }
 
@@ -345,8 +345,10 @@ function list(hits, length) {
 
 function card(hit, best, length) {
   const path = [...new Set([hit.title, ...hit.headings])].filter(Boolean).join(" › ");
-  const chips = Object.entries(hit.metadata).sort().slice(0, 6).map(([field, value]) =>
-    button(`${field}: ${value}`, () => narrow(field, value), { class: "chip", title: "Find only such" }));
+  const fields = Object.entries(hit.metadata).sort().flatMap(([field, value]) =>
+    Array.isArray(value) ? value.map((member) => [field, member, { $contains: member }]) : [[field, value, value]]);
+  const chips = fields.slice(0, 6).map(([field, value, condition]) =>
+    button(`${field}: ${value}`, () => narrow(field, condition), { class: "chip", title: "Find only such" }));
   const made = element("li", { class: "hit", "data-id": hit.id },
     element("span", { class: "rank" }, String(hit.rank)),
     element("div", {},
@@ -471,7 +473,7 @@ function fillDocument(found, chunk) {
     ["Language", found.language],
     ["Holds", [counted(found.chunks.length, "chunk"), found.size && megabytes(found.size)].filter(Boolean).join(", ")],
     ["Indexed", found.indexed && new Date(found.indexed).toLocaleString("en-GB", WHEN)],
-    ...Object.entries(found.metadata).sort(),
+    ...Object.entries(found.metadata).sort().map(([field, value]) => [field, [value].flat().join(", ")]),
   ]);
   const only = button("Search in this document only", () => narrow("source", found.source));
   const passages = found.chunks.map((next, i) => passage(next, found.chunks[i - 1]));

@@ -1,7 +1,10 @@
-"""What clients may send, as pydantic checks it and OpenAPI describes it."""
+"""The bodies of requests, as pydantic models: they check what clients send, and OpenAPI describes them."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from math import isfinite
+from operator import or_
+from typing import Annotated, Any, Self, TypeVar, get_origin
 
 from pydantic import (
     BaseModel,
@@ -10,37 +13,41 @@ from pydantic import (
     Field,
     ValidatorFunctionWrapHandler,
     WrapValidator,
+    create_model,
     model_validator,
 )
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
+from retrieval.adapters.filter_limits import MAX_PREFIXES
+from retrieval.adapters.given_metadata import GivenValue
 from retrieval.adapters.sources import MAX_SOURCE
-from retrieval.config import Feedback, FusionMethod, Mode
-from retrieval.search import DocumentScore
-from retrieval.types import MAX_METADATA, MetadataValue
+from retrieval.search import OPTIONS, Option
+from retrieval.types import MAX_METADATA
+
+M = TypeVar("M", bound=BaseModel)
 
 MAX_QUERY = 2_000
 MAX_QUERIES = 32
-MAX_TOP_K = 100
 MAX_HITS = 1_000
-MAX_CANDIDATES = 1_000
-MAX_EXPAND = 20
+MOST: Mapping[str, int] = {"top_k": 100, "rrf_k": 10_000, "candidates": 1_000, "expand": 20}
+"""The limits of a service for the options of a search, beyond those that every search has."""
+
 MAX_DOCUMENTS = 100
 MAX_PAGE = 1_000
 
 
 def _whole(value: Any) -> Any:
-    """JSON has one kind of number: 1.0 is 1."""
+    """1.0 is 1: JSON has one kind of number."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _never_null(schema: dict[str, Any]) -> None:
-    """What is described is what should be sent; null is taken for what is left out."""
+    """Leave null out of the schema: a client should omit the field instead."""
     schema.update(next(one for one in schema.pop("anyOf") if one.get("type") != "null"))
 
 
 def _at_most(most: int) -> BeforeValidator:
-    """Counted before any is looked at: each that does not fit is an error of its own."""
+    """Count the values before any is validated: each bad value would be an error of its own."""
 
     def counted(values: Any) -> Any:
         if isinstance(values, list | dict) and len(values) > most:
@@ -53,26 +60,25 @@ def _at_most(most: int) -> BeforeValidator:
 
 
 def _up_to_the_first(values: Any, validated: ValidatorFunctionWrapHandler) -> Any:
-    """Entry by entry: of many that do not fit, the first is told of."""
+    """Validate entry by entry, so that only the first bad one is reported."""
     if not isinstance(values, dict):
         return validated(values)
     return {name: value for entry in values.items() for name, value in validated(dict([entry])).items()}
 
 
-Whole = Annotated[int, BeforeValidator(_whole)]
 QueryText = Annotated[str, Field(min_length=1, max_length=MAX_QUERY)]
 Queries = Annotated[list[QueryText], Field(min_length=1, max_length=MAX_QUERIES)]
 
 
 class _Asked(BaseModel):
-    """What clients send: exactly what is described, in JSON's own types."""
+    """A body in JSON's own types, with known fields alone."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
     def _known(cls, values: Any) -> Any:
-        """Before anything else is looked at: each unknown field would be an error of its own, and there may be many."""
+        """Refuse the first unknown field, before anything else is validated: there may be many, each an error."""
         names = values if isinstance(values, dict) else ()
         unknown = next((name for name in names if name not in cls.model_fields), None)
         if unknown is not None:
@@ -80,6 +86,36 @@ class _Asked(BaseModel):
         return values
 
 
+def _field(option: Option) -> tuple[Any, Any]:
+    """An option of a search as a field of a body, for create_model."""
+    if option.name == "rerank":  # a model or a directory of this machine is none of a client's business
+        about = "Whether the cross-encoder that the service was started with rescores the candidates."
+        return bool | str | None, Field(None, description=about)
+    type_ = reduce(or_, (_json_type(option, type_) for type_ in option.types))
+    if_none = f" null: {option.if_none}." if option.if_none else ""
+    return type_, Field(option.default, description=option.help + if_none)
+
+
+def _json_type(option: Option, type_: Any) -> Any:
+    if type_ is int:
+        return Annotated[int, Field(ge=option.least, le=MOST[option.name]), BeforeValidator(_whole)]
+    if type_ is float:
+        return Annotated[float, Field(ge=option.least, le=option.most)] if isfinite(option.most) else float
+    if type_ is str:
+        return Annotated[str, Field(min_length=1, max_length=MAX_SOURCE)]
+    if get_origin(type_) is Sequence:
+        prefix = Annotated[str, Field(min_length=1, max_length=MAX_SOURCE)]
+        return Annotated[list[prefix], Field(min_length=1, max_length=MAX_PREFIXES), _at_most(MAX_PREFIXES)]
+    return dict[str, Any] if get_origin(type_) is Mapping else type_
+
+
+def _with_search_options(model: type[M]) -> type[M]:
+    """The model with a field for each option of a search."""
+    fields: dict[str, Any] = {name: _field(option) for name, option in OPTIONS.items()}
+    return create_model(model.__name__, __base__=model, __module__=model.__module__, __doc__=model.__doc__, **fields)
+
+
+@_with_search_options
 class SearchBody(_Asked):
     """One query or several, and how to search: the arguments of HybridIndex.search, by their names."""
 
@@ -98,35 +134,12 @@ class SearchBody(_Asked):
     queries: Annotated[Queries, _at_most(MAX_QUERIES)] | None = Field(
         None, description="Several, answered from the same state of the index.", json_schema_extra=_never_null
     )
-    top_k: Whole = Field(10, ge=1, le=MAX_TOP_K, description="Hits at most.")
-    mode: Mode = Field("hybrid", description="Both sides, or one: dense (by meaning), lexical (by words).")
-    fusion: FusionMethod | None = Field(None, description="How both sides' scores become one; null as configured.")
-    alpha: float | None = Field(None, ge=0, le=1, description="Weight of the dense side; null as configured.")
-    rrf_k: Whole = Field(60, ge=1, le=10_000, description="Constant of reciprocal rank fusion.")
-    candidates: Whole = Field(100, ge=1, le=MAX_CANDIDATES, description="Chunks that each side brings.")
-    feedback: Feedback | None = Field(None, description="Ask again with what the first answers have in common.")
-    where: dict[str, Any] | None = Field(None, description="Chroma's metadata filter.")
-    where_document: dict[str, Any] | None = Field(None, description="Chroma's text filter.")
-    operators: bool | None = Field(
-        None, description='Whether "phrase", +must and -not are read; null: unless the query is a sentence.'
-    )
-    rerank: bool | str | None = Field(
-        None, description="Whether the cross-encoder that the service was started with rescores the candidates."
-    )
-    mmr_lambda: float | None = Field(None, ge=0, le=1, description="1 is relevance alone, 0 diversity alone.")
-    expand: Annotated[Whole, Field(ge=0, le=MAX_EXPAND)] | Literal["section"] = Field(
-        0, description="Neighbouring chunks on each side of a hit, or all under its headings."
-    )
-    group_by_document: bool = Field(False, description="One hit a document.")
-    document_score: DocumentScore = Field("max", description="What ranks a document: its best chunk, or the whole.")
-    min_score: float | None = Field(None, description="Leave out hits with a lower score.")
-    highlight: bool = Field(True, description="Mark the words that match.")
 
     @model_validator(mode="after")
     def _one_or_several(self) -> Self:
         if (self.query is None) == (self.queries is None):
             raise ValueError("give either query or queries")
-        if len(self.asked) * self.top_k > MAX_HITS:
+        if len(self.asked) * self.options["top_k"] > MAX_HITS:
             raise ValueError(f"queries times top_k is more than {MAX_HITS:,}; ask in parts")
         return self
 
@@ -134,20 +147,27 @@ class SearchBody(_Asked):
     def asked(self) -> list[str]:
         return [self.query] if self.query is not None else list(self.queries or ())
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """By name, `top_k` and `rerank` among them."""
+        return {name: getattr(self, name) for name in OPTIONS}
+
 
 class DocumentBody(_Asked):
-    """A text with a name; it replaces what has the same source."""
+    """A document; it replaces the one with the same source."""
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [{"source": "notes/rain.md", "text": "# Rain\n\nIt falls.", "metadata": {"year": 2024}}]
+            "examples": [
+                {"source": "notes/rain.md", "text": "# Rain\n\nIt falls.", "metadata": {"year": 2024, "tags": ["sky"]}}
+            ]
         }
     )
 
     source: str = Field(min_length=1, max_length=MAX_SOURCE, description="What it is cited by.")
     text: str = Field(min_length=1)
     title: str | None = None
-    metadata: Annotated[Mapping[str, MetadataValue], WrapValidator(_up_to_the_first), _at_most(MAX_METADATA)] = Field(
+    metadata: Annotated[Mapping[str, GivenValue], WrapValidator(_up_to_the_first), _at_most(MAX_METADATA)] = Field(
         default_factory=dict, json_schema_extra={"maxProperties": MAX_METADATA}
     )
 

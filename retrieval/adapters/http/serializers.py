@@ -1,12 +1,11 @@
-"""What the index holds, as the JSON of answers. Pure."""
+"""Serializers: hits, documents and passages as JSON objects. Pure functions; `responses` has their schemas."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from retrieval.adapters.places import without_places
-from retrieval.segments.snapshot import Snapshot
+from retrieval.adapters.redaction import redact_paths
 from retrieval.types import Chunk, DocumentRecord, SearchHit, clean_text
 
 _CHUNK = (
@@ -28,9 +27,8 @@ def listed(record: DocumentRecord) -> dict[str, Any]:
     return {**_record(record), "chunks": len(record.chunk_ids)}
 
 
-def whole(record: DocumentRecord, snapshot: Snapshot) -> dict[str, Any]:
-    """A document with its passages in order."""
-    chunks = snapshot.chunks_of(record.id)
+def whole(record: DocumentRecord, chunks: Sequence[Chunk]) -> dict[str, Any]:
+    """A document with its passages, which are in order."""
     metadata = dict(chunks[0].metadata) if chunks else {}
     return {**_record(record), "metadata": metadata, "chunks": [_chunk(chunk) for chunk in chunks]}
 
@@ -41,7 +39,7 @@ def _record(record: DocumentRecord) -> dict[str, Any]:
         "source": record.source,
         "folder": record.folder,
         "status": record.status,
-        "reason": without_places(record.reason),
+        "reason": redact_paths(record.reason),
         "title": record.title,
         "language": record.language,
         "size": record.size,

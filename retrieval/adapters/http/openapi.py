@@ -1,14 +1,14 @@
-"""What OpenAPI says beyond what the routes say themselves: failures, keys, and the bodies that are read by hand."""
+"""The OpenAPI description: adds failures, API keys, and the bodies that a route parses itself."""
 
 from typing import Any
 
 from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
-from retrieval.adapters.http.bodies import DocumentBody, DocumentsBody
-from retrieval.adapters.http.guard import scope_needed
-from retrieval.adapters.http.models import ProblemOut
+from retrieval.adapters.http.access import scope_needed
 from retrieval.adapters.http.problems import KINDS, MEDIA_TYPE
+from retrieval.adapters.http.requests import DocumentBody, DocumentsBody
+from retrieval.adapters.http.responses import ProblemOut
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -22,12 +22,12 @@ _KEYS = {
 
 
 def problems(*statuses: int) -> Responses:
-    """The failures that a route may answer, beside those that every route may."""
+    """The failures of a route: those given, and those of every route."""
     return {status: _failure(status) for status in sorted({*_ALWAYS, *statuses})}
 
 
-class Described(FastAPI):
-    """An application whose OpenAPI description says all of that."""
+class DescribedApp(FastAPI):
+    """A FastAPI application with that description."""
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:

@@ -16,7 +16,7 @@ from retrieval.adapters.http.app import create_app
 from retrieval.adapters.http.service import Service
 from retrieval.adapters.http.settings import ServeSettings
 from retrieval.adapters.mcp.server import server
-from retrieval.adapters.places import without_places
+from retrieval.adapters.redaction import redact_paths
 from retrieval.config import Config
 from retrieval.embedding import Embedder
 from tests.loaders_samples import pdf
@@ -41,18 +41,18 @@ BARE = [
 
 @given(place=places(WORD), name=NAME, sentence=st.sampled_from(BARE))
 def test_of_a_path_the_last_part_is_told(place: str, name: str, sentence: str) -> None:
-    assert without_places(sentence.format(f"{place}/{name}")) == sentence.format(name).replace("file://", "")
+    assert redact_paths(sentence.format(f"{place}/{name}")) == sentence.format(name).replace("file://", "")
 
 
 @given(place=places(SPACED), name=SPACED, sentence=st.sampled_from(["remove '{}' and sync a/b", 'open("{}"), twice']))
 def test_in_quotes_a_path_may_have_spaces(place: str, name: str, sentence: str) -> None:
-    assert without_places(sentence.format(f"{place}/{name}")) == sentence.format(name)
+    assert redact_paths(sentence.format(f"{place}/{name}")) == sentence.format(name)
 
 
 @given(st.text("/;' a", max_size=12), st.integers(10_000, 20_000))
 def test_what_a_long_text_holds_is_looked_at_once(unit: str, times: int) -> None:
     """Looked at again and again, it would run into the suite's time limit."""
-    without_places(unit * times)
+    redact_paths(unit * times)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_what_a_long_text_holds_is_looked_at_once(unit: str, times: int) -> None
     ],
 )
 def test_what_is_no_path_of_the_machine_stays(text: str) -> None:
-    assert without_places(text) == text
+    assert redact_paths(text) == text
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
-"""What a request must be before any route sees it: for this host, from this site, with a key, and of a bounded size.
+"""Access control: the host, the origin, the API key, the rate and the size of a request.
 
-It is decided from the headers, before a byte of the body is read, and for every path there is or will be: what no rule
-names needs the scope `write`.
+The headers decide, before a byte of the body is read. The rules hold for every path: one that no rule names needs the
+scope `write`.
 """
 
 import asyncio
@@ -17,16 +17,16 @@ from retrieval.adapters.http.problems import Refusal, response_of
 from retrieval.adapters.http.settings import ServeSettings
 
 PUBLIC = frozenset({"/", "/docs", "/health", "/openapi.json", "/ready"})
-"""Without a key: the page, the description, and what probes ask. None of them tells what is in the index."""
+"""Paths that need no key: the page, the description and the probes. None of them tells what is in the index."""
 
 MAX_JSON = 4_000_000
-"""Bytes of a body that is JSON, where documents are sent."""
+"""Bytes of a JSON body with documents."""
 
 MAX_QUESTION = 1_000_000
-"""Bytes of any other: it is read on the event loop."""
+"""Bytes of any other body: the event loop reads it."""
 
 CALLER = "retrieval.caller"
-"""Where the ASGI scope has the name of the key that a request came with."""
+"""Key of the ASGI scope for the name of the API key."""
 
 _READING = ("/search", "/mcp")
 _SAFE = ("GET", "HEAD", "OPTIONS")
@@ -34,15 +34,15 @@ _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
 
 def scope_needed(method: str, path: str) -> keys.Scope | None:
-    """What a key must allow for a request; None where it needs no key."""
+    """The scope that a request needs; None if it needs no key."""
     if path in PUBLIC:
         return None
     is_reading = method in _SAFE or any(path == start or path.startswith(f"{start}/") for start in _READING)
     return "read" if is_reading else "write"
 
 
-class Guard:
-    """ASGI middleware that turns away what ServeSettings do not allow, as problem details."""
+class AccessControl:
+    """ASGI middleware that refuses, with problem details, what ServeSettings do not allow."""
 
     def __init__(self, app: ASGIApp, settings: ServeSettings) -> None:
         self._app = app
@@ -79,7 +79,8 @@ class Guard:
         self._buckets[key.name].take()
 
     def _most(self, scope: Scope, headers: Mapping[str, str]) -> int:
-        """The bytes that the body may have. Raises Refusal for a type that the route does not read, or a longer one."""
+        """The size limit of the body, in bytes. Raises Refusal for a media type that the route does not read, and for a
+        longer body."""
         if scope["method"] != "POST" or scope["path"] in PUBLIC:
             return MAX_JSON
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -95,16 +96,16 @@ class Guard:
 
 
 class Bucket:
-    """A rate limit: tokens come back evenly, and a minute's worth may be spent at once. For one event loop."""
+    """A token bucket that holds a minute's worth of requests. Not thread-safe: for one event loop."""
 
     def __init__(self, rate: int) -> None:
-        """`rate` a minute; 0 is without limit."""
+        """`rate` requests a minute; 0 means no limit."""
         self._rate = rate
         self._tokens = float(rate)
         self._seen = time.monotonic()
 
     def take(self) -> None:
-        """Raises Refusal where there is none left."""
+        """Take a token. Raises Refusal if there is none left."""
         if not self._rate:
             return
         now = time.monotonic()
@@ -121,7 +122,7 @@ class Bucket:
 
 
 class _Body:
-    """The body as it comes in, as long as it is short enough and comes in time."""
+    """The body of a request, with a limit on its size and its time."""
 
     def __init__(self, receive: Receive, *, most: int, seconds: float) -> None:
         self._receive = receive
@@ -132,8 +133,8 @@ class _Body:
         self._is_whole = False
 
     async def receive(self) -> Message:
-        """As ASGI has it. Raises Refusal."""
-        if self._is_whole:  # what comes now is that the client has gone, at any time
+        """The ASGI `receive`. Raises Refusal."""
+        if self._is_whole:  # the next message says that the client disconnected, and may take any time
             return await self._receive()
         try:
             async with asyncio.timeout_at(self._deadline):
@@ -148,8 +149,8 @@ class _Body:
 
 
 def check_host(headers: Mapping[str, str], allowed: frozenset[str]) -> None:
-    """Whether the name that the client knows this service by is one that it has. Another one is how a page elsewhere
-    reaches a service on loopback, by DNS rebinding. Raises Refusal."""
+    """Raises Refusal for a Host header that is not allowed. DNS rebinding sends one: that is how another site's page
+    reaches a service on loopback."""
     if allowed and _hostname(headers.get("host", "")) not in allowed:
         raise Refusal(
             "wrong-host", "The Host header names another host; a name that is meant is given with --allowed-host."
@@ -157,7 +158,7 @@ def check_host(headers: Mapping[str, str], allowed: frozenset[str]) -> None:
 
 
 def check_origin(headers: Mapping[str, str]) -> None:
-    """Whether a page that asks is this service's own. Raises Refusal."""
+    """Raises Refusal for a request from another site's page."""
     origin = headers.get("origin")
     if origin is not None and origin.lower().partition("://")[2] != headers.get("host", "").lower():
         raise Refusal(

@@ -1,4 +1,4 @@
-"""Work off the event loop, so much at a time and so much in line; what does not fit is refused at once."""
+"""A bounded queue of blocking work in front of a thread pool; a full queue refuses at once."""
 
 import asyncio
 import threading
@@ -13,13 +13,13 @@ from retrieval.adapters.http.problems import Refusal
 T = TypeVar("T")
 
 
-class Gate:
-    """Threads for searches, and a queue in front of them that has an end.
+class WorkQueue:
+    """Threads for searches, with a bounded queue in front of them.
 
-    threads, waiting   how many run, and how many may wait to.
-    seconds            that one may take, its wait included. A thread cannot be stopped: one that takes longer keeps
-                       its place until it is done, so that the load stays bounded.
-    on_wait            is told how many seconds each waited.
+    threads, waiting   how many searches run, and how many may wait
+    seconds            the time limit of a search, its wait included. A thread cannot be stopped: a search that takes
+                       longer keeps its place until it ends, so that the load stays bounded.
+    on_wait            called with the seconds that each search waited
     """
 
     def __init__(self, *, threads: int, waiting: int, seconds: float, on_wait: Callable[[float], None]) -> None:
@@ -29,12 +29,13 @@ class Gate:
         self._on_wait = on_wait
 
     async def run(self, work: Callable[[], T]) -> T:
-        """What `work` returns or raises. Raises Refusal where the queue is full or the time is over."""
+        """Return what `work` returns. Raises as `work`, and Refusal if the queue is full or the time is over."""
         return await self._in_time(self._submit(work))
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """The place of one `work` for a block that brings a thread of its own. Raises as `run`, before the block."""
+    async def slot(self) -> AsyncIterator[None]:
+        """Occupy the place of one `work` during a block that runs on a thread of its own. Raises as `run`, before the
+        block."""
         begun: Future[None] = Future()
         is_over = threading.Event()
 
@@ -77,5 +78,5 @@ class Gate:
             ) from None
 
     def close(self) -> None:
-        """Waits for what runs."""
+        """Wait for the running work; drop what still waits."""
         self._threads.shutdown(cancel_futures=True)

@@ -1,4 +1,4 @@
-"""What is answered, as OpenAPI describes it. The JSON itself is made by `answers` and the routes."""
+"""The schemas of responses, for OpenAPI. `serializers` and the routes make the JSON itself."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""Around all else: a request's id, its line in the log, its place in the figures, and what keeps browsers safe."""
+"""Outermost middleware: request ids, one log line and one metric per request, and security headers."""
 
 import asyncio
 import logging
@@ -9,7 +9,7 @@ import uuid
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from retrieval.adapters.http.guard import CALLER
+from retrieval.adapters.http.access import CALLER
 from retrieval.adapters.http.logs import FIELDS
 from retrieval.adapters.http.metrics import Metrics
 from retrieval.adapters.http.problems import Refusal, response_of
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 _SANE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 _ROUTES = frozenset({"/mcp", "/openapi.json"})
-"""Those that the framework does not name in the scope."""
+"""Routes that the framework does not put into the scope."""
 
 _CUT_OFF = "The service is stopping, and this took too long; what it was to write may be missing. Ask again later."
 _SAFE_HEADERS = {
@@ -31,10 +31,11 @@ _SAFE_HEADERS = {
 }
 
 
-class Observe:
-    """ASGI middleware. What no route foresaw becomes a bare problem here, and an entry in the log.
+class RequestLog:
+    """ASGI middleware that logs and counts each request. An unexpected error becomes a problem without details, and a
+    stack trace in the log.
 
-    A log line has the route and not the path, nor anything of query, body or key, so that it holds nothing secret.
+    A log line names the route, not the path, and holds nothing of query, body or key, so it holds no secret.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
@@ -62,7 +63,7 @@ class Observe:
 
         try:
             await self._app(scope, receive, answer)
-        except asyncio.CancelledError:  # the server does it, at the end of the grace
+        except asyncio.CancelledError:  # the server cancels at the end of the grace period
             if status:
                 raise
             await response_of(Refusal("busy", _CUT_OFF, headers={"Retry-After": "10"}))(scope, receive, answer)

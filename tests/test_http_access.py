@@ -23,14 +23,14 @@ from uvicorn.server import ServerState
 
 from ingest import sync
 from retrieval import serve_cli
-from retrieval.adapters.http import connections, guard, jobs, server_sent
+from retrieval.adapters.http import access, connections, jobs, server_sent
 from retrieval.adapters.http.app import create_app
-from retrieval.adapters.http.bodies import MAX_QUERIES, DocumentBody, DocumentsBody, SearchBody
 from retrieval.adapters.http.keys import Keys
 from retrieval.adapters.http.logs import JsonFormatter
 from retrieval.adapters.http.metrics import Metrics
-from retrieval.adapters.http.observe import Observe
 from retrieval.adapters.http.problems import Refusal
+from retrieval.adapters.http.request_log import RequestLog
+from retrieval.adapters.http.requests import MAX_QUERIES, DocumentBody, DocumentsBody, SearchBody
 from retrieval.adapters.http.service import Service
 from retrieval.adapters.http.settings import ConfiguredReranker, ServeSettings
 from retrieval.embedding import Embedder
@@ -106,9 +106,9 @@ def test_a_key_does_what_its_scope_says(start: Start) -> None:
 
 
 def test_a_route_that_nobody_thought_of_needs_the_scope_write() -> None:
-    assert guard.scope_needed("POST", "/anything") == "write"
-    assert guard.scope_needed("PATCH", "/search-and-destroy") == "write"
-    assert guard.scope_needed("POST", "/mcp") == guard.scope_needed("POST", "/mcp/messages") == "read"
+    assert access.scope_needed("POST", "/anything") == "write"
+    assert access.scope_needed("PATCH", "/search-and-destroy") == "write"
+    assert access.scope_needed("POST", "/mcp") == access.scope_needed("POST", "/mcp/messages") == "read"
 
 
 def test_every_known_key_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,7 +195,7 @@ def test_every_answer_tells_browsers_to_be_careful(start: Start) -> None:
 
 
 def test_a_body_that_is_too_long_is_refused_from_its_header(start: Start) -> None:
-    answer = start().post("/search", content=b" " * (guard.MAX_JSON + 1), headers={"Content-Type": "application/json"})
+    answer = start().post("/search", content=b" " * (access.MAX_JSON + 1), headers={"Content-Type": "application/json"})
     assert (answer.status_code, kind_of(answer)) == (413, "too-large")
 
 
@@ -225,7 +225,7 @@ async def test_a_body_that_does_not_come_is_not_waited_for() -> None:
 
     scope = {"type": "http", "method": "GET", "path": "/stats", "headers": [(b"host", b"localhost")]}
     with pytest.raises(Refusal) as refusal:
-        await guard.Guard(reading, ServeSettings(index=Path("index"), seconds=0.05))(scope, never, never)
+        await access.AccessControl(reading, ServeSettings(index=Path("index"), seconds=0.05))(scope, never, never)
     assert refusal.value.status_code == 408
 
 
@@ -290,9 +290,9 @@ def told(answer: httpx2.Response) -> dict[str, Any]:
 @contextmanager
 def places_taken(client: TestClient, count: int) -> Iterator[list[Future[bool]]]:
     """By searches that end with the block, and with True."""
-    finish, gate = Event(), client.app_state["service"].gate
+    finish, queue = Event(), client.app_state["service"].work_queue
     try:
-        taken = [client.portal.start_task_soon(gate.run, finish.wait) for _ in range(count)]
+        taken = [client.portal.start_task_soon(queue.run, finish.wait) for _ in range(count)]
         client.portal.call(lambda: None)
         yield taken
     finally:
@@ -329,15 +329,15 @@ def test_a_search_tells_its_stages_whichever_way_it_comes(start: Start, path: st
 
 def test_what_waits_too_long_for_its_turn_gives_its_place_back(start: Start) -> None:
     client = start(threads=1, waiting=1, seconds=0.5)
-    gate = client.app_state["service"].gate
+    queue = client.app_state["service"].work_queue
     with places_taken(client, 1) as taken:
         late = told(client.post("/mcp", json=SEARCHED, headers=SPOKEN))
         assert late["isError"]
         assert "0.5 s" in late["content"][0]["text"]
     with pytest.raises(Refusal):
         taken[0].result()
-    gate._threads.submit(bool).result()  # so that the one thread has come to the end of its line
-    assert client.portal.call(gate.run, lambda: True)
+    queue._threads.submit(bool).result()  # so that the one thread has come to the end of its line
+    assert client.portal.call(queue.run, lambda: True)
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "PUT"])
@@ -399,7 +399,7 @@ def test_a_request_that_takes_too_long_is_given_up(start: Start) -> None:
     service, finish = client.app_state["service"], Event()
     try:
         with pytest.raises(Refusal, match=r"0\.05 s"):
-            client.portal.call(service.gate.run, finish.wait)
+            client.portal.call(service.work_queue.run, finish.wait)
     finally:
         finish.set()
 
@@ -567,7 +567,7 @@ async def test_a_request_that_is_cut_off_at_the_end_is_told_so() -> None:
         await receive()
 
     scope = {"type": "http", "method": "GET", "path": "/stats", "headers": []}
-    request = asyncio.ensure_future(Observe(endless, Metrics())(scope, receive, send))
+    request = asyncio.ensure_future(RequestLog(endless, Metrics())(scope, receive, send))
     await asyncio.sleep(0)
     request.cancel()
     await request

@@ -1,0 +1,183 @@
+"""Searcher: one generation of an index, and everything that can be asked of it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Unpack
+
+import numpy as np
+
+from retrieval.config import Config
+from retrieval.embedding import Embedder
+from retrieval.errors import QueryError
+from retrieval.inspection.embedding_stats import EmbeddingStats
+from retrieval.inspection.similar import SimilarDocument, SimilarPair, similar_documents, similar_pairs
+from retrieval.inspection.stats import Stats, describe, describe_embeddings
+from retrieval.rerankers import Rerankers
+from retrieval.search import Query, SearchKeywords, SearchOptions, search_all
+from retrieval.search.operators import has_word, read_operators
+from retrieval.search.query import terms_by_language
+from retrieval.segments.reader import IndexReader
+from retrieval.timing import stage
+from retrieval.types import Chunk, DocumentRecord, SearchHit, SyncedFolder, clean_text
+
+
+class Searcher:
+    """One generation, immutable: whatever is written meanwhile, all that it answers belongs together. Threads may
+    share it. HybridIndex.searcher() gives the newest.
+
+    generation   its name; "" before anything was indexed
+    reader       its rows
+    config       of the index that it belongs to
+    """
+
+    def __init__(
+        self, reader: IndexReader, config: Config, *, embedder: Callable[[], Embedder], rerankers: Rerankers
+    ) -> None:
+        self.reader = reader
+        self.config = config
+        self._embedder = embedder
+        self._rerankers = rerankers
+
+    @property
+    def generation(self) -> str:
+        return self.reader.generation
+
+    # Searching
+
+    def search(self, query: str, top_k: int = 10, **options: Unpack[SearchKeywords]) -> list[SearchHit]:
+        """As HybridIndex.search, in this generation."""
+        return self.search_batch([query], top_k, **options)[0]
+
+    @stage("search")
+    def search_batch(
+        self, queries: Sequence[str], top_k: int = 10, **options: Unpack[SearchKeywords]
+    ) -> list[list[SearchHit]]:
+        """As `search`, for many queries at once: they are embedded together."""
+        if isinstance(queries, str) or not all(isinstance(query, str) for query in queries):
+            raise QueryError("A query is a string, and a batch is a list of them.")
+        chosen = SearchOptions.of(self.config, top_k, options)
+        reranker = self._rerankers.get(chosen.rerank)
+        asked = [_checked(query) for query in queries]
+        if not self.reader.size:
+            return [[] for _ in asked]
+        return search_all(self.reader, self._analysed(asked, chosen), chosen, reranker=reranker)
+
+    def queries(self, texts: Sequence[str]) -> list[Query]:
+        """Plain texts, embedded and analysed, as `search` would with operators off. Raises as `search`."""
+        options = SearchOptions.of(self.config, 1, {"mode": "hybrid", "alpha": 0.5, "operators": False})
+        return self._analysed([_checked(text) for text in texts], options) if self.reader.size else []
+
+    # What is in it
+
+    def documents(self) -> tuple[DocumentRecord, ...]:
+        """The ledger's records, by source."""
+        return self.reader.records
+
+    def searchable(self) -> tuple[DocumentRecord, ...]:
+        """The records of the documents that have chunks, whatever became of reading them since."""
+        return self.reader.searchable
+
+    def document(self, source: str) -> DocumentRecord | None:
+        """One record of the ledger."""
+        return self.reader.record_of(source)
+
+    def chunks(self, source: str) -> list[Chunk]:
+        """The chunks of one document, in order; none where it is unknown."""
+        record = self.document(source)
+        return self.reader.chunks_of(record.id) if record is not None else []
+
+    def folders(self) -> Mapping[str, SyncedFolder]:
+        """The synced folders, by the name that their sources begin with."""
+        return self.reader.state.folders
+
+    def stats(self) -> Stats:
+        return describe(self.reader, self.config)
+
+    def embedding_stats(self, *, sample: int = 4096, seed: int = 0) -> EmbeddingStats:
+        """How good the embedding space of this index is, and how sound its chunks; how to read it is said in
+        retrieval.inspection.embedding_report. Loads no model.
+
+        sample   chunks, drawn by `seed`, that the figures of the space are taken from; lengths and word-for-word
+                 repetitions are counted over all. Memory is bounded by the sample.
+
+        Raises QueryError where there are no chunks.
+        """
+        return describe_embeddings(self.reader, sample=sample, seed=seed)
+
+    def similar(
+        self,
+        source: str,
+        top_k: int = 10,
+        *,
+        where: Mapping[str, Any] | None = None,
+        min_score: float | None = None,
+    ) -> list[SimilarDocument]:
+        """The documents most like one of the index, best first, ties by source; not the document itself.
+
+        All are compared, exactly: by the cosine of their mean vectors. Loads no model.
+
+        where       Chroma's filter: documents of which a chunk passes it.
+        min_score   least cosine.
+
+        Raises QueryError for a source that is not in the index (and names those like it) or has no text, and for
+        options that make no sense.
+        """
+        _check_cosine(min_score)
+        return similar_documents(self.reader, source, top_k=top_k, where=where, min_score=min_score)
+
+    def similar_pairs(
+        self,
+        *,
+        top_k: int = 100,
+        max_pairs: int = 10_000,
+        where: Mapping[str, Any] | None = None,
+        min_score: float | None = 0.9,
+        query_chunk_size: int = 1000,
+        corpus_chunk_size: int = 100_000,
+    ) -> list[SimilarPair]:
+        """All pairs of documents that are alike, each once, best first, ties by sources: what there is twice.
+
+        Found by sentence_transformers.util.paraphrase_mining_embeddings, among the mean vectors. Loads torch and no
+        model.
+
+        top_k               neighbours of each document that are looked at; of a text that there is more often, some
+                            pairs are left out.
+        max_pairs           the best so many; of those that tie for the last place, any.
+        where, min_score    as `similar`; both documents must pass.
+        query_chunk_size, corpus_chunk_size   so many documents are compared with so many at once, in 4 bytes times
+                            both of memory: 400 MB. The result does not depend on them.
+
+        Raises QueryError for options that make no sense.
+        """
+        _check_cosine(min_score)
+        return similar_pairs(
+            self.reader,
+            top_k=top_k,
+            max_pairs=max_pairs,
+            where=where,
+            min_score=min_score,
+            query_chunk_size=query_chunk_size,
+            corpus_chunk_size=corpus_chunk_size,
+        )
+
+    def _analysed(self, queries: Sequence[str], options: SearchOptions) -> list[Query]:
+        read = [read_operators(query, operators=options.operators) for query in queries]
+        needs_vectors = options.sides != "lexical"
+        vectors = self._embedder().embed_queries([text for text, _ in read]) if needs_vectors else [None] * len(read)
+        return [
+            Query(text, terms_by_language(text, self.reader.languages), vector, clauses)
+            for (text, clauses), vector in zip(read, vectors, strict=True)
+        ]
+
+
+def _checked(query: str) -> str:
+    query = clean_text(query)
+    if not query.strip():
+        raise QueryError("The query is empty; ask with at least one word.")
+    if not has_word(query):
+        raise QueryError(f"The query {query!r} has no word in it; ask with at least one.")
+    return query
+
+
+def _check_cosine(min_score: float | None) -> None:
+    if min_score is not None and not (isinstance(min_score, int | float | np.number) and -1 <= min_score <= 1):
+        raise QueryError(f"min_score is {min_score!r}; it must be a cosine, a number between -1 and 1.")

@@ -1,0 +1,325 @@
+"""What a search reads: one generation, all its segments as one."""
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from itertools import accumulate
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.chroma.store import State
+from retrieval.config import Config
+from retrieval.errors import IndexDamagedError
+from retrieval.filters import compile_where, compile_where_document
+from retrieval.fingerprint import Fingerprint
+from retrieval.lexical import LexicalIndex
+from retrieval.segments.live_segment import LiveSegment
+from retrieval.segments.manifest import Entry, Manifest
+from retrieval.segments.quantization import QuantizedVectors
+from retrieval.segments.segment import Segment
+from retrieval.segments.sorted_keys import Keys, keys_of
+from retrieval.segments.stacked import StackedArray
+from retrieval.timing import stage
+from retrieval.topk import Mask, Rows
+from retrieval.types import Chunk, DocumentRecord, Vectors, document_id
+
+_BLOCK = 4096
+"""Rows averaged at once."""
+
+_CHECKED = 32 << 20
+"""Bytes of new segments that are checked when a generation is opened, in some 10 ms; `ingest doctor` checks all."""
+
+
+class IndexReader:
+    """One generation, read-only and safe to share among threads.
+
+    A row is a slot: chunks are numbered through all segments, those included that were deleted since. Deleted rows have
+    no score, pass no filter and are never returned. Row numbers hold within one reader only.
+
+    generation   its name; "" before the first
+    state        as in store.State
+    slots        how many rows there are, and
+    size         how many of them are not deleted
+    alive        bool [slots], the rows that are not deleted; None where all are there
+    vectors      float32 [slots, dim], unit rows
+    ids, documents, digests   S32 [slots]
+    """
+
+    def __init__(self, manifest: Manifest, live: Sequence[LiveSegment], config: Config) -> None:
+        self.live = tuple(live)
+        self.state = manifest.state
+        self.generation = manifest.state.generation
+        self.documents_of_folder: Mapping[str, int] = manifest.documents or {}
+        self.fingerprint = Fingerprint.from_json(self.state.fingerprint) if self.state.fingerprint else None
+        self.segments = tuple(part.segment for part in live)
+        self.starts = tuple(accumulate((segment.size for segment in self.segments), initial=0))
+        self.slots = self.starts[-1]
+        self.size = sum(part.size for part in live)
+        self.ids: StackedArray[np.bytes_] = self._stacked([segment.ids for segment in self.segments], np.dtype("S32"))
+        self._config = config
+
+    @classmethod
+    def empty(cls, config: Config) -> Self:
+        """That of an index before its first generation."""
+        return cls(Manifest(State()), (), config)
+
+    @classmethod
+    def open(cls, segments: Path, manifest: Manifest, config: Config, *, known: "IndexReader | None" = None) -> Self:
+        """Read the generation whose files lie in the directory `segments`. Those that `known` has open are shared.
+
+        Files that are new are checked, the smallest first, up to _CHECKED bytes of them. Raises IndexDamagedError where
+        one is missing, cut or altered.
+        """
+        opened = {part.segment.name: part for part in known.live} if known is not None else {}
+        live = [_opened(segments, entry, opened.get(entry.segment)) for entry in manifest.segments]
+        unchecked = _CHECKED
+        for part in sorted(live, key=lambda part: part.segment.bytes):
+            if part.segment.name in opened:
+                continue
+            unchecked -= part.segment.bytes
+            if unchecked < 0:
+                break
+            if altered := part.segment.altered():
+                raise IndexDamagedError(f"The search file {part.segment.name} is altered: {', '.join(altered)}.")
+        return cls(manifest, live, config)
+
+    @property
+    def context_header(self) -> bool:
+        """Whether chunks were embedded and analysed with their context header."""
+        return self.fingerprint is not None and bool(self.fingerprint.settings["context_header"])
+
+    @property
+    def files(self) -> set[str]:
+        """The names of the files that it is read from."""
+        return {name for part in self.live for name in (part.segment.name, part.deletions) if name}
+
+    @cached_property
+    def alive(self) -> Mask | None:
+        if self.size == self.slots:
+            return None
+        return np.concatenate([part.postings.alive for part in self.live])
+
+    @cached_property
+    def dead(self) -> Rows:
+        """intp [slots - size]: the rows that were deleted."""
+        return np.empty(0, np.intp) if self.alive is None else np.flatnonzero(~self.alive)
+
+    @cached_property
+    def living(self) -> Rows:
+        """intp [size]: the rows that were not deleted."""
+        return np.arange(self.slots) if self.alive is None else np.flatnonzero(self.alive)
+
+    @cached_property
+    def vectors(self) -> "StackedArray[np.float32]":
+        dimension = self.fingerprint.dimension if self.fingerprint else 0
+        return self._stacked([segment.vectors for segment in self.segments], np.dtype("f4"), dimension)
+
+    @cached_property
+    def documents(self) -> "StackedArray[np.bytes_]":
+        return self._stacked([segment.documents for segment in self.segments], np.dtype("S32"))
+
+    @cached_property
+    def digests(self) -> "StackedArray[np.bytes_]":
+        return self._stacked([segment.digests for segment in self.segments], np.dtype("S32"))
+
+    @cached_property
+    def lexical(self) -> LexicalIndex:
+        """BM25 over the same rows, which are its slots."""
+        config = self._config
+        return LexicalIndex.over(
+            [part.postings for part in self.live],
+            variant=config.bm25_variant,
+            idf=config.bm25_idf,
+            k1=config.bm25_k1,
+            b=config.bm25_b,
+            delta=config.bm25_delta,
+        )
+
+    def chunk(self, row: int) -> Chunk:
+        segment, at = self._place(row)
+        return segment.chunk(at)
+
+    def text(self, row: int) -> str:
+        segment, at = self._place(row)
+        return segment.text(at)
+
+    @stage("dense")
+    def products(self, vector: Vectors) -> tuple[NDArray[np.float64], float]:
+        """float64 [slots], about the product of float32 [dim] with every row, -inf for deleted ones; and how far off
+        the true one each is at most."""
+        products, error = np.empty(self.slots), 0.0
+        query = QuantizedVectors.of(vector[None])
+        for segment, start in zip(self.segments, self.starts, strict=False):
+            error = max(error, segment.quantized.products(query, products[start : start + segment.size]))
+        products[self.dead] = -np.inf
+        return products, error
+
+    # Languages
+
+    @cached_property
+    def languages(self) -> tuple[str, ...]:
+        """The languages that chunks were analysed in, sorted."""
+        return tuple(sorted({name for segment in self.segments for name in segment.languages}))
+
+    @cached_property
+    def language_of_row(self) -> NDArray[np.uint8]:
+        """uint8 [slots]: the place of each row's language in `languages`."""
+        numbers = [
+            np.array([self.languages.index(name) for name in segment.languages], np.uint8)[segment.language_of_row]
+            for segment in self.segments
+        ]
+        return np.concatenate(numbers) if numbers else np.empty(0, np.uint8)
+
+    def language(self, row: int) -> str:
+        segment, at = self._place(row)
+        return segment.languages[int(segment.language_of_row[at])]
+
+    # Looking up
+
+    def rows_of_ids(self, ids: Sequence[str]) -> Rows:
+        """intp [k]: the row of each chunk that is not deleted, -1 where there is none."""
+        return self._found(keys_of(ids), lambda segment, keys: segment.rows_of_ids(keys))
+
+    def vectors_of(self, digests: Sequence[str]) -> dict[str, Vectors]:
+        """float32 [dim] of each embedded text that has a vector here, by its context.embedded_digest. That of a deleted
+        row serves as well."""
+        found: dict[str, Vectors] = {}
+        for segment in self.segments:
+            rows = segment.rows_of_digests(keys_of(digests)).tolist()
+            found.update((digest, segment.vectors[row]) for digest, row in zip(digests, rows, strict=True) if row >= 0)
+        return found
+
+    def chunks_of(self, document: str) -> list[Chunk]:
+        """A document's chunks in order, by its id; reads no other's."""
+        return [self.chunk(row) for row in self.rows_of_document(document)]
+
+    def rows_of_document(self, document: str) -> list[int]:
+        """A document's rows in order, by its id; none where it is unknown."""
+        record = self.record(document)
+        rows = self.rows_of_ids(record.chunk_ids) if record is not None else np.empty(0, np.intp)
+        return [row for row in rows.tolist() if row >= 0]
+
+    # The ledger
+
+    def record(self, document: str) -> DocumentRecord | None:
+        """A document's record, by its id."""
+        place = self._record_place(document)
+        return place[0].segment.record(place[1]) if place is not None else None
+
+    def record_of(self, source: str) -> DocumentRecord | None:
+        return self.record(document_id(source))
+
+    def content(self, document: str) -> str:
+        """What a document was made of, if it was added from memory; else ""."""
+        place = self._record_place(document)
+        return place[0].segment.content(place[1]) if place is not None else ""
+
+    @cached_property
+    def records(self) -> tuple[DocumentRecord, ...]:
+        """The ledger, by source."""
+        records = [
+            part.segment.record(at)
+            for part in self.live
+            for at in (
+                range(part.segment.records_size) if part.records is None else np.flatnonzero(part.records).tolist()
+            )
+        ]
+        return tuple(sorted(records, key=lambda record: record.source))
+
+    @cached_property
+    def searchable(self) -> tuple[DocumentRecord, ...]:
+        """The records of the documents that have chunks, whatever became of reading them since."""
+        return tuple(record for record in self.records if record.chunk_ids)
+
+    # Metadata
+
+    def select(
+        self, where: Mapping[str, Any] | None, where_document: Mapping[str, Any] | None
+    ) -> NDArray[np.bool_] | None:
+        """bool [slots]: the rows that both filters let through; None where there is no filter. Raises QueryError."""
+        if not where and not where_document:
+            return None
+        compile_where(where)  # refused in an empty index too
+        text_passes = compile_where_document(where_document)
+        chosen = np.ones(self.slots, np.bool_) if self.alive is None else self.alive.copy()
+        if where:
+            for segment, start in zip(self.segments, self.starts, strict=False):
+                chosen[start : start + segment.size] &= segment.passing(where)
+        if where_document:
+            for row in np.flatnonzero(chosen).tolist():
+                chosen[row] = text_passes(self.text(row))
+        return chosen
+
+    @property
+    def metadata_fields(self) -> frozenset[str]:
+        """All that `where` can ask for: the fields that a chunk has."""
+        return frozenset().union(*(segment.columns.fields for segment in self.segments))
+
+    @cached_property
+    def tokens_of_row(self) -> NDArray[np.int64]:
+        """int64 [slots]: of each chunk's whole embedded string."""
+        counts = [segment.columns.ints("tokens") for segment in self.segments if segment.size]
+        return np.concatenate(counts) if counts else np.empty(0, np.int64)
+
+    @property
+    def tokens(self) -> int:
+        """Of all embedded strings together."""
+        return int(self.tokens_of_row[self.living].sum())
+
+    # Whole documents
+
+    @cached_property
+    def rows_by_document(self) -> tuple[Rows, Rows]:
+        """intp [size], the rows that are not deleted, sorted by their document's id, and intp [m], where each
+        document's begin among them."""
+        documents = self.documents[self.living] if self.alive is not None else self.documents.joined()
+        order = np.argsort(documents, kind="stable")
+        return self.living[order], np.unique(documents[order], return_index=True)[1]
+
+    @cached_property
+    def document_vectors(self) -> Vectors:
+        """float32 [m, dim], unit rows: the normalised mean of each document's chunks, in the order of rows_by_document.
+        The ledger keeps the same."""
+        rows, starts = self.rows_by_document
+        document = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(rows)))
+        sums = np.zeros((len(starts), self.vectors.shape[1]), np.float32)
+        for first in range(0, len(rows), _BLOCK):  # blocks of rows: one document may have more of them than fit
+            numbers = document[first : first + _BLOCK]
+            begins = np.flatnonzero(np.diff(numbers, prepend=-1))
+            sums[numbers[begins]] += np.add.reduceat(self.vectors[rows[first : first + _BLOCK]], begins, axis=0)
+        return np.asarray(sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12))
+
+    def _place(self, row: int) -> tuple[Segment, int]:
+        number = bisect_right(self.starts, row) - 1
+        return self.segments[number], row - self.starts[number]
+
+    def _record_place(self, document: str) -> tuple[LiveSegment, int] | None:
+        key = keys_of([document])
+        for part in reversed(self.live):
+            place = int(part.segment.places_of_records(key)[0])
+            if place >= 0 and (part.records is None or part.records[place]):
+                return part, place
+        return None
+
+    def _found(self, keys: Keys, find: Any) -> Rows:
+        rows = np.full(len(keys), -1, dtype=np.intp)
+        for part, start in zip(self.live, self.starts, strict=False):
+            here = find(part.segment, keys)
+            found = here >= 0
+            if part.rows is not None:
+                found[found] = part.rows[here[found]]
+            rows[found] = here[found] + start
+        return rows
+
+    def _stacked(self, parts: Sequence[NDArray[Any]], dtype: np.dtype[Any], *rest: int) -> StackedArray[Any]:
+        return StackedArray(parts or [np.empty((0, *rest), dtype)])
+
+
+def _opened(directory: Path, entry: Entry, known: LiveSegment | None) -> LiveSegment:
+    if known is not None and known.deletions == entry.deletions:
+        return known
+    segment = known.segment if known is not None else Segment(directory / entry.segment)
+    return LiveSegment.load(segment, directory, entry.deletions)
