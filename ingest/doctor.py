@@ -10,6 +10,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
+from retrieval.chroma.health import check
+
 from ingest.adding import add
 from ingest.checks import (
     Remedy,
@@ -24,7 +26,6 @@ from ingest.report import OnProgress
 from ingest.sync import resync
 from retrieval.backup.replace_chroma import replace_chroma
 from retrieval.backup.restore_chroma import restore_chunks, restore_records
-from retrieval.chroma.health import check
 from retrieval.chroma.store import State, Store
 from retrieval.config import Config
 from retrieval.directory.index_directory import IndexDirectory

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rank_bm25 import BM25L, BM25Okapi, BM25Plus
+from retrieval.lexical.composite import CompositePostings
 
 from retrieval.analysis import Analyzer
 from retrieval.config import Bm25Idf, Bm25Variant
 from retrieval.errors import ConfigError, DocumentError, IndexDamagedError, IndexNotFoundError, QueryError
 from retrieval.lexical import LexicalIndex
-from retrieval.lexical.composite import CompositePostings
 from retrieval.lexical.postings import build
 
 Corpus = list[list[str]]
