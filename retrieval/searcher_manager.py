@@ -64,7 +64,7 @@ class SearcherManager:
         IndexLockedError where the first is still being made, IndexDamagedError where it cannot be made, and
         IndexMismatchError where it was made, perhaps since the index was opened, with other settings.
         """
-        if self._directory.pointer_stamp() != self._stamp:
+        if self._directory.pointer_stamp() != self._stamp or self._reader.is_cut_off:
             with self._refreshing:
                 self._refresh()
         if self._server is not None:
@@ -132,7 +132,9 @@ class SearcherManager:
         """Go on to what the pointer says. Where that was made with other settings, or cannot be read, the last
         generation serves; where there is none, one is made of what Chroma holds."""
         stamp = self._directory.pointer_stamp()
-        if stamp == self._stamp:
+        if self._reader.is_cut_off:
+            self._reader = IndexReader.empty(self._config)
+        elif stamp == self._stamp:
             return
         try:
             pointer = self._load()
@@ -162,7 +164,9 @@ class SearcherManager:
                 break
             try:
                 manifest = Manifest.read(self._directory.generations, pointer.generation)
-                self._reader = IndexReader.open(self._directory.segments, manifest, self._config, known=self._reader)
+                reader = IndexReader.open(self._directory.segments, manifest, self._config, known=self._reader)
+                self._check_analysis(reader)
+                self._reader = reader
                 break
             except IndexDamagedError as error:
                 last, pointer = pointer, self._directory.read_pointer()
@@ -172,6 +176,13 @@ class SearcherManager:
                     self._reported = last.generation
                     break
         return pointer
+
+    def _check_analysis(self, reader: IndexReader) -> None:
+        """Raises IndexDamagedError where another version of the text analysis made the postings: queries would miss
+        their terms."""
+        made_with = reader.fingerprint
+        if made_with is not None and made_with.analyzer != made_with.current_analyzer:
+            raise IndexDamagedError(f"The search files of {self._directory.path} were analysed by another version.")
 
     def _check(self, fingerprint: str) -> None:
         known = self.made_with
@@ -264,9 +275,11 @@ class SearcherManager:
             self._store = None
         if self._store is None:
             pointer = self._directory.read_pointer()
-            is_settled = pointer is None or not pointer.writing
             self._store = open_checked(
-                self._directory.chroma, self._config, patient=self._is_patient, is_settled=is_settled
+                self._directory.chroma,
+                self._config,
+                patient=self._is_patient,
+                is_settled=pointer is None or not pointer.writing,
             )
         return self._store
 

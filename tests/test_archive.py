@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tarfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,7 @@ from retrieval.errors import (
     IndexNotFoundError,
     RetrievalError,
 )
+from retrieval.segments.manifest import Entry, Manifest, manifest_path
 from retrieval.types import SearchHit
 
 Open = Callable[..., HybridIndex]
@@ -141,7 +143,9 @@ def test_the_index_that_is_there_is_replaced_while_searches_go_on(
     with open_index("other") as index:
         assert told(index) == before
     assert (
-        len(list((tmp_path / "other").glob("chroma*"))) == len(list((tmp_path / "other" / "generations").iterdir())) == 1
+        len(list((tmp_path / "other").glob("chroma*")))
+        == len(list((tmp_path / "other" / "generations").iterdir()))
+        == 1
     )
 
 
@@ -189,11 +193,18 @@ def test_no_bit_of_an_archive_changes_unnoticed(small: bytes) -> None:
 def test_a_damaged_archive_is_named_and_nothing_is_changed(saved: Path, open_index: Open, tmp_path: Path) -> None:
     data = bytearray(saved.read_bytes())
     before = everything(tmp_path / "index")
-    for member in ("vectors.npy", "lexical/documents.npy", "contents.bin"):
-        saved.write_bytes(data)
-        with tarfile.open(saved) as archive:
-            at = archive.getmember(member).offset_data
-        for damaged in (data[:at] + bytes([data[at] ^ 4]) + data[at + 1 :], data[: at + 3]):
+    with tarfile.open(saved) as archive:
+        members = {member.name: (member.offset_data, member.size) for member in archive.getmembers()}
+    segments = [name for name in members if name.endswith(".segment")]
+    assert segments
+    for member in ("manifest.json", *segments):
+        start, size = members[member]
+        for at in (start, start + size // 2, start + size - 1):
+            damaged = data[:at] + bytes([data[at] ^ 4]) + data[at + 1 :]
+            saved.write_bytes(damaged)
+            with pytest.raises(IndexDamagedError, match=member):
+                restore(saved, tmp_path / "new")
+        for damaged in (data[:start] + bytes([data[start] ^ 4]) + data[start + 1 :], data[: start + 3]):
             saved.write_bytes(damaged)
             for path in (tmp_path / "index", tmp_path / "new"):
                 with pytest.raises(IndexDamagedError, match=member):
@@ -205,9 +216,11 @@ def test_a_damaged_archive_is_named_and_nothing_is_changed(saved: Path, open_ind
 def test_only_what_belongs_to_a_generation_is_written(saved: Path, tmp_path: Path) -> None:
     with saved.open("rb") as file:
         members = [(member, size, [b"".join(blocks)]) for member, size, blocks in read_members(file)]
-    for name in ("../escaped", str(tmp_path / "escaped"), "lexical/../../escaped", "retrieval-index.json"):
-        manifest = json.loads(members[1][2][0])
-        listed = json.dumps({**manifest, "files": {**manifest["files"], name: [4, 0]}}).encode()
+    assert members[1][0] == "manifest.json"
+    manifest = Manifest.parse(members[1][2][0])
+    for name in ("../escaped", str(tmp_path / "escaped"), "segments/../../escaped", "retrieval-index.json"):
+        replace(manifest, segments=(*manifest.segments, Entry(name))).write(tmp_path)
+        listed = manifest_path(tmp_path, manifest.state.generation).read_bytes()
         for second in (members[1], (members[1][0], len(listed), [listed])):
             with saved.open("wb") as out:
                 write_members(out, [members[0], second, *members[2:], (name, 4, [b"evil"])])
@@ -218,7 +231,7 @@ def test_only_what_belongs_to_a_generation_is_written(saved: Path, tmp_path: Pat
 
 def test_links_are_no_archive(saved: Path, tmp_path: Path) -> None:
     with tarfile.open(saved, "a") as archive:
-        link = tarfile.TarInfo("vectors.npy")
+        link = tarfile.TarInfo(f"{'0' * 32}.segment")
         link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
         archive.addfile(link)
     with pytest.raises(IndexDamagedError):
@@ -312,9 +325,11 @@ def test_saving_goes_on_when_a_writer_removes_the_generation(
 def test_what_was_altered_on_disk_is_not_saved(open_index: Open, tmp_path: Path) -> None:
     with open_index() as index:
         add([MEMO], index)
-        texts = next(index.path.glob("snapshots/*/texts.bin"))
-        texts.write_bytes(texts.read_bytes()[::-1])
-        with pytest.raises(IndexDamagedError, match=r"texts\.bin"):
+        (segment,) = index.path.glob("segments/*.segment")
+        data = bytearray(segment.read_bytes())
+        data[data.index(MEMO.text.encode())] ^= 1
+        segment.write_bytes(data)
+        with pytest.raises(IndexDamagedError, match=rf"{segment.name}.*texts"):
             save(index, tmp_path / "out.tar")
     assert {path.name for path in tmp_path.iterdir()} == {"index"}
     save(tmp_path / "index", tmp_path / "out.tar")  # opening mends it
@@ -325,13 +340,18 @@ def test_an_archive_of_another_analyser_is_analysed_anew(open_index: Open, saved
         before = roughly(index)
     with saved.open("rb") as file:
         members = [(name, b"".join(blocks)) for name, _, blocks in read_members(file)]
-    aged = [(name, data.replace(b'\\"stemmer\\": ', b'\\"old\\": 1, \\"stemmer\\": ')) for name, data in members]
-    assert aged != members
+    manifest = Manifest.parse(dict(members)["manifest.json"])
+    fingerprint = json.loads(manifest.state.fingerprint)
+    fingerprint["analyzer"]["stemmer"] = "0.0"
+    replace(manifest, state=replace(manifest.state, fingerprint=json.dumps(fingerprint))).write(tmp_path)
+    aged_manifest = manifest_path(tmp_path, manifest.state.generation).read_bytes()
+    aged = [(name, aged_manifest if name == "manifest.json" else data) for name, data in members]
     with saved.open("wb") as file:
         write_members(file, ((name, len(data), [data]) for name, data in aged))
     restore(saved, tmp_path / "new")
     with open_index("new") as index:
         assert roughly(index) == before
+        assert index.searcher().reader.fingerprint.analyzer["stemmer"] != "0.0"
 
 
 @pytest.mark.slow

@@ -1,9 +1,7 @@
 """The quick scan and what it stands for: the exact cosines with all vectors. And what a search does not do again."""
 
-import json
-import shutil
 from collections.abc import Callable
-from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,18 +10,20 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from retrieval.lexical.segments import Segments
 
 from ingest import add
 from retrieval import Document, HybridIndex
 from retrieval.analysis import Analyzer
 from retrieval.lexical import LexicalIndex
+from retrieval.lexical.composite import CompositePostings
 from retrieval.search import Query, batch, highlights
 from retrieval.search.candidates import QueryScores
-from retrieval.search.cosines import Cosines, float32_scan
+from retrieval.search.cosines import Cosines, float32_products, float32_scan
 from retrieval.search.highlights import Highlighter
-from retrieval.segments import reader as reader_module
-from retrieval.segments.quantization import CODES, SCALES, QuantizedVectors
+from retrieval.segments.pack import Pack
+from retrieval.segments.quantization import QuantizedVectors
+from retrieval.segments.reader import IndexReader
+from retrieval.segments.stacked import StackedArray
 
 DIMENSION = 8
 
@@ -35,14 +35,21 @@ def unit(vectors: np.ndarray) -> np.ndarray:
 
 
 class Rows:
-    """What `QueryScores` reads of a snapshot. Ids are in no order, and rows are alike in great numbers."""
+    """What `QueryScores` reads of an IndexReader: two segments, and rows that were deleted. Ids are in no order, and
+    rows are alike in great numbers."""
 
-    def __init__(self, vectors: np.ndarray) -> None:
-        self.size = len(vectors)
-        self.vectors = vectors
-        self.rounded = QuantizedVectors.of(vectors)
-        self.ids = np.array([f"{(7 * row) % 1009:032x}" for row in range(self.size)], dtype="S32")
-        self.lexical = LexicalIndex([[] for _ in range(self.size)])
+    products = IndexReader.products
+
+    def __init__(self, vectors: np.ndarray, cut: int, alive: np.ndarray | None) -> None:
+        parts = [vectors[:cut], vectors[cut:]]
+        self.slots = len(vectors)
+        self.vectors = StackedArray(parts)
+        self.segments = [SimpleNamespace(size=len(part), quantized=QuantizedVectors.of(part)) for part in parts]
+        self.starts = (0, len(parts[0]), self.slots)
+        self.alive = None if alive is None or alive.all() else alive
+        self.dead = np.flatnonzero(~alive) if alive is not None else np.empty(0, np.intp)
+        self.ids = np.array([f"{(7 * row) % 1009:032x}" for row in range(self.slots)], dtype="S32")
+        self.lexical = LexicalIndex([[] for _ in range(self.slots)])
         self.languages = ("none",)
 
 
@@ -57,35 +64,45 @@ rows = arrays(np.float32, st.tuples(st.integers(0, 300), st.just(DIMENSION)), el
 def test_dense_candidates_are_those_of_an_exhaustive_exact_scan(
     vectors: np.ndarray, query: np.ndarray, depth: int, random: Any
 ) -> None:
-    snapshot: Any = Rows(unit(vectors))
-    query = unit(query[None])[0]
-    allowed = None if random is None else np.array([random.random() < 0.5 for _ in vectors], dtype=bool)
-    exact = np.vecdot(snapshot.vectors.astype(np.float64), query.astype(np.float64))
-    for mask in (None, allowed):
-        expected = np.lexsort((snapshot.ids, -exact))
-        expected = expected if mask is None else expected[mask[expected]]
-        sides = QueryScores(snapshot, Query("", {"none": {}}, query), "dense")
-        found, _ = sides.candidates(depth, mask)
-        assert found.tolist() == expected[:depth].tolist()
-        assert sides.cosines(found).tolist() == exact[found].tolist()
+    vectors, query = unit(vectors), unit(query[None])[0]
+    allowed = alive = None
+    cut = 0
+    if random is not None:
+        allowed, alive = (np.array([random.random() < 0.5 for _ in vectors], dtype=bool) for _ in range(2))
+        cut = random.randint(0, len(vectors))
+    exact = np.vecdot(vectors.astype(np.float64), query.astype(np.float64))
+    for living in (None, alive):
+        reader: Any = Rows(vectors, cut, living)
+        for mask in (None, allowed):
+            # A reader's filter lets no deleted row through.
+            passing = mask if mask is None or living is None else mask & living
+            eligible = np.logical_and.reduce([m for m in (passing, living) if m is not None] or [np.ones(len(exact))])
+            expected = np.lexsort((reader.ids, -exact))
+            expected = expected[eligible[expected].astype(bool)]
+            scores = QueryScores(reader, Query("", {"none": {}}, query), "dense")
+            found, _ = scores.candidates(depth, passing)
+            assert found.tolist() == expected[:depth].tolist()
+            assert scores.cosines(found).tolist() == exact[found].tolist()
 
 
-@given(rows, arrays(np.float32, DIMENSION, elements=components))
-def test_a_scan_knows_how_far_off_it_is(vectors: np.ndarray, query: np.ndarray) -> None:
+@given(rows, arrays(np.float32, DIMENSION, elements=components), st.integers(0, 300))
+def test_a_scan_knows_how_far_off_it_is(vectors: np.ndarray, query: np.ndarray, cut: int) -> None:
     vectors, query = unit(vectors), unit(query[None])[0]
     exact = vectors.astype(np.float64) @ query.astype(np.float64)
-    for scan in (QuantizedVectors.of(vectors).products, float32_scan(vectors)):
+    for scan in (Rows(vectors, cut, None).products, float32_scan(vectors)):
         products, error = scan(query)
         assert np.abs(products - exact).max(initial=0) <= error
+    products, error = float32_products([vectors[:cut], vectors[cut:]], query[None])
+    assert np.abs(products[0] - exact).max(initial=0) <= error
 
 
 @given(rows, st.integers(0, 300))
 def test_a_row_is_rounded_alike_wherever_it_stands(vectors: np.ndarray, cut: int) -> None:
     whole = QuantizedVectors.of(vectors)
-    for part, rest in ((whole.take(slice(cut)), vectors[:cut]), (whole.take(slice(cut, None)), vectors[cut:])):
-        alone = QuantizedVectors.of(rest)
-        assert (alone.codes == part.codes).all()
-        assert (alone.scales == part.scales).all()
+    for here in (slice(cut), slice(cut, None)):
+        alone = QuantizedVectors.of(vectors[here])
+        assert (alone.codes == whole.codes[here]).all()
+        assert (alone.scales == whole.scales[here]).all()
 
 
 def test_a_search_reads_few_of_the_vectors_in_full() -> None:
@@ -97,7 +114,13 @@ def test_a_search_reads_few_of_the_vectors_in_full() -> None:
             read.append(len(key))
             return np.asarray(self)[key]
 
-    cosines = Cosines(vectors[7], vectors.view(Counted), QuantizedVectors.of(vectors).products)
+    quantized = QuantizedVectors.of(vectors)
+
+    def scan(vector: np.ndarray) -> tuple[np.ndarray, float]:
+        products = np.empty(len(vectors))
+        return products, quantized.products(QuantizedVectors.of(vector[None]), products)
+
+    cosines = Cosines(vectors[7], StackedArray([vectors.view(Counted)]), scan)
     found, _ = cosines.best(100, None)
     assert 7 in found
     assert 100 <= sum(read) < len(vectors) / 50
@@ -118,15 +141,13 @@ def test_a_search_parses_what_it_shows_and_reads_nothing_again(
 ) -> None:
     index.search("rain on the mill", 3)
     parsed, loaded, looked_up, analysed = [], [], [], []
-    loads, load_array, occurrences = orjson.loads, reader_module.load_array, Segments.occurrences
+    loads, occurrences = orjson.loads, CompositePostings.occurrences
     terms = Analyzer.terms
     monkeypatch.setattr(Analyzer, "terms", lambda own, text: (analysed.append(text), terms(own, text))[1])
     monkeypatch.setattr(orjson, "loads", lambda data: (parsed.append(data), loads(data))[1])
+    monkeypatch.setattr(Pack, "__init__", lambda own, path: loaded.append(path))
     monkeypatch.setattr(
-        reader_module, "load_array", lambda *names, **how: (loaded.append(names), load_array(*names, **how))[1]
-    )
-    monkeypatch.setattr(
-        Segments, "occurrences", lambda parts, term: (looked_up.append(term), occurrences(parts, term))[1]
+        CompositePostings, "occurrences", lambda parts, term: (looked_up.append(term), occurrences(parts, term))[1]
     )
     index.search("fell on the mill", 3)
     assert len(parsed) == 3
@@ -160,33 +181,10 @@ def test_languages_that_make_the_same_of_a_query_are_scored_together(
     add([Document(language, text) for language, text in texts.items()], opened)
     assert len(opened.searcher().reader.languages) == 3
     asked = []
-    score = LexicalIndex.score
-    monkeypatch.setattr(LexicalIndex, "score", lambda own, terms: (asked.append(terms), score(own, terms))[1])
+    score = LexicalIndex.score_slots
+    monkeypatch.setattr(LexicalIndex, "score_slots", lambda own, terms: (asked.append(terms), score(own, terms))[1])
     opened.search("GPT-4", mode="lexical")
     assert len(asked) == 1
-
-
-def test_a_snapshot_of_an_older_version_answers_alike_and_is_completed(
-    index: HybridIndex, open_index: Callable[..., HybridIndex], tmp_path: Path
-) -> None:
-    expected = index.search("rain number 7", 5)
-    index.close()
-    shutil.copytree(tmp_path / "index", tmp_path / "old")
-    (manifest,) = (tmp_path / "old").glob("snapshots/*/manifest.json")
-    told = json.loads(manifest.read_text("utf-8"))
-    for name in (CODES, SCALES):
-        (manifest.parent / name).unlink()
-        del told["files"][name]
-    manifest.write_text(json.dumps(told), "utf-8")
-    with open_index("old") as old:
-        assert old.search("rain number 7", 5) == expected
-        assert old.searcher().reader.directory == manifest.parent, "it was built again"
-        report = add([Document("new", "Snow.")], old)
-        assert report.tokens_embedded < 20
-        assert (old.searcher().reader.directory / CODES).is_file()
-        made = QuantizedVectors.of(old.searcher().reader.vectors)
-        assert (old.searcher().reader.rounded.codes == made.codes).all()
-        assert (old.searcher().reader.rounded.scales == made.scales).all()
 
 
 def test_words_met_are_known_in_bounds(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,7 @@ from retrieval.inspection.embedding_stats import (
     repeated_share,
     spectrum,
 )
+from retrieval.segments.stacked import StackedArray
 from retrieval.types import Vectors
 
 
@@ -61,14 +62,14 @@ def test_a_collapsed_space_is_a_point() -> None:
     vectors = collapsed(700, 64)
     assert mean_cosine_and_uniformity(vectors) == pytest.approx((1, 0), abs=1e-5)
     assert effective_rank(spectrum(vectors)) == components_for(spectrum(vectors), share=0.9) == 0
-    assert near_duplicate_share(vectors, np.arange(700)) == 1
+    assert near_duplicate_share(StackedArray([vectors]), np.arange(700)) == 1
 
 
 def test_orthogonal_vectors_are_all_at_a_right_angle() -> None:
     vectors = np.eye(600, dtype=np.float32)
     assert mean_cosine_and_uniformity(vectors) == pytest.approx((0, -4), abs=1e-6)
     assert effective_rank(spectrum(vectors)) == pytest.approx(599, abs=1e-3)  # about their mean, one axis less
-    assert near_duplicate_share(vectors, np.arange(600)) == 0
+    assert near_duplicate_share(StackedArray([vectors]), np.arange(600)) == 0
     assert alignment(vectors[:300], vectors[300:]) == 2
 
 
@@ -112,8 +113,12 @@ def test_a_chunk_is_not_its_own_double(block: int, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(embedding_stats, "_BLOCK", block)
     vectors = on_the_sphere(100, 64)
     vectors[90:95] = vectors[:5]
-    assert near_duplicate_share(vectors, np.arange(0, 100, 2)) == pytest.approx((3 + 3) / 50)
-    assert near_duplicate_share(vectors, np.arange(100)) == 0.1
+    for cut in (0, 3, 92):
+        stacked = StackedArray([vectors[:cut], vectors[cut:]])
+        assert near_duplicate_share(stacked, np.arange(0, 100, 2)) == pytest.approx((3 + 3) / 50)
+        assert near_duplicate_share(stacked, np.arange(100)) == 0.1
+        alive = np.arange(100) >= 5  # the doubles are alone then
+        assert near_duplicate_share(stacked, np.arange(5, 100), alive=alive) == 0
 
 
 def test_repetitions_are_counted_with_the_first() -> None:

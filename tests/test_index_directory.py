@@ -43,19 +43,30 @@ def look(index: HybridIndex) -> object:
 def test_a_chroma_that_is_gone_is_never_made_anew(
     open_index: Open, path: Path, what: str, act: Callable[[HybridIndex], object]
 ) -> None:
-    """Searches that need no Chroma go on; what needs it is refused, the doctor's examination too."""
+    """Searches that need no Chroma go on, and what needs it is refused; the doctor makes it of search files alone."""
     shutil.rmtree(path / what) if (path / what).is_dir() else (path / what).unlink()
     if act is look:
         shutil.rmtree(path / "segments")
+        shutil.rmtree(path / "generations")
     else:
         with open_index() as index:
             assert index.search("rain", mode="lexical")[0].source == "rain"
-    way_out = "snapshot restore" if act is write else "restore it from a backup, or remove .* and sync again"
+    way_out = (
+        "doctor --repair. makes a new one of the search files"
+        if act is write
+        else "restore it from a backup, or remove .* and sync again"
+    )
     with pytest.raises(IndexDamagedError, match=f"index/chroma, .*has no Chroma database.*{way_out}"):
         act(open_index())
-    with pytest.raises(IndexDamagedError, match="has no Chroma database"):
-        examine(path, repair=True)
     assert not (path / what).exists()
+    if act is look:
+        with pytest.raises(IndexDamagedError, match="has no Chroma database"):
+            examine(path, repair=True)
+        assert not (path / what).exists()
+    else:
+        assert all(finding.mended for finding in examine(path, repair=True))
+        with open_index() as index:
+            assert add([RAIN], index).unchanged == 1
 
 
 def test_search_files_are_enough_to_make_chroma_again(open_index: Open, path: Path, tmp_path: Path) -> None:

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rank_bm25 import BM25L, BM25Okapi, BM25Plus
-from retrieval.lexical.composite import CompositePostings
 
 from retrieval.analysis import Analyzer
 from retrieval.config import Bm25Idf, Bm25Variant
 from retrieval.errors import ConfigError, DocumentError, IndexDamagedError, IndexNotFoundError, QueryError
 from retrieval.lexical import LexicalIndex
+from retrieval.lexical.composite import CompositePostings
 from retrieval.lexical.postings import build
 
 Corpus = list[list[str]]
@@ -335,7 +335,7 @@ def test_other_parameters_share_the_postings_and_not_the_future(tmp_path: Path) 
     LexicalIndex(RAIN).save(tmp_path)
     index = LexicalIndex.load(tmp_path)
     other = index.with_parameters(variant="bm25plus")
-    assert other._segments is index._segments
+    assert other._postings is index._postings
     index.add([["rain"]])
     other.delete([0])
     assert (len(index), len(other)) == (len(RAIN) + 1, len(RAIN) - 1)

@@ -146,7 +146,9 @@ def test_what_gains_nothing_is_not_recommended(open_filled: Callable[..., Hybrid
     told: list[tuple[int, int]] = []
     grid = Grid(fusion=("dbsf", "rrf"), alpha=(0.4, 0.6), bm25_k1=(1.5,), bm25_b=(0.75,))
     everywhere = replace(collection, qrels={query: {"doc 1": 1} for query in collection.queries})
-    tuning = tune(index.searcher(), everywhere, folds=3, measure="R@100", grid=grid, on_progress=lambda *step: told.append(step))
+    tuning = tune(
+        index.searcher(), everywhere, folds=3, measure="R@100", grid=grid, on_progress=lambda *step: told.append(step)
+    )
     assert told == [(4, 4)]
     assert (tuning.tried, tuning.queries, sum(fold.queries for fold in tuning.folds)) == (4, 12, 12)
     assert tuning.best == tuning.recommended == tuning.present == PRESENT  # all settings find all: least is changed
