@@ -196,7 +196,7 @@ def test_a_check_that_does_not_end_is_an_answer(chroma: Path) -> None:
 
 def test_a_failed_call_names_a_way_out(chroma: Path) -> None:
     store = open_checked(chroma, Config(), is_settled=True)
-    with pytest.raises(IndexUnusableError, match=r"Chroma failed to upsert: .*; `ingest doctor --repair` finds out why"):
+    with pytest.raises(IndexUnusableError, match=r"Chroma failed to upsert: .*; `ingest doctor --repair` finds out"):
         store.put_chunks([chunk_of(1)], np.ones((1, DIMENSION + 1), np.float32), {})
     store.close()
     assert not is_as_sealed(chroma)
