@@ -1,9 +1,11 @@
 """Damage to an embedded Chroma is found by a process of its own, and takes down nobody else."""
 
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -200,6 +202,16 @@ def test_a_failed_call_names_a_way_out(chroma: Path) -> None:
         store.put_chunks([chunk_of(1)], np.ones((1, DIMENSION + 1), np.float32), {})
     store.close()
     assert not is_as_sealed(chroma)
+
+
+def test_a_panic_of_the_core_is_an_error_of_ours(chroma: Path) -> None:
+    """As the last byte of the database gives it, in some layouts: there it is no UTF-8."""
+    database = chroma / "chroma.sqlite3"
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("UPDATE collections SET config_json_str = CAST(x'ff' AS TEXT)")
+    with pytest.raises(IndexUnusableError, match="`ingest doctor --repair`"):
+        Store.open(chroma, Config())
+    assert check(chroma) is not None
 
 
 def test_the_seal_is_a_sealed_file(chroma: Path) -> None:

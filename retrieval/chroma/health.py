@@ -42,7 +42,7 @@ def check(directory: Path, *, seconds: float | None = None) -> str | None:
     try:
         damage: str | None = json.loads(run.stdout)["damage"]
     except (ValueError, KeyError, TypeError):
-        return f"Chroma ends with {run.returncode}: {run.stderr.decode(errors='replace').strip()[-200:]}"
+        return f"Chroma ends with {run.returncode}: {' '.join(run.stderr.decode(errors='replace').split())[-200:]}"
     return damage
 
 
