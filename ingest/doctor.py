@@ -88,8 +88,10 @@ def examine(
     both Chroma and the search files are lost.
     """
     directory = IndexDirectory(path)
-    findings = [*_examine_directory(directory, repair=repair), *_examine_pointer(directory, config, repair=repair)]
-    if any(not finding.mended for finding in findings) and _is_unreadable(directory):
+    findings = list(_examine_directory(directory, repair=repair))
+    about_pointer = list(_examine_pointer(directory, config, repair=repair))
+    findings += about_pointer
+    if about_pointer and not repair:
         return findings
     pointer = directory.read_pointer()
     if pointer is None:
@@ -98,7 +100,8 @@ def examine(
     findings += found
     if any(not finding.mended for finding in found):
         return findings
-    findings += _examine_generation(directory, directory.read_pointer() or pointer)
+    if not about_pointer:
+        findings += _examine_generation(directory, directory.read_pointer() or pointer)
     with HybridIndex.open(path, config=config) as index:
         troubles = _troubles(index)
         if not troubles or not repair:
@@ -146,14 +149,6 @@ def _examine_directory(directory: IndexDirectory, *, repair: bool) -> Iterator[F
         is_mended = problem.path in mended
         remedy = problem.remedy if problem.is_mendable is False else f"--repair: {problem.remedy}"
         yield Finding(problem.what, is_mended, "removed" if is_mended else remedy)
-
-
-def _is_unreadable(directory: IndexDirectory) -> bool:
-    try:
-        directory.read_pointer()
-    except IndexDamagedError:
-        return True
-    return False
 
 
 def _examine_pointer(
