@@ -51,7 +51,11 @@ def test_a_chroma_that_is_gone_is_never_made_anew(
     else:
         with open_index() as index:
             assert index.search("rain", mode="lexical")[0].source == "rain"
-    way_out = "doctor --repair. makes a new one of the search files" if act is write else "restore it from a backup, or remove .* and sync again"
+    way_out = (
+        "doctor --repair. makes a new one of the search files"
+        if act is write
+        else "restore it from a backup, or remove .* and sync again"
+    )
     with pytest.raises(IndexDamagedError, match=f"index/chroma, .*has no Chroma database.*{way_out}"):
         act(open_index())
     assert not (path / what).exists()
