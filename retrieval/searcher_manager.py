@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from retrieval.chroma.health import open_checked
 from retrieval.chroma.store import Store
 from retrieval.config import Config
 from retrieval.directory.disk import explaining_failures
@@ -63,7 +64,7 @@ class SearcherManager:
         IndexLockedError where the first is still being made, IndexDamagedError where it cannot be made, and
         IndexMismatchError where it was made, perhaps since the index was opened, with other settings.
         """
-        if self._directory.pointer_stamp() != self._stamp:
+        if self._directory.pointer_stamp() != self._stamp or self._reader.is_cut_off:
             with self._refreshing:
                 self._refresh()
         if self._server is not None:
@@ -131,7 +132,9 @@ class SearcherManager:
         """Go on to what the pointer says. Where that was made with other settings, or cannot be read, the last
         generation serves; where there is none, one is made of what Chroma holds."""
         stamp = self._directory.pointer_stamp()
-        if stamp == self._stamp:
+        if self._reader.is_cut_off:
+            self._reader = IndexReader.empty(self._config)
+        elif stamp == self._stamp:
             return
         try:
             pointer = self._load()
@@ -271,7 +274,13 @@ class SearcherManager:
         if self._store is not None and self._store.is_inherited:
             self._store = None
         if self._store is None:
-            self._store = Store.open(self._directory.chroma, self._config, patient=self._is_patient)
+            pointer = self._directory.read_pointer()
+            self._store = open_checked(
+                self._directory.chroma,
+                self._config,
+                patient=self._is_patient,
+                is_settled=pointer is None or not pointer.writing,
+            )
         return self._store
 
     def _close_store(self) -> None:

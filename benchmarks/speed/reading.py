@@ -48,7 +48,7 @@ def of_filters(path: Path) -> dict[str, float]:
 
 def of_searches(readers: Mapping[str, IndexReader]) -> dict[str, float]:
     """The readers take turns, with one question after the other."""
-    options = SearchOptions(top_k=10, fusion=CONFIG.fusion, alpha=CONFIG.alpha)
+    options = SearchOptions.of(CONFIG, 10, {})
     asked = {name: made_up_queries(reader, QUERIES + WARMING) for name, reader in readers.items()}
     costs: dict[str, list[Cost]] = {name: [] for name in readers}
     for turn in zip(*asked.values(), strict=True):

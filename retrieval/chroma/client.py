@@ -199,7 +199,7 @@ class _EmbeddedCalls:
         except Exception as error:
             log.debug("Chroma's %s failed", what, exc_info=True)
             full = is_nearly_full(self._directory)
-            self._failure = no_space(self._directory, cause=f"Chroma: {error}") if full else _failed(what, error)
+            self._failure = no_space(self._directory, cause=f"Chroma: {error}") if full else _broken(what, error)
             raise self._failure from error
 
 
@@ -252,8 +252,8 @@ def cannot_open(directory: Path, error: Exception) -> IndexUnusableError:
     if _READ_ONLY in str(error):
         return IndexUnusableError(f"{directory} cannot be written, and Chroma writes even to read; make it writable.")
     return IndexDamagedError(
-        f"Chroma cannot open {directory}: {_words_of(error)}; restore it from a backup, or remove the index and sync "
-        "again."
+        f"Chroma cannot open {directory}: {_words_of(error)}; `ingest doctor --repair` makes it again from the search "
+        "files."
     )
 
 
@@ -272,6 +272,10 @@ def _may_pass(error: BaseException) -> bool:
 
 def _failed(what: str, error: Exception) -> IndexUnusableError:
     return IndexUnusableError(f"Chroma failed to {what.replace('_', ' ')}: {_words_of(error)}")
+
+
+def _broken(what: str, error: Exception) -> IndexUnusableError:
+    return IndexUnusableError(f"{_failed(what, error)}; `ingest doctor --repair` finds out why, and mends it.")
 
 
 def _words_of(error: BaseException | None) -> str:

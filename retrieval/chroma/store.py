@@ -6,6 +6,7 @@ The metadata of `documents` holds what is true of the index as a whole: its Stat
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -15,7 +16,9 @@ import numpy as np
 
 from retrieval.chroma.client import CHUNKS, Chroma, cannot_open
 from retrieval.chroma.rows import chunk_from, chunk_metadata, folders_from, record_from, record_metadata, replacing
+from retrieval.chroma.seal import seal
 from retrieval.config import Config
+from retrieval.directory.index_directory import DATABASE
 from retrieval.errors import IndexUnusableError
 from retrieval.types import Chunk, DocumentRecord, Metadata, SyncedFolder, Vectors
 
@@ -51,6 +54,7 @@ class Store:
 
     def __init__(self, chroma: Chroma) -> None:
         self._chroma = chroma
+        self._vouched: Path | None = None
         self._chunks = chroma.collection(CHUNKS)
         self._documents = chroma.collection("documents")
         self._batch = min(chroma.max_batch_size(), 5000)
@@ -64,9 +68,13 @@ class Store:
         An embedded Chroma must be open in one process only: even a read writes to it. Raises IndexUnusableError for
         a server that does not answer and for a full disk, IndexDamagedError for a database that Chroma cannot open.
         """
+        is_new = not config.chroma_host and not (directory / DATABASE).exists()
         chroma = Chroma.server(config, patient=patient) if config.chroma_host else Chroma.embedded(directory)
         try:
-            return cls(chroma)
+            store = cls(chroma)
+            if is_new:
+                store.vouch_for(directory)
+            return store
         except IndexUnusableError as error:
             chroma.close()
             if config.chroma_host:
@@ -85,7 +93,20 @@ class Store:
 
     def close(self) -> None:
         """Release Chroma; an inherited one is left to the process that opened it."""
+        is_whole = not self.is_broken
         self._chroma.close()
+        if is_whole:
+            self.seal()
+
+    def vouch_for(self, directory: Path) -> None:
+        """Say that the embedded Chroma in `directory` was whole when it was opened: `seal` and `close` seal it."""
+        self._vouched = directory
+
+    def seal(self) -> None:
+        """Note that what is stored is settled, so that the next to open an embedded Chroma need not check it."""
+        if self._vouched is not None:
+            with suppress(OSError):  # it is checked, then
+                seal(self._vouched)
 
     # The index as a whole
 

@@ -122,6 +122,15 @@ class Pack:
         """The names that begin so."""
         return [name for name in self._arrays if name.startswith(prefix)]
 
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether the file has lost its end since it was mapped: reading what is gone would end the process (SIGBUS).
+        One that was removed is still there for who has it mapped."""
+        try:
+            return self.path.stat().st_size < self.size
+        except OSError:
+            return False
+
     def release(self) -> None:
         """Let go of the memory of what was read so far; the kernel still has it for those who read it next."""
         self._data.madvise(mmap.MADV_DONTNEED)

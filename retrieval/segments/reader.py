@@ -87,6 +87,11 @@ class IndexReader:
         return cls(manifest, live, config)
 
     @property
+    def is_cut_off(self) -> bool:
+        """Whether a file has lost its end since it was opened, and must not be read any more."""
+        return any(segment.is_cut_off for segment in self.segments)
+
+    @property
     def context_header(self) -> bool:
         """Whether chunks were embedded and analysed with their context header."""
         return self.fingerprint is not None and bool(self.fingerprint.settings["context_header"])

@@ -82,6 +82,11 @@ class Segment:
         """The parts of the file that are not what was written; reads all of it."""
         return self._pack.altered()
 
+    @property
+    def is_cut_off(self) -> bool:
+        """As Pack.is_cut_off."""
+        return self._pack.is_cut_off
+
     def release(self) -> None:
         """Let go of the memory of what was read of the file so far."""
         self._pack.release()

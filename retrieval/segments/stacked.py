@@ -57,9 +57,10 @@ class StackedArray(Generic[_Scalar]):
 
     def _taken(self, rows: NDArray[np.intp]) -> NDArray[_Scalar]:
         taken = np.empty((len(rows), *self.shape[1:]), self.parts[-1].dtype)
-        part_of_row = self._starts.searchsorted(rows, side="right")
-        for number, (start, part) in enumerate(zip(self.starts, self.parts, strict=False), 1):
-            here = np.flatnonzero(part_of_row == number)
-            if here.size:
-                taken[here] = part[rows[here] - start]
+        order = rows.argsort(kind="stable")  # nothing to do where rows are ascending, as they mostly are
+        ascending = rows[order]
+        bounds = ascending.searchsorted(self._starts).tolist()
+        for part, start, first, last in zip(self.parts, self.starts, bounds, bounds[1:], strict=False):
+            if first < last:
+                taken[order[first:last]] = part[ascending[first:last] - start]
         return taken

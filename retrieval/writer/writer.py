@@ -239,6 +239,7 @@ class Writer:
             self.store.set_state(reader.state)
         self._point(generation, writing=not last)
         if last:  # nothing is being merged
+            self.store.seal()
             self._directory.remove_leftovers(keep=reader.files)
         self.reader = reader
         self.records.committed(reader)
