@@ -1,11 +1,15 @@
 """A sync with something of everything, and the steps at which it writes: where it can be killed, or its disk fill."""
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
+import ingest.indexer
+import retrieval.segments.merge_policy
 import retrieval.segments.merger
 import retrieval.writer.commit
+import retrieval.writer.writer
 from retrieval.chroma.store import Store
 from retrieval.directory.index_directory import IndexDirectory
 from retrieval.segments.manifest import Manifest
@@ -28,12 +32,42 @@ STEPS: tuple[tuple[Any, str], ...] = (
     (retrieval.segments.merger, "merge_segments"),
 )
 
-BATCH_CHUNKS = 8
-FIRST_COMMIT = 8
+Patch = Callable[[Any, str, object], None]
+"""setattr, or a MonkeyPatch's."""
 
 
-def break_into(patch: Callable[[Any, str, object], None], on_event: Callable[[str], None]) -> None:
-    """Have `on_event` called before and after every step. `patch` is setattr or a MonkeyPatch's."""
+class _Inline:
+    """An executor that does things at once, so that steps come in the same order each time."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def submit(self, call: Callable[..., Any], *arguments: object) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(call(*arguments))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+    def shutdown(self, **_: object) -> None:
+        pass
+
+
+def make_small(patch: Patch, *, is_in_order: bool) -> None:
+    """Have a small sync commit in parts, and two segments merge.
+
+    is_in_order   merges happen where they begin, and not beside what follows
+    """
+    patch(ingest.indexer, "_BATCH_CHUNKS", 8)
+    patch(retrieval.writer.writer, "_FIRST_COMMIT", 8)
+    patch(retrieval.segments.merge_policy, "TIER", 2)
+    if is_in_order:
+        patch(retrieval.segments.merger, "ThreadPoolExecutor", _Inline)
+
+
+def break_into(patch: Patch, on_event: Callable[[str], None]) -> None:
+    """Have `on_event` called before and after every step."""
 
     def wrapped(name: str, real: Callable[..., object]) -> Callable[..., object]:
         def call(*arguments: object, **keywords: object) -> object:
@@ -61,7 +95,7 @@ def make_folder(folder: Path) -> None:
 
 def change_folder(folder: Path) -> None:
     """New, changed, moved and deleted files, one that gets text put before the rest, one that cannot be read any more,
-    and enough new ones that a part is published before the end."""
+    and enough new ones that a part is committed before the end."""
     (folder / "changed.txt").write_text(text_of("new changed"))
     (folder / "grown.txt").write_text("A line in front.\n\n" + text_of("old grown") + "\n\n" + text_of("new grown"))
     (folder / "gone.txt").unlink()

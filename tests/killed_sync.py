@@ -16,17 +16,15 @@ from typing import Any
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 import torch
-from breaking_points import BATCH_CHUNKS, FIRST_COMMIT, break_into
+from breaking_points import break_into, make_small
 
-import ingest.indexer
-import retrieval.writer.writer
 from ingest import sync
 from retrieval import HybridIndex
 from retrieval.config import Config
 from retrieval.embedding import Embedder
 
 
-def run(index: str, docs: str, *, log: int, event: int | None) -> None:
+def run(index: str, docs: str, *, log: int, event: int | None, is_in_order: bool) -> None:
     events = 0
 
     def on_event(name: str) -> None:
@@ -36,9 +34,8 @@ def run(index: str, docs: str, *, log: int, event: int | None) -> None:
         events += 1
         os.write(log, f"{name}\n".encode())
 
+    make_small(setattr, is_in_order=is_in_order)
     break_into(setattr, on_event)
-    ingest.indexer._BATCH_CHUNKS = BATCH_CHUNKS
-    retrieval.writer.writer._FIRST_COMMIT = FIRST_COMMIT
     with HybridIndex.open(index) as opened:
         sync(docs, opened)
 
@@ -48,7 +45,7 @@ def die(index: str, docs: str, *, event: int | None = None, seconds: float | Non
         child = os.fork()
         if child == 0:
             try:
-                run(index, docs, log=log.fileno(), event=event)
+                run(index, docs, log=log.fileno(), event=event, is_in_order=seconds is None)
                 os._exit(0)
             finally:
                 os._exit(1)

@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from breaking_points import BATCH_CHUNKS, FIRST_COMMIT, break_into, change_folder, make_folder, text_of
+from breaking_points import break_into, change_folder, make_folder, make_small, text_of
 from equality import assert_same, told_by
 
 from ingest import sync
 from ingest.doctor import examine
 from retrieval import HybridIndex
 from retrieval.errors import IndexUnusableError
+from retrieval.segments.manifest import Manifest
+from retrieval.segments.pack import Pack
 from retrieval.segments.reader import IndexReader
 
 Open = Callable[..., HybridIndex]
@@ -43,8 +45,7 @@ def undisturbed() -> dict[str, Any]:
 @pytest.fixture
 def docs(open_index: Open, home: Path, undisturbed: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that has changed since `home / "index"` was synced with it."""
-    monkeypatch.setattr("ingest.indexer._BATCH_CHUNKS", BATCH_CHUNKS)
-    monkeypatch.setattr("retrieval.writer.writer._FIRST_COMMIT", FIRST_COMMIT)
+    make_small(monkeypatch.setattr, is_in_order=True)
     docs, index = home / "docs", home / "index"
     if not undisturbed:
         make_folder(docs)
@@ -79,8 +80,10 @@ def fail_at(step: int, number: int, open_index: Open, home: Path, docs: Path, un
             break_into(patch.setattr, on_event)
             sync(docs, opened)
         assert "\n" not in str(caught.value)
-        for snapshot in (index / "snapshots").iterdir():
-            IndexReader.open(snapshot, opened.config)  # none is half-written
+        for file in (index / "segments").iterdir():
+            assert Pack(file).altered() == [], "one is half-written"
+        for file in (index / "generations").glob("*.json"):
+            IndexReader.open(index / "segments", Manifest.read(file.parent, file.stem), opened.config)
         assert opened.search("paragraph", 100)
         with pytest.MonkeyPatch.context() as patch, open_index(index, read_only=True) as reader:
             break_into(patch.setattr, on_event)
@@ -140,7 +143,7 @@ cp -r disk/index kept
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("can_mount")
-@pytest.mark.parametrize("room", [150, 400])  # kB: it fills while Chroma writes, and with the snapshot
+@pytest.mark.parametrize("room", [150, 400])  # kB: it fills while Chroma writes, and with the segments
 def test_a_disk_that_is_really_full(open_index: Open, tmp_path: Path, room: int) -> None:
     docs, more = tmp_path / "docs", tmp_path / "more"
     docs.mkdir()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from breaking_points import BATCH_CHUNKS, FIRST_COMMIT, change_folder, make_folder
+from breaking_points import change_folder, make_folder, make_small
 from equality import assert_same, told_by
 
 from ingest import sync
@@ -37,8 +37,7 @@ def docs(tmp_path: Path) -> Path:
 @pytest.fixture
 def undisturbed(open_index: Open, docs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Told, Told]:
     """What an index tells before and after its folder changed and it was synced; `template` is that of before."""
-    monkeypatch.setattr("ingest.indexer._BATCH_CHUNKS", BATCH_CHUNKS)
-    monkeypatch.setattr("retrieval.writer.writer._FIRST_COMMIT", FIRST_COMMIT)
+    make_small(monkeypatch.setattr, is_in_order=True)
     make_folder(docs)
     with open_index("template") as index:
         sync(docs, index)
@@ -111,7 +110,10 @@ def test_killed_at_any_step(
 ) -> None:
     _, steps = killed()
     assert len(steps) >= 40
-    assert sum(step == "before _seal" for step in steps) == 2, "a part was to be published before the end"
+    assert steps.count("before write") == 2, "a part was to be committed before the end"
+    merges = [at for at, step in enumerate(steps) if step == "before merge_segments"]
+    assert len(merges) == 2
+    assert merges[0] < len(steps) - 1 - steps[::-1].index("before put_chunks"), "none began while others were written"
     for event, step in enumerate(steps):
         path, done = killed(event=event)
         assert done == steps[:event]

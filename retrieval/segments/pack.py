@@ -138,7 +138,8 @@ class Pack:
     def altered(self) -> list[str]:
         """The names of the arrays whose bytes are not those that were written. Reads all of them."""
         bounds = [*(offset for _, _, offset, _ in self._arrays.values()), self._end_of_arrays]
-        found = [] if self._data[: len(_MAGIC)] == _MAGIC else ["the beginning"]
+        beginning = _MAGIC + bytes(-len(_MAGIC) % _ALIGNMENT)
+        found = [] if self._data[: len(beginning)] == beginning else ["the beginning"]
         for name, (_, _, _, crc), start, end in zip(
             self._arrays, self._arrays.values(), bounds, bounds[1:], strict=False
         ):

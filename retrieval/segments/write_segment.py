@@ -88,7 +88,7 @@ def merge_segments(directory: Path, parts: Sequence[LiveSegment]) -> Segment:
     """A new segment in `directory` with what lives of these, in order. What has a row of fixed length is copied block
     by block, so that memory is that of keys, postings and columns."""
     count = sum(part.size for part in parts)
-    dimension = max((part.segment.vectors.shape[1] for part in parts if part.segment.size), default=0)
+    dimension = max(part.segment.vectors.shape[1] for part in parts)
     languages, language_of_row = _languages(parts)
     path = directory / new_name()
     with PackWriter(path) as pack:
