@@ -6,7 +6,7 @@ read page by page.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -52,14 +52,21 @@ class Trouble(NamedTuple):
 class Differences(NamedTuple):
     """What Chroma holds otherwise than the search files.
 
-    chunks, records   ids of chunks and records of documents that Chroma lacks, or has otherwise
+    chunks, records   chunks by id, with their documents' ids, and records that Chroma lacks, or has otherwise
     stray_chunks, stray_records   ids of those that Chroma alone has; no search returns them
     """
 
-    chunks: list[str]
+    chunks: dict[str, str]
     records: list[DocumentRecord]
     stray_chunks: list[str]
     stray_records: list[str]
+
+    def without(self, documents: Collection[str]) -> "Differences":
+        """Those of all but these documents, by id."""
+        return self._replace(
+            chunks={id_: document for id_, document in self.chunks.items() if document not in documents},
+            records=[record for record in self.records if record.id not in documents],
+        )
 
     def troubles(self) -> Iterator[Trouble]:
         for many, what in (
@@ -78,7 +85,7 @@ class Differences(NamedTuple):
 
 def compare_chroma(store: Store, reader: IndexReader) -> Differences:
     """Chroma against a settled generation, whose checksums vouch for it."""
-    chunks: list[str] = []
+    chunks: dict[str, str] = {}
     for page, vectors in pages_of_rows(reader):
         found = {
             chunk.id: (chunk, vector)
@@ -88,7 +95,7 @@ def compare_chroma(store: Store, reader: IndexReader) -> Differences:
         for chunk, vector in zip(page, vectors, strict=True):
             stored = found.get(chunk.id)
             if stored is None or stored[0] != chunk or not np.allclose(stored[1], vector, rtol=0, atol=_ROUNDING):
-                chunks.append(chunk.id)
+                chunks[chunk.id] = chunk.document_id
     strays: list[str] = []
     for ids in store.pages_of_chunk_ids():
         rows = reader.rows_of_ids(ids).tolist()

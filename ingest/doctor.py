@@ -10,8 +10,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from retrieval.chroma.health import check
-
 from ingest.adding import add
 from ingest.checks import (
     Remedy,
@@ -26,6 +24,7 @@ from ingest.report import OnProgress
 from ingest.sync import resync
 from retrieval.backup.replace_chroma import replace_chroma
 from retrieval.backup.restore_chroma import restore_chunks, restore_records
+from retrieval.chroma.health import check
 from retrieval.chroma.store import State, Store
 from retrieval.config import Config
 from retrieval.directory.index_directory import IndexDirectory
@@ -89,8 +88,10 @@ def examine(
     both Chroma and the search files are lost.
     """
     directory = IndexDirectory(path)
-    findings = [*_examine_directory(directory, repair=repair), *_examine_pointer(directory, config, repair=repair)]
-    if any(not finding.mended for finding in findings) and _is_unreadable(directory):
+    findings = list(_examine_directory(directory, repair=repair))
+    about_pointer = list(_examine_pointer(directory, config, repair=repair))
+    findings += about_pointer
+    if about_pointer and not repair:
         return findings
     pointer = directory.read_pointer()
     if pointer is None:
@@ -99,6 +100,8 @@ def examine(
     findings += found
     if any(not finding.mended for finding in found):
         return findings
+    if not about_pointer:
+        findings += _examine_generation(directory, directory.read_pointer() or pointer)
     with HybridIndex.open(path, config=config) as index:
         troubles = _troubles(index)
         if not troubles or not repair:
@@ -148,14 +151,6 @@ def _examine_directory(directory: IndexDirectory, *, repair: bool) -> Iterator[F
         yield Finding(problem.what, is_mended, "removed" if is_mended else remedy)
 
 
-def _is_unreadable(directory: IndexDirectory) -> bool:
-    try:
-        directory.read_pointer()
-    except IndexDamagedError:
-        return True
-    return False
-
-
 def _examine_pointer(
     directory: IndexDirectory, config: Config | Path | str | None, *, repair: bool
 ) -> Iterator[Finding]:
@@ -172,15 +167,14 @@ def _examine_pointer(
     if not repair:
         return
     settings = config if isinstance(config, Config) else Config.load(config)
+    if settings.chroma_host is None and not directory.chroma.is_dir():
+        raise IndexDamagedError(
+            f"{directory.path} has no chroma directory; name the server that keeps its chunks (--config)."
+        )
     with directory.locked():
         manifest = newest_manifest(directory.generations)
         if manifest is not None:
             generation, fingerprint = manifest.state.generation, manifest.state.fingerprint
-        elif settings.chroma_host is None and not directory.chroma.is_dir():
-            raise IndexDamagedError(
-                f"{directory.path} has neither search files nor a Chroma; name the server that keeps its chunks "
-                "(--config), or restore the index from a backup."
-            )
         else:
             with closing(Store.open(directory.chroma, settings, patient=True)) as store:
                 generation, fingerprint = "", store.state().fingerprint
@@ -240,6 +234,17 @@ def _sound_generation(directory: IndexDirectory, pointer: Pointer, settings: Con
     return reader if not any(segment.altered() for segment in reader.segments) else None
 
 
+def _examine_generation(directory: IndexDirectory, pointer: Pointer) -> Iterator[Finding]:
+    """What opening the index is about to mend, now that Chroma is known to be whole."""
+    if pointer.writing:
+        yield Finding("a write was interrupted", True, "the search files were made again from what it had finished")
+        return
+    try:
+        IndexReader.open(directory.segments, Manifest.read(directory.generations, pointer.generation), Config())
+    except IndexDamagedError as error:
+        yield Finding(str(error).rstrip("."), True, "made again from Chroma")
+
+
 # What both say of each document
 
 
@@ -248,7 +253,9 @@ def _troubles(index: HybridIndex) -> list[Trouble]:
         writer.commit()  # what an interrupted writer left is in the generation now
         troubles = list(examine_segments(writer.reader))
         if not troubles:
-            troubles = [*compare_chroma(writer.store, writer.reader).troubles(), *examine_documents(writer.reader)]
+            differences = compare_chroma(writer.store, writer.reader)
+            wrong = list(examine_documents(writer.reader))
+            troubles = [*wrong, *differences.without(_documents_of(wrong)).troubles()]
         max_bytes = index.config.max_file_bytes
         told = {trouble.name for trouble in troubles if trouble.name}
         ledger = writer.records.all()
@@ -260,14 +267,15 @@ def _troubles(index: HybridIndex) -> list[Trouble]:
 
 def _mend(index: HybridIndex, troubles: Sequence[Trouble], on_progress: OnProgress | None) -> dict[str, str]:
     """Returns, by source, why a document could not be indexed again."""
-    again = [trouble.record for trouble in troubles if trouble.record is not None]
-    remedies = {trouble.remedy for trouble in troubles}
     with index.writing() as writer:
-        if "rebuild" in remedies:
+        remedies = {trouble.remedy for trouble in troubles}
+        if "restore" in remedies:
+            _restore(writer, but_for=_documents_of(troubles))
+        if remedies & {"rebuild", "index"}:  # where the search files are at fault, Chroma may still have what is right
             writer.recover()
             writer.commit()
-        if "restore" in remedies:
-            _restore(writer)
+            troubles = list(examine_documents(writer.reader))
+        again = [trouble.record for trouble in troubles if trouble.record is not None]
         contents = {record.source: writer.reader.content(record.id) for record in again if not record.folder}
         writer.update_records(again)
     reasons = _add_again(contents, index, on_progress)
@@ -281,11 +289,17 @@ def _mend(index: HybridIndex, troubles: Sequence[Trouble], on_progress: OnProgre
     return reasons
 
 
-def _restore(writer: Writer) -> None:
-    differences = compare_chroma(writer.store, writer.reader)
+def _documents_of(troubles: Iterable[Trouble]) -> set[str]:
+    """The ids of the documents that are to be indexed again."""
+    return {trouble.record.id for trouble in troubles if trouble.record is not None}
+
+
+def _restore(writer: Writer, *, but_for: set[str]) -> None:
+    """Write to Chroma what it has otherwise than the search files, but for documents that these have wrong."""
+    differences = compare_chroma(writer.store, writer.reader).without(but_for)
     writer.store.delete_chunks(differences.stray_chunks)
     writer.store.delete_records(differences.stray_records)
-    restore_chunks(writer.store, writer.reader, differences.chunks)
+    restore_chunks(writer.store, writer.reader, list(differences.chunks))
     restore_records(writer.store, writer.reader, differences.records)
 
 

@@ -14,9 +14,9 @@ QUERIES = ["river mill", "summit", "paragraph number", "rain and bread"]
 
 def told_by(index: HybridIndex) -> dict[str, Any]:
     """By chunk id: text, metadata, vector, and the BM25 scores of a few queries; and the ledger, but for when each
-    file was read."""
+    file was read, and which copy of it."""
     reader = index.searcher().reader
-    records = {record.source: replace(record, indexed_ns=0) for record in index.documents()}
+    records = {record.source: replace(record, indexed_ns=0, ctime_ns=0, inode=0) for record in index.documents()}
     if not reader.size:
         return {"chunks": {}, "vectors": {}, "scores": {}, "records": records}
     rows = {reader.ids[row].decode(): row for row in reader.living.tolist()}

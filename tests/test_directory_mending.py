@@ -75,8 +75,7 @@ def test_a_directory_in_the_place_of_the_pointer(path: Path) -> None:
 
 @pytest.mark.parametrize("left", ["chroma", "generations", "snapshots"])
 def test_an_index_without_pointer_and_lock_is_known_by_what_is_left(path: Path, left: str) -> None:
-    (path / "generations").mkdir(exist_ok=True)
-    (path / "generations" / f"{GENERATION}.json").touch()
+    (path / "snapshots" / GENERATION).mkdir(parents=True)  # of an earlier version
     for file in path.iterdir():
         if file.name != left:
             shutil.rmtree(file) if file.is_dir() else file.unlink()
@@ -114,8 +113,11 @@ def test_snapshots_go_once_a_generation_has_taken_their_place(path: Path) -> Non
     directory = IndexDirectory(path)
     pointer = directory.read_pointer()
     assert pointer is not None
-    directory.generations.mkdir()
-    (directory.generations / f"{pointer.generation}.json").touch()
+    directory.snapshots.mkdir()
+    generation = directory.generations / f"{pointer.generation}.json"
+    generation.rename(generation.with_suffix(".elsewhere"))
+    assert mend(directory) == []
+    generation.with_suffix(".elsewhere").rename(generation)
     mend(directory)
     assert not directory.snapshots.exists()
 

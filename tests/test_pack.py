@@ -1,5 +1,6 @@
 """A pack gives back the arrays that were written, and no change to its file goes unnoticed."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +61,7 @@ def test_what_is_read_is_what_was_written(path: Path, given: dict[str, np.ndarra
 @given(arrays("<i4", (23, 3)), st.lists(st.integers(0, 23)))
 def test_an_array_may_come_in_blocks(path: Path, array: np.ndarray, cuts: list[int]) -> None:
     bounds = [0, *sorted(cuts), len(array)]
-    blocks = [array[start:stop] for start, stop in zip(bounds, bounds[1:], strict=False)]
+    blocks = [array[start:stop] for start, stop in pairwise(bounds)]
     path.unlink(missing_ok=True)
     with PackWriter(path) as pack:
         pack.write_blocks("array", array.dtype, array.shape, iter(blocks))

@@ -58,9 +58,14 @@ class Rows:
 
 def fingerprint() -> str:
     made_with = Fingerprint(
-        settings=CONFIG.index_settings(), weights="w", pooling="mean", dimension=DIMENSION, max_seq_length=9, tokenizer="t",
+        settings=CONFIG.index_settings(),
+        weights="w",
+        pooling="mean",
+        dimension=DIMENSION,
+        max_seq_length=9,
+        tokenizer="t",
         analyzer={},
-    )  # fmt: skip
+    )
     return made_with.to_json()
 
 

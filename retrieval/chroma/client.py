@@ -34,6 +34,9 @@ large collection, and nobody sees it. These find all but one in a hundred for a 
 milliseconds, and cost a sync little next to embedding (benchmarks/README.md). ef_search can be changed at any time
 with `collection.modify`. The ledger keeps the defaults."""
 
+_LONGEST = 300
+"""Characters of what Chroma says: a panic of its core quotes the data that it could not read."""
+
 _READ_ONLY = "readonly database"
 """In what SQLite says of a database that may not be written."""
 
@@ -98,7 +101,9 @@ class Chroma:
             chroma._directory = directory
             make_tree_private(directory)
             return chroma
-        except Exception as error:  # the Rust core's own kinds
+        except BaseException as error:  # the Rust core's own kinds
+            if not _is_failure(error):
+                raise
             log.debug("opening %s failed", directory, exc_info=True)
             raise cannot_open(directory, error) from error
 
@@ -196,7 +201,9 @@ class _EmbeddedCalls:
             raise IndexUnusableError(str(self._failure)) from self._failure
         try:
             return call()
-        except Exception as error:
+        except BaseException as error:
+            if not _is_failure(error):
+                raise
             log.debug("Chroma's %s failed", what, exc_info=True)
             full = is_nearly_full(self._directory)
             self._failure = no_space(self._directory, cause=f"Chroma: {error}") if full else _broken(what, error)
@@ -244,7 +251,12 @@ def _keep_forever(api: object) -> None:
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(api))
 
 
-def cannot_open(directory: Path, error: Exception) -> IndexUnusableError:
+def _is_failure(error: BaseException) -> bool:
+    """Whether Chroma failed. A panic of its core is no Exception, so that nobody goes on after it by accident."""
+    return isinstance(error, Exception) or type(error).__name__ == "PanicException"
+
+
+def cannot_open(directory: Path, error: BaseException) -> IndexUnusableError:
     """What to raise for an embedded Chroma that fails from the start: its disk is full, or not to be written, or it is
     damaged."""
     if is_nearly_full(directory):
@@ -270,13 +282,14 @@ def _may_pass(error: BaseException) -> bool:
     )
 
 
-def _failed(what: str, error: Exception) -> IndexUnusableError:
+def _failed(what: str, error: BaseException) -> IndexUnusableError:
     return IndexUnusableError(f"Chroma failed to {what.replace('_', ' ')}: {_words_of(error)}")
 
 
-def _broken(what: str, error: Exception) -> IndexUnusableError:
+def _broken(what: str, error: BaseException) -> IndexUnusableError:
     return IndexUnusableError(f"{_failed(what, error)}; `ingest doctor --repair` finds out why, and mends it.")
 
 
 def _words_of(error: BaseException | None) -> str:
-    return (str(error) or type(error).__name__).rstrip(".")
+    said = " ".join(str(error).split()) or type(error).__name__
+    return said[:_LONGEST].rstrip(".")

@@ -14,7 +14,6 @@ from retrieval.chroma.seal import is_as_sealed, stamps, unseal
 from retrieval.chroma.store import Store
 from retrieval.config import Config
 from retrieval.directory.disk import is_nearly_full, no_space
-from retrieval.directory.index_directory import DATABASE
 from retrieval.errors import IndexDamagedError
 
 _PATIENCE = 120.0
@@ -43,7 +42,7 @@ def check(directory: Path, *, seconds: float | None = None) -> str | None:
     try:
         damage: str | None = json.loads(run.stdout)["damage"]
     except (ValueError, KeyError, TypeError):
-        return f"Chroma ends with {run.returncode}: {run.stderr.decode(errors='replace').strip()[-200:]}"
+        return f"Chroma ends with {run.returncode}: {' '.join(run.stderr.decode(errors='replace').split())[-200:]}"
     return damage
 
 
@@ -56,7 +55,7 @@ def open_checked(directory: Path, config: Config, *, patient: bool = False, is_s
     From here on it is no more as it was sealed; Store.seal and Store.close seal it. Raises as Store.open does, and
     IndexDamagedError with the damage in words.
     """
-    if config.chroma_host is None and (directory / DATABASE).exists():
+    if config.chroma_host is None and directory.is_dir() and any(directory.iterdir()):
         if not (is_settled and is_as_sealed(directory)):
             refuse_damaged(directory)
         unseal(directory)

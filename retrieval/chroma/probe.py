@@ -17,6 +17,7 @@ import numpy as np
 
 from retrieval.chroma.client import CHUNKS, Chroma
 from retrieval.chroma.hnsw_files import HEADER, DamageError, check_graph
+from retrieval.chroma.rows import chunk_from, record_from
 from retrieval.directory.index_directory import DATABASE
 
 _PAGE = 1000
@@ -41,7 +42,7 @@ def _check_database(database: Path) -> None:
     if not database.is_file():
         raise DamageError(f"{database.name} is gone")
     with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-        found = [row[0] for row in connection.execute("PRAGMA quick_check(3)")]
+        found = [row[0] for row in connection.execute("PRAGMA integrity_check(3)")]
         if found != ["ok"]:
             raise DamageError(f"{database.name}: {found[0]}")
         segments = {row[0] for row in connection.execute("SELECT id FROM segments WHERE scope = 'VECTOR'")}
@@ -67,11 +68,23 @@ def _use(directory: Path) -> None:
                     raise DamageError(f"{name}: rows have lost their vectors")
                 if not np.isfinite(vectors).all():
                     raise DamageError(f"{name}: a vector is no number")
+                _understand(name, rows)
                 if start == 0:
                     collection.query(query_embeddings=vectors[:10], n_results=len(page), include=["distances"])
                     collection.update(ids=rows["ids"][:_WRITTEN], metadatas=rows["metadatas"][:_WRITTEN])
     finally:
         chroma.close()
+
+
+def _understand(name: str, rows: Any) -> None:
+    try:
+        for id_, text, metadata in zip(rows["ids"], rows["documents"], rows["metadatas"], strict=True):
+            if name == CHUNKS:
+                chunk_from(id_, text, metadata)
+            else:
+                record_from(id_, metadata)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DamageError(f"{name}: a row does not say all that it should ({error})") from None
 
 
 def _ids(collection: Any) -> list[str]:
