@@ -1,6 +1,7 @@
 """Asks a Chroma server whether its chunks have changed, so that no search has to wait for the answer."""
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -32,12 +33,12 @@ class ServerWatch:
         self._generation = generation
         self._recover = recover
         self._store: Store | None = None
-        self._ask_after = 0.0
+        self._ask_after = math.inf
         self._asking = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def ask(self) -> None:
-        """Ask in the background, unless an answer is fresh or awaited. Returns at once."""
+        """Ask in the background, unless an answer is fresh or awaited, or `check` was never called. Returns at once."""
         if time.monotonic() < self._ask_after or self._asking.locked():
             return
         self._ask_after = time.monotonic() + _TIME_TO_LIVE
@@ -51,10 +52,10 @@ class ServerWatch:
         IndexUnusableError where there is none.
         """
         with self._asking:
+            wait = _TIME_TO_LIVE
             try:
                 if self._is_behind():
                     self._recover()
-                self._ask_after = time.monotonic() + _TIME_TO_LIVE
             except IndexLockedError:
                 if not self._generation():
                     raise
@@ -63,7 +64,8 @@ class ServerWatch:
                 if not self._generation():
                     raise
                 log.warning("%s The last generation answers.", error)
-                self._ask_after = time.monotonic() + _SILENCE
+                wait = _SILENCE
+            self._ask_after = time.monotonic() + wait
 
     def close(self) -> None:
         """Wait for an answer that is awaited, and disconnect; `ask` and `check` connect again."""

@@ -1,6 +1,7 @@
 """Opening, healing, locking and refusing: what an index directory is worth after whatever happened to it."""
 
 import shutil
+import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -165,43 +166,56 @@ def test_any_history_ends_in_the_index_that_is_built_afresh(open_index: Open, st
     index.close()
 
 
-def _remove_snapshots(path: Path) -> None:
-    shutil.rmtree(path / "snapshots")
+def _remove_segments(path: Path) -> None:
+    shutil.rmtree(path / "segments")
+
+
+def _remove_generations(path: Path) -> None:
+    shutil.rmtree(path / "generations")
 
 
 def _remove_one_file(path: Path) -> None:
-    next(path.glob("snapshots/*/vectors.npy")).unlink()
+    next(path.glob("segments/*.segment")).unlink()
 
 
 def _cut_one_file(path: Path) -> None:
-    file = next(path.glob("snapshots/*/texts.bin"))
+    file = next(path.glob("segments/*.segment"))
     file.write_bytes(file.read_bytes()[:-5])
 
 
-def _remove_the_rounded_vectors(path: Path) -> None:
-    next(path.glob("snapshots/*/codes.npy")).unlink()
+def _remove_what_is_deleted(path: Path) -> None:
+    next(path.glob("segments/*.deletions")).unlink()
 
 
 def _flip_a_bit(path: Path) -> None:
-    file = max(path.glob("snapshots/*/lexical/*"), key=lambda file: file.stat().st_size)
+    file = max(path.glob("segments/*.segment"), key=lambda file: file.stat().st_size)
     data = bytearray(file.read_bytes())
-    data[-1] ^= 1
+    data[data.index(b"vapour")] ^= 1
+    file.write_bytes(data)
+
+
+def _flip_a_bit_of_what_is_deleted(path: Path) -> None:
+    file = next(path.glob("segments/*.deletions"))
+    data = bytearray(file.read_bytes())
+    data[64] ^= 128
     file.write_bytes(data)
 
 
 def _write_rubbish(path: Path) -> None:
-    next(path.glob("snapshots/*/manifest.json")).write_text("{")
+    next(path.glob("generations/*.json")).write_text("{")
 
 
 @pytest.mark.parametrize(
     "damage",
     [
-        _remove_snapshots, _remove_one_file, _remove_the_rounded_vectors, _cut_one_file, _flip_a_bit, _write_rubbish,
+        _remove_segments, _remove_generations, _remove_one_file, _cut_one_file, _remove_what_is_deleted, _flip_a_bit,
+        _flip_a_bit_of_what_is_deleted, _write_rubbish,
     ],
 )  # fmt: skip
 def test_a_damaged_cache_heals_itself_on_open(open_index: Open, tmp_path: Path, damage: Callable[[Path], None]) -> None:
     with open_index() as index:
-        add(DOCUMENTS, index)
+        add([*DOCUMENTS, Document("late", "A paragraph that is deleted."), Document("kept", "A paragraph.")], index)
+        index.delete(["late"])
         before = contents(index)
     damage(tmp_path / "index")
     with open_index(read_only=True) as index:
@@ -387,12 +401,24 @@ def test_an_interruption_in_the_middle_of_a_change_is_not_taken_for_its_end(
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
             patch.setattr(Store, method, interrupted)
             add([Document("memo", "The new version, which differs.")], index)
+    old, new = [("The old version of the memo.", "memo")], [("The new version, which differs.", "memo")]
+
+    def told(index: HybridIndex) -> list[tuple[str, str]]:
+        return [(hit.text, hit.source) for hit in index.search("version", 10)]
+
     with open_index(read_only=True) as index:
-        told = [(hit.text, hit.source) for hit in index.search("version", 10)]
-        assert len(told) == 1
-    shutil.rmtree(tmp_path / "index" / "snapshots")
-    with open_index(read_only=True) as index:
-        assert [(hit.text, hit.source) for hit in index.search("version", 10)] == told
+        assert told(index) == old, "a reader goes on with what was committed"
+    shutil.copytree(tmp_path / "index", tmp_path / "copy")
+    shutil.rmtree(tmp_path / "copy" / "segments")
+    for name in ("index", "copy"):  # the next writer recovers, and a reader that has no generation to show
+        with open_index("copy", read_only=True) as index:
+            assert told(index) in (old, new)
+        with open_index(name) as index:
+            with index.writing() as writer:
+                writer.commit()
+            assert told(index) in (old, new)
+            add([Document("memo", "The new version, which differs.")], index)
+            assert told(index) == new
 
 
 def test_an_index_opened_before_it_was_made_sees_what_made_it(open_index: Open) -> None:
@@ -412,7 +438,7 @@ def test_what_cannot_be_healed_is_said_each_time_and_locks_nothing(
     with open_index() as index:
         add(DOCUMENTS, index)
     index = open_index(read_only=True)
-    _remove_snapshots(tmp_path / "index")
+    _remove_segments(tmp_path / "index")
     pointer = tmp_path / "index" / "retrieval-index.json"
     pointer.write_text(pointer.read_text().replace('"generation": "', '"generation": "0'))
 
@@ -514,7 +540,17 @@ def test_a_server_keeps_the_truth_and_the_directory_can_be_lost(open_index: Open
         with open_index("elsewhere", config=server_config, read_only=False) as elsewhere:
             assert contents(elsewhere) == before
             add([Document("late", "A late paragraph.")], here)
-            assert contents(elsewhere) == contents(here) != before
+            after = contents(here)
+            assert after != before
+            deadline = time.monotonic() + 20
+            while contents(elsewhere) == before and time.monotonic() < deadline:
+                time.sleep(0.05)  # the server is asked in the background, once a second
+            assert contents(elsewhere) == after
+        with open_index("elsewhere", config=server_config) as elsewhere:
+            add([Document("later", "A later paragraph.")], here)
+            after = contents(here)
+            with open_index("elsewhere", config=server_config) as latest:
+                assert contents(latest) == after, "opening asks once, and waits for the answer"
     with pytest.raises(IndexMismatchError, match="Chroma at"):
         open_index("here", config=Config())
 
@@ -523,12 +559,12 @@ def test_a_long_write_is_searchable_before_it_ends(open_index: Open, monkeypatch
     monkeypatch.setattr("retrieval.writer.writer._FIRST_COMMIT", 1)
     monkeypatch.setattr("ingest.indexer._BATCH_CHUNKS", 1)
     seen: list[int] = []
-    publish = Writer.commit_when_due
+    commit_when_due = Writer.commit_when_due
 
     with open_index() as index, open_index("index") as reader:
 
         def watched(writer: Writer) -> None:
-            publish(writer)
+            commit_when_due(writer)
             seen.append(reader.stats().chunks)
 
         monkeypatch.setattr(Writer, "commit_when_due", watched)

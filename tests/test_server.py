@@ -104,7 +104,7 @@ def test_a_server_killed_and_restarted_while_a_sync_writes(
     assert examine(index.path) == []
 
 
-def test_a_search_answers_from_its_snapshot_at_once(
+def test_a_search_answers_from_its_generation_at_once(
     open_index: Open,
     docs: Path,
     chroma_process: "ChromaProcess",
@@ -120,7 +120,7 @@ def test_a_search_answers_from_its_snapshot_at_once(
     with open_index(read_only=True) as index:
         for _ in range(3):
             assert [hit.id for hit in index.search("mills", 50)] == before
-    assert caplog.text.count("The last snapshot answers") == 1, "it was asked again and again"
+    assert caplog.text.count("The last generation answers") == 1, "it was asked again and again"
 
 
 @pytest.mark.slow
