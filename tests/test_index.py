@@ -5,6 +5,7 @@ import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -432,54 +433,55 @@ def test_an_index_opened_before_it_was_made_sees_what_made_it(open_index: Open) 
             add([Document("late", "text")], early)
 
 
-def test_what_cannot_be_healed_is_said_each_time_and_locks_nothing(
-    open_index: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_cannot_be_healed_is_said_each_time_and_locks_nothing(open_index: Open, tmp_path: Path) -> None:
     with open_index() as index:
         add(DOCUMENTS, index)
-    index = open_index(read_only=True)
-    _remove_segments(tmp_path / "index")
-    pointer = tmp_path / "index" / "retrieval-index.json"
-    pointer.write_text(pointer.read_text().replace('"generation": "', '"generation": "0'))
-
-    def broken(directory: Path, config: Config, *, patient: bool) -> Store:
-        raise IndexDamagedError("Chroma cannot open it.")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Store, "open", broken)
-        for _ in range(2):
-            with pytest.raises(IndexDamagedError):
-                index.search("rain")
-    assert index.search("rain", mode="lexical")
+    path = tmp_path / "index"
+    reader = open_index(read_only=True)
+    _remove_segments(path)
+    database = next(path.glob("chroma*/chroma.sqlite3"))
+    content = database.read_bytes()
+    database.write_bytes(b"no database")
+    for _ in range(2):
+        with pytest.raises(IndexDamagedError, match="doctor --repair"):
+            open_index(read_only=True)
+    assert reader.search("rain", mode="lexical"), "who has a generation open goes on reading it"
+    database.write_bytes(content)
+    assert open_index(read_only=True).search("rain", mode="lexical")
 
 
 def test_a_chroma_that_was_removed_does_not_empty_the_search_files(open_index: Open, tmp_path: Path) -> None:
     from ingest.doctor import examine
 
+    path = tmp_path / "index"
     with open_index() as index:
         add(DOCUMENTS, index)
         before = contents(index)
-    shutil.rmtree(tmp_path / "index" / "chroma")
+    shutil.rmtree(path / "chroma")
     for _ in range(2):
-        with open_index() as index, pytest.raises(IndexDamagedError, match="has no Chroma database"):
+        with open_index() as index, pytest.raises(IndexDamagedError, match="has no Chroma database.*doctor --repair"):
             add([Document("late", "text")], index)
-        with pytest.raises(IndexDamagedError, match="has no Chroma database"):
-            examine(tmp_path / "index", repair=True)
+        assert [finding.mended for finding in examine(path)] == [False]
     with open_index(read_only=True) as index:
         assert contents(index) == before
+    assert [finding.mended for finding in examine(path, repair=True)] == [True]
+    assert examine(path) == []
+    with open_index() as index:
+        assert_same(contents(index), before)
+        assert add([Document("late", "text")], index).added == 1
 
 
-def test_doctor_believes_chroma_and_not_the_search_files(open_index: Open, tmp_path: Path) -> None:
+def test_doctor_restores_what_chroma_has_lost(open_index: Open, tmp_path: Path) -> None:
     from ingest.doctor import examine
 
+    path = tmp_path / "index"
     with open_index() as index:
         add(DOCUMENTS, index)
         before = contents(index)
-        store = index._keeper._open_store()
+    with closing(Store.open(path / "chroma", Config())) as store:
         lost = next(record for record in store.records() if record.source == "bread")
         store.delete_chunks(lost.chunk_ids)
-    path = tmp_path / "index"
-    assert [finding.mended for finding in examine(path)] == [False, False]
+    assert [finding.mended for finding in examine(path)] == [False]
     assert all(finding.mended for finding in examine(path, repair=True))
     assert examine(path) == []
     with open_index() as index:
