@@ -36,6 +36,7 @@ from retrieval.adapters.http.settings import ConfiguredReranker, ServeSettings
 from retrieval.embedding import Embedder
 from retrieval.errors import ConfigError, IndexDamagedError
 from retrieval.index import HybridIndex
+from retrieval.searcher import Searcher
 from tests.serving import wait_for
 
 READ, WRITE = "read-secret-0123456789", "write-secret-0123456789"
@@ -407,7 +408,7 @@ def test_a_request_that_takes_too_long_is_given_up(start: Start) -> None:
 def test_an_error_that_nobody_foresaw_tells_nothing(
     start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(HybridIndex, "stats", lambda self: {}["the secret of the index"])
+    monkeypatch.setattr(Searcher, "stats", lambda self: {}["the secret of the index"])
     answer = start().get("/stats", headers={"X-Request-ID": "abc-123"})
     assert (answer.status_code, kind_of(answer)) == (500, "internal")
     assert "secret" not in answer.text
@@ -482,15 +483,15 @@ NAMES = [f"x{number}" for number in range(1000)]
         (DocumentBody, [{}] * 1000, 1),
         (DocumentBody, dict.fromkeys(NAMES), 1),
         (DocumentBody, {"source": "a", "text": "x", "metadata": dict.fromkeys([*NAMES, "one more"])}, 1),
-        (DocumentBody, {"source": "a", "text": "x", "metadata": dict.fromkeys(NAMES)}, 4),
-        (DocumentBody, {"source": "a", "text": "x", "metadata": dict.fromkeys(NAMES, float("nan"))}, 4),
+        (DocumentBody, {"source": "a", "text": "x", "metadata": dict.fromkeys(NAMES)}, 5),
+        (DocumentBody, {"source": "a", "text": "x", "metadata": dict.fromkeys(NAMES, float("nan"))}, 5),
         (DocumentsBody, {"documents": [{}] * 1000}, 1),
         (DocumentsBody, {"documents": [dict.fromkeys(NAMES)] * 100}, 100),
     ],
     ids=lambda value: value.__name__ if isinstance(value, type) else "",
 )
 def test_few_errors_are_collected_of_much_that_does_not_fit(model: type[BaseModel], values: Any, most: int) -> None:
-    """Each costs time: there are four for a value, one for each type that it could have had."""
+    """Each costs time: there are five for a value, one for each type that it could have had."""
     with pytest.raises(ValidationError) as refusal:
         model.model_validate(values)
     assert refusal.value.error_count() <= most
@@ -528,10 +529,10 @@ def test_of_much_that_does_not_fit_little_is_told(start: Start) -> None:
 def test_the_places_of_this_machine_are_in_the_log_alone(
     start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def damaged(self: HybridIndex) -> None:
+    def damaged(self: Searcher) -> None:
         raise IndexDamagedError("/srv/data/index/index.json is damaged; remove '/srv/data/index' and sync again.")
 
-    monkeypatch.setattr(HybridIndex, "stats", damaged)
+    monkeypatch.setattr(Searcher, "stats", damaged)
     answer = start().get("/stats")
     assert (answer.status_code, kind_of(answer)) == (503, "index-unusable")
     assert answer.json()["detail"] == "index.json is damaged; remove 'index' and sync again."
