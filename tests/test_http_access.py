@@ -529,7 +529,7 @@ def test_of_much_that_does_not_fit_little_is_told(start: Start) -> None:
 def test_the_places_of_this_machine_are_in_the_log_alone(
     start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def damaged(self: HybridIndex) -> None:
+    def damaged(self: Searcher) -> None:
         raise IndexDamagedError("/srv/data/index/index.json is damaged; remove '/srv/data/index' and sync again.")
 
     monkeypatch.setattr(Searcher, "stats", damaged)
