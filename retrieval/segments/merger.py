@@ -16,8 +16,12 @@ from retrieval.topk import Mask, Rows
 _BYTES = 128 << 20
 """That a merge may write, however little was committed."""
 
+_SHARE = 0.25
+"""Of the index, and"""
+
 _TIMES = 4
-"""And so many times what was committed since the last one."""
+"""so many times what was committed since the last merge: as much too. So two segments of any size can be merged, and a
+commit waits for a large merge only after many that did not."""
 
 
 class _Merge(NamedTuple):
@@ -48,7 +52,8 @@ class Merger:
         if self._under_way is not None:
             return
         sizes = [Size(part.segment.bytes, part.bytes) for part in live]
-        places = choose_merge(sizes, budget=max(_BYTES, _TIMES * self._committed))
+        budget = max(_BYTES, _SHARE * sum(size.living for size in sizes), _TIMES * self._committed)
+        places = choose_merge(sizes, budget=budget)
         if places:
             parts = [live[place] for place in places]
             self._committed = 0.0
