@@ -176,13 +176,12 @@ class SearcherManager:
     def _load(self) -> Pointer | None:
         """Read the pointer, and the generation that it names. One that cannot be read is reported, and the one at hand
         stays. Raises IndexMismatchError, changing nothing, for what was made with other settings."""
-        pointer = self._directory.read_pointer()
+        stamp, pointer = self._directory.pointer_stamp(), self._directory.read_pointer()
         while pointer is not None:
             if pointer.fingerprint:
                 self._check(pointer.fingerprint)
             if not pointer.generation:
                 break
-            stamp = self._directory.pointer_stamp()
             known = self._reader if self._has_generation else IndexReader.empty(self._config)
             try:
                 manifest = Manifest.read(self._directory.generations, pointer.generation)
@@ -195,13 +194,13 @@ class SearcherManager:
                     self._reader = reader
                 break
             except IndexDamagedError as error:
-                pointer = self._directory.read_pointer()
-                if pointer is None or stamp == self._directory.pointer_stamp():
-                    if pointer is not None and self._reported != pointer.generation:
+                before = stamp, pointer
+                stamp, pointer = self._directory.pointer_stamp(), self._directory.read_pointer()
+                if (stamp, pointer) == before:  # and no writer has committed since, and removed what that does not need
+                    if self._reported != before[1].generation:
                         log.warning("%s `ingest doctor --repair` makes the search files again.", error)
-                        self._reported = pointer.generation
+                        self._reported = before[1].generation
                     break
-                # A writer has committed since, and removed what that does not need.
         return pointer
 
     def _check_analysis(self, reader: IndexReader) -> None:

@@ -143,14 +143,16 @@ def _hold(index: HybridIndex, held: ExitStack) -> tuple[IndexReader, bytes, dict
         with ExitStack() as opened:
             try:
                 manifest = manifest_path(directory.generations, reader.generation).read_bytes()
+                if Manifest.parse(manifest).files != reader.files:
+                    continue  # a writer has merged segments
                 for name in reader.files:
                     _check(Pack(directory.segments / name))
                 files: dict[str, BinaryIO] = {
                     name: opened.enter_context((directory.segments / name).open("rb")) for name in sorted(reader.files)
                 }
             except (FileNotFoundError, IndexDamagedError) as error:
-                if index.searcher().generation != reader.generation:
-                    continue  # a writer has committed another one, and removed what that does not need
+                if index.searcher().reader is not reader:
+                    continue  # a writer has committed since, and removed what that does not need
                 raise IndexDamagedError(
                     f"{str(error).rstrip('.')}; `ingest doctor --repair` makes the search files again."
                 ) from None
