@@ -50,8 +50,8 @@ def sync(
         ledger = {record.source: record for record in index.documents()}
         _, report = survey(scanned, ledger, retry_failed=False)
         return replace(report.in_order(), dry_run=True, seconds=time.monotonic() - started)
-    from ingest.filling import index_files, parsing  # they load what reads files, which a dry run does not need
     from ingest.indexer import Indexer
+    from ingest.pipeline import index_files, parsing  # they load what reads files, which a dry run does not need
 
     with index.writing() as writer:
         check_claim(writer.folders, scanned.name, str(scanned.root))
