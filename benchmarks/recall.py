@@ -24,15 +24,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from chromadb import PersistentClient
 from chromadb.config import Settings
+from numpy.typing import NDArray
 
 from ingest import sync
 from retrieval import HybridIndex
 from retrieval.chroma.client import Chroma
 from retrieval.config import Config
-from retrieval.lexical import LexicalIndex
-from retrieval.search import Query
-from retrieval.search.candidates import QueryScores
+from retrieval.search.cosines import Cosines
 from retrieval.segments.quantization import QuantizedVectors
+from retrieval.segments.stacked import StackedArray
 from retrieval.types import Vectors
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -43,8 +43,6 @@ BATCH = 1000
 TEXT = "The river drives the mill, and the mill grinds the corn of the valley. " * 3
 """What is stored with each vector: some 200 characters, as of a passage."""
 
-_LANGUAGE = "none"
-
 
 class Space(NamedTuple):
     """float32, unit rows: the passages [n, dim], and two kinds of queries."""
@@ -52,18 +50,6 @@ class Space(NamedTuple):
     passages: Vectors
     near: Vectors
     far: Vectors
-
-
-class Rows:
-    """Vectors as a snapshot has them, without texts; `QueryScores` needs no more to scan them."""
-
-    def __init__(self, vectors: Vectors) -> None:
-        self.vectors = vectors
-        self.size = len(vectors)
-        self.ids = np.arange(self.size)
-        self.rounded = QuantizedVectors.of(vectors)
-        self.lexical = LexicalIndex([[] for _ in range(self.size)])
-        self.languages = (_LANGUAGE,)
 
 
 class Measured(NamedTuple):
@@ -91,7 +77,7 @@ def main() -> None:
     print("| search | recall@100 near | far | query CPU ms | of exact | build CPU s | upserts a CPU s |")
     print("|---|---|---|---|---|---|---|")
 
-    exact = exact_search(Rows(space.passages))
+    exact = exact_search(space.passages)
     truth = {row.tobytes(): frozenset(exact(row)) for row in (*space.near, *space.far)}
     scan = measured(exact, space, truth)
     print(f"| exact scan | {scan.near:.3f} | {scan.far:.3f} | {1000 * scan.seconds:.1f} | 1 | | |", flush=True)
@@ -112,9 +98,10 @@ def embedded(folder: Path, cache: Path) -> Vectors:
     """The vectors of the folder's passages; an interrupted run goes on where it was."""
     with HybridIndex.open(cache / "recall" / folder.name, config=PASSAGES) as index:
         report = sync(folder, index)
-        if index.snapshot is None or not index.snapshot.size:
+        reader = index.searcher().reader
+        if not reader.size:
             raise SystemExit(f"{folder} has no text: {len(report.failed)} files failed.")
-        return np.array(index.snapshot.vectors)
+        return np.asarray(reader.vectors[reader.living])
 
 
 def space_of(real: Vectors, chunks: int, random: np.random.Generator) -> Space:
@@ -164,12 +151,18 @@ def fill(collection: Any, vectors: Vectors) -> float:
     return time.process_time() - started
 
 
-def exact_search(rows: Any) -> Search:
+def exact_search(passages: Vectors) -> Search:
     """What a search with mode="dense" does before it looks at texts."""
+    vectors, quantized = StackedArray([passages]), QuantizedVectors.of(passages)
+
+    def scan(vector: Vectors) -> tuple[NDArray[np.float64], float]:
+        products = np.empty(len(passages))
+        error = quantized.products(QuantizedVectors.of(vector[None]), products)
+        return products, error
 
     def search(vector: Vectors) -> Sequence[int]:
-        dense, _ = QueryScores(rows, Query("", {_LANGUAGE: {}}, vector), "dense").candidates(DEPTH, None)
-        return [int(row) for row in dense]
+        rows, cosines = Cosines(vector, vectors, scan).best(DEPTH, None)
+        return [int(row) for row in rows[np.argsort(-cosines, kind="stable")][:DEPTH]]
 
     return search
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from ingest.documents import document_to_json, hash_bytes, language_of
-from ingest.filling import chunk_settings, index_files, parsing
 from ingest.indexer import Indexer, is_ready
+from ingest.pipeline import chunk_settings, index_files, parsing
 from ingest.report import OnProgress, SyncReport
 from ingest.root import check_free
 from ingest.scan import ScannedFile
-from ingest.unread import too_large
+from ingest.skip_reasons import too_large
 from retrieval.errors import DocumentError
 from retrieval.index import HybridIndex
 from retrieval.types import Document, DocumentRecord

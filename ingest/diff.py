@@ -11,7 +11,7 @@ from ingest.scan import Scan, ScannedFile
 from retrieval.types import DocumentRecord, Status
 
 
-def survey(scanned: Scan, ledger: Mapping[str, DocumentRecord], *, retry_failed: bool) -> tuple[Plan, SyncReport]:
+def diff(scanned: Scan, ledger: Mapping[str, DocumentRecord], *, retry_failed: bool) -> tuple[Plan, SyncReport]:
     """What is to be done, and the report of having done it without another failure. Without `retry_failed`, files
     that failed and have not changed since count as failed again."""
     failed = [Failure(*failure) for failure in scanned.failed]
@@ -82,3 +82,6 @@ def _examined(files: Iterable[ScannedFile], ledger: Mapping[str, DocumentRecord]
                 yield Candidate(file, "unreadable")  # differs from any hash: indexing it will say what is wrong
         else:
             yield Candidate(file, None)
+
+
+survey = diff  # the name by which checks.py imports it

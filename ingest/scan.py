@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ingest import unread
+from ingest import skip_reasons
 from ingest.gitignore import IGNORE_FILES, Rules, is_ignored, read_rules
 from ingest.root import checked_name, printable, resolve_root, rules_above
 from ingest.selection import Selection, select
@@ -125,7 +125,7 @@ class _Walk:
             with os.scandir(folder.path) as iterator:
                 entries = {entry.name: entry for entry in iterator}
         except OSError as error:
-            self.failed.append((f"{folder.source}/", unread.unreadable("it cannot be listed", error)))
+            self.failed.append((f"{folder.source}/", skip_reasons.unreadable("it cannot be listed", error)))
             return
         if INDEX_FILE in entries:
             return
@@ -134,7 +134,7 @@ class _Walk:
             if not entries.keys().isdisjoint(IGNORE_FILES):
                 rules = (*rules, *read_rules(Path(folder.path), folder.key))
         except OSError as error:
-            self.failed.append((f"{folder.source}/", unread.unknown_rules(error)))
+            self.failed.append((f"{folder.source}/", skip_reasons.unknown_rules(error)))
             return
         self.own.add(folder.path)
         for entry in entries.values():
@@ -145,7 +145,7 @@ class _Walk:
             except FileNotFoundError:  # it has gone since the folder was listed
                 continue
             except OSError as error:
-                reason = unread.unreadable("it cannot be looked at", error)
+                reason = skip_reasons.unreadable("it cannot be looked at", error)
                 self.failed.append((f"{folder.source}/{printable(entry.name)}", reason))
                 continue
             if below is not None:
@@ -158,7 +158,7 @@ class _Walk:
         if self._is_left_out(key, rules, is_folder=is_folder):
             return None
         if not source.endswith(f"/{name}"):
-            self.failed.append((f"{source}/" if is_folder else source, unread.NAME_NOT_UTF8))
+            self.failed.append((f"{source}/" if is_folder else source, skip_reasons.NAME_NOT_UTF8))
         elif is_folder:
             return _Folder(entry.path, source, f"{key}/", rules)
         elif entry.is_symlink():
@@ -181,24 +181,24 @@ class _Walk:
             target = Path(os.path.realpath(link, strict=True))
             status = target.stat()
         except OSError as error:
-            self.failed.append((source, unread.broken_link(error)))
+            self.failed.append((source, skip_reasons.broken_link(error)))
             return
         if str(target) in self.own:
             return
         if not target.is_relative_to(self.root):
-            self.skipped.append((source, unread.LINK_OUT))
+            self.skipped.append((source, skip_reasons.LINK_OUT))
         elif stat.S_ISDIR(status.st_mode):
-            self.skipped.append((source, unread.LINK_TO_FOLDER))
+            self.skipped.append((source, skip_reasons.LINK_TO_FOLDER))
         else:
             self._take(source, link, status)
 
     def _take(self, source: str, path: str, status: os.stat_result) -> None:
         """Notes what is no folder: as a file, or why it is not read."""
-        reason = unread.not_a_file(status.st_mode) or unread.too_large(status.st_size, self.max_bytes)
+        reason = skip_reasons.not_a_file(status.st_mode) or skip_reasons.too_large(status.st_size, self.max_bytes)
         if reason is not None:
             self.failed.append((source, reason))
         elif status.st_size == 0:
-            self.skipped.append((source, unread.EMPTY))
+            self.skipped.append((source, skip_reasons.EMPTY))
         else:
             self.files.append(
                 ScannedFile(

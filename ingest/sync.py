@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ingest.diff import survey
+from ingest.diff import diff
 from ingest.plan import seen
 from ingest.report import OnProgress, SyncReport
 from ingest.root import check_claim
@@ -48,15 +48,15 @@ def sync(
     if dry_run:
         check_claim(index.folders(), scanned.name, str(scanned.root))
         ledger = {record.source: record for record in index.documents()}
-        _, report = survey(scanned, ledger, retry_failed=False)
+        _, report = diff(scanned, ledger, retry_failed=False)
         return replace(report.in_order(), dry_run=True, seconds=time.monotonic() - started)
-    from ingest.filling import index_files, parsing  # they load what reads files, which a dry run does not need
     from ingest.indexer import Indexer
+    from ingest.pipeline import index_files, parsing  # they load what reads files, which a dry run does not need
 
     with index.writing() as writer:
         check_claim(writer.folders, scanned.name, str(scanned.root))
         read_ns = time.time_ns()  # before any file is
-        todo, planned = survey(scanned, writer.records.all(), retry_failed=retry_failed)
+        todo, planned = diff(scanned, writer.records.all(), retry_failed=retry_failed)
         report = replace(planned, added=0, updated=0, deleted=0, planned=())
         files = (*todo.add, *todo.update)
         size = sum(file.size for file in files)

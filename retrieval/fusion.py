@@ -1,6 +1,6 @@
 """Two scores per chunk in, one score out. Pure functions over completed scores.
 
-Every method first puts each side's scores on a common scale, then takes
+Every method first puts each side's scores on a common scale (`scaled`), then takes their weighted sum (`fuse`):
 
     alpha * dense + (1 - alpha) * lexical.
 
@@ -17,19 +17,9 @@ from retrieval.config import FusionMethod
 Scores = NDArray[np.float64]
 
 
-def fuse(
-    dense: Scores,
-    lexical: Scores,
-    dense_reference: Scores,
-    lexical_reference: Scores,
-    *,
-    method: FusionMethod,
-    alpha: float,
-    rrf_k: int,
-) -> Scores:
-    """Fused scores, float64 [n], of n chunks that both sides have scored; the references are float64 [m], m >= 1."""
-    dense = scaled(dense, dense_reference, method=method, rrf_k=rrf_k)
-    return alpha * dense + (1 - alpha) * scaled(lexical, lexical_reference, method=method, rrf_k=rrf_k)
+def fuse(dense: Scores, lexical: Scores, *, alpha: float) -> Scores:
+    """Fused scores, float64 [n], of n chunks, from both sides' scores as `scaled` gives them."""
+    return alpha * dense + (1 - alpha) * lexical
 
 
 def scaled(scores: Scores, reference: Scores, *, method: FusionMethod, rrf_k: int) -> Scores:

@@ -1,4 +1,4 @@
-"""The best of many scores, without sorting them or looking at all of them twice."""
+"""The top k of many scores, without sorting them or looking at all of them twice."""
 
 from typing import Any
 
@@ -12,11 +12,11 @@ _BLOCK = 64
 
 
 def top_k_with_ties(scores: NDArray[Any], depth: int, eligible: Mask | None = None) -> Rows:
-    """As `Best.top_k_with_ties`."""
-    return Best(scores).top_k_with_ties(depth, eligible)
+    """As `TopK.top_k_with_ties`."""
+    return TopK(scores).top_k_with_ties(depth, eligible)
 
 
-class Best:
+class TopK:
     """Scores, with the highest of each block of them: few blocks hold what is sought among the best.
 
     The rows of a block lie far apart, and those that fill no block are one each: numpy finds the highest of each
@@ -32,11 +32,11 @@ class Best:
 
     def top_k_with_ties(self, depth: int, eligible: Mask | None = None) -> Rows:
         """Ascending: the `depth` best of the eligible rows, and all that tie with the last of them."""
-        rows = self._contenders(depth)
+        rows = self._top_k_with_ties(depth)
         if eligible is None or eligible[rows].all():
             return rows
         among = np.flatnonzero(eligible)
-        return among[Best(self._scores[among])._contenders(depth)]
+        return among[TopK(self._scores[among])._top_k_with_ties(depth)]
 
     def at_least(self, bar: float, eligible: Mask | None = None) -> Rows:
         """Ascending: the eligible rows that reach the bar."""
@@ -51,7 +51,7 @@ class Best:
             rows.sort()
         return rows if eligible is None else rows[eligible[rows]]
 
-    def _contenders(self, depth: int) -> Rows:
+    def _top_k_with_ties(self, depth: int) -> Rows:
         if len(self._scores) <= depth:
             return np.arange(len(self._scores))
         # As many scores as blocks reach the depth-th best block: what is below that is not the depth-th best.
@@ -63,3 +63,6 @@ class Best:
             return rows
         best: Rows = rows[scores >= np.sort(above)[-depth]]
         return best
+
+
+Best = TopK  # the name by which search/cosines.py imports it

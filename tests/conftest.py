@@ -70,7 +70,7 @@ def share_model(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Embedder:
     """The packaged model is loaded once for all tests, any other as it would be; so are the processes that parse."""
-    monkeypatch.setattr("ingest.filling.ParserPool", parser_pools)
+    monkeypatch.setattr("ingest.pipeline.ParserPool", parser_pools)
     load = Embedder.load
 
     def shared(config: Config) -> Embedder:

@@ -30,10 +30,10 @@ LAYERS = {
         {"backup"},
     ],
     "ingest": [
-        {"gitignore", "unread", "selection", "root", "loaders", "documents", "scan", "watch", "splitting"},
+        {"gitignore", "skip_reasons", "selection", "root", "loaders", "documents", "scan", "watch", "splitting"},
         {"chunking", "parsing", "plan", "report", "diff"},
         {"parser_worker", "parser_pool", "indexer"},
-        {"filling", "adding", "sync", "rebuild", "status", "checks"},
+        {"pipeline", "adding", "sync", "rebuild", "status", "checks"},
         {"doctor"},
     ],
 }

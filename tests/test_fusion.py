@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from retrieval.fusion import distribution, fuse, min_max, reciprocal_rank
+from retrieval.fusion import distribution, fuse, min_max, reciprocal_rank, scaled
 
 METHODS = ("dbsf", "rrf", "convex")
 scores = arrays(np.float64, st.integers(1, 30), elements=st.integers(-50, 50).map(float))
@@ -15,8 +15,12 @@ pairs = scores.flatmap(
 )
 
 
-def fused(dense: np.ndarray, lexical: np.ndarray, method: str, alpha: float = 0.6) -> np.ndarray:
-    return fuse(dense, lexical, dense, lexical, method=method, alpha=alpha, rrf_k=60)
+def fused(
+    dense: np.ndarray, lexical: np.ndarray, method: str, alpha: float = 0.6, references: tuple | None = None
+) -> np.ndarray:
+    """By the scale of the references, or else of the scores themselves."""
+    sides = zip((dense, lexical), references or (dense, lexical), strict=True)
+    return fuse(*(scaled(side, reference, method=method, rrf_k=60) for side, reference in sides), alpha=alpha)
 
 
 @given(pairs, st.sampled_from(METHODS), st.sampled_from([0.0, 1.0]))
@@ -54,7 +58,7 @@ def test_any_monotone_change_of_one_side_changes_nothing_for_ranks(sides: tuple)
 def test_a_score_depends_on_the_reference_and_not_on_the_company(sides: tuple, method: str) -> None:
     dense, lexical = sides
     whole = fused(dense, lexical, method)
-    half = fuse(dense[::2], lexical[::2], dense, lexical, method=method, alpha=0.6, rrf_k=60)
+    half = fused(dense[::2], lexical[::2], method, references=sides)
     np.testing.assert_array_equal(half, whole[::2])
 
 

@@ -291,9 +291,9 @@ def test_feedback_learns_only_from_what_may_be_found(
 ) -> None:
     learnt_from: set[str] = set()
 
-    def learning(reader: IndexReader, query: Query, sides: QueryScores, best: Rows, *, feedback: Feedback) -> Query:
+    def learning(reader: IndexReader, query: Query, scores: QueryScores, best: Rows, *, feedback: Feedback) -> Query:
         learnt_from.update(reader.chunk(row).source for row in best.tolist())
-        return reformulated(reader, query, sides, best, feedback=feedback)
+        return reformulated(reader, query, scores, best, feedback=feedback)
 
     monkeypatch.setattr("retrieval.search.pipeline.reformulated", learning)
     hits = everything(index, query, feedback=feedback, where=where)

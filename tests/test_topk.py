@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from retrieval.topk import Best, top_k_with_ties
+from retrieval.topk import TopK, top_k_with_ties
 
 # Scores that tie in great numbers, as those of chunks without a term of the query do, and others.
 values = st.sampled_from([0.0, 0.1, 0.2, 0.9]) | st.floats(-1, 1)
@@ -18,7 +18,7 @@ def mask(count: int, share: float) -> np.ndarray:
 
 
 @given(scored, st.integers(1, 50), shares)
-def test_contenders_are_the_best_and_those_that_tie(scores: np.ndarray, depth: int, share: float) -> None:
+def test_the_top_k_are_the_best_and_those_that_tie(scores: np.ndarray, depth: int, share: float) -> None:
     for eligible in (None, mask(len(scores), share)):
         rows = np.arange(len(scores)) if eligible is None else np.flatnonzero(eligible)
         bar = np.sort(scores[rows])[-depth] if len(rows) > depth else -np.inf
@@ -31,4 +31,4 @@ def test_all_that_reach_a_bar_are_found(scores: np.ndarray, bar: float, share: f
     for eligible in (None, mask(len(scores), share)):
         reach = scores.astype(kind).astype(np.float64) >= bar
         expected = np.flatnonzero(reach if eligible is None else reach & eligible)
-        assert Best(scores.astype(kind)).at_least(bar, eligible).tolist() == expected.tolist()
+        assert TopK(scores.astype(kind)).at_least(bar, eligible).tolist() == expected.tolist()

@@ -85,9 +85,7 @@ def searched(index: HybridIndex) -> tuple[dict[Mode, list[float]], dict[str, lis
 
 def exhaustive(index: HybridIndex, queries: Vectors) -> float:
     """Median seconds of a product with all vectors, and the hundred best of it."""
-    snapshot = index.snapshot
-    assert snapshot is not None
-    vectors = np.array(snapshot.vectors)
+    vectors = np.array(index.searcher().reader.vectors)
 
     def scan(query: Vectors) -> NDArray[np.intp]:
         scores = vectors @ query

@@ -16,7 +16,7 @@ from retrieval.types import SearchHit
 def hits_of(
     reader: IndexReader,
     query: Query,
-    sides: QueryScores,
+    scores: QueryScores,
     ranking: Ranking,
     *,
     ranks: tuple[Rows, Rows],
@@ -30,7 +30,7 @@ def hits_of(
     highlight   whether to find the words that match
     """
     dense_ranks, lexical_ranks = ({row: rank for rank, row in enumerate(side.tolist(), 1)} for side in ranks)
-    cosines = sides.cosines(ranking.rows)
+    cosines = scores.cosines(ranking.rows)
     marking = {language: Highlighter(terms, language) for language, terms in query.terms.items()}
     hits = []
     for rank, (at, passage) in enumerate(expanded(reader, ranking.rows.tolist(), expand), 1):
@@ -53,9 +53,9 @@ def hits_of(
                 char_start=passage.char_start,
                 char_end=passage.char_end,
                 metadata=chunk.metadata,
-                dense_score=None if sides.vector is None else float(cosines[at]),
+                dense_score=None if scores.vector is None else float(cosines[at]),
                 dense_rank=dense_ranks.get(row),
-                lexical_score=float(sides.lexical[row]),
+                lexical_score=float(scores.lexical[row]),
                 lexical_rank=lexical_ranks.get(row),
                 rerank_score=None if ranking.rerank is None else float(ranking.rerank[at]),
                 highlights=marking[reader.language(row)].spans(passage.text) if highlight else (),

@@ -27,23 +27,23 @@ def search(
     scan: Scan | None = None,
 ) -> list[SearchHit]:
     """The best hits, best first; equal scores are ordered by id. `scan` takes the place of the reader's own."""
-    sides = QueryScores(reader, query, options.sides, scan=scan)
+    scores = QueryScores(reader, query, options.sides, scan=scan)
     allowed = _allowed(reader, query, options)
     if options.feedback != "none":
-        first = Scorer(sides, allowed).ranking(options)
-        asked = reformulated(reader, query, sides, first.rows, feedback=options.feedback)
-        sides = QueryScores(reader, asked, options.sides)
-    ranking = _ranked(reader, sides, options, allowed)
+        first = Scorer(scores, allowed).ranking(options)
+        asked = reformulated(reader, query, scores, first.rows, feedback=options.feedback)
+        scores = QueryScores(reader, asked, options.sides)
+    ranking = _ranked(reader, scores, options, allowed)
     if reranker is not None:
-        ranking = _reranked(reader, sides, ranking.take(slice(0, options.depth)), query, reranker)
+        ranking = _reranked(reader, scores, ranking.take(slice(0, options.depth)), query, reranker)
     if options.min_score is not None:
         ranking = ranking.take(ranking.scores >= options.min_score)
     if options.mmr_lambda is not None and len(ranking.rows):
         vectors = reader.vectors[ranking.rows]
         ranking = ranking.take(mmr(ranking.scores, vectors, lambda_=options.mmr_lambda, top_k=options.top_k))
     ranking = ranking.take(slice(0, options.top_k))
-    ranks = sides.candidates(options.depth, allowed)
-    return hits_of(reader, query, sides, ranking, ranks=ranks, expand=options.expand, highlight=options.highlight)
+    ranks = scores.candidates(options.depth, allowed)
+    return hits_of(reader, query, scores, ranking, ranks=ranks, expand=options.expand, highlight=options.highlight)
 
 
 def _allowed(reader: IndexReader, query: Query, options: SearchOptions) -> Mask | None:
@@ -54,33 +54,33 @@ def _allowed(reader: IndexReader, query: Query, options: SearchOptions) -> Mask 
     return np.logical_and.reduce(given) if given else None
 
 
-def _ranked(reader: IndexReader, sides: QueryScores, options: SearchOptions, allowed: Mask | None) -> Ranking:
+def _ranked(reader: IndexReader, scores: QueryScores, options: SearchOptions, allowed: Mask | None) -> Ranking:
     """The fused candidates: chunks, or one chunk for each document."""
     if not options.group_by_document:
-        return Scorer(sides, allowed).ranking(options)
+        return Scorer(scores, allowed).ranking(options)
     if options.document_score == "mean":
-        return _best_documents(reader, sides, options, allowed)
-    ranking = Scorer(sides, allowed, documents=reader.documents).ranking(options, documents=options.top_k)
+        return _best_documents(reader, scores, options, allowed)
+    ranking = Scorer(scores, allowed, documents=reader.documents).ranking(options, documents=options.top_k)
     return ranking.take(first_of_each_document(reader.documents, ranking.rows))
 
 
-def _best_documents(reader: IndexReader, sides: QueryScores, options: SearchOptions, allowed: Mask | None) -> Ranking:
+def _best_documents(reader: IndexReader, scores: QueryScores, options: SearchOptions, allowed: Mask | None) -> Ranking:
     """Documents by the scores of the whole, each shown by its chunk that the dense side, or else BM25, likes best."""
     rows, starts = reader.rows_by_document
-    scorer = Scorer(sides.by_document(reader), None if allowed is None else any_of(allowed, reader))
+    scorer = Scorer(scores.by_document(reader), None if allowed is None else any_of(allowed, reader))
     ranking = scorer.ranking(options)
     ends = np.append(starts[1:], reader.size)
     shown = []
     for document in ranking.rows.tolist():
         chunks = rows[starts[document] : ends[document]]
         chunks = chunks if allowed is None else chunks[allowed[chunks]]
-        liking = sides.lexical[chunks] if options.sides == "lexical" else sides.cosines(chunks)
-        shown.append(chunks[sides.in_order(chunks, liking)[0]])
+        liking = scores.lexical[chunks] if options.sides == "lexical" else scores.cosines(chunks)
+        shown.append(chunks[scores.in_order(chunks, liking)[0]])
     return Ranking(np.array(shown, dtype=np.intp), ranking.scores)
 
 
-def _reranked(reader: IndexReader, sides: QueryScores, ranking: Ranking, query: Query, reranker: Reranker) -> Ranking:
+def _reranked(reader: IndexReader, scores: QueryScores, ranking: Ranking, query: Query, reranker: Reranker) -> Ranking:
     passages = [reader.text(row) for row in ranking.rows.tolist()]
     with stage("rerank"):
-        scores = np.asarray(reranker.score(query.text, passages), np.float64)
-    return Ranking(ranking.rows, scores, scores).take(sides.in_order(ranking.rows, scores))
+        reranked = np.asarray(reranker.score(query.text, passages), np.float64)
+    return Ranking(ranking.rows, reranked, reranked).take(scores.in_order(ranking.rows, reranked))

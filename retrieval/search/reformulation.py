@@ -20,28 +20,28 @@ _LEXICAL_HITS, _TERMS, _ORIGINAL = 5, 10, 0.7
 """First answers whose likeliest terms are added, how many of those, and what share of the weight the query keeps."""
 
 
-def reformulated(reader: IndexReader, query: Query, sides: QueryScores, best: Rows, *, feedback: Feedback) -> Query:
+def reformulated(reader: IndexReader, query: Query, scores: QueryScores, best: Rows, *, feedback: Feedback) -> Query:
     """The query moved towards its first answers on the dense side (Rocchio), and with their terms on the lexical side
     (RM3).
 
-    sides   the query's scores
-    best    the rows of its answers, best first
+    scores   of the query
+    best     the rows of its answers, best first
     """
     vector, terms = query.vector, query.terms
     if vector is not None and feedback in ("dense", "both"):
         vector = rocchio(vector, reader.vectors[best[:_DENSE_HITS]], weight=_WEIGHT)
     if feedback in ("lexical", "both"):
         rows = best[:_LEXICAL_HITS]
-        terms = {language: _with_terms(reader, language, terms[language], sides, rows) for language in terms}
+        terms = {language: _with_terms(reader, language, terms[language], scores, rows) for language in terms}
     return replace(query, terms=terms, vector=vector)
 
 
 def _with_terms(
-    reader: IndexReader, language: str, terms: Mapping[str, float], sides: QueryScores, rows: Rows
+    reader: IndexReader, language: str, terms: Mapping[str, float], scores: QueryScores, rows: Rows
 ) -> Mapping[str, float]:
     """The query's terms in one language, with those of the rows in that language."""
     rows = np.array([row for row in rows.tolist() if reader.language(row) == language], dtype=np.intp)
     chunks = [reader.chunk(row) for row in rows.tolist()]
     header = reader.context_header
     found = [terms_of(chunk, analyzer(language), context_header=header) for chunk in chunks]
-    return rm3(terms, found, sides.lexical[rows], terms=_TERMS, original=_ORIGINAL) if found else terms
+    return rm3(terms, found, scores.lexical[rows], terms=_TERMS, original=_ORIGINAL) if found else terms

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.config import FusionMethod, Mode
-from retrieval.fusion import Scores, is_constant, scaled
+from retrieval.fusion import Scores, fuse, is_constant, scaled
 from retrieval.search.candidates import QueryScores, Ranking
 from retrieval.search.options import SearchOptions
 from retrieval.segments.stacked import StackedArray
@@ -45,7 +45,7 @@ class Scorer:
             scores = self._scores.cosines(rows)
         else:
             dense, lexical = self._scaled_scores(options, rows, documents)
-            scores = options.alpha * dense + (1 - options.alpha) * lexical
+            scores = fuse(dense, lexical, alpha=options.alpha)
         return Ranking(rows, scores).take(self._scores.in_order(rows, scores))
 
     def _rows(self, options: SearchOptions, documents: int) -> Rows:

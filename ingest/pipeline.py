@@ -9,7 +9,7 @@ from ingest.indexer import Indexer
 from ingest.parser_pool import Outcomes, ParserPool
 from ingest.parser_worker import ParserSettings
 from ingest.scan import ScannedFile
-from ingest.unread import MEGABYTE
+from ingest.skip_reasons import MEGABYTE
 from retrieval.errors import ConfigError
 from retrieval.index import HybridIndex
 
