@@ -234,7 +234,7 @@ HURTS = [
 
 @pytest.mark.parametrize(
     ("hurt", "words"),
-    [pytest.param(*case, id=case[0].__name__, marks=[pytest.mark.slow] * (n % 6 > 0)) for n, case in enumerate(HURTS)],
+    [pytest.param(*case, id=case[0].__name__, marks=[pytest.mark.slow] * (n % 9 > 0)) for n, case in enumerate(HURTS)],
 )
 def test_what_disagrees_is_found_and_mended(
     open_index: Open, body: Body, healthy: dict[str, Any], hurt: Callable[[Body], None], words: str
@@ -272,7 +272,9 @@ def examine_closed(body: Body, *, repair: bool = False) -> list[Finding]:
         body.store = Store.open(IndexDirectory(body.path).chroma, Config())
 
 
-@pytest.mark.parametrize("hurt", [flip_a_bit_of_the_search_files, lose_the_search_files])
+@pytest.mark.parametrize(
+    "hurt", [flip_a_bit_of_the_search_files, pytest.param(lose_the_search_files, marks=pytest.mark.slow)]
+)
 def test_search_files_that_cannot_be_read_are_mended_on_opening(body: Body, hurt: Callable[[Body], None]) -> None:
     hurt(body)
     (finding,) = examine_closed(body)
@@ -282,6 +284,7 @@ def test_search_files_that_cannot_be_read_are_mended_on_opening(body: Body, hurt
     assert examine_closed(body) == []
 
 
+@pytest.mark.slow
 def test_a_folder_that_has_gone_cannot_be_mended(body: Body) -> None:
     shutil.rmtree(body.docs)
     lose_chunks(body)
@@ -294,6 +297,7 @@ def test_a_folder_that_has_gone_cannot_be_mended(body: Body) -> None:
     assert [finding.what.split(":")[0] for finding in again] == ["the folder docs"]
 
 
+@pytest.mark.slow
 def test_a_document_whose_file_cannot_be_read_any_more_stays(open_index: Open, body: Body) -> None:
     lose_chunks(body)
     (body.docs / "rivers.txt").write_bytes(b"%PDF-1.4 and nothing else")
@@ -305,6 +309,7 @@ def test_a_document_whose_file_cannot_be_read_any_more_stays(open_index: Open, b
         assert any(hit.source == RIVERS for hit in index.search("river mills", mode="lexical"))
 
 
+@pytest.mark.slow
 def test_a_lost_pointer_and_lost_chunks_are_mended_together(open_index: Open, body: Body) -> None:
     lose_chunks(body)
     (body.path / "retrieval-index.json").unlink()
@@ -314,6 +319,7 @@ def test_a_lost_pointer_and_lost_chunks_are_mended_together(open_index: Open, bo
     assert examine_closed(body) == []
 
 
+@pytest.mark.slow
 def test_a_pointer_to_a_chroma_that_is_gone_takes_the_one_that_is_there(path: Path) -> None:
     shutil.move(path / "chroma", path / "chroma-01234567")
     (found,) = examine(path)

@@ -240,7 +240,7 @@ def test_a_pointer_that_is_lost_is_an_error_that_names_the_way_out(open_index: O
 
 
 @pytest.mark.parametrize(
-    "calls", [call if call % 4 == 1 else pytest.param(call, marks=pytest.mark.slow) for call in range(12)]
+    "calls", [call if call == 5 else pytest.param(call, marks=pytest.mark.slow) for call in range(12)]
 )
 def test_dying_at_any_call_to_chroma_leaves_a_whole_index(
     open_index: Open, monkeypatch: pytest.MonkeyPatch, store_writes: tuple[str, ...], calls: int
@@ -388,7 +388,13 @@ def test_threads_that_write_wait_for_one_another(open_index: Open) -> None:
         assert index.delete(["a/0"]).documents == 1, "a lock taken in another thread was released"
 
 
-@pytest.mark.parametrize("method", ["delete_chunks", "put_records", "update_records", "put_chunks"])
+@pytest.mark.parametrize(
+    "method",
+    [
+        "put_records",
+        *(pytest.param(m, marks=pytest.mark.slow) for m in ("delete_chunks", "update_records", "put_chunks")),
+    ],
+)
 def test_an_interruption_in_the_middle_of_a_change_is_not_taken_for_its_end(
     open_index: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
@@ -471,6 +477,7 @@ def test_a_chroma_that_was_removed_does_not_empty_the_search_files(open_index: O
         assert add([Document("late", "text")], index).added == 1
 
 
+@pytest.mark.slow
 def test_doctor_restores_what_chroma_has_lost(open_index: Open, tmp_path: Path) -> None:
     from ingest.doctor import examine
 

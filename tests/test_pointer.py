@@ -72,7 +72,7 @@ def test_no_bit_of_the_pointer_changes_unnoticed(path: Path) -> None:
             assert directory.chroma == path / "chroma"
 
 
-@pytest.mark.parametrize("length", [0, 1, 76, 200, -1])
+@pytest.mark.parametrize("length", [76, *(pytest.param(n, marks=pytest.mark.slow) for n in (0, 1, 200, -1))])
 def test_a_pointer_cut_short_is_noticed_and_mended(open_index: Open, path: Path, length: int) -> None:
     content = (path / POINTER).read_bytes()
     (path / POINTER).write_bytes(content[:length])
@@ -84,7 +84,12 @@ def test_a_pointer_cut_short_is_noticed_and_mended(open_index: Open, path: Path,
         assert add([RAIN], index).unchanged == 1
 
 
-@pytest.mark.parametrize("place", [b"sha256", b"format", b"writing", b"generation", b"chunk_size", b": 3"])
+PLACES = [b"sha256", b"format", b"writing", b"generation", b"chunk_size", b": 3"]
+
+
+@pytest.mark.parametrize(
+    "place", [PLACES[0], *(pytest.param(place, marks=pytest.mark.slow) for place in PLACES[1:])], ids=bytes.decode
+)
 def test_a_flipped_bit_has_a_way_out(open_index: Open, path: Path, place: bytes) -> None:
     content = (path / POINTER).read_bytes()
     at = content.index(place) + len(place) - 1

@@ -273,6 +273,7 @@ def test_any_history_is_read_as_what_is_made_afresh(
         assert Pack(history.directory.segments / name).altered() == []
 
 
+@pytest.mark.slow
 def test_a_reader_tells_the_same_after_hundreds_of_commits_beside_it(tmp_path: Path) -> None:
     """With merges at the usual size, on their own thread."""
     random = np.random.default_rng(3)

@@ -421,6 +421,7 @@ def test_a_touched_file_is_vouched_for_from_before_it_was_read(
         assert record.indexed_ns < min(read)
 
 
+@pytest.mark.slow
 def test_rows_of_an_interrupted_write_go_even_where_the_file_then_fails(
     open_index: Open, docs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -444,7 +445,7 @@ def test_rows_of_an_interrupted_write_go_even_where_the_file_then_fails(
     assert examine(docs.parent / "index") == []
 
 
-@pytest.mark.parametrize("stays", [True, False])
+@pytest.mark.parametrize("stays", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_rows_without_a_record_are_those_of_a_file_whose_indexing_was_interrupted(
     open_index: Open, docs: Path, monkeypatch: pytest.MonkeyPatch, stays: bool
 ) -> None:
@@ -472,7 +473,10 @@ def test_rows_without_a_record_are_those_of_a_file_whose_indexing_was_interrupte
 
 
 @pytest.mark.parametrize("before", [pytest.param(True, marks=pytest.mark.slow), False])
-@pytest.mark.parametrize("name", ["_write_fresh", pytest.param("_write_records", marks=pytest.mark.slow), "_ready"])
+@pytest.mark.parametrize(
+    "name",
+    ["_write_fresh", *(pytest.param(name, marks=pytest.mark.slow) for name in ("_write_records", "_ready"))],
+)
 def test_wherever_writing_new_documents_breaks_off_no_row_stays_unseen(
     open_index: Open, docs: Path, monkeypatch: pytest.MonkeyPatch, name: str, before: bool
 ) -> None:
