@@ -21,7 +21,8 @@ from retrieval.backup.restore_chroma import pages_of_rows
 from retrieval.chroma.store import Store
 from retrieval.context import terms_of
 from retrieval.errors import ConfigError
-from retrieval.lexical.postings import ARRAYS, Postings, build
+from retrieval.lexical.composite import CompositePostings
+from retrieval.lexical.postings import ARRAYS, Postings
 from retrieval.segments.reader import IndexReader
 from retrieval.segments.segment import Segment
 from retrieval.types import Chunk, DocumentRecord, SyncedFolder, digest
@@ -205,12 +206,12 @@ class _Document:
 
 def _postings_of(segment: Segment, *, header: bool) -> Postings:
     analyzers = [Analyzer(language) for language in segment.languages]
-    return build(
-        [
-            terms_of(segment.chunk(row), analyzers[number], context_header=header)
-            for row, number in enumerate(segment.language_of_row.tolist())
-        ]
+    terms = (
+        terms_of(segment.chunk(row), analyzers[number], context_header=header)
+        for row, number in enumerate(segment.language_of_row.tolist())
     )
+    (postings,) = CompositePostings().with_added(terms).compacted.parts
+    return postings
 
 
 def _same_postings(one: Postings, other: Postings) -> bool:

@@ -218,6 +218,8 @@ def _damage_to_chroma(directory: IndexDirectory, pointer: Pointer, settings: Con
     if not pointer.chroma and (damage := check(directory.chroma)):
         return damage
     with closing(Store.open(directory.chroma, settings, patient=True)) as store:
+        if not pointer.chroma:
+            store.vouch_for(directory.chroma)
         is_emptied = bool(pointer.generation) and store.state() == State() and not any(store.pages_of_chunk_ids())
     return f"{place_of(pointer.chroma)} holds nothing of what was indexed" if is_emptied else None
 
@@ -296,6 +298,7 @@ def _documents_of(troubles: Iterable[Trouble]) -> set[str]:
 
 def _restore(writer: Writer, *, but_for: set[str]) -> None:
     """Write to Chroma what it has otherwise than the search files, but for documents that these have wrong."""
+    writer.begin()
     differences = compare_chroma(writer.store, writer.reader).without(but_for)
     writer.store.delete_chunks(differences.stray_chunks)
     writer.store.delete_records(differences.stray_records)

@@ -59,7 +59,8 @@ class Searcher:
         asked = [_checked(query) for query in queries]
         if not self.reader.size:
             return [[] for _ in asked]
-        return search_all(self.reader, self._analysed(asked, chosen), chosen, reranker=reranker)
+        with self.reader.explaining_damage():
+            return search_all(self.reader, self._analysed(asked, chosen), chosen, reranker=reranker)
 
     def queries(self, texts: Sequence[str]) -> list[Query]:
         """Plain texts, embedded and analysed, as `search` would with operators off. Raises as `search`."""

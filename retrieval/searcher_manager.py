@@ -1,6 +1,7 @@
 """Hands out the newest generation of an open index, and lets one process write the next."""
 
 import logging
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -45,15 +46,20 @@ class SearcherManager:
         self._is_patient = False
         self._reported = ""
         self._is_superseded = False
+        self._begin_process()
+
+    def _begin_process(self) -> None:
+        """What a child of fork() must have of its own: threads of its parent may hold the parent's locks for ever."""
+        self._pid = os.getpid()
         self._refreshing = threading.RLock()
         self._one_writer = threading.Lock()
         self._server = (
             ServerWatch(
-                lambda: Store.open(directory.chroma, config),
+                lambda: Store.open(self._directory.chroma, self._config),
                 generation=lambda: self._reader.generation,
                 recover=lambda: self.recover(patient=False),
             )
-            if config.chroma_host
+            if self._config.chroma_host
             else None
         )
 
@@ -64,6 +70,8 @@ class SearcherManager:
         IndexLockedError where the first is still being made, IndexDamagedError where it cannot be made, and
         IndexMismatchError where it was made, perhaps since the index was opened, with other settings.
         """
+        if self._pid != os.getpid():
+            self._begin_process()
         if self._directory.pointer_stamp() != self._stamp or self._reader.is_cut_off:
             with self._refreshing:
                 self._refresh()
@@ -79,6 +87,8 @@ class SearcherManager:
         write finds out from Chroma what is true. Raises IndexLockedError where another process writes,
         IndexUnusableError where a disk is full or fails, or a server goes on not answering.
         """
+        if self._pid != os.getpid():
+            self._begin_process()
         with self._one_writer, explaining_failures(self._directory.path):
             writer = self._start_writing(patient=True)
             try:
@@ -108,12 +118,14 @@ class SearcherManager:
         self._release()
 
     def recover(self, *, patient: bool) -> None:
-        """Make a generation of what Chroma holds, unless this process is writing one. The lock is released afterwards.
+        """Make a generation of what Chroma holds, unless a thread of this process is writing one. The lock is released
+        afterwards, if it was not held before.
 
         Raises IndexLockedError where another process writes, and what Writer.recover raises.
         """
-        if self._directory.writer_lock.is_held or not self._one_writer.acquire(blocking=False):
+        if not self._one_writer.acquire(blocking=False):
             return
+        was_held = self._directory.writer_lock.is_held
         try:
             log.info("Building the search files of %s again.", self._directory.path)
             with explaining_failures(self._directory.path):
@@ -123,7 +135,8 @@ class SearcherManager:
                 finally:
                     writer.close()
         finally:
-            self._release()
+            if not was_held:
+                self._release()
             self._one_writer.release()
 
     # Refreshing
@@ -132,48 +145,61 @@ class SearcherManager:
         """Go on to what the pointer says. Where that was made with other settings, or cannot be read, the last
         generation serves; where there is none, one is made of what Chroma holds."""
         stamp = self._directory.pointer_stamp()
-        if self._reader.is_cut_off:
-            self._reader = IndexReader.empty(self._config)
-        elif stamp == self._stamp:
+        if stamp == self._stamp and not self._reader.is_cut_off:
             return
         try:
             pointer = self._load()
-        except IndexMismatchError:
-            if not self._reader.generation:
+        except (IndexMismatchError, IndexDamagedError) as error:
+            if not self._has_generation:
                 raise
             if not self._is_superseded:
-                log.warning(
-                    "%s was rebuilt with other settings; open it again to search the new one.", self._directory.path
-                )
+                is_rebuilt = isinstance(error, IndexMismatchError)
+                said = "It was rebuilt with other settings; open it again to search the new one." if is_rebuilt else ""
+                log.warning("%s %s The last generation answers.", error, said)
             self._is_superseded = True
         else:
             self._is_superseded = False
-            if pointer is not None and not self._reader.generation:
+            if pointer is not None and not self._has_generation:
                 self._recover_unread()
-                stamp = self._directory.pointer_stamp() if self._reader.generation else None
+                stamp = self._directory.pointer_stamp() if self._has_generation else None
         self._stamp = stamp
+        if self._reader.is_cut_off:
+            raise IndexDamagedError(
+                f"A search file of {self._directory.path} has lost its end; `ingest doctor --repair` makes it again."
+            )
+
+    @property
+    def _has_generation(self) -> bool:
+        """Whether there is one that can be read."""
+        return bool(self._reader.generation) and not self._reader.is_cut_off
 
     def _load(self) -> Pointer | None:
         """Read the pointer, and the generation that it names. One that cannot be read is reported, and the one at hand
         stays. Raises IndexMismatchError, changing nothing, for what was made with other settings."""
-        pointer = self._directory.read_pointer()
+        stamp, pointer = self._directory.pointer_stamp(), self._directory.read_pointer()
         while pointer is not None:
             if pointer.fingerprint:
                 self._check(pointer.fingerprint)
-            if pointer.generation in ("", self._reader.generation):
+            if not pointer.generation:
                 break
+            known = self._reader if self._has_generation else IndexReader.empty(self._config)
             try:
                 manifest = Manifest.read(self._directory.generations, pointer.generation)
-                reader = IndexReader.open(self._directory.segments, manifest, self._config, known=self._reader)
-                self._check_analysis(reader)
-                self._reader = reader
+                if (manifest.state.generation, manifest.files) != (
+                    known.generation,
+                    known.files,
+                ):  # merges keep the name
+                    reader = IndexReader.open(self._directory.segments, manifest, self._config, known=known)
+                    self._check_analysis(reader)
+                    self._reader = reader
                 break
             except IndexDamagedError as error:
-                last, pointer = pointer, self._directory.read_pointer()
-                if pointer == last:  # and not just removed by a writer that has committed another
-                    if self._reported != last.generation:
+                before = stamp, pointer
+                stamp, pointer = self._directory.pointer_stamp(), self._directory.read_pointer()
+                if (stamp, pointer) == before:  # and no writer has committed since, and removed what that does not need
+                    if self._reported != before[1].generation:
                         log.warning("%s `ingest doctor --repair` makes the search files again.", error)
-                    self._reported = last.generation
+                        self._reported = before[1].generation
                     break
         return pointer
 
@@ -212,8 +238,8 @@ class SearcherManager:
             embedder=self._embedder,
             lender=self.lender,
         )
-        shown = self._reader.generation
-        is_behind = pointer is not None and (pointer.writing or not shown or pointer.generation != shown)
+        is_shown = self._has_generation and pointer is not None and pointer.generation == self._reader.generation
+        is_behind = pointer is not None and (pointer.writing or not is_shown)
         try:
             if is_behind or (self._config.chroma_host and self._is_behind_server()):
                 self._refuse_an_emptied_chroma(pointer, writer.store)
@@ -225,7 +251,7 @@ class SearcherManager:
 
     def _refuse_an_emptied_chroma(self, pointer: Pointer | None, store: Store) -> None:
         """Without search files, an index of nothing would take the place of what is lost."""
-        if not self._reader.generation and pointer is not None and pointer.generation and not store.state().generation:
+        if not self._has_generation and pointer is not None and pointer.generation and not store.state().generation:
             raise IndexDamagedError(
                 f"Chroma holds nothing of what {self._directory.path} has indexed, and the search files are lost too; "
                 "restore them from a backup, or remove the index and sync again."

@@ -21,7 +21,7 @@ from retrieval.segments.merger import Merger
 from retrieval.segments.pack import Pack
 from retrieval.segments.reader import IndexReader
 from retrieval.types import Chunk, DocumentRecord, SyncedFolder, digest, document_id
-from retrieval.writer.commit import Changes, commit
+from retrieval.writer.commit import Changes, commit, merge
 
 CONFIG = Config(language="none")
 DIMENSION = 8
@@ -134,8 +134,12 @@ class History:
         state = State(uuid.uuid4().hex, folders, fingerprint())
         self.reader = commit(
             self.directory, state, Changes(self.changed, self.touched), base=self.reader, store=self.rows,  # type: ignore[arg-type]
-            config=CONFIG, merger=self.merger, last=last,
+            config=CONFIG, merger=self.merger,
         )  # fmt: skip
+        if last:
+            self.reader = merge(self.directory, self.reader, config=CONFIG, merger=self.merger)
+        else:
+            self.merger.start(self.reader.live)
         self.changed, self.touched = {}, set()
         return self.reader
 

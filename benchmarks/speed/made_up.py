@@ -25,7 +25,7 @@ from retrieval.fingerprint import Fingerprint
 from retrieval.segments.merger import Merger
 from retrieval.segments.reader import IndexReader
 from retrieval.types import Chunk, DocumentRecord, Vectors, document_id
-from retrieval.writer.commit import Changes, commit
+from retrieval.writer.commit import Changes, commit, merge
 
 CONFIG = Config(language="english")
 """What the index is made with, and has to be opened with."""
@@ -53,7 +53,8 @@ def build(path: Path, size: int) -> float:
     started = time.perf_counter()
     changes = Changes({record.source: record for record in made_up.records()}, ())
     empty = IndexReader.empty(CONFIG)
-    reader = commit(directory, state, changes, base=empty, store=made_up, config=CONFIG, merger=merger, last=True)
+    reader = commit(directory, state, changes, base=empty, store=made_up, config=CONFIG, merger=merger)
+    reader = merge(directory, reader, config=CONFIG, merger=merger)
     directory.write_pointer(Pointer(generation=_GENERATION, fingerprint=state.fingerprint))
     directory.remove_leftovers(keep=reader.files)
     merger.close()

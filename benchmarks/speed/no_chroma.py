@@ -25,6 +25,9 @@ class NoChroma:
     def state(self) -> State:
         return self._state
 
+    def seal(self) -> None:
+        """There are no files of Chroma's to be sealed."""
+
     def set_state(self, state: State) -> None:
         self._state = state
 

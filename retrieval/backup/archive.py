@@ -23,7 +23,7 @@ from retrieval.backup.sealed_tar import AlteredError, read_members, write_member
 from retrieval.chroma.store import State, Store
 from retrieval.config import Config
 from retrieval.directory.disk import explaining_failures
-from retrieval.directory.files import sync_to_disk
+from retrieval.directory.files import private_open, sync_to_disk
 from retrieval.directory.index_directory import IndexDirectory
 from retrieval.directory.pointer import Pointer
 from retrieval.directory.sealed_json import SealError
@@ -143,14 +143,16 @@ def _hold(index: HybridIndex, held: ExitStack) -> tuple[IndexReader, bytes, dict
         with ExitStack() as opened:
             try:
                 manifest = manifest_path(directory.generations, reader.generation).read_bytes()
+                if Manifest.parse(manifest).files != reader.files:
+                    continue  # a writer has merged segments
                 for name in reader.files:
                     _check(Pack(directory.segments / name))
                 files: dict[str, BinaryIO] = {
                     name: opened.enter_context((directory.segments / name).open("rb")) for name in sorted(reader.files)
                 }
             except (FileNotFoundError, IndexDamagedError) as error:
-                if index.searcher().generation != reader.generation:
-                    continue  # a writer has committed another one, and removed what that does not need
+                if index.searcher().reader is not reader:
+                    continue  # a writer has committed since, and removed what that does not need
                 raise IndexDamagedError(
                     f"{str(error).rstrip('.')}; `ingest doctor --repair` makes the search files again."
                 ) from None
@@ -200,11 +202,10 @@ def _verify(file: Path) -> tuple[dict[str, int], Manifest]:
 
 def _extract(file: Path, manifest: Manifest, staged: IndexDirectory, config: Config) -> IndexReader:
     """What is in the archive, as a generation of its own: the Chroma that goes with it is a new one."""
-    staged.path.mkdir()
     staged.make()
     manifest = replace(manifest, state=replace(manifest.state, generation=uuid.uuid4().hex))
     with ExitStack() as opened:
-        _copy(file, {name: opened.enter_context((staged.segments / name).open("wb")) for name in manifest.files})
+        _copy(file, {name: opened.enter_context(private_open(staged.segments / name, "wb")) for name in manifest.files})
     manifest.write(staged.generations)
     for directory in (staged.segments, staged.generations):
         for path in (*directory.iterdir(), directory):

@@ -120,8 +120,7 @@ class Postings:
     def masked(self, alive: NDArray[np.bool_]) -> "Postings":
         """The same postings with these documents alive, bool [n], and no others."""
         masked = replace(self, alive=alive)
-        if "_landmarks" in vars(self):  # of the terms, which are the same
-            vars(masked)["_landmarks"] = self._landmarks
+        vars(masked)["_landmarks"] = self._landmarks  # of the terms, which are the same: found once for all generations
         return masked
 
     @cached_property

@@ -77,6 +77,10 @@ class QueryScores:
         """float32 [n], cosines; 0 where the query has no vector. Reads every vector, once: `cosines` does not."""
         return self._cosines.all
 
+    def ranked_cosines(self, rows: Rows) -> Scores:
+        """float64 [n], as Cosines.ranked."""
+        return self._cosines.ranked(rows)
+
     def living(self, scores: NDArray[Any]) -> NDArray[Any]:
         """Of scores [n], those of the rows that are not deleted."""
         return scores if self._alive is None else scores[self._alive]

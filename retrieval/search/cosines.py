@@ -53,6 +53,20 @@ class Cosines:
         with stage("dense"):
             return np.concatenate([part @ self._vector for part in self._vectors.parts])
 
+    def ranked(self, rows: Rows) -> NDArray[np.float64]:
+        """float64 [n]: the cosines of all, exact where one of those of `rows` could be taken for higher or lower: so
+        ranks among them do not depend on how a matrix product rounds. Reads every vector."""
+        cosines = self.all.astype(np.float64)
+        if self._vector is None or not len(rows):
+            return cosines
+        error = self._vectors.shape[1] * float(np.finfo(np.float32).eps)
+        known = np.sort(self.of(rows))
+        first = np.searchsorted(known, cosines - error)
+        close = np.flatnonzero(known[np.minimum(first, len(known) - 1)] <= cosines + error)
+        close = close[first[close] < len(known)]
+        cosines[close] = self.of(close)
+        return cosines
+
     def best(self, depth: int, eligible: Mask | None) -> tuple[Rows, Scores]:
         """The `depth` best of those eligible, and all that tie with the last of them, with their exact cosines."""
         if self._vector is None:

@@ -81,8 +81,9 @@ class Scorer:
         if key not in self._scaled:
             scores = self._scores
             if options.fusion == "rrf":
-                dense, lexical = scores.dense[rows], scores.lexical[rows]
-                dense_reference, lexical_reference = scores.living(scores.dense), scores.living(scores.lexical)
+                cosines = scores.ranked_cosines(rows)
+                dense, lexical = cosines[rows], scores.lexical[rows]
+                dense_reference, lexical_reference = scores.living(cosines), scores.living(scores.lexical)
             else:
                 dense, lexical = scores.cosines(rows), scores.lexical[rows]
                 best = self._union("hybrid", options.candidates, filtered=False)

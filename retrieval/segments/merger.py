@@ -1,5 +1,6 @@
 """Merges segments, also while their index goes on changing."""
 
+import logging
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from retrieval.errors import RetrievalError
 from retrieval.segments.live_segment import LiveSegment
 from retrieval.segments.merge_policy import Size, choose_merge
 from retrieval.segments.segment import Segment
@@ -22,6 +24,9 @@ _SHARE = 0.25
 _TIMES = 4
 """so many times what was committed since the last merge: as much too. So two segments of any size can be merged, and a
 commit waits for a large merge only after many that did not."""
+
+
+log = logging.getLogger(__name__)
 
 
 class _Merge(NamedTuple):
@@ -60,17 +65,22 @@ class Merger:
             self._under_way = _Merge(parts, self._thread.submit(merge_segments, self._directory, parts))
 
     def finish(self, live: Sequence[LiveSegment], *, wait: bool) -> list[LiveSegment]:
-        """The segments with the finished merge in place of what was merged; what was deleted meanwhile is deleted.
+        """The segments with the finished merge in place of what was merged; what was deleted meanwhile is deleted. A
+        merge that failed changes nothing: a warning is logged.
 
-        wait   for the one that is under way. Raises what it raised.
+        wait   for the one that is under way
         """
         merge = self._under_way
         if merge is None or not (wait or merge.merged.done()):
             return list(live)
         self._under_way = None
-        segment = merge.merged.result()
+        try:
+            segment = merge.merged.result()
+        except (OSError, RetrievalError) as error:  # a full disk, or damage
+            log.warning("Segments were not merged: %s", error)
+            return list(live)
         now = {part.segment.name: part for part in live}
-        if any(part.segment.name not in now for part in merge.parts):  # the index was recovered meanwhile
+        if any(part.segment.name not in now for part in merge.parts):  # one lost its last row, or all were recovered
             return list(live)
         rows, records = [], []
         first_row = first_record = 0

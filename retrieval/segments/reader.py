@@ -1,7 +1,9 @@
 """What a search reads: one generation, all its segments as one."""
 
+import re
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 
 from retrieval.chroma.store import State
 from retrieval.config import Config
-from retrieval.errors import IndexDamagedError
+from retrieval.errors import IndexDamagedError, RetrievalError
 from retrieval.filters import compile_where, compile_where_document
 from retrieval.fingerprint import Fingerprint
 from retrieval.lexical import LexicalIndex
@@ -25,6 +27,8 @@ from retrieval.segments.stacked import StackedArray
 from retrieval.timing import stage
 from retrieval.topk import Mask, Rows
 from retrieval.types import Chunk, DocumentRecord, Vectors, document_id
+
+_ID = re.compile(r"[0-9a-f]{32}")
 
 _BLOCK = 4096
 """Rows averaged at once."""
@@ -90,6 +94,22 @@ class IndexReader:
     def is_cut_off(self) -> bool:
         """Whether a file has lost its end since it was opened, and must not be read any more."""
         return any(segment.is_cut_off for segment in self.segments)
+
+    @contextmanager
+    def explaining_damage(self) -> Iterator[None]:
+        """Raises IndexDamagedError where the block fails because a search file is not what was written: those of large
+        segments are not checked when they are opened."""
+        try:
+            yield
+        except RetrievalError:
+            raise
+        except Exception as error:
+            altered = [segment.name for segment in self.segments if segment.altered()]
+            if not altered:
+                raise
+            raise IndexDamagedError(
+                f"The search file {altered[0]} is altered; `ingest doctor --repair` makes it again."
+            ) from error
 
     @property
     def context_header(self) -> bool:
@@ -225,13 +245,7 @@ class IndexReader:
     @cached_property
     def records(self) -> tuple[DocumentRecord, ...]:
         """The ledger, by source."""
-        records = [
-            part.segment.record(at)
-            for part in self.live
-            for at in (
-                range(part.segment.records_size) if part.records is None else np.flatnonzero(part.records).tolist()
-            )
-        ]
+        records = [part.segment.record(at) for part in self.live for at in part.record_places]
         return tuple(sorted(records, key=lambda record: record.source))
 
     @cached_property
@@ -302,6 +316,8 @@ class IndexReader:
         return self.segments[number], row - self.starts[number]
 
     def _record_place(self, document: str) -> tuple[LiveSegment, int] | None:
+        if not _ID.fullmatch(document):
+            return None
         key = keys_of([document])
         for part in reversed(self.live):
             place = int(part.segment.places_of_records(key)[0])

@@ -57,6 +57,8 @@ class StackedArray(Generic[_Scalar]):
 
     def _taken(self, rows: NDArray[np.intp]) -> NDArray[_Scalar]:
         taken = np.empty((len(rows), *self.shape[1:]), self.parts[-1].dtype)
+        if len(rows) and not (rows.min() >= 0 and rows.max() < len(self)):
+            raise IndexError(f"Rows {rows.min()} to {rows.max()} of {len(self)}.")
         order = rows.argsort(kind="stable")  # nothing to do where rows are ascending, as they mostly are
         ascending = rows[order]
         bounds = ascending.searchsorted(self._starts).tolist()

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from retrieval.analysis import Analyzer
 from retrieval.chroma.rows import chunk_metadata
 from retrieval.context import embedded_digest, terms_of
+from retrieval.errors import IndexDamagedError
 from retrieval.lexical.postings import ARRAYS, Postings, build, merge
 from retrieval.segments.byte_column import merge_byte_columns, write_byte_column
 from retrieval.segments.columns import Columns
@@ -86,7 +87,13 @@ def write_segment(directory: Path, rows: Rows, records: Records, *, context_head
 
 def merge_segments(directory: Path, parts: Sequence[LiveSegment]) -> Segment:
     """A new segment in `directory` with what lives of these, in order. What has a row of fixed length is copied block
-    by block, so that memory is that of keys, postings and columns."""
+    by block, so that memory is that of keys, postings and columns.
+
+    Raises IndexDamagedError where a part is not what was written: with new checksums, nobody would know any more.
+    """
+    for part in parts:
+        if part.segment.is_cut_off or part.segment.altered():
+            raise IndexDamagedError(f"The search file {part.segment.name} is altered.")
     count = sum(part.size for part in parts)
     dimension = max(part.segment.vectors.shape[1] for part in parts)
     languages, language_of_row = _languages(parts)
@@ -152,7 +159,8 @@ def _blocks(part: LiveSegment, name: str) -> Iterator[NDArray[Any]]:
     for start in range(0, segment.size, _BLOCK):
         block = slice(start, start + _BLOCK)
         yield array[block] if part.rows is None else array[block][part.rows[block]]
-        segment.release()  # else a merge would hold all that it copies
+        if start % (16 * _BLOCK) == 0:
+            segment.release()  # else a merge would hold all that it copies
 
 
 def _release(parts: Sequence[LiveSegment]) -> None:

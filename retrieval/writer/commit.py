@@ -51,33 +51,48 @@ def commit(
     store: Store,
     config: Config,
     merger: Merger,
-    last: bool,
 ) -> IndexReader:
     """Write the generation of `state`: what `base` has, with the changes. No pointer names it yet. Synced folders that
     have no documents any more are left out of its state.
 
-    Rows of new and touched chunks are read from Chroma; all others stay where they are. Chunks that the ledger names
-    and Chroma does not hold are left out; a warning is logged.
-
-    last   waits for merges; else they go on while the caller does
+    Rows of new and touched chunks are read from Chroma; all others stay where they are, or where a merge that has come
+    to its end has put them. Chunks that the ledger names and Chroma does not hold are left out; a warning is logged.
     """
     new = list(_new_segments(directory.segments, state, changes, base, store))
     merger.committed(new)
-    live = [*_without_replaced(changes, base), *map(LiveSegment, new)]
-    live = merger.finish(live, wait=last)
-    if last:
-        merger.start(live)
-        live = merger.finish(live, wait=True)
-    live = [part.saved(directory.segments) for part in live if part.size or part.records_size]
+    live = merger.finish([*_without_replaced(changes, base), *map(LiveSegment, new)], wait=False)
     documents = _documents_of_folder(changes, base)
     folders = {name: folder for name, folder in state.folders.items() if name in documents}
+    return _written(directory, replace(state, folders=folders), documents, live, config)
+
+
+def merge(directory: IndexDirectory, reader: IndexReader, *, config: Config, merger: Merger) -> IndexReader:
+    """The same generation with the segments merged that are to be merged; the reader where none are.
+
+    What can be found does not change, so that it keeps its name: the manifest is written again. Killed before that, the
+    generation is as it was.
+    """
+    live = merger.finish(reader.live, wait=True)
+    merger.start(live)
+    live = merger.finish(live, wait=True)
+    if [part.segment for part in live] == list(reader.segments):
+        return reader
+    return _written(directory, reader.state, reader.documents_of_folder, live, config)
+
+
+def _written(
+    directory: IndexDirectory,
+    state: State,
+    documents: Mapping[str, int],
+    live: Sequence[LiveSegment],
+    config: Config,
+) -> IndexReader:
+    """Write the manifest, after all that it names is on disk."""
+    live = [part.saved(directory.segments) for part in live if part.size or part.records_size]
     entries = tuple(Entry(part.segment.name, part.deletions) for part in live)
-    manifest = Manifest(replace(state, folders=folders), entries, documents)
+    manifest = Manifest(state, entries, documents)
     sync_to_disk(directory.segments)
     manifest.write(directory.generations)
-    sync_to_disk(directory.generations)
-    if not last:
-        merger.start(live)
     return IndexReader(manifest, live, config)
 
 

@@ -32,7 +32,7 @@ from retrieval.segments.merger import Merger
 from retrieval.segments.reader import IndexReader
 from retrieval.types import DocumentRecord, Metadata, SyncedFolder, Vectors
 from retrieval.writer.changes import Change, Step, Written
-from retrieval.writer.commit import Changes, commit
+from retrieval.writer.commit import Changes, commit, merge
 from retrieval.writer.ledger import Ledger
 from retrieval.writer.orphans import orphans
 from retrieval.writer.vector_pool import Filled, VectorPool
@@ -210,18 +210,21 @@ class Writer:
             self._mirror()
 
     def _mirror(self) -> None:
-        """Show what Chroma holds under Chroma's own generation. Nothing is written to a server's: other processes read
-        it, and one may be writing."""
-        state = self.store.state()
-        is_own = not self._config.chroma_host
-        if is_own:
+        """Show what Chroma holds. Nothing is written to a server's: other processes read it, and one may be writing; so
+        the generation takes its name from what is stored there."""
+        if self._config.chroma_host:
+            state = self.store.state()
+            self._commit(state.generation if state.is_settled else uuid.uuid4().hex, last=True)
+        else:
             self._record_begun()
-        generation = state.generation if state.is_settled else uuid.uuid4().hex
-        self._commit(generation, last=True)
-        if is_own and not state.is_settled:
-            self.store.set_state(replace(state, generation=generation))
+            self._commit(uuid.uuid4().hex, last=True, is_settling=True)
 
-    def _commit(self, generation: str, *, last: bool) -> None:
+    def _commit(self, generation: str, *, last: bool, is_settling: bool = False) -> None:
+        """Make what was changed a generation and let the pointer name it.
+
+        last          nothing more is written; merges are waited for, once all can be found
+        is_settling   Chroma is told the generation's name, which says that no write is under way
+        """
         state = State(generation, self.folders, self._fingerprint_json())
         self._directory.make()
         reader = commit(
@@ -232,22 +235,25 @@ class Writer:
             store=self.store,
             config=self._config,
             merger=self._merger,
-            last=last,
         )
-        self.folders = dict(reader.state.folders)
-        if self._token and last:
+        if is_settling or (self._token and last):
             self.store.set_state(reader.state)
         self._point(generation, writing=not last)
-        if last:  # nothing is being merged
+        if last:
             self.store.seal()
+            if (merged := merge(self._directory, reader, config=self._config, merger=self._merger)) is not reader:
+                reader = merged
+                self._point(generation, writing=False)  # readers look again where the pointer was written
             self._directory.remove_leftovers(keep=reader.files)
+            self._token = ""
+        else:
+            self._merger.start(reader.live)
+        self.folders = dict(reader.state.folders)
         self.reader = reader
         self.records.committed(reader)
         self._pool.start_from(reader)
         self._touched.clear()
         self._recovered = False
-        if last:
-            self._token = ""
 
     def _refuse_an_emptied_chroma(self, state: State) -> None:
         shown = sum(self.reader.documents_of_folder.values())
