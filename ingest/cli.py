@@ -63,7 +63,7 @@ def sync(
     exclude: Annotated[list[str] | None, typer.Option(help="Leave out what matches, e.g. 'build/'.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan, and do nothing.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Then follow changes as they happen, until Ctrl-C.")] = False,
-    rebuild: Annotated[bool, typer.Option("--rebuild", help="Make the index anew, with other settings.")] = False,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Build a new index with other settings.")] = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Name what was added, updated, deleted and, with reasons, skipped.")
     ] = False,

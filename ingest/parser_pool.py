@@ -1,4 +1,4 @@
-"""Parses files in worker processes, ahead of whoever wants their chunks."""
+"""Parses files in worker processes, ahead of the caller that wants their chunks."""
 
 import logging
 import os
@@ -188,7 +188,7 @@ class _Worker:
             return Unparsed(self._reason_of_death())
 
     def kill(self) -> None:
-        """Whatever it is doing, with what it started; whoever waits for it, in its thread, then finds it dead. Nothing
+        """Whatever it is doing, with what it started; the thread that waits for it then finds it dead. Nothing
         once it has ended: its id may be another's by then."""
         if self._process.returncode is None:
             self._kill_group()

@@ -1,4 +1,4 @@
-"""An index made anew, with other settings or the same, while searches go on from the old one."""
+"""Rebuilds an index, with other settings or the same, while searches go on from the old one."""
 
 import threading
 import time
@@ -72,8 +72,8 @@ def rebuild(
     stop: threading.Event | None = None,
     on_progress: OnProgress | None = None,
 ) -> SyncReport:
-    """Make the index at `path` anew from every folder and added document that it knows; then it takes the place of
-    the old one, at once. The report counts all of them.
+    """Rebuild the index at `path` from every folder and added document that it knows; then the new one takes the place
+    of the old one, at once. The report counts all of them.
 
     folder    a folder that is new to the index, has moved, or has other files chosen; with `name`, `include` and
               `exclude` as in `sync`. The others are read as they were last synced.

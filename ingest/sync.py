@@ -35,7 +35,7 @@ def sync(
               A file that is no longer chosen is deleted from the index.
     retry_failed   whether files that failed, and have not changed since, are tried again.
     dry_run   report what would be done, and do nothing.
-    stop      once set, what is in hand is finished and published, and the report says `interrupted`.
+    stop      once set, what is in hand is finished and committed, and the report says `interrupted`.
 
     Documents of other folders and added ones are left alone. A file that cannot be read is reported and the others
     are indexed. Raises ConfigError where there is no such folder or its name belongs to another one,

@@ -53,8 +53,8 @@ def _changes(folder: Path, index: Path, stop: threading.Event, quiet: float) -> 
     """An empty set once the folder is watched, then what `changes` promises."""
     paths: set[Path] = set()
     while not stop.is_set():
-        # Anew each time, since there may be other folders in it; and before the caller looks at the folder, so that
-        # nothing falls between.
+        # A new watch each time, since there may be other folders in it; and before the caller looks at the folder, so
+        # that nothing falls between.
         ticks = _watch(folder, index, stop, quiet)
         yield paths
         paths = settled(ticks, quiet=quiet)

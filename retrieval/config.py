@@ -43,7 +43,7 @@ _E5 = re.compile(r"(?<![a-z0-9])e5(?![a-z0-9])", re.IGNORECASE)
 
 
 AUTO = "auto"
-"""The language that is found anew for each document."""
+"""The setting that detects the language of each document."""
 
 
 class Config(BaseModel):
@@ -218,7 +218,7 @@ def _from_environment(settings: Collection[str]) -> dict[str, str]:
 
 
 def _read_yaml(file: Path) -> dict[str, Any]:
-    import yaml  # who has no file need not wait for it
+    import yaml  # only a configuration file needs it
 
     try:
         values = yaml.safe_load(file.read_text("utf-8"))

@@ -71,7 +71,7 @@ def run(app: typer.Typer) -> None:
 
 
 def _stop_printing() -> int:
-    """Whoever read the output has gone, as `head` does: there is nothing more to say, and nothing wrong."""
+    """The reader of the output has gone, as `head` does: there is nothing more to print, and nothing wrong."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return DONE
 

@@ -10,7 +10,7 @@
     └── IndexUnusableError          the index as it stands cannot serve the request
         ├── IndexNotFoundError      there is none at that path
         ├── IndexLockedError        another process is writing
-        ├── IndexDamagedError       what is stored contradicts itself
+        ├── IndexDamagedError       what is stored is lost, damaged or contradicts itself
         └── IndexMismatchError      it was built with another model or other settings
 
 Each message names the cause and the way out in one line.
@@ -58,7 +58,7 @@ class IndexLockedError(IndexUnusableError):
 
 
 class IndexDamagedError(IndexUnusableError):
-    """What is stored contradicts itself."""
+    """What is stored is lost, damaged or contradicts itself."""
 
 
 class IndexMismatchError(IndexUnusableError):

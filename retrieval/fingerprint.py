@@ -14,7 +14,7 @@ from retrieval.types import digest
 _MODEL_NAMES = {"model", "revision", "trust_remote_code"}
 """Names of the model; what it is, the hash of its weights says."""
 
-_REBUILD = "make it anew: `ingest sync --rebuild FOLDER`"
+_REBUILD = "rebuild it: `ingest sync --rebuild FOLDER`"
 _WAY_OUT = f"Open it without that setting (an index remembers its own), or {_REBUILD}."
 
 

@@ -62,7 +62,7 @@ class HybridIndex:
         """The index at `path`; without `read_only`, one that does not exist is created at the first change.
 
         `config` is a Config or a YAML file. Without it an existing index is opened with the settings that made it.
-        A cache that is missing, stale or damaged is built again from Chroma.
+        Where no generation can be read, the search files are made again from Chroma.
 
         Raises IndexNotFoundError (read_only), IndexMismatchError (another model, other settings), IndexLockedError
         (being built, nothing to read yet), IndexDamagedError, ConfigError, ModelError.
@@ -150,7 +150,7 @@ class HybridIndex:
 
     async def asearch(self, query: str, top_k: int = 10, **options: Unpack[SearchKeywords]) -> list[SearchHit]:
         """As `search`, in a thread: the event loop goes on."""
-        import asyncio  # whoever calls this has it; commands need not load it
+        import asyncio  # callers have loaded it already; commands need not
 
         return (await asyncio.to_thread(partial(self.search_batch, [query], top_k, **options)))[0]
 
@@ -281,7 +281,7 @@ class HybridIndex:
 
     @contextmanager
     def writing(self) -> Iterator[Writer]:
-        """The Writer, under the lock; what it wrote is published when the block ends, also by Ctrl-C.
+        """The Writer, under the lock; what it wrote is committed when the block ends, also after Ctrl-C.
 
         Raises ConfigError for a read-only index, IndexLockedError where another process writes.
         """
@@ -301,8 +301,8 @@ class HybridIndex:
 def remembered_settings(pointer: Pointer | None) -> dict[str, Any]:
     """The settings that an existing index was made with, for a caller who names none.
 
-    All but the consent to run code that comes with a model: whoever opens an index, perhaps one that he was given,
-    gives it anew.
+    All but the consent to run code that comes with a model: each caller has to give it, because the index may come
+    from somebody else.
     """
     if pointer is None:
         return {}

@@ -12,10 +12,10 @@ from retrieval.errors import IndexLockedError, IndexUnusableError
 log = logging.getLogger(__name__)
 
 _TIME_TO_LIVE = 1.0
-"""Seconds for which an answer is believed."""
+"""Seconds that an answer holds."""
 
 _SILENCE = 30.0
-"""Seconds for which a server that did not answer is left alone."""
+"""Seconds until a server that did not answer is asked again."""
 
 
 class ServerWatch:
@@ -75,7 +75,7 @@ class ServerWatch:
     def _check_quietly(self) -> None:
         try:
             self.check()
-        except Exception:  # whoever has no generation yet hears of it when it opens one
+        except Exception:  # a reader without a generation is told when it opens one
             log.debug("asking the Chroma server failed", exc_info=True)
 
     def _is_behind(self) -> bool:

@@ -1,4 +1,4 @@
-"""How long each stage of a search takes, told to whoever asks to hear it.
+"""How long each stage of a search takes, reported to those who listen.
 
     search      all of a call of `search` or `search_batch`
     embedding   the model, with the questions of one call together

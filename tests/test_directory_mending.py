@@ -183,7 +183,7 @@ if child == 0:
     try:
         index.delete(["snow"])
     except IndexUnusableError as error:
-        os._exit(0 if "process started anew" in str(error) else 1)
+        os._exit(0 if "a new process" in str(error) else 1)
     os._exit(1)
 status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 assert status == 0, status

@@ -1,4 +1,4 @@
-"""An index made anew: with other settings, without loss, and without anyone having to wait for it."""
+"""A rebuilt index: with other settings, without loss, and without anyone having to wait for it."""
 
 import logging
 import shutil

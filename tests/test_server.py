@@ -162,8 +162,8 @@ def test_a_server_that_never_answers_hangs_nobody(
     with open_index(config=own_config) as index:
         sync(docs, index)
         before = told_by(index)
-    monkeypatch.setattr(chroma, "_HASTE", 0.05)
-    monkeypatch.setattr(chroma, "_ANSWER", 0.05)
+    monkeypatch.setattr(chroma, "_SHORT_TIMEOUT", 0.05)
+    monkeypatch.setattr(chroma, "_TIMEOUT", 0.05)
     monkeypatch.setattr(chroma, "_PATIENCE", 0.2)
     silent()
     (docs / "0.txt").write_text("Something else.")

@@ -20,7 +20,7 @@ Corpus = list[list[str]]
 
 
 class Index(NamedTuple):
-    """All scores, the ten best documents, and how it takes one more; None where it has to be built anew."""
+    """All scores, the ten best documents, and how it takes one more; None where it has to be built again."""
 
     scores: Callable[[list[str]], Any]
     best: Callable[[list[str]], Any]

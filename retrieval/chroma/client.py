@@ -40,10 +40,10 @@ _LONGEST = 300
 _READ_ONLY = "readonly database"
 """In what SQLite says of a database that may not be written."""
 
-_HASTE = 5.0
-_ANSWER = 60.0
+_SHORT_TIMEOUT = 5.0
+_TIMEOUT = 60.0
 _PATIENCE = 60.0
-"""Seconds: that a server has to answer someone in haste, or anyone, and that a writer goes on trying."""
+"""Seconds that a server has to answer a reader, and a writer, and for which a writer repeats a call that failed."""
 
 
 _ran_in: set[int] = set()
@@ -90,14 +90,14 @@ class Chroma:
         if _ran_in != {os.getpid()}:
             raise IndexUnusableError(
                 f"Chroma cannot open {directory} in a process that was forked from one in which it ran; write from "
-                "that one, or from a process started anew (spawn)."
+                "that one, or from a new process (spawn)."
             )
 
         settings = Settings(anonymized_telemetry=False, is_persistent=True, persist_directory=str(directory))
         calls = _EmbeddedCalls(directory)
         try:
             make_private_directory(directory)
-            chroma = cls(settings, calls, tenant=DEFAULT_TENANT, database=DEFAULT_DATABASE, seconds=_ANSWER)
+            chroma = cls(settings, calls, tenant=DEFAULT_TENANT, database=DEFAULT_DATABASE, seconds=_TIMEOUT)
             chroma._directory = directory
             make_tree_private(directory)
             return chroma
@@ -129,7 +129,7 @@ class Chroma:
             _ServerCalls(host, patience=_PATIENCE if patient else 0.0),
             tenant=config.chroma_tenant,
             database=config.chroma_database,
-            seconds=_ANSWER if patient else _HASTE,
+            seconds=_TIMEOUT if patient else _SHORT_TIMEOUT,
         )
 
     def collection(self, name: str) -> Any:

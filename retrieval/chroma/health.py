@@ -38,7 +38,7 @@ def check(directory: Path, *, seconds: float | None = None) -> str | None:
     except subprocess.TimeoutExpired:
         return f"Chroma does not come to an end within {seconds:.0f} s"
     if run.returncode < 0:
-        return f"Chroma dies of it ({signal.Signals(-run.returncode).name})"
+        return f"Chroma crashes ({signal.Signals(-run.returncode).name})"
     try:
         damage: str | None = json.loads(run.stdout)["damage"]
     except (ValueError, KeyError, TypeError):

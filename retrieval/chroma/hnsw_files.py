@@ -1,7 +1,7 @@
 """The files of an HNSW graph, as Chroma's hnswlib persists them, held against the rules that its code relies on.
 
 hnswlib follows the neighbours that it reads without looking at their numbers: one that is no element is a read or a
-write somewhere in memory, and the process dies of it. The layout is that of persist version 1:
+write somewhere in memory, which crashes the process. The layout is that of persist version 1:
 
 header.bin          sizes, offsets and counts
 data_level0.bin     for each element: how many neighbours, their numbers, the vector, and the label

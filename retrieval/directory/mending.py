@@ -1,7 +1,7 @@
 """What is wrong with an index directory itself, and mending it without losing anything that belongs to the index.
 
 There may be things in the place of its files, and what processes that died have left. The pointer is no matter of this
-module: it takes Chroma or the search files to write it anew.
+module: it takes Chroma or the search files to write it again.
 """
 
 import shutil

@@ -141,7 +141,7 @@ def embed_sample(runtime: Runtime, traits: Traits) -> Vectors:
 
 def agreement(runtime: Runtime, traits: Traits, reference: Vectors) -> float:
     """The mean cosine between what it makes of SAMPLE and the reference, which is what torch makes of it; in one batch,
-    so that whoever minds padding does not agree."""
+    so that a runtime whose vectors depend on padding does not agree."""
     return float((encode(_sample_ids(traits), runtime, traits, mixes=True) * reference).sum(axis=1).mean())
 
 

@@ -1,4 +1,4 @@
-"""What an index has to know of a model, and whoever feeds it."""
+"""What an index, and the code that feeds the model, have to know of it."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING

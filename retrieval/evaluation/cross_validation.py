@@ -3,8 +3,8 @@
 What was chosen because it is the best on some queries looks better on those than it is. So it is chosen on all folds of
 the queries but one and measured on that one, fold by fold (Stone 1974, "Cross-Validatory Choice and Assessment of
 Statistical Predictions"). What counts is the gain on queries that took no part in the choice, and its confidence
-interval, of queries drawn anew (Sakai 2006, "Evaluating Evaluation Metrics based on the Bootstrap"; Efron 1987, "Better
-Bootstrap Confidence Intervals").
+interval, over resampled queries (Sakai 2006, "Evaluating Evaluation Metrics based on the Bootstrap"; Efron 1987,
+"Better Bootstrap Confidence Intervals").
 """
 
 from typing import NamedTuple

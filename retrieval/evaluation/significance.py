@@ -3,7 +3,7 @@
 Smucker, Allan & Carterette 2007, "A Comparison of Statistical Significance Tests for Information Retrieval Evaluation",
 compare the tests in use: randomisation and Student's t agree, and the sign and the Wilcoxon test are to be avoided.
 A p-value is the chance of a difference at least as large, in either direction, if it did not matter which run gave
-which answer. Whoever makes many comparisons will find small ones by chance.
+which answer. Among many comparisons, some are small by chance.
 """
 
 from collections.abc import Mapping

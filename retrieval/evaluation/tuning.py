@@ -51,7 +51,7 @@ class Tuning:
     present       the index's settings; present_mean is their mean over all queries
     folds         each one's choice; fold_mean is the mean over all queries, each under the choice of its fold
     gain          fold_mean - present_mean: what choosing by such queries gains on others; interval is its 95%
-                  confidence interval, of queries drawn anew with the choices as they are
+                  confidence interval, over resampled queries with the choices as they are
     best          what all queries together choose; best_mean over the same queries flatters it
     """
 

@@ -55,7 +55,7 @@ def _truncated(stats: EmbeddingStats) -> Reading:
         "truncated chunks",
         f"{stats.truncated:,}",
         f"Must be 0: the model reads {stats.max_seq_length} tokens of a chunk and would ignore the rest.",
-        "The ends of these chunks are in no vector: make the index anew, `ingest sync FOLDER --rebuild`."
+        "The ends of these chunks are in no vector: rebuild the index with `ingest sync FOLDER --rebuild`."
         if stats.truncated
         else "",
     )

@@ -169,7 +169,7 @@ class LexicalIndex(BM25Okapi):  # type: ignore[misc]  # rank_bm25 has no types
 
     @property
     def idf(self) -> dict[str, float]:
-        """The idf of every term, made anew at each access."""
+        """The idf of every term, computed at each access."""
         (part,) = self._postings.compacted.parts
         counts, idf = part.document_counts().tolist(), self._idf()
         return {decode(term): idf(count) for term, count in zip(part.vocabulary(), counts, strict=True)}

@@ -49,7 +49,7 @@ class TermScores:
         self._kept = 0
 
     def of(self, term: str) -> TermScore:
-        """What the term is worth, and where; whoever asks must not change it."""
+        """What the term is worth, and where; the caller must not change it."""
         known = self._known.get(term)
         if known is None:
             known = self._computed(term)

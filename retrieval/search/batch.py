@@ -17,7 +17,7 @@ from retrieval.segments.reader import IndexReader
 from retrieval.types import Reranker, SearchHit, Vectors
 
 _FEW, _MOST = 16, 128
-"""Queries for which it is not worth while, and as many as are scanned for together."""
+"""The fewest queries that are scanned together, and the most."""
 
 _SCORES = 1 << 25
 """Scores of one product, 128 MB. The next is made while searches go on from this one."""
@@ -30,7 +30,7 @@ def search_all(
     reader: IndexReader, queries: Sequence[Query], options: SearchOptions, *, reranker: Reranker | None = None
 ) -> list[list[SearchHit]]:
     """What `search` finds for each."""
-    if len(queries) < _FEW or reranker is not None:  # whether threads may share that, who knows
+    if len(queries) < _FEW or reranker is not None:  # which threads may not be able to share
         return [search(reader, query, options, reranker=reranker) for query in queries]
     together = max(_FEW, min(_MOST, _SCORES // reader.slots))
     blocks = [queries[start : start + together] for start in range(0, len(queries), together)]

@@ -161,7 +161,7 @@ class SearchOptions:
         metadata=_about('Read "phrase", +must and -not in the query.', if_none="read, unless it is a sentence"),
     )
     rerank: "str | Reranker | CrossEncoder | None" = field(
-        default=None, metadata=_about("Cross-encoder that scores the candidates anew: name or directory.")
+        default=None, metadata=_about("Cross-encoder that rescores the candidates: name or directory.")
     )
     mmr_lambda: float | None = field(
         default=None,

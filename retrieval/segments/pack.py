@@ -125,7 +125,7 @@ class Pack:
     @property
     def is_cut_off(self) -> bool:
         """Whether the file has lost its end since it was mapped: reading what is gone would end the process (SIGBUS).
-        One that was removed is still there for who has it mapped."""
+        A file that was removed can still be read where it is mapped."""
         try:
             return self.path.stat().st_size < self.size
         except OSError:

@@ -1,6 +1,7 @@
 """One segment: chunks and ledger records, as they were committed together, in one immutable file.
 
-Rows are chunks. What is deleted later is said beside the segment (generation.py), and leaves it with the next merge.
+Rows are chunks. What is deleted later is noted beside the segment (live_segment.py) and named in the
+manifest (manifest.py); the next merge leaves it out.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Syncs that run on while nobody waits for them, and how they tell of themselves."""
+"""Syncs that run in the background, and the events that report their progress."""
 
 import asyncio
 import logging

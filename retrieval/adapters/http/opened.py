@@ -13,10 +13,10 @@ log = logging.getLogger(__name__)
 
 
 class OpenedIndex:
-    """Opens an index when it is first asked for. What is published, by whichever process, is seen at once.
+    """Opens an index at the first request and keeps it open. A commit by any process is seen at once.
 
-    So is an index that was rebuilt with other settings: it is opened again, while running searches finish on the old
-    one. Where that fails, the old one goes on answering. Threads may share it.
+    An index that was rebuilt with other settings is opened again, while running searches finish on the old one. Where
+    that fails, the old one goes on answering. Threads may share it.
     """
 
     def __init__(self, path: Path, config: Path | None) -> None:
@@ -36,13 +36,13 @@ class OpenedIndex:
             if self._index is None:
                 self._open()
             elif stamp != self._stamp:
-                self._take_up()
+                self._refresh()
             self._stamp = stamp
             assert self._index is not None
             return self._index
 
     def close(self) -> None:
-        """Let go of the lock and of Chroma; the model stays loaded."""
+        """Release the lock and Chroma; the model stays loaded."""
         if self._index is not None:
             self._index.close()
 
@@ -51,7 +51,7 @@ class OpenedIndex:
         self._index = HybridIndex.open(self._path, config=self._config)
         self._made_with = made_with
 
-    def _take_up(self) -> None:
+    def _refresh(self) -> None:
         made_with = _fingerprint(self._directory.read_pointer())
         if made_with == self._made_with:
             return

@@ -1,4 +1,4 @@
-"""What browsers are shown: the page at /, and the routes at /docs.
+"""What browsers see: the page at /, and the list of routes at /docs.
 
 Each comes with a policy under which its own style and script run and nothing else does, from here or elsewhere.
 """

@@ -52,7 +52,7 @@ class _Server(uvicorn.Server):
     """Tells the service at once that it is to end, so that what would last for ever ends too; and exits with 0.
 
     Where something runs that was given up, it exits with 1 at once: a thread cannot be stopped. What was being written
-    is then as after a power cut, which the index heals.
+    is then as after a power cut; the next writer recovers it.
     """
 
     def __init__(self, config: uvicorn.Config, service: Service) -> None:

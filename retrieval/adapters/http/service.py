@@ -30,7 +30,7 @@ _UPLOADS = 8
 """At the same time."""
 
 _LEAST_GRACE = 0.5
-"""Seconds to let go of the index, where requests have used up the grace."""
+"""Seconds to close the index, where requests have used up the grace."""
 
 
 class Service:
@@ -70,7 +70,7 @@ class Service:
 
         try:
             return await self.work_queue.run(heard)
-        except IndexLockedError:  # only where nothing was published yet
+        except IndexLockedError:  # only before the first commit
             detail = "The index is being made; ask again when its first documents are in it."
             raise Refusal("index-unusable", detail, headers={"Retry-After": "2"}) from None
 
@@ -80,7 +80,7 @@ class Service:
 
     @contextmanager
     def uploading(self) -> Iterator[None]:
-        """One of the few places of those who send files, which lie on this machine until they are indexed. Raises
+        """Holds one of the few places for uploads, whose files lie on this machine until they are indexed. Raises
         Refusal where none is free."""
         if not self._uploads.acquire(blocking=False):
             detail = f"{_UPLOADS} uploads are on their way; try again when one is done."
@@ -134,7 +134,7 @@ class Service:
         self.writes.stop()
 
     async def end(self) -> None:
-        """Waits for what runs, then lets go of the index; what takes longer than the grace is given up."""
+        """Waits for what runs, then closes the index; what takes longer than the grace is given up."""
         self.stop()
         assert self._stopped_at is not None
         closing = asyncio.wrap_future(self._upkeep.submit(self._close))
@@ -146,7 +146,7 @@ class Service:
             return
         self.is_given_up = True
         log.warning(
-            "Given up after %g s: what was being loaded, searched or written. The index heals itself; sync again.",
+            "Given up after %g s: what was being loaded, searched or written. The next sync recovers it.",
             self.settings.grace,
         )
 

@@ -23,7 +23,7 @@ _READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 _LIKE_IT = 3
 
 Current = Callable[[], HybridIndex]
-"""The open index, asked for anew by every call."""
+"""Gives the open index; every call of a tool asks again."""
 
 Source = Annotated[str, Field(description="The document's name, as search and list_documents give it.")]
 

@@ -35,8 +35,8 @@ _INSTRUCTIONS = (
 def server(index: HybridIndex | Current, *, allow_writes: bool = False) -> MCPServer[Any]:
     """An MCP server with the tools search, get_document and list_documents; `run("stdio")` serves it.
 
-    index          open, best read_only; the caller closes it. A generation published since is seen. Or a function
-                   that gives the open index, for a caller who opens it anew when it is rebuilt.
+    index          open, best read_only; the caller closes it. New generations are seen. Or a function that
+                   gives the open index, for a caller who opens it again when it is rebuilt.
     allow_writes   add the tools add_document, delete_document and sync_folder. Each opens the index by its path a
                    second time and closes it again, so that other processes can write in between.
 

@@ -7,7 +7,7 @@ const MODES = { hybrid: "both sides, fused", dense: "by meaning", lexical: "by w
 const KEY = "api-key";
 const PATIENCE = 45_000; // milliseconds until an answer is given up
 const SLOW = 4_000; // and until the page says that it waits
-const SHORT_LINE = 60; // code points: longer ones are lines of prose, which may be broken anew
+const SHORT_LINE = 60; // code points: longer ones are lines of prose, whose line breaks may move
 
 function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
