@@ -288,6 +288,8 @@ class SearcherManager:
         try:
             self.recover(patient=True)
         except IndexLockedError as error:
+            if self._reader.generation:
+                raise
             said = "Nothing of it can be searched before its first part is committed."
             raise IndexLockedError(f"{error} {said}") from None
 

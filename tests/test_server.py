@@ -176,6 +176,28 @@ def test_a_server_that_never_answers_hangs_nobody(
         open_index("another", config=own_config)
 
 
+def test_searches_go_on_while_another_thread_waits_for_a_silent_server(
+    open_index: Open, docs: Path, own_config: Config, silent: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chroma, "_TIMEOUT", 4.0)
+    monkeypatch.setattr(chroma, "_PATIENCE", 0.1)
+    with open_index(config=own_config) as index:
+        sync(docs, index)
+        (docs / "0.txt").write_text("Something else.")
+        silent()
+
+        def write() -> None:
+            with pytest.raises(IndexUnusableError, match="timed out"):
+                sync(docs, index)
+
+        writing = threading.Thread(target=write)
+        writing.start()
+        for _ in range(20):
+            assert index.search("river 3", mode="lexical")
+        assert writing.is_alive(), "a search has waited for it"
+        writing.join()
+
+
 @pytest.mark.parametrize(("status", "attempts"), [(503, 3), (500, 3), (404, 1), (400, 1)])
 def test_a_call_is_made_again_where_the_trouble_is_the_server_s(status: int, attempts: int) -> None:
     from chromadb.api.base_http_client import BaseHTTPClient
