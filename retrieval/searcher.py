@@ -94,14 +94,7 @@ class Searcher:
         return describe(self.reader, self.config)
 
     def embedding_stats(self, *, sample: int = 4096, seed: int = 0) -> EmbeddingStats:
-        """How good the embedding space of this index is, and how sound its chunks; how to read it is said in
-        retrieval.inspection.embedding_report. Loads no model.
-
-        sample   chunks, drawn by `seed`, that the figures of the space are taken from; lengths and word-for-word
-                 repetitions are counted over all. Memory is bounded by the sample.
-
-        Raises QueryError where there are no chunks.
-        """
+        """As HybridIndex.embedding_stats, in this generation."""
         return describe_embeddings(self.reader, sample=sample, seed=seed)
 
     def similar(
@@ -112,16 +105,7 @@ class Searcher:
         where: Mapping[str, Any] | None = None,
         min_score: float | None = None,
     ) -> list[SimilarDocument]:
-        """The documents most like one of the index, best first, ties by source; not the document itself.
-
-        All are compared, exactly: by the cosine of their mean vectors. Loads no model.
-
-        where       Chroma's filter: documents of which a chunk passes it.
-        min_score   least cosine.
-
-        Raises QueryError for a source that is not in the index (and names those like it) or has no text, and for
-        options that make no sense.
-        """
+        """As HybridIndex.similar, in this generation."""
         _check_cosine(min_score)
         return similar_documents(self.reader, source, top_k=top_k, where=where, min_score=min_score)
 
@@ -135,20 +119,7 @@ class Searcher:
         query_chunk_size: int = 1000,
         corpus_chunk_size: int = 100_000,
     ) -> list[SimilarPair]:
-        """All pairs of documents that are alike, each once, best first, ties by sources: what there is twice.
-
-        Found by sentence_transformers.util.paraphrase_mining_embeddings, among the mean vectors. Loads torch and no
-        model.
-
-        top_k               neighbours of each document that are looked at; of a text that there is more often, some
-                            pairs are left out.
-        max_pairs           the best so many; of those that tie for the last place, any.
-        where, min_score    as `similar`; both documents must pass.
-        query_chunk_size, corpus_chunk_size   so many documents are compared with so many at once, in 4 bytes times
-                            both of memory: 400 MB. The result does not depend on them.
-
-        Raises QueryError for options that make no sense.
-        """
+        """As HybridIndex.similar_pairs, in this generation."""
         _check_cosine(min_score)
         return similar_pairs(
             self.reader,
