@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from ingest.diff import survey
+from ingest.diff import diff
 from ingest.documents import hash_bytes
 from ingest.scan import scan
 from retrieval.analysis import Analyzer
@@ -147,7 +147,7 @@ def examine_folder(
     except ConfigError as error:
         yield Trouble(f"the folder {name}: {str(error).rstrip('.')}", "none", name=name)
         return
-    todo, _ = survey(scanned, ledger, retry_failed=False)
+    todo, _ = diff(scanned, ledger, retry_failed=False)
     for file in todo.add:
         yield Trouble(f"{file.source}: its file is not indexed", "sync", "files are not indexed", file.source)
     for file in todo.update:

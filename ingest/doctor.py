@@ -29,7 +29,7 @@ from retrieval.chroma.store import State, Store
 from retrieval.config import Config
 from retrieval.directory.index_directory import IndexDirectory
 from retrieval.directory.mending import mend, problems
-from retrieval.directory.pointer import WRITTEN_ANEW, Pointer
+from retrieval.directory.pointer import REWRITTEN, Pointer
 from retrieval.errors import ConfigError, IndexDamagedError, IndexNotFoundError
 from retrieval.index import HybridIndex, remembered_settings
 from retrieval.inspection.stats import place_of
@@ -160,9 +160,9 @@ def _examine_pointer(
         directory.check_chroma(directory.read_pointer())
         return
     except IndexDamagedError as error:
-        if not str(error).endswith(WRITTEN_ANEW):
+        if not str(error).endswith(REWRITTEN):
             return  # Chroma itself is lost
-        what = str(error).removesuffix(WRITTEN_ANEW)
+        what = str(error).removesuffix(REWRITTEN)
     yield Finding(what, repair, "the pointer was written again" if repair else "--repair writes the pointer again")
     if not repair:
         return

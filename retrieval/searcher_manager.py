@@ -268,7 +268,7 @@ class SearcherManager:
                 pointer = self._load()
             self._directory.check_chroma(pointer)
             return pointer
-        except BaseException:  # who cannot write must not keep others from it
+        except BaseException:  # a writer that cannot start must not keep others from writing
             self._release()
             raise
 

@@ -63,6 +63,3 @@ class TopK:
             return rows
         best: Rows = rows[scores >= np.sort(above)[-depth]]
         return best
-
-
-Best = TopK  # the name by which search/cosines.py imports it

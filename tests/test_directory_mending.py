@@ -80,7 +80,7 @@ def test_an_index_without_pointer_and_lock_is_known_by_what_is_left(path: Path, 
         if file.name != left:
             shutil.rmtree(file) if file.is_dir() else file.unlink()
     directory = IndexDirectory(path)
-    with pytest.raises(IndexDamagedError, match="is gone; `ingest doctor --repair` writes it anew"):
+    with pytest.raises(IndexDamagedError, match="is gone; `ingest doctor --repair` writes it again"):
         directory.read_pointer()
     with directory.locked():
         pass

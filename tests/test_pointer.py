@@ -56,7 +56,7 @@ def test_other_content_is_refused(tmp_path: Path, content: bytes) -> None:
     file.write_bytes(content)
     with pytest.raises(SealError):
         read_sealed(file)
-    with pytest.raises(IndexDamagedError, match="doctor --repair` writes it anew"):
+    with pytest.raises(IndexDamagedError, match="doctor --repair` writes it again"):
         read_pointer(file)
 
 
@@ -67,7 +67,7 @@ def test_no_bit_of_the_pointer_changes_unnoticed(path: Path) -> None:
     for at in range(len(content)):
         for bit in range(8):
             file.write_bytes(content[:at] + bytes([content[at] ^ 1 << bit]) + content[at + 1 :])
-            with pytest.raises(IndexDamagedError, match="doctor --repair` writes it anew"):
+            with pytest.raises(IndexDamagedError, match="doctor --repair` writes it again"):
                 directory.read_pointer()
             assert directory.chroma == path / "chroma"
 
@@ -76,7 +76,7 @@ def test_no_bit_of_the_pointer_changes_unnoticed(path: Path) -> None:
 def test_a_pointer_cut_short_is_noticed_and_mended(open_index: Open, path: Path, length: int) -> None:
     content = (path / POINTER).read_bytes()
     (path / POINTER).write_bytes(content[:length])
-    with pytest.raises(IndexDamagedError, match="doctor --repair` writes it anew"):
+    with pytest.raises(IndexDamagedError, match="doctor --repair` writes it again"):
         open_index()
     assert all(finding.mended for finding in examine(path, repair=True))
     with open_index() as index:

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from retrieval.directory.disk import explaining_failures
 from retrieval.directory.files import make_private_directory
-from retrieval.directory.pointer import POINTER, WRITTEN_ANEW, Pointer, read_pointer, write_pointer
+from retrieval.directory.pointer import POINTER, REWRITTEN, Pointer, read_pointer, write_pointer
 from retrieval.directory.writer_lock import WriterLock
 from retrieval.errors import ConfigError, IndexDamagedError, IndexUnusableError
 
@@ -77,7 +77,7 @@ class IndexDirectory:
             return read_pointer(self.pointer)
         except FileNotFoundError:
             if self._is_index_without_pointer():
-                raise IndexDamagedError(f"{self.pointer} is gone{WRITTEN_ANEW}") from None
+                raise IndexDamagedError(f"{self.pointer} is gone{REWRITTEN}") from None
             return None
 
     def write_pointer(self, pointer: Pointer) -> None:
@@ -104,7 +104,7 @@ class IndexDirectory:
             return
         missing = f"{self.path / named}, where the index keeps its chunks, has no Chroma database"
         if self.chroma.name != named and (self.chroma / DATABASE).is_file():
-            raise IndexDamagedError(f"{missing}, and {self.chroma.name} beside it has one{WRITTEN_ANEW}")
+            raise IndexDamagedError(f"{missing}, and {self.chroma.name} beside it has one{REWRITTEN}")
         if pointer.generation and (self.generations / f"{pointer.generation}.json").is_file():
             raise IndexDamagedError(f"{missing}; {RESTORED}")
         raise IndexDamagedError(f"{missing}; restore it from a backup, or remove {self.path} and sync again.")

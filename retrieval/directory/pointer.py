@@ -12,7 +12,7 @@ FORMAT = 3
 POINTER = "retrieval-index.json"
 """A folder that holds a file of this name is an index; there are no documents in it."""
 
-WRITTEN_ANEW = "; `ingest doctor --repair` writes it anew."
+REWRITTEN = "; `ingest doctor --repair` writes it again."
 """How an error ends that a new pointer would mend."""
 
 _UNSEALED = 2
@@ -63,7 +63,7 @@ def read_pointer(file: Path) -> Pointer:
     except NotADirectoryError:
         raise ConfigError(f"{file.parent} is a file; an index is a directory.") from None
     except IsADirectoryError:
-        raise IndexDamagedError(f"{file} is a directory{WRITTEN_ANEW}") from None
+        raise IndexDamagedError(f"{file} is a directory{REWRITTEN}") from None
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise IndexUnusableError(f"{file} cannot be read: {reason}; make it readable, or name another index.") from None
@@ -75,7 +75,7 @@ def read_pointer(file: Path) -> Pointer:
             "use the version that made it."
         )
     if {name: type(value) for name, value in values.items()} != _TYPES:
-        raise IndexDamagedError(f"{file} is damaged{WRITTEN_ANEW}")
+        raise IndexDamagedError(f"{file} is damaged{REWRITTEN}")
     pointer = Pointer(**values)
     if made == _UNSEALED:
         return replace(pointer, format=FORMAT, generation="", writing=True)

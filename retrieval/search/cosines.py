@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from retrieval.fusion import Scores
 from retrieval.segments.stacked import StackedArray
 from retrieval.timing import stage
-from retrieval.topk import Best, Mask, Rows, top_k_with_ties
+from retrieval.topk import Mask, Rows, TopK, top_k_with_ties
 from retrieval.types import Vectors
 
 Scan = Callable[[Vectors], tuple[NDArray[Any], float]]
@@ -83,10 +83,10 @@ class Cosines:
         return rows[best], cosines[best]
 
     @cached_property
-    def _rough(self) -> tuple[Best, float]:
+    def _rough(self) -> tuple[TopK, float]:
         assert self._vector is not None
         products, error = self._scan(self._vector)
-        return Best(products), error
+        return TopK(products), error
 
 
 @stage("dense")

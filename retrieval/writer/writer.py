@@ -151,7 +151,9 @@ class Writer:
             self.store.delete_chunks([id_ for step in steps for id_ in step.stale])
             self.store.update_records(untidy)
             self._touched.update(chunk.id for step in steps for chunk in step.moved)
-            self._touched.update(chunk.id for step in steps if self._speaks_anew(step) for chunk in step.change.chunks)
+            self._touched.update(
+                chunk.id for step in steps if self._changes_language(step) for chunk in step.change.chunks
+            )
             self.records.update((record.source, record) for record in ready)
         return Written(
             chunks_added=sum(chunk.id not in previous for step in steps for chunk in step.fresh),
@@ -356,7 +358,7 @@ class Writer:
         left = self.store.chunk_ids(old.id) if old.status != "ready" else ()
         return self.store.chunk_metadata(list(dict.fromkeys((*old.chunk_ids, *left))))
 
-    def _speaks_anew(self, step: Step) -> bool:
+    def _changes_language(self, step: Step) -> bool:
         """Whether its chunks are analysed in another language than before, those too whose rows stay."""
         old = self.records.get(step.change.record.source)
         return old is not None and old.language != step.change.record.language
