@@ -104,8 +104,8 @@ class Writer:
         self._recovered = True
 
     def begin(self) -> None:
-        """Say that a write is under way: from here on more may be stored than is shown, and whoever finds this said
-        and no writer alive recovers.
+        """Say that a write is under way: from here on more may be stored than is shown, and a writer that
+        finds this said recovers first.
 
         Raises IndexLockedError where another process has written since the last generation was made.
         """
