@@ -94,6 +94,7 @@ def merge_segments(directory: Path, parts: Sequence[LiveSegment]) -> Segment:
     for part in parts:
         if part.segment.is_cut_off or part.segment.altered():
             raise IndexDamagedError(f"The search file {part.segment.name} is altered.")
+        part.segment.release()
     count = sum(part.size for part in parts)
     dimension = max(part.segment.vectors.shape[1] for part in parts)
     languages, language_of_row = _languages(parts)
@@ -161,6 +162,7 @@ def _blocks(part: LiveSegment, name: str) -> Iterator[NDArray[Any]]:
         yield array[block] if part.rows is None else array[block][part.rows[block]]
         if start % (16 * _BLOCK) == 0:
             segment.release()  # else a merge would hold all that it copies
+    segment.release()
 
 
 def _release(parts: Sequence[LiveSegment]) -> None:
