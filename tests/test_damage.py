@@ -65,8 +65,6 @@ BY_FILE: dict[str, tuple[Damage, ...]] = {
     "chroma/*/index_metadata.pickle": ALL,
     "chroma/*.json": (flip, delete),
 }
-QUICK = ("chroma/*/data_level0.bin", zero_the_middle)
-"""What the default suite tries."""
 
 
 class Home:
@@ -141,15 +139,11 @@ def home(
     return homes["home"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("pattern", "damage"),
     [
-        pytest.param(
-            pattern,
-            damage,
-            id=f"{pattern}-{damage.__name__}",
-            marks=() if (pattern, damage) == QUICK else pytest.mark.slow,
-        )
+        pytest.param(pattern, damage, id=f"{pattern}-{damage.__name__}")
         for pattern, damages in BY_FILE.items()
         for damage in damages
     ],

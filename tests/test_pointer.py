@@ -87,9 +87,8 @@ def test_a_pointer_cut_short_is_noticed_and_mended(open_index: Open, path: Path,
 PLACES = [b"sha256", b"format", b"writing", b"generation", b"chunk_size", b": 3"]
 
 
-@pytest.mark.parametrize(
-    "place", [PLACES[0], *(pytest.param(place, marks=pytest.mark.slow) for place in PLACES[1:])], ids=bytes.decode
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("place", PLACES, ids=bytes.decode)
 def test_a_flipped_bit_has_a_way_out(open_index: Open, path: Path, place: bytes) -> None:
     content = (path / POINTER).read_bytes()
     at = content.index(place) + len(place) - 1
