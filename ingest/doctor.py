@@ -91,7 +91,7 @@ def examine(
     findings = list(_examine_directory(directory, repair=repair))
     about_pointer = list(_examine_pointer(directory, config, repair=repair))
     findings += about_pointer
-    if about_pointer and not repair:
+    if (about_pointer or not directory.can_be_locked) and not repair:
         return findings
     pointer = directory.read_pointer()
     if pointer is None:
@@ -216,7 +216,7 @@ def _damage_to_chroma(directory: IndexDirectory, pointer: Pointer, settings: Con
     except IndexDamagedError as error:
         return str(error).partition(";")[0]
     if not pointer.chroma and (damage := check(directory.chroma)):
-        return damage
+        return f"Chroma is damaged: {damage}"
     with closing(Store.open(directory.chroma, settings, patient=True)) as store:
         if not pointer.chroma:
             store.vouch_for(directory.chroma)

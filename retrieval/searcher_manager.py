@@ -22,6 +22,8 @@ from retrieval.writer.writer import Writer
 
 log = logging.getLogger(__name__)
 
+_REPAIRED = "The last generation answers; `ingest doctor --repair` makes the search files again."
+
 
 class SearcherManager:
     """The generation that searches read, and the way to change it. Threads may share it.
@@ -198,7 +200,8 @@ class SearcherManager:
                 stamp, pointer = self._directory.pointer_stamp(), self._directory.read_pointer()
                 if (stamp, pointer) == before:  # and no writer has committed since, and removed what that does not need
                     if self._reported != before[1].generation:
-                        log.warning("%s `ingest doctor --repair` makes the search files again.", error)
+                        is_served = self._has_generation
+                        log.warning("%s %s", error, _REPAIRED if is_served else "It is made again from Chroma.")
                         self._reported = before[1].generation
                     break
         return pointer

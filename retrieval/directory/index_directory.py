@@ -109,6 +109,14 @@ class IndexDirectory:
             raise IndexDamagedError(f"{missing}; {RESTORED}")
         raise IndexDamagedError(f"{missing}; restore it from a backup, or remove {self.path} and sync again.")
 
+    @property
+    def can_be_locked(self) -> bool:
+        """Whether nothing else is in the place of the lock."""
+        return not self._in_place_of_the_lock()
+
+    def _in_place_of_the_lock(self) -> list[Path]:
+        return [file for file in (self.writer_lock.file, self.writer_lock.holder) if file.is_dir()]
+
     def lock(self) -> None:
         """Become the writer. Raises IndexLockedError, naming the holder, where another process is, and ConfigError for
         a directory that holds other things: what an index outgrows there, it removes. Raises IndexUnusableError where
@@ -117,9 +125,8 @@ class IndexDirectory:
             make_private_directory(self.path)
             if foreign := self._foreign():
                 raise ConfigError(f"{self.path} is no index and holds other things ({foreign}); name a new directory.")
-            for file in (self.writer_lock.file, self.writer_lock.holder):
-                if file.is_dir():
-                    raise IndexDamagedError(f"{file} is a directory; `ingest doctor --repair` removes it.")
+            for file in self._in_place_of_the_lock():
+                raise IndexDamagedError(f"{file} is a directory; `ingest doctor --repair` removes it.")
             self.writer_lock.acquire()
 
     def unlock(self) -> None:
