@@ -387,3 +387,10 @@ def test_the_command_line_says_what_it_did(saved: Path, tmp_path: Path) -> None:
     assert output.startswith("Restored 3 documents, ")
     assert output.endswith("in place of the index that was there.\n")
     assert json.loads(run("restore", file, "--index", str(tmp_path / "new"), "--json"))["replaced"] is False
+
+
+def test_an_archive_is_for_its_owner_alone(open_index: Open, tmp_path: Path) -> None:
+    with open_index() as index:
+        add([MEMO], index)
+        save(index, tmp_path / "index.tar")
+    assert (tmp_path / "index.tar").stat().st_mode & 0o077 == 0, "it holds every text of the index"

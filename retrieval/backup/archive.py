@@ -80,7 +80,7 @@ def save(index: HybridIndex | Path | str, file: Path | str) -> Saved:
         raise ConfigError(f"There is no directory {file.parent} to save to; make it, or name another.")
     part = file.with_name(f".{file.name}.{secrets.token_hex(4)}.part")
     try:
-        with explaining_failures(file.parent, retry="save"), ExitStack() as held, part.open("xb") as out:
+        with explaining_failures(file.parent, retry="save"), ExitStack() as held, private_open(part, "xb") as out:
             reader, manifest, files = _hold(index, held)
             documents, chunks = len(reader.searchable), reader.size
             about = {"format": FORMAT, "documents": documents, "chunks": chunks}

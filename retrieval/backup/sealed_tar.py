@@ -8,7 +8,7 @@ is either hashed or held against what it must be: headers, padding and the end a
 import hashlib
 import tarfile
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 SUMS = "SHA256SUMS"
 
@@ -21,7 +21,7 @@ class AlteredError(Exception):
     """The file is not as it was written; the message says where."""
 
 
-def write_members(out: BinaryIO, members: Iterable[tuple[str, int, Iterable[bytes]]]) -> None:
+def write_members(out: IO[bytes], members: Iterable[tuple[str, int, Iterable[bytes]]]) -> None:
     """Write (name, size, content in blocks) one after another, and their checksums."""
     sums: dict[str, str] = {}
     for name, size, blocks in members:
