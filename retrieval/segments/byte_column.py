@@ -29,9 +29,6 @@ class ByteColumn:
     def __len__(self) -> int:
         return len(self._ends)
 
-    def __iter__(self) -> Iterator[bytes]:
-        return (self[position] for position in range(len(self)))
-
     def __getitem__(self, position: int) -> bytes:
         start = int(self._ends[position - 1]) if position else 0
         return self._data[start : int(self._ends[position])].tobytes()

@@ -1,6 +1,5 @@
 """A segment less what was deleted from it since it was written."""
 
-import re
 import secrets
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,7 +15,6 @@ from retrieval.segments.segment import Segment
 from retrieval.topk import Mask, Rows
 
 SUFFIX = ".deletions"
-NAME = re.compile(r"[0-9a-f]{32}\.deletions")
 
 
 @dataclass(frozen=True)

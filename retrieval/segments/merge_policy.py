@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 TIER = 4
 """So many segments of one size become one: a chunk is written again log_4(n) times, and a search reads at most three
-segments of each size."""
+segments of each size that the budget lets merge."""
 
 _SMALLEST = 1 << 20
 """Bytes; segments below are of one size."""

@@ -4,7 +4,6 @@ Rows are chunks. What is deleted later is noted beside the segment (live_segment
 manifest (manifest.py); the next merge leaves it out.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -26,7 +25,6 @@ from retrieval.topk import Mask, Rows
 from retrieval.types import Chunk, DocumentRecord, Vectors
 
 SUFFIX = ".segment"
-NAME = re.compile(r"[0-9a-f]{32}\.segment")
 
 COLUMNS = "columns."
 """How the names of the columns' arrays begin."""
