@@ -6,7 +6,7 @@ read page by page.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sized
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -26,8 +26,9 @@ from retrieval.lexical.postings import ARRAYS, Postings
 from retrieval.segments.reader import IndexReader
 from retrieval.segments.segment import Segment
 from retrieval.types import Chunk, DocumentRecord, SyncedFolder, digest
+from retrieval.words import counted
 
-Remedy = Literal["index", "finish", "rebuild", "restore", "sync", "none"]
+Remedy = Literal["index", "finish", "rebuild", "restore", "remove", "sync", "none"]
 
 _ROUNDING = 1e-5
 
@@ -38,7 +39,8 @@ class Trouble(NamedTuple):
     what     in words.
     kind     the same of many, as it goes on after their number; "" where there is one at most.
     remedy   "index" the document again; "finish" to do so, as any sync would; "rebuild" the search files from Chroma;
-             "restore" in Chroma what the search files have; "sync" the folder; "none".
+             "restore" in Chroma what the search files have; "remove" from Chroma what these do not have; "sync" the
+             folder; "none".
     name     of the document or the folder.
     record   the document's, as it is to be recorded before it is indexed again: with the chunks that are good.
     """
@@ -54,12 +56,13 @@ class Differences(NamedTuple):
     """What Chroma holds otherwise than the search files.
 
     chunks, records   chunks by id, with their documents' ids, and records that Chroma lacks, or has otherwise
-    stray_chunks, stray_records   ids of those that Chroma alone has; no search returns them
+    stray_chunks      chunks by id, with their documents' ids, that Chroma alone has; no search returns them
+    stray_records     ids of records that Chroma alone has
     """
 
     chunks: dict[str, str]
     records: list[DocumentRecord]
-    stray_chunks: list[str]
+    stray_chunks: dict[str, str]
     stray_records: list[str]
 
     def without(self, documents: Collection[str]) -> "Differences":
@@ -67,21 +70,19 @@ class Differences(NamedTuple):
         return self._replace(
             chunks={id_: document for id_, document in self.chunks.items() if document not in documents},
             records=[record for record in self.records if record.id not in documents],
+            stray_chunks={id_: document for id_, document in self.stray_chunks.items() if document not in documents},
         )
 
     def troubles(self) -> Iterator[Trouble]:
-        for many, what in (
-            (self.chunks, "Chroma lacks, or has otherwise, {} of the search files"),
-            (self.stray_chunks, "Chroma has {} that belong to no document"),
-        ):
-            if many:
-                yield Trouble(what.format(_many(len(many), "chunk")), "restore")
-        for records, what in (
-            (self.records, "Chroma's ledger lacks, or has otherwise, {} of the search files"),
-            (self.stray_records, "Chroma's ledger has {} that the search files do not have"),
-        ):
-            if records:
-                yield Trouble(what.format(_many(len(records), "document")), "restore")
+        told: tuple[tuple[Sized, str, str, Remedy], ...] = (
+            (self.chunks, "chunk", "Chroma lacks, or has otherwise, {} of the search files", "restore"),
+            (self.records, "document", "Chroma's ledger lacks, or has otherwise, {} of the search files", "restore"),
+            (self.stray_chunks, "chunk", "Chroma keeps {} that no document has, and no search finds", "remove"),
+            (self.stray_records, "document", "Chroma's ledger has {} that the search files do not have", "remove"),
+        )
+        for found, noun, what, remedy in told:
+            if found:
+                yield Trouble(what.format(counted(len(found), noun)), remedy)
 
 
 def compare_chroma(store: Store, reader: IndexReader) -> Differences:
@@ -112,7 +113,8 @@ def compare_chroma(store: Store, reader: IndexReader) -> Differences:
                 stray_records.append(record.id)
             elif ours != record or contents.get(record.id, "") != reader.content(record.id):
                 different.append(ours)
-    return Differences(chunks, [*different, *unseen.values()], strays, stray_records)
+    of_document = {id_: str((row or {}).get("document_id", "")) for id_, row in store.chunk_metadata(strays).items()}
+    return Differences(chunks, [*different, *unseen.values()], of_document, stray_records)
 
 
 def examine_segments(reader: IndexReader) -> Iterator[Trouble]:
@@ -216,7 +218,3 @@ def _postings_of(segment: Segment, *, header: bool) -> Postings:
 
 def _same_postings(one: Postings, other: Postings) -> bool:
     return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in ARRAYS)
-
-
-def _many(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -20,7 +20,6 @@ from retrieval.console import (
     IndexOption,
     JsonOption,
     VersionOption,
-    counted,
     err,
     meant,
     out,
@@ -29,6 +28,7 @@ from retrieval.console import (
     run,
 )
 from retrieval.errors import ConfigError, IndexLockedError
+from retrieval.words import counted
 
 if TYPE_CHECKING:
     from ingest.status import FolderStatus

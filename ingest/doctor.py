@@ -24,6 +24,7 @@ from ingest.report import OnProgress
 from ingest.sync import resync
 from retrieval.backup.replace_chroma import replace_chroma
 from retrieval.backup.restore_chroma import restore_chunks, restore_records
+from retrieval.backup.salvage import Salvage, salvage
 from retrieval.chroma.health import check
 from retrieval.chroma.store import State, Store
 from retrieval.config import Config
@@ -35,17 +36,19 @@ from retrieval.index import HybridIndex, remembered_settings
 from retrieval.inspection.stats import place_of
 from retrieval.segments.manifest import Manifest, newest_manifest
 from retrieval.segments.reader import IndexReader
+from retrieval.words import counted
 from retrieval.writer.writer import Writer
 
 _SHOWN = 3
 """Findings of one kind that are told one by one; more are counted."""
 
 _WOULD_MEND: dict[Remedy, str] = {
-    "finish": "`ingest sync`, or --repair, indexes it again",
-    "index": "--repair indexes it again",
+    "finish": "`ingest sync` or --repair finishes the indexing",
+    "index": "--repair repeats the indexing",
     "rebuild": "--repair makes the search files again from Chroma",
     "restore": "--repair writes to Chroma what the search files have",
-    "sync": "`ingest sync`, or --repair, brings the index in step",
+    "remove": "--repair removes them",
+    "sync": "`ingest sync` or --repair brings the index in step",
     "none": "sync it from where it is now, or delete its documents: `ingest delete NAME/`",
 }
 _MENDED: dict[Remedy, str] = {
@@ -53,6 +56,7 @@ _MENDED: dict[Remedy, str] = {
     "index": "indexed again",
     "rebuild": "made again from what Chroma holds",
     "restore": "written to Chroma from the search files",
+    "remove": "removed",
     "sync": "brought in step",
     "none": "gone by itself",
 }
@@ -98,9 +102,9 @@ def examine(
         raise IndexNotFoundError(f"There is no index at {path}; `ingest sync FOLDER --index {path}` makes one.")
     found = list(_examine_chroma(directory, pointer, config, repair=repair))
     findings += found
-    if any(not finding.mended for finding in found):
+    if found and not repair:
         return findings
-    if not about_pointer:
+    if not about_pointer and not found:
         findings += _examine_generation(directory, directory.read_pointer() or pointer)
     with HybridIndex.open(path, config=config) as index:
         troubles = _troubles(index)
@@ -169,7 +173,8 @@ def _examine_pointer(
     settings = config if isinstance(config, Config) else Config.load(config)
     if settings.chroma_host is None and not directory.chroma.is_dir():
         raise IndexDamagedError(
-            f"{directory.path} has no chroma directory; name the server that keeps its chunks (--config)."
+            f"{directory.path} has no chroma directory; name the server that keeps its chunks (--config). If no server "
+            "does, make an empty directory chroma there, and repair again."
         )
     with directory.locked():
         manifest = newest_manifest(directory.generations)
@@ -194,20 +199,45 @@ def _examine_chroma(
         damage = _damage_to_chroma(directory, pointer, settings)
         if damage is None:
             return
-        reader = _sound_generation(directory, pointer, settings)
-        if reader is None:
+        salvaged = salvage(directory, pointer, settings)
+        if salvaged is None:
             raise IndexDamagedError(
-                f"{damage}, and the search files cannot take its place; restore {directory.path} from a backup, or "
-                "remove it and sync again."
+                f"{damage}, and no search file can take its place; restore {directory.path} from a backup, or remove "
+                "it and sync again."
             )
-        if repair:
-            replace_chroma(directory, pointer, reader, settings)
+        aside = replace_chroma(directory, pointer, salvaged, settings) if repair else None
+    yield from _in_place_of_chroma(damage, salvaged, repair=repair, was_writing=pointer.writing)
+    if aside is not None:
+        kept = f"{aside} has what was damaged; remove it once you miss nothing"
+        yield Finding(_damaged_files(salvaged), True, f"made again from the new Chroma; {kept}")
+
+
+def _in_place_of_chroma(damage: str, salvaged: Salvage, *, repair: bool, was_writing: bool) -> Iterator[Finding]:
+    """What takes the place of a Chroma that is damaged or lost, and what is lost with it for good."""
     made = "a Chroma made of the search files, which have all that was committed"
-    if not repair:
-        yield Finding(damage, False, f"--repair puts in its place {made}")
+    if salvaged.damaged:
+        made = "a Chroma made of what can be read of the search files"
+    since = "; what was being written is synced again from the folders" if was_writing else ""
+    yield Finding(damage, repair, f"replaced by {made}{since}" if repair else f"--repair puts in its place {made}")
+    if salvaged.damaged and not repair:
+        yield Finding(_damaged_files(salvaged), False, "--repair makes the search files again from the new Chroma")
+    if salvaged.lost is None:
+        what = "nothing tells which documents were deleted, and which were in the search files that are damaged"
+        yield Finding(what, False, "look at `ingest status`; sync the folders again, and add what is missing")
         return
-    since = "; what was being written is synced again from the folders" if pointer.writing else ""
-    yield Finding(damage, True, f"replaced by {made}{since}")
+    for name, count in sorted(salvaged.lost.items()):
+        gone = f"{counted(count, 'document')} {{}} had their records in search files that are damaged"
+        if count and not name:
+            action = "nothing else has them: add them again, or restore a backup"
+            yield Finding(gone.format("added from memory"), False, action)
+        elif count and not repair:  # the repair tells of each that it finds in the folder
+            yield Finding(gone.format(f"of {name}"), False, "--repair indexes again what their folder still has")
+
+
+def _damaged_files(salvaged: Salvage) -> str:
+    names = salvaged.damaged
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return f"Search files are damaged: {names[0]}{more}"
 
 
 def _damage_to_chroma(directory: IndexDirectory, pointer: Pointer, settings: Config) -> str | None:
@@ -222,18 +252,6 @@ def _damage_to_chroma(directory: IndexDirectory, pointer: Pointer, settings: Con
             store.vouch_for(directory.chroma)
         is_emptied = bool(pointer.generation) and store.state() == State() and not any(store.pages_of_chunk_ids())
     return f"{place_of(pointer.chroma)} holds nothing of what was indexed" if is_emptied else None
-
-
-def _sound_generation(directory: IndexDirectory, pointer: Pointer, settings: Config) -> IndexReader | None:
-    """The generation that the pointer names, if all of its checksums hold."""
-    if not pointer.generation:
-        return None
-    try:
-        manifest = Manifest.read(directory.generations, pointer.generation)
-        reader = IndexReader.open(directory.segments, manifest, settings)
-    except IndexDamagedError:
-        return None
-    return reader if not any(segment.altered() for segment in reader.segments) else None
 
 
 def _examine_generation(directory: IndexDirectory, pointer: Pointer) -> Iterator[Finding]:
@@ -271,7 +289,7 @@ def _mend(index: HybridIndex, troubles: Sequence[Trouble], on_progress: OnProgre
     """Returns, by source, why a document could not be indexed again."""
     with index.writing() as writer:
         remedies = {trouble.remedy for trouble in troubles}
-        if "restore" in remedies:
+        if remedies & {"restore", "remove"}:
             _restore(writer, but_for=_documents_of(troubles))
         if remedies & {"rebuild", "index"}:  # where the search files are at fault, Chroma may still have what is right
             writer.recover()
@@ -300,7 +318,7 @@ def _restore(writer: Writer, *, but_for: set[str]) -> None:
     """Write to Chroma what it has otherwise than the search files, but for documents that these have wrong."""
     writer.begin()
     differences = compare_chroma(writer.store, writer.reader).without(but_for)
-    writer.store.delete_chunks(differences.stray_chunks)
+    writer.store.delete_chunks(list(differences.stray_chunks))
     writer.store.delete_records(differences.stray_records)
     restore_chunks(writer.store, writer.reader, list(differences.chunks))
     restore_records(writer.store, writer.reader, differences.records)

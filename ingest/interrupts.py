@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from types import FrameType
 
 from ingest.report import OnProgress, Progress
-from retrieval.console import INTERRUPTED, counted, err
+from retrieval.console import INTERRUPTED, err
+from retrieval.words import counted
 
 
 class Stop(threading.Event):

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 from rich.filesize import decimal
 
-from retrieval.console import DEFAULT_INDEX, ConfigOption, IndexOption, JsonOption, counted, out, print_json, waiting
+from retrieval.console import DEFAULT_INDEX, ConfigOption, IndexOption, JsonOption, out, print_json, waiting
+from retrieval.words import counted
 
 app = typer.Typer(help="Save an index in one file, and restore it.", no_args_is_help=True)
 

@@ -76,12 +76,6 @@ def _stop_printing() -> int:
     return DONE
 
 
-def counted(number: int, noun: str) -> str:
-    """ "1 document", "2,000 documents", "2 queries"."""
-    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
-    return f"{number:,} {noun if number == 1 else plural}"
-
-
 def print_json(value: Any) -> None:
     """Valid JSON whatever the terminal's width."""
     print(json.dumps(value, ensure_ascii=False, indent=2))

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 from rich.text import Text
 
-from retrieval.console import ConfigOption, JsonOption, counted, err, out, print_json, waiting
+from retrieval.console import ConfigOption, JsonOption, err, out, print_json, waiting
 from retrieval.errors import ConfigError
+from retrieval.words import counted
 
 if TYPE_CHECKING:
     from retrieval.evaluation import Collection, Resolved

@@ -13,7 +13,6 @@ from retrieval.console import (
     ConfigOption,
     IndexOption,
     JsonOption,
-    counted,
     meant,
     out,
     print_json,
@@ -21,6 +20,7 @@ from retrieval.console import (
     waiting,
 )
 from retrieval.errors import QueryError
+from retrieval.words import counted
 
 if TYPE_CHECKING:
     from retrieval.inspection.embedding_stats import EmbeddingStats

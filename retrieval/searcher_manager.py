@@ -10,7 +10,7 @@ from retrieval.chroma.health import open_checked
 from retrieval.chroma.store import Store
 from retrieval.config import Config
 from retrieval.directory.disk import explaining_failures
-from retrieval.directory.index_directory import IndexDirectory
+from retrieval.directory.index_directory import RESTORED, IndexDirectory
 from retrieval.directory.pointer import Pointer
 from retrieval.embedding import Embedder
 from retrieval.errors import IndexDamagedError, IndexLockedError, IndexMismatchError
@@ -256,8 +256,8 @@ class SearcherManager:
         """Without search files, an index of nothing would take the place of what is lost."""
         if not self._has_generation and pointer is not None and pointer.generation and not store.state().generation:
             raise IndexDamagedError(
-                f"Chroma holds nothing of what {self._directory.path} has indexed, and the search files are lost too; "
-                "restore them from a backup, or remove the index and sync again."
+                f"Chroma holds nothing of what {self._directory.path} has indexed, and its search files are damaged; "
+                f"{RESTORED}"
             )
 
     def _load_locked(self) -> Pointer | None:

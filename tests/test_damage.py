@@ -49,7 +49,12 @@ def delete(file: Path) -> None:
     file.unlink()
 
 
-ALL: tuple[Damage, ...] = (flip, zero_the_middle, truncate, empty, delete)
+def put_a_directory_there(file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+
+
+ALL: tuple[Damage, ...] = (flip, zero_the_middle, truncate, empty, delete, put_a_directory_there)
 BY_FILE: dict[str, tuple[Damage, ...]] = {
     "retrieval-index.json": ALL,
     "generations/*.json": ALL,

@@ -217,7 +217,7 @@ HURTS = [
     (change_an_order, LACKS.format("1 chunk")),
     (give_a_chunk_to_another_document, LACKS.format("1 chunk")),
     (change_a_vector, LACKS.format("1 chunk")),
-    (leave_a_chunk_behind, "Chroma has 1 chunk that belong to no document"),
+    (leave_a_chunk_behind, "Chroma keeps 1 chunk that no document has"),
     (interrupt, LEDGER),
     (interrupt_a_memo, LEDGER),
     (change_a_record, LEDGER),
@@ -333,7 +333,7 @@ def test_many_findings_of_one_kind_are_one_line(body: Body) -> None:
     for n in range(75):
         (body.docs / f"new-{n:02}.txt").write_text(f"Something new, number {n}.")
     told = list(in_words(examine_closed(body)))
-    way_out = "`ingest sync`, or --repair, brings the index in step"
+    way_out = "`ingest sync` or --repair brings the index in step"
     assert told == [
         (False, f"75 files are not indexed, such as docs/new-00.txt; {way_out}"),
         (False, f"docs/bread.txt: its file is gone; {way_out}"),

@@ -52,9 +52,7 @@ def test_a_chroma_that_is_gone_is_never_made_anew(
         with open_index() as index:
             assert index.search("rain", mode="lexical")[0].source == "rain"
     way_out = (
-        "doctor --repair. makes a new one of the search files"
-        if act is write
-        else "restore it from a backup, or remove .* and sync again"
+        "and --repair makes a new Chroma" if act is write else "restore it from a backup, or remove .* and sync again"
     )
     with pytest.raises(IndexDamagedError, match=f"index/chroma, .*has no Chroma database.*{way_out}"):
         act(open_index())
@@ -82,7 +80,7 @@ def test_an_emptied_chroma_without_search_files_is_no_empty_index(open_index: Op
     shutil.rmtree(path / "chroma")
     shutil.rmtree(path / "segments")
     Store.open(path / "chroma", Config()).close()
-    with pytest.raises(IndexDamagedError, match="and the search files are lost too; restore them from a backup"):
+    with pytest.raises(IndexDamagedError, match="and its search files are damaged; `ingest doctor` says what"):
         open_index().documents()
 
 

@@ -1,32 +1,47 @@
-"""A new Chroma in place of one that is damaged or lost, made of the search files."""
+"""A new Chroma in place of one that is damaged or lost, made of what can be read of the search files."""
 
 import secrets
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 from retrieval.backup.restore_chroma import restore_chroma
+from retrieval.backup.salvage import Salvage
 from retrieval.chroma.store import Store
 from retrieval.config import Config
-from retrieval.directory.files import sync_tree
+from retrieval.directory.files import make_private_directory, sync_tree
 from retrieval.directory.index_directory import IndexDirectory
 from retrieval.directory.pointer import Pointer
-from retrieval.segments.reader import IndexReader
 
 
-def replace_chroma(directory: IndexDirectory, pointer: Pointer, reader: IndexReader, config: Config) -> None:
-    """Make a Chroma of the generation and let the pointer name it; the lock is held.
+def replace_chroma(directory: IndexDirectory, pointer: Pointer, salvage: Salvage, config: Config) -> Path | None:
+    """Make a Chroma of what was salvaged and let the pointer name it; the lock is held.
 
-    A server's database is filled in place; it is empty. Killed before the pointer is written, the index is as it was,
-    and the next writer removes what is left. Raises as Store.open.
+    Where search files are damaged too, the next to open the index makes them again from the new Chroma; the damaged
+    files and the old Chroma are kept, and the directory that they are in is returned. A server's database is filled in
+    place; it is empty. Killed before the pointer is written, the index is as it was, and the next writer removes what
+    is left. Raises as Store.open.
     """
+    reader = salvage.reader
+    after = replace(pointer, generation=reader.generation, writing=False)
+    if salvage.damaged:
+        after = replace(pointer, generation="", writing=True)
+    chromas = directory.chromas()
     if pointer.chroma:
         with closing(Store.open(directory.chroma, config, patient=True)) as store:
             restore_chroma(store, reader)
-        directory.write_pointer(replace(pointer, generation=reader.generation, writing=False))
-        return
-    chroma = directory.path / f"chroma-{secrets.token_hex(4)}"  # SQLite knows a database by its path
-    with closing(Store.open(chroma, config)) as store:
-        restore_chroma(store, reader)
-    sync_tree(chroma)
-    directory.write_pointer(replace(pointer, generation=reader.generation, writing=False, chroma_directory=chroma.name))
-    directory.remove_leftovers(keep=reader.files)
+    else:
+        chroma = directory.path / f"chroma-{secrets.token_hex(4)}"  # SQLite knows a database by its path
+        with closing(Store.open(chroma, config)) as store:
+            restore_chroma(store, reader)
+        sync_tree(chroma)
+        after = replace(after, chroma_directory=chroma.name)
+    directory.write_pointer(after)
+    if not salvage.damaged:
+        directory.remove_leftovers(keep=reader.files)
+        return None
+    aside = directory.path / f"damaged-{secrets.token_hex(4)}"
+    make_private_directory(aside)
+    for path in (directory.segments, directory.generations, *chromas):
+        path.rename(aside / path.name)
+    return aside

@@ -8,6 +8,7 @@ segments/               what searches read: immutable files, shared by generatio
 generations/            GENERATION.json: the segments of a generation, and what is deleted in each
 rebuild-XXXXXXXX/       an index that is being made to take the place of this one (staging.py); or restore-
 snapshots/              left by an earlier version; removed
+damaged-XXXXXXXX/       what a repair has put aside, for the user to remove
 
 All of it is made for its owner alone (files.py).
 """
@@ -29,8 +30,8 @@ from retrieval.errors import ConfigError, IndexDamagedError, IndexUnusableError
 DATABASE = "chroma.sqlite3"
 """In the directory of every embedded Chroma."""
 
-RESTORED = "`ingest doctor --repair` makes a new one of the search files, which have all that was committed."
-"""How an error ends where the search files can take the place of a Chroma that is lost."""
+RESTORED = "`ingest doctor` says what the search files still have, and --repair makes a new Chroma of it."
+"""How an error ends where search files may take the place of a Chroma that is lost."""
 
 _GENERATION = re.compile(r"[0-9a-f]{32}(\.json)?")
 _OWN_FILE = re.compile(r"[0-9a-f]{32}\.(json|tmp|segment|deletions)")
@@ -39,7 +40,7 @@ _OWN_FILE = re.compile(r"[0-9a-f]{32}\.(json|tmp|segment|deletions)")
 _CHROMA = re.compile(r"chroma(-[0-9a-f]{8})?")
 _OWN = re.compile(
     r"writer\.(lock|json)|retrieval-index\.(json|tmp)|segments|generations|snapshots|"
-    r"(chroma|rebuild|restore)(-[0-9a-f]{8})?"
+    r"(chroma|rebuild|restore|damaged)(-[0-9a-f]{8})?"
 )
 _COLLECTIONS = {"chunks", "documents"}
 
@@ -105,7 +106,7 @@ class IndexDirectory:
         missing = f"{self.path / named}, where the index keeps its chunks, has no Chroma database"
         if self.chroma.name != named and (self.chroma / DATABASE).is_file():
             raise IndexDamagedError(f"{missing}, and {self.chroma.name} beside it has one{REWRITTEN}")
-        if pointer.generation and (self.generations / f"{pointer.generation}.json").is_file():
+        if pointer.generation and next(self.segments.glob("*"), None):
             raise IndexDamagedError(f"{missing}; {RESTORED}")
         raise IndexDamagedError(f"{missing}; restore it from a backup, or remove {self.path} and sync again.")
 
@@ -149,13 +150,14 @@ class IndexDirectory:
 
     def remove_leftovers(self, *, keep: Collection[str]) -> None:
         """Remove all generations but the current one, all files of segments but those to keep, and every Chroma that
-        the pointer does not name. Readers that have a file mapped go on reading it."""
+        the pointer does not name. Readers that have a file mapped go on reading it. A directory in the place of a file
+        is left to mending.py."""
         shutil.rmtree(self.snapshots, ignore_errors=True)
         pointer = self.read_pointer()
         current = f"{pointer.generation}.json" if pointer is not None else ""
         for directory, kept in ((self.generations, {current}), (self.segments, keep)):
             for file in directory.iterdir():
-                if file.name not in kept and _OWN_FILE.fullmatch(file.name):
+                if file.name not in kept and _OWN_FILE.fullmatch(file.name) and not file.is_dir():
                     file.unlink(missing_ok=True)
         for chroma in self.unnamed_chromas():
             shutil.rmtree(chroma, ignore_errors=True)

@@ -52,7 +52,9 @@ def mend(directory: IndexDirectory) -> list[DirectoryProblem]:
 def _misplaced(directory: IndexDirectory) -> Iterator[DirectoryProblem]:
     """Directories in the place of files, and files in the place of directories."""
     lock = directory.writer_lock
-    files = (directory.pointer, directory.pointer.with_suffix(".tmp"), lock.file, lock.holder)
+    files = [directory.pointer, directory.pointer.with_suffix(".tmp"), lock.file, lock.holder]
+    for parent in (directory.segments, directory.generations):
+        files += sorted(parent.glob("*.*"))
     for path in files:
         if path.is_dir() and not path.is_symlink():
             is_empty = not any(path.iterdir())

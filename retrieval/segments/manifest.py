@@ -58,7 +58,10 @@ class Manifest:
             return cls.parse(path.read_bytes())
         except FileNotFoundError:
             raise IndexDamagedError(f"The search file {path.name} is missing.") from None
-        except (OSError, SealError, KeyError, TypeError, ValueError) as error:
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise IndexDamagedError(f"The search file {path.name} cannot be read: {reason}.") from error
+        except (SealError, KeyError, TypeError, ValueError) as error:
             raise IndexDamagedError(f"The search file {path.name} is damaged ({error}).") from error
 
     @classmethod
