@@ -106,9 +106,10 @@ def status(index: IndexOption = DEFAULT_INDEX, config: ConfigOption = None, as_j
         f"in {index}",
         markup=False,
     )
+    chunk = "" if stats.chunk_size == "auto" else f", chunks of at most {stats.chunk_size}"
     out.print(
         f"model {stats.model}, {stats.dimension} dimensions, {stats.pooling} pooling, at most {stats.max_seq_length} "
-        f"tokens, prefixes {stats.query_prefix!r} and {stats.passage_prefix!r}",
+        f"tokens{chunk}, prefixes {stats.query_prefix!r} and {stats.passage_prefix!r}",
         markup=False,
     )
     for folder in folders:

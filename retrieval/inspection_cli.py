@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 _BAR = 40
 """Characters of the longest bar."""
 
+_FEW = 100
+"""Fewer chunks than so many say little about the space that a model makes of text."""
+
 
 def stats(
     index: IndexOption = DEFAULT_INDEX,
@@ -159,6 +162,8 @@ def _print_readings(measured: "EmbeddingStats") -> None:
     out.print(
         f"{counted(measured.chunks, 'chunk')}, {measured.sampled:,} of them sampled for the figures of the space.\n"
     )
+    if measured.sampled < _FEW:
+        out.print(Text(f"Warning: {counted(measured.sampled, 'chunk')} are few for these figures.\n", style="yellow"))
     for name, value, meaning, warning in readings(measured):
         out.print(Text.assemble((f"{name}: ", "bold"), (value, "bold cyan")))
         out.print(Text(f"    {meaning}"))

@@ -322,6 +322,17 @@ def test_saving_goes_on_when_a_writer_removes_the_generation(
         assert [record.source for record in index.documents()] == ["memo"]
 
 
+def test_a_file_that_is_no_archive_is_not_written_over(saved: Path, made: Path, tmp_path: Path) -> None:
+    notes = tmp_path / "notes.txt"
+    notes.write_text("Mine.")
+    with pytest.raises(ConfigError, match=r"notes\.txt is there, and is no archive .* name another file"):
+        save(made / "index", notes)
+    assert notes.read_text() == "Mine."
+    before = saved.read_bytes()
+    save(made / "index", saved)
+    assert saved.read_bytes() == before
+
+
 def test_what_was_altered_on_disk_is_not_saved(open_index: Open, tmp_path: Path) -> None:
     with open_index() as index:
         add([MEMO], index)

@@ -64,11 +64,11 @@ class Restored(NamedTuple):
 
 
 def save(index: HybridIndex | Path | str, file: Path | str) -> Saved:
-    """Write the newest generation of an index into one file, which takes the place of one that is there.
+    """Write the newest generation of an index into one file, which takes the place of an archive that is there.
 
     Others may search and write meanwhile. Raises IndexNotFoundError where nothing was indexed yet, IndexDamagedError
-    for search files that were altered since the index was opened, ConfigError where no such file can be, and as
-    opening.
+    for search files that were altered since the index was opened, ConfigError where no such file can be or another
+    file is there, and as opening.
     """
     if not isinstance(index, HybridIndex):
         with HybridIndex.open(index, read_only=True) as opened:
@@ -78,6 +78,8 @@ def save(index: HybridIndex | Path | str, file: Path | str) -> Saved:
         raise ConfigError(f"{file} is a directory; name a file to save to.")
     if not file.parent.is_dir():
         raise ConfigError(f"There is no directory {file.parent} to save to; make it, or name another.")
+    if file.is_file() and not _begins_like_an_archive(file):
+        raise ConfigError(f"{file} is there, and is no archive that this program has written; name another file.")
     part = file.with_name(f".{file.name}.{secrets.token_hex(4)}.part")
     try:
         with explaining_failures(file.parent, retry="save"), ExitStack() as held, private_open(part, "xb") as out:
@@ -131,6 +133,12 @@ def restore(file: Path | str, path: Path | str, *, config: Config | Path | str |
 
 
 # Saving
+
+
+def _begins_like_an_archive(file: Path) -> bool:
+    """An empty file does as well: nothing is lost with it."""
+    with file.open("rb") as opened:
+        return opened.read(len(_ABOUT) + 1) in (b"", f"{_ABOUT}\0".encode())
 
 
 def _hold(index: HybridIndex, held: ExitStack) -> tuple[IndexReader, bytes, dict[str, BinaryIO]]:
