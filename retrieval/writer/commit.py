@@ -1,7 +1,8 @@
 """What a writer has changed -> a new generation: segments of what is new, and a note of what they replace."""
 
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -39,7 +40,7 @@ class Changes(NamedTuple):
     """
 
     records: Mapping[str, DocumentRecord | None]
-    touched: Collection[str]
+    touched: AbstractSet[str]
 
 
 def commit(
@@ -102,8 +103,8 @@ def _without_replaced(changes: Changes, base: IndexReader) -> list[LiveSegment]:
     for source, record in changes.records.items():
         old = base.record_of(source)
         if old is not None:
-            kept = set(record.chunk_ids) - set(changes.touched) if record is not None else set()
-            stale += [id_ for id_ in old.chunk_ids if id_ not in kept]
+            kept = set(record.chunk_ids) if record is not None else set()
+            stale += [id_ for id_ in old.chunk_ids if id_ not in kept or id_ in changes.touched]
     rows = base.rows_of_ids(stale)
     rows = rows[rows >= 0]
     replaced = keys_of([document_id(source) for source in changes.records])
