@@ -66,9 +66,8 @@ class Indexer:
             self.fail(record, outcome.reason, size=file.size)
         else:
             self.report = replace(self.report, skipped=(*self.report.skipped, Skip(file.source, outcome.reason)))
-            if (old := self._writer.records.get(file.source)) and old.content_hash:
-                self.remove([old])
-            self._writer.update_records([replace(record, status="skipped", reason=outcome.reason)])
+            if folder:
+                self._note_skipped(replace(record, status="skipped", reason=outcome.reason))
             self._advance(1, file.size)
 
     def put(self, record: DocumentRecord, chunks: Sequence[Chunk], *, size: int, content: str = "") -> None:
@@ -79,7 +78,10 @@ class Indexer:
             self._turn()
 
     def fail(self, record: DocumentRecord, reason: str, *, size: int) -> None:
-        """Report a document that cannot be indexed, and note it in the ledger unless that says so already."""
+        """Report a document that cannot be indexed, and note it in the ledger unless that says so already.
+
+        One that comes from no folder and has no earlier version leaves nothing there: no sync could try it again.
+        """
         failure = Failure(record.source, " ".join(reason.split()))
         self.report = replace(self.report, failed=(*self.report.failed, failure))
         old = self._writer.records.get(record.source)
@@ -92,9 +94,15 @@ class Indexer:
             ctime_ns=record.ctime_ns,
             inode=record.inode,
         )
-        if noted != old:
+        if noted != old and (old or record.folder):
             self._writer.update_records([noted])
         self._advance(1, size)
+
+    def _note_skipped(self, record: DocumentRecord) -> None:
+        """Keep in the ledger that a file holds nothing to index; what it held before goes."""
+        if (old := self._writer.records.get(record.source)) and old.content_hash:
+            self.remove([old])
+        self._writer.update_records([record])
 
     def leave(self, *, size: int) -> None:
         """Count a document that is as it was."""

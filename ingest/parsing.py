@@ -8,6 +8,7 @@ from typing import NamedTuple
 from ingest.chunking import Chunker
 from ingest.documents import document_to_json, hash_bytes, language_of
 from ingest.loaders import UnsupportedFormatError, load
+from ingest.skip_reasons import is_blank, why_blank
 from retrieval.errors import DocumentError, LoadError
 from retrieval.types import Chunk
 
@@ -53,6 +54,8 @@ def parse(
         if len(data) > max_bytes:
             return Unparsed("it has grown beyond max_file_mb while it was being read; sync again")
         document = load(data, source=source, max_bytes=max_bytes, ocr_command=ocr_command)
+        if is_blank(document.text):
+            return Unparsed(*why_blank(data, source=source))
         content = document_to_json(document) if keeps_content else ""
         return Parsed(
             content_hash=hash_bytes(content.encode() if keeps_content else data),
