@@ -10,7 +10,7 @@ from retrieval.analysis import detect_language
 from retrieval.config import AUTO
 from retrieval.types import Document, Heading, Table
 
-_LATER = frozenset({"notices"})
+_LATER = frozenset({"notices", "page_labels"})
 """Fields that older documents' JSON does not have: where they are empty they are left out, so that its hash stays."""
 
 
@@ -29,6 +29,7 @@ def document_from_json(text: str) -> Document:
             "headings": tuple(Heading(*heading) for heading in values["headings"]),
             "tables": tuple(Table(*table) for table in values["tables"]),
             "notices": tuple(values.get("notices", ())),
+            "page_labels": tuple(values.get("page_labels", ())),
         }
     )
 
