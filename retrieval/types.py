@@ -211,10 +211,10 @@ class Document:
         if not self.pages or len(self.page_labels) != len(self.pages):
             return None
         numbers = [self.page_at(char_start) or 1, self.page_at(max(char_start, char_end - 1)) or 1]
-        labels = [self.page_labels[number - 1] for number in numbers]
-        if labels == [str(number) for number in numbers]:
+        labels = {number: self.page_labels[number - 1] for number in numbers if self.page_labels[number - 1]}
+        if all(label == str(number) for number, label in labels.items()):
             return None
-        return "–".join(dict.fromkeys(filter(None, labels))) or None
+        return "–".join(dict.fromkeys(labels.values()))
 
 
 @dataclass(frozen=True, slots=True)

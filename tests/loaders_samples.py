@@ -16,10 +16,12 @@ def pdf(
     encrypted: bool = False,
     labels: str = "",
     annotations: Mapping[int, Sequence[str]] | None = None,
+    xfa: str = "",
 ) -> bytes:
     """A PDF of the given lines on the given pages (Latin-1), with an outline of (entry, index of its page).
 
     labels   the number tree of page labels: "0 << /S /r >> 2 << /S /D >>"
+    xfa      the data of a form that is XFA's
     annotations   those of a page, by its index, as PDF writes what is in their dictionaries; fields of a form too
     """
     count = len(pages)
@@ -29,6 +31,8 @@ def pdf(
     numbers = [f"{first_annotation + number} 0 R" for number in range(len(notes))]
     fields = " ".join(number for number, note in zip(numbers, notes, strict=True) if "/Widget" in note)
     form = f"/AcroForm << /Fields [{fields}] /DR << /Font << /F1 3 0 R >> >> >>" if fields else ""
+    if xfa:
+        form = f"/NeedsRendering true /AcroForm << /Fields [] /XFA [(datasets) {first_annotation + len(notes)} 0 R] >>"
     numbering = f"/PageLabels << /Nums [{labels}] >>" if labels else ""
     objects = {
         1: f"<< /Type /Catalog /Pages 2 0 R /Outlines {first_entry + len(outline)} 0 R {form} {numbering} >>",
@@ -37,6 +41,8 @@ def pdf(
     }
     for number, note in enumerate(notes):
         objects[first_annotation + number] = f"<< /Type /Annot {note} >>"
+    if xfa:
+        objects[first_annotation + len(notes)] = f"<< /Length {len(xfa)} >>\nstream\n{xfa}\nendstream"
     for index, lines in enumerate(pages):
         its = [numbers.pop(0) for _ in (annotations or {}).get(index, ())]
         shown = " ".join(f"({escaped(line)}) Tj T*" for line in lines)

@@ -28,8 +28,17 @@ def widget(kind: str, value: str, name: str = "Text1", *, at: str = "200 715 400
 
 
 def test_values_of_a_form_stand_with_their_printed_labels() -> None:
-    text = read([["Name of the vessel:"]], annotations={0: [widget("Tx", "/V (Morning Petrel)")]}).text
-    assert text == "Name of the vessel:\n\nName of the vessel: Morning Petrel"
+    fields = [
+        widget("Tx", "/V (Morning Petrel)", "a"),
+        widget("Tx", "/V (Valletta)", "b", at="200 701 400 721"),
+        widget("Tx", "/V (One line\\nand another)", "c", at="200 640 400 707"),
+    ]
+    page = ["Name of the vessel:", "Home port:", "Remarks"]
+    assert read([page], annotations={0: fields}).text.split("\n\n")[1:] == [
+        "Name of the vessel: Morning Petrel",
+        "Home port: Valletta",
+        "Remarks: One line\nand another",
+    ]
 
 
 TICKABLE = "/AP << /N << /Yes 3 0 R /Off 3 0 R >> >>"
@@ -79,6 +88,12 @@ def test_notes_are_read_and_a_page_of_nothing_else_counts() -> None:
     )
     assert document.text == "A plan\n\nMove the crane.\n\nBy whom?\n\nApproved"
     assert document.notices == ()
+
+
+def test_values_of_a_form_that_its_pages_do_not_show_are_read() -> None:
+    data = "<x:datasets xmlns:x='x'><x:data><form><vessel>Morning Petrel</vessel><crew/></form></x:data></x:datasets>"
+    assert read([["Please wait..."]], xfa=data).text == "Please wait...\n\nvessel: Morning Petrel"
+    assert read([["Please wait..."]], xfa="<form><vessel>Morn").text == "Please wait..."
 
 
 # Running lines
@@ -176,6 +191,8 @@ def test_page_labels_are_those_that_the_file_declares() -> None:
     assert document.page_label_of(0, 3) == "i"
     assert document.page_label_of(document.pages[1], document.pages[3]) == "ii–A-7"
     assert read([[line] for line, _ in BODY]).page_labels == ()
+    cover = Document("a", "abc", pages=(0, 1, 2), page_labels=("", "2", "iv"))
+    assert [cover.page_label_of(0, end) for end in (1, 2, 3)] == [None, None, "iv"]
 
 
 def test_a_page_whose_label_is_its_number_has_none() -> None:

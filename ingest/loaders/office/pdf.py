@@ -11,6 +11,7 @@ from ingest.loaders.office.ocr import NoTextError
 from ingest.loaders.office.pdf_annotations import notes_of
 from ingest.loaders.office.pdf_contents import without_contents_lines
 from ingest.loaders.office.pdf_running_lines import bare, without_running_lines
+from ingest.loaders.office.pdf_xfa import xfa_values
 from ingest.loaders.titles import meaningful_title
 from ingest.skip_reasons import is_blank
 from retrieval.errors import LoadError
@@ -102,6 +103,8 @@ def _read(data: bytes) -> tuple[list[_Page], list[tuple[int, int, str]], str | N
         with suppress(pypdfium2.PdfiumError):  # a form that cannot be opened costs its values alone
             pdf.init_forms()
         pages = [_page(pdf, index) for index in range(len(pdf))]
+        if pages and pdf.get_formtype() == pypdfium2.raw.FORMTYPE_XFA_FULL:
+            pages[0] = pages[0]._replace(notes=[*pages[0].notes, *xfa_values(pdf)])
         return pages, list(_outline(pdf)), meaningful_title(pdf.get_metadata_value("Title"))
     except pypdfium2.PdfiumError as error:
         raise LoadError(_reason(error)) from error

@@ -15,6 +15,9 @@ _MEANINGLESS = re.compile(
 )
 """Names that programs give to fields."""
 
+_LINE = 24.0
+"""Points: the height of a field that is higher than one line counts as so much, from its top."""
+
 _INDEX = re.compile(r"\[\d+\]")
 
 
@@ -101,7 +104,8 @@ def _label(form: Any, annotation: Any, text_page: Any, *, is_ticked_box: bool) -
     box = _box(annotation)
     if box is not None:
         left, right = (box.right, box.right + _NEAR) if is_ticked_box else (box.left - _NEAR, box.left)
-        printed = text_page.get_text_bounded(left=left, bottom=box.bottom - 1, right=right, top=box.top + 1)
+        middle = box.top - min(box.top - box.bottom, _LINE) / 2
+        printed = text_page.get_text_bounded(left=left, bottom=middle - 1, right=right, top=middle + 1)
         if words := _line(printed):
             return words
     name = _INDEX.sub("", name).rpartition(".")[2]
