@@ -11,7 +11,7 @@ from ingest.pipeline import chunk_settings, index_files, parsing
 from ingest.report import OnProgress, SyncReport
 from ingest.root import check_free
 from ingest.scan import ScannedFile
-from ingest.skip_reasons import too_large
+from ingest.skip_reasons import BLANK_TEXT, is_blank, too_large
 from retrieval.errors import DocumentError
 from retrieval.index import HybridIndex
 from retrieval.types import Document, DocumentRecord
@@ -19,6 +19,7 @@ from retrieval.types import Document, DocumentRecord
 
 def add(documents: Iterable[Document], index: HybridIndex, *, on_progress: OnProgress | None = None) -> SyncReport:
     """Index documents made in memory, replacing those with the same source; one that did not change costs nothing.
+    One that cannot be indexed, such as one without text, is reported; the version before it stays, if there is one.
 
     Raises DocumentError, before anything is written, for a source that is given twice, and SyncedSourceError for one
     that begins with the name of a synced folder; IndexLockedError where another process writes.
@@ -47,11 +48,18 @@ def add(documents: Iterable[Document], index: HybridIndex, *, on_progress: OnPro
                 document.source, content_hash=hashes[document.source], indexed_ns=time.time_ns()
             )
             try:
+                if is_blank(document.text):
+                    raise DocumentError(BLANK_TEXT)
                 chunks = chunker.chunk(document) if chunker else []
             except DocumentError as error:
                 indexer.fail(record, str(error), size=len(document.text))
             else:
-                record = replace(record, title=document.title, language=language_of(document, index.config.language))
+                record = replace(
+                    record,
+                    title=document.title,
+                    language=language_of(document, index.config.language),
+                    reason="; ".join(document.notices),
+                )
                 indexer.put(record, chunks, size=len(document.text), content=contents[document.source])
         indexer.flush()
     return replace(indexer.report.in_order(), seconds=time.monotonic() - started)

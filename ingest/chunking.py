@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from retrieval.context import context_header
 from retrieval.errors import ConfigError, DocumentError
-from retrieval.types import Chunk, Document, Heading, chunk_ids
+from retrieval.types import PAGE_LABEL, Chunk, Document, Heading, Metadata, chunk_ids
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -112,7 +112,7 @@ class Chunker:
                 tokens=piece.tokens,
                 headings=paths[bisect_right(starts, piece.char_start)],
                 title=title,
-                metadata=document.metadata,
+                metadata=_metadata(document, piece),
             )
             for ordinal, (piece, line) in enumerate(zip(pieces, lines, strict=True))
         ]
@@ -133,6 +133,12 @@ class Chunker:
 
     def _tokens_of_header(self, title: str | None, path: Sequence[str]) -> int:
         return self._splitter.count_tokens(context_header(title, path)) - self._fixed_tokens
+
+
+def _metadata(document: Document, piece: "Piece") -> Metadata:
+    """The document's own, and the printed page number where that is another than the page's."""
+    label = document.page_label_of(piece.char_start, piece.char_end)
+    return document.metadata if label is None else {PAGE_LABEL: label, **document.metadata}
 
 
 def _contexts(document: Document) -> tuple[list[int], list[tuple[str, ...]]]:

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ingest.parsing import Parsed, Unparsed
-from ingest.plan import seen
-from ingest.report import Failure, OnProgress, Progress, Skip, SyncReport
+from ingest.plan import is_indexed, seen
+from ingest.report import Failure, Notice, OnProgress, Progress, Skip, SyncReport
 from ingest.scan import ScannedFile
 from retrieval.types import Chunk, DocumentRecord
 from retrieval.writer.changes import Change
@@ -59,15 +59,15 @@ class Indexer:
                 indexed_ns=outcome.read_ns,
                 title=outcome.title,
                 language=outcome.language,
+                reason=outcome.notice,
             )
             self.put(record, outcome.chunks, size=file.size, content=outcome.content)
         elif outcome.is_supported:
             self.fail(record, outcome.reason, size=file.size)
         else:
             self.report = replace(self.report, skipped=(*self.report.skipped, Skip(file.source, outcome.reason)))
-            if (old := self._writer.records.get(file.source)) and old.content_hash:
-                self.remove([old])
-            self._writer.update_records([replace(record, status="skipped", reason=outcome.reason)])
+            if folder:
+                self._note_skipped(replace(record, status="skipped", reason=outcome.reason))
             self._advance(1, file.size)
 
     def put(self, record: DocumentRecord, chunks: Sequence[Chunk], *, size: int, content: str = "") -> None:
@@ -78,7 +78,10 @@ class Indexer:
             self._turn()
 
     def fail(self, record: DocumentRecord, reason: str, *, size: int) -> None:
-        """Report a document that cannot be indexed, and note it in the ledger unless that says so already."""
+        """Report a document that cannot be indexed, and note it in the ledger unless that says so already.
+
+        One that comes from no folder and has no earlier version leaves nothing there: no sync could try it again.
+        """
         failure = Failure(record.source, " ".join(reason.split()))
         self.report = replace(self.report, failed=(*self.report.failed, failure))
         old = self._writer.records.get(record.source)
@@ -91,9 +94,15 @@ class Indexer:
             ctime_ns=record.ctime_ns,
             inode=record.inode,
         )
-        if noted != old:
+        if noted != old and (old or record.folder):
             self._writer.update_records([noted])
         self._advance(1, size)
+
+    def _note_skipped(self, record: DocumentRecord) -> None:
+        """Keep in the ledger that a file holds nothing to index; what it held before goes."""
+        if (old := self._writer.records.get(record.source)) and old.content_hash:
+            self.remove([old])
+        self._writer.update_records([record])
 
     def leave(self, *, size: int) -> None:
         """Count a document that is as it was."""
@@ -133,10 +142,12 @@ class Indexer:
         updated = sum(bool((old := self._writer.records.get(source)) and old.content_hash) for source in sources)
         self._advance(0, 0, in_hand=chunks)
         written = self._writer.put(batch, on_filled=on_filled)
+        notices = (Notice(change.record.source, change.record.reason) for change in batch if change.record.reason)
         self.report = replace(
             self.report.with_written(written),
             added=self.report.added + len(batch) - updated,
             updated=self.report.updated + updated,
+            notices=(*self.report.notices, *notices),
         )
         self._writer.commit_when_due()
         self._advance(len(batch) - told_documents, size - told_bytes)
@@ -161,4 +172,4 @@ class Indexer:
 def is_ready(ledger: Mapping[str, DocumentRecord], source: str, content_hash: str) -> bool:
     """Whether a document is in the index as it is now."""
     old = ledger.get(source)
-    return old is not None and old.status == "ready" and old.content_hash == content_hash
+    return old is not None and is_indexed(old) and old.content_hash == content_hash

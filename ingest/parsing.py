@@ -8,6 +8,7 @@ from typing import NamedTuple
 from ingest.chunking import Chunker
 from ingest.documents import document_to_json, hash_bytes, language_of
 from ingest.loaders import UnsupportedFormatError, load
+from ingest.skip_reasons import is_blank, why_blank
 from retrieval.errors import DocumentError, LoadError
 from retrieval.types import Chunk
 
@@ -16,7 +17,8 @@ log = logging.getLogger(__name__)
 
 class Parsed(NamedTuple):
     """A file's chunks; `read_ns` is when it was about to be read, in nanoseconds since the epoch; `language` as in
-    DocumentRecord; `content` is the document's JSON where that was asked for, and `content_hash` then of it."""
+    DocumentRecord; `content` is the document's JSON where that was asked for, and `content_hash` then of it; `notice`
+    is what its text lacks."""
 
     content_hash: str
     read_ns: int
@@ -24,6 +26,7 @@ class Parsed(NamedTuple):
     language: str
     chunks: list[Chunk]
     content: str = ""
+    notice: str = ""
 
 
 class Unparsed(NamedTuple):
@@ -51,6 +54,8 @@ def parse(
         if len(data) > max_bytes:
             return Unparsed("it has grown beyond max_file_mb while it was being read; sync again")
         document = load(data, source=source, max_bytes=max_bytes, ocr_command=ocr_command)
+        if is_blank(document.text):
+            return Unparsed(*why_blank(data, source=source))
         content = document_to_json(document) if keeps_content else ""
         return Parsed(
             content_hash=hash_bytes(content.encode() if keeps_content else data),
@@ -59,6 +64,7 @@ def parse(
             language=language_of(document, language),
             chunks=chunker.chunk(document),
             content=content,
+            notice="; ".join(document.notices),
         )
     except UnsupportedFormatError as error:
         return Unparsed(str(error), is_supported=False)

@@ -42,13 +42,18 @@ class Plan:
         return not (self.add or self.update or self.delete or self.touch)
 
 
+def is_indexed(record: DocumentRecord) -> bool:
+    """Whether a document is in the index whole. One without chunks was written before such files were reported."""
+    return record.status == "ready" and bool(record.chunk_ids)
+
+
 def needs_reading(file: ScannedFile, record: DocumentRecord | None) -> bool:
     """Whether only the content can tell if the file is what was indexed.
 
     Size, times and inode vouch for a file, unless it was modified so shortly before it was indexed that a later change
     could bear the same time.
     """
-    if record is None or record.status != "ready":
+    if record is None or not is_indexed(record):
         return False  # it is indexed in any case
     return not (is_as_recorded(file, record) and record.indexed_ns - record.mtime_ns > _CLOCK_TICK_NS)
 
@@ -89,7 +94,7 @@ def plan(
             add.append(file)
         elif record.folder != folder and (record.content_hash or record.chunk_ids):
             taken.append(file)
-        elif record.status != "ready" or candidate.content_hash not in (None, record.content_hash):
+        elif not is_indexed(record) or candidate.content_hash not in (None, record.content_hash):
             (update if record.content_hash else add).append(file)
         else:
             unchanged += 1

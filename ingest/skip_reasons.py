@@ -1,14 +1,29 @@
-"""Why something that lies in a folder is not read, and what to do about it."""
+"""Why a file or a document is not indexed, and what to do about it."""
 
 import errno
 import math
+import re
 import stat
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 EMPTY = "it is empty"
 NAME_NOT_UTF8 = "its name is not valid UTF-8; rename it"
 LINK_OUT = "it links to a place outside the folder"
 LINK_TO_FOLDER = "it links to a folder that is hidden, ignored or not read, and only links to files are followed"
+
+BLANK_TEXT = "its text is empty; give it some, or delete the document"
+"""Why a document made in memory is not indexed."""
+
+_VISIBLE = re.compile(r"[^\s\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\ufff9-\ufffc]")
+"""A character that shows something: neither space, control nor format characters, nor the place of an object."""
+
+_BYTES_OF_NOTHING = b" \t\n\r\v\f\0\xef\xbb\xbf\xff\xfe"  # white space and byte order marks, in any Unicode encoding
+
+_PAGES = {".html", ".htm", ".xhtml"}
+_SHEETS = {".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".csv", ".tsv"}
+_PICTURES = {
+    ".docx", ".docm", ".dotx", ".dotm", ".pptx", ".pptm", ".ppsx", ".potx", ".odt", ".ott", ".odp", ".rtf", ".epub",
+}  # fmt: skip
 
 MEGABYTE = 1_000_000
 _SPECIAL = {stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
@@ -44,3 +59,24 @@ def too_large(size: int, limit: float) -> str | None:
 def unknown_rules(error: OSError) -> str:
     name = Path(error.filename).name
     return f"what to ignore in it is unknown: its {name} cannot be read ({error.strerror}); make that readable"
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing in it can be seen."""
+    return not _VISIBLE.search(text)
+
+
+def why_blank(data: bytes, *, source: str) -> tuple[str, bool]:
+    """Why nothing was found in a file, and whether something should have been: in one of white space alone, nothing."""
+    if not data.strip(_BYTES_OF_NOTHING):
+        return EMPTY, False
+    suffix = PurePosixPath(source).suffix.lower()
+    if suffix in _PAGES:
+        way_out = "if scripts or frames make its text, save it as a browser shows it; else ignore it in .gitignore"
+    elif suffix in _SHEETS:
+        way_out = "its cells are empty; fill them, or ignore it in .gitignore"
+    elif suffix in _PICTURES:
+        way_out = "if it holds pictures of text, export it as a PDF and set `ocr_command`; else ignore it in .gitignore"
+    else:
+        way_out = "ignore it in .gitignore"
+    return f"no text was found in it: {way_out}", True

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from retrieval.types import Chunk, SearchHit
+from retrieval.types import PAGE_LABEL, Chunk, SearchHit
 
 Piece = TypeVar("Piece", Chunk, SearchHit)
 
@@ -23,7 +23,18 @@ def joined(pieces: Sequence[Piece]) -> Piece:
         newlines = min(max(gap, 0), piece.line_start - line_end)
         parts += ["\n" * newlines, " " * (gap - newlines), piece.text[max(0, -gap) :]]
         char_end, line_end = max(char_end, piece.char_end), max(line_end, piece.line_end)
-    return replace(first, text="".join(parts), char_end=char_end, line_end=line_end, page_end=page_end)
+    whole = replace(first, text="".join(parts), char_end=char_end, line_end=line_end, page_end=page_end)
+    label = _joined_labels(first, pieces[-1])
+    return whole if label is None else replace(whole, metadata={**first.metadata, PAGE_LABEL: label})
+
+
+def _joined_labels(first: Piece, last: Piece) -> str | None:
+    """The printed numbers of the pages from the one to the other; None where they are the pages' own."""
+    labels = [piece.metadata.get(PAGE_LABEL) for piece in (first, last)]
+    if labels == [None, None]:
+        return None
+    begins, ends = (str(label or piece.page) for label, piece in zip(labels, (first, last), strict=True))
+    return "–".join(dict.fromkeys((begins.partition("–")[0], ends.rpartition("–")[2])))
 
 
 def touch(one: SearchHit, other: SearchHit) -> bool:

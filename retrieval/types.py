@@ -27,6 +27,9 @@ CHUNK_KEYS = frozenset(
 )  # fmt: skip
 """What every chunk's metadata has; a document's own metadata may not use these names."""
 
+PAGE_LABEL = "page_label"
+"""What a passage's metadata has where the numbers printed on its pages are not the pages' own: "iv" or "iv–2"."""
+
 MAX_METADATA = 1_000
 """Keys of a document's own metadata. Chroma fails for good on one with ten times as many."""
 
@@ -34,6 +37,7 @@ MAX_MEMBERS = 1_000
 """Members of all lists in a document's own metadata together. Chroma fails for good on six times as many."""
 
 _LONGEST_HEADING = 500
+_LONGEST_LABEL = 20
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -92,10 +96,14 @@ class Document:
               are not empty, under any key but those in CHUNK_KEYS; MAX_METADATA keys and, in all lists together,
               MAX_MEMBERS members at most. A tuple becomes a list; ints beside floats in a list become floats.
     pages     the offset in `text` at which each page starts, page 1 first; empty where there are no pages.
+    page_labels  the number printed on each page, "iv", "" where there is none; empty where no page has one. Where it
+              is not the page's own, its passages have it in their metadata, as `page_label`.
     headings  in order of char_start.
     tables    those with a header row, in order of char_start; they do not overlap. The first line is the header row.
     syntax    what the text is written in, for the splitter's separators: "text", "markdown", "html", or the value of
               a langchain_text_splitters.Language.
+    notices   what the text lacks or is unsure of, for people: "pages 2 to 4 of 9 have no text, ...". The document is
+              indexed; the report and the ledger tell them.
 
     Raises DocumentError for an empty source or metadata that cannot be stored.
     """
@@ -108,6 +116,8 @@ class Document:
     headings: tuple[Heading, ...] = ()
     tables: tuple[Table, ...] = ()
     syntax: str = "text"
+    notices: tuple[str, ...] = ()
+    page_labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, value, kind in (
@@ -128,6 +138,8 @@ class Document:
         tables = (Table(start, end, _line(header)) for start, end, header in sorted(self.tables))
         object.__setattr__(self, "tables", tuple(table for table in tables if table.header))
         object.__setattr__(self, "pages", tuple(sorted(self.pages)))
+        object.__setattr__(self, "page_labels", tuple(_line(label)[:_LONGEST_LABEL] for label in self.page_labels))
+        object.__setattr__(self, "notices", tuple(" ".join(clean_text(notice).split()) for notice in self.notices))
         if len(self.metadata) > MAX_METADATA:
             raise DocumentError(
                 f"{self.source}: the metadata has {len(self.metadata):,} keys, and {MAX_METADATA:,} are kept at most; "
@@ -194,6 +206,16 @@ class Document:
         """The 1-based page on which the character at `offset` stands; None where the document has no pages."""
         return max(1, bisect_right(self.pages, offset)) if self.pages else None
 
+    def page_label_of(self, char_start: int, char_end: int) -> str | None:
+        """The numbers printed on the pages of that span, "iv" or "iv–2"; None where these are the pages' own."""
+        if not self.pages or len(self.page_labels) != len(self.pages):
+            return None
+        numbers = [self.page_at(char_start) or 1, self.page_at(max(char_start, char_end - 1)) or 1]
+        labels = {number: self.page_labels[number - 1] for number in numbers if self.page_labels[number - 1]}
+        if all(label == str(number) for number, label in labels.items()):
+            return None
+        return "–".join(dict.fromkeys(labels.values()))
+
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
@@ -218,6 +240,12 @@ class Chunk:
     headings: tuple[str, ...]
     title: str | None
     metadata: Metadata = field(default_factory=dict)
+
+
+def document_metadata(chunks: Sequence[Chunk]) -> dict[str, MetadataValue]:
+    """A document's own metadata: what all its chunks share; a page label is a chunk's alone."""
+    shared = dict(chunks[0].metadata) if chunks else {}
+    return {key: value for key, value in shared.items() if all(chunk.metadata.get(key) == value for chunk in chunks)}
 
 
 def chunk_ids(source: str, texts: Sequence[str]) -> list[str]:
@@ -246,9 +274,9 @@ class DocumentRecord:
     folder        the name of the synced folder it came from; "" for a document added from memory.
     content_hash  of the file's bytes, or of text and metadata; "" before anything was committed.
     size, mtime_ns, indexed_ns   bytes, and nanoseconds since the epoch; 0 for a document added from memory.
-    status        "ready"; "indexing" while a write is under way; "failed" with a reason, where the chunks are those
-                  of the last version that could be read; "skipped" for a file that, with a reason, holds nothing to
-                  index.
+    status        "ready", with the document's notices for a reason; "indexing" while a write is under way; "failed"
+                  with a reason, where the chunks are those of the last version that could be read; "skipped" for a file
+                  that, with a reason, holds nothing to index.
     fingerprint   Fingerprint.id of what made the chunks; "" where nothing has.
     language      how its text is analysed for BM25: a language of retrieval.analysis; "" where nothing was indexed yet.
     chunk_ids     the chunks that belong to it, in order. No other chunk of it is ever returned by a search.
@@ -337,12 +365,14 @@ class SearchHit:
     highlights: tuple[tuple[int, int], ...]
 
     def citation(self) -> str:
-        """Where it stands, on one line: `manual.pdf, page 3`, `manual.pdf, pages 3–4`; without pages by lines:
-        `docs/rain.md:5-9`, `docs/rain.md:5`."""
+        """Where it stands, on one line: `manual.pdf, page 3`, `manual.pdf, pages 3–4`, and where they bear other
+        numbers `manual.pdf, page 9 (printed iv)`; without pages by lines: `docs/rain.md:5-9`, `docs/rain.md:5`."""
         source = " ".join(self.source.split())
         if self.page is not None:
             pages = f"page {self.page}" if self.page == self.page_end else f"pages {self.page}–{self.page_end}"
-            return f"{source}, {pages}"
+            label = self.metadata.get(PAGE_LABEL)
+            printed = f" (printed {' '.join(label.split())})" if isinstance(label, str) and label else ""
+            return f"{source}, {pages}{printed}"
         lines = f"{self.line_start}" if self.line_start == self.line_end else f"{self.line_start}-{self.line_end}"
         return f"{source}:{lines}"
 

@@ -14,20 +14,42 @@ def pdf(
     title: str = "",
     outline: Sequence[tuple[str, int]] = (),
     encrypted: bool = False,
+    labels: str = "",
+    annotations: Mapping[int, Sequence[str]] | None = None,
+    xfa: str = "",
 ) -> bytes:
-    """A PDF of the given lines on the given pages (Latin-1), with an outline of (entry, index of its page)."""
+    """A PDF of the given lines on the given pages (Latin-1), with an outline of (entry, index of its page).
+
+    labels   the number tree of page labels: "0 << /S /r >> 2 << /S /D >>"
+    xfa      the data of a form that is XFA's
+    annotations   those of a page, by its index, as PDF writes what is in their dictionaries; fields of a form too
+    """
     count = len(pages)
     first_entry = 4 + 2 * count
+    first_annotation = first_entry + len(outline) + 2
+    notes = [note for page in sorted(annotations or {}) for note in (annotations or {})[page]]
+    numbers = [f"{first_annotation + number} 0 R" for number in range(len(notes))]
+    fields = " ".join(number for number, note in zip(numbers, notes, strict=True) if "/Widget" in note)
+    form = f"/AcroForm << /Fields [{fields}] /DR << /Font << /F1 3 0 R >> >> >>" if fields else ""
+    if xfa:
+        form = f"/NeedsRendering true /AcroForm << /Fields [] /XFA [(datasets) {first_annotation + len(notes)} 0 R] >>"
+    numbering = f"/PageLabels << /Nums [{labels}] >>" if labels else ""
     objects = {
-        1: f"<< /Type /Catalog /Pages 2 0 R /Outlines {first_entry + len(outline)} 0 R >>",
+        1: f"<< /Type /Catalog /Pages 2 0 R /Outlines {first_entry + len(outline)} 0 R {form} {numbering} >>",
         2: f"<< /Type /Pages /Count {count} /Kids [{' '.join(f'{4 + 2 * i} 0 R' for i in range(count))}] >>",
         3: "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>",
     }
+    for number, note in enumerate(notes):
+        objects[first_annotation + number] = f"<< /Type /Annot {note} >>"
+    if xfa:
+        objects[first_annotation + len(notes)] = f"<< /Length {len(xfa)} >>\nstream\n{xfa}\nendstream"
     for index, lines in enumerate(pages):
+        its = [numbers.pop(0) for _ in (annotations or {}).get(index, ())]
         shown = " ".join(f"({escaped(line)}) Tj T*" for line in lines)
         content = f"BT /F1 12 Tf 14 TL 72 720 Td {shown} ET"
         objects[4 + 2 * index] = (
             f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents {5 + 2 * index} 0 R "
+            f"/Annots [{' '.join(its)}] "
             "/Resources << /Font << /F1 3 0 R >> >> >>"
         )
         objects[5 + 2 * index] = f"<< /Length {len(content)} >>\nstream\n{content}\nendstream"
@@ -42,8 +64,8 @@ def pdf(
     trailer = f"/Root 1 0 R /Info {root + 1} 0 R"
     if encrypted:
         key = "00" * 32
-        objects[root + 2] = f"<< /Filter /Standard /V 1 /R 2 /O <{key}> /U <{key}> /P -4 >>"
-        trailer += f" /Encrypt {root + 2} 0 R /ID [<00> <00>]"
+        objects[first_annotation + len(notes)] = f"<< /Filter /Standard /V 1 /R 2 /O <{key}> /U <{key}> /P -4 >>"
+        trailer += f" /Encrypt {first_annotation + len(notes)} 0 R /ID [<00> <00>]"
     return _assembled(objects, trailer)
 
 

@@ -13,7 +13,8 @@ from ingest.chunking import Chunker
 from ingest.loaders import load
 from retrieval.context import MAX_HEADER_CHARS, context_header, contextualize
 from retrieval.errors import ConfigError, DocumentError
-from retrieval.types import Chunk, Document, Heading, Table
+from retrieval.merge_passages import joined
+from retrieval.types import Chunk, Document, Heading, Table, document_metadata
 
 PREFIX = "passage: "
 
@@ -234,3 +235,15 @@ def test_headings_and_tables_anywhere_leave_every_invariant_standing(data: st.Da
         assert ("town | people" in chunk.headings) == inside
     covered = {at for chunk in chunks for at in range(chunk.char_start, chunk.char_end)}
     assert all(at in covered for at, character in enumerate(text) if not character.isspace())
+
+
+def test_a_passage_knows_the_printed_numbers_of_its_pages_where_they_are_others() -> None:
+    text = "\n\n".join(f"Page {n}. " + "rain falls from clouds " * 8 for n in range(1, 5))
+    pages = tuple(text.index(f"Page {n}.") for n in range(1, 5))
+    document = Document("a.pdf", text, metadata={"year": 1999}, pages=pages, page_labels=("i", "ii", "3", "4"))
+    chunks = chunker(64).chunk(document)
+    printed = {(chunk.page, chunk.page_end): chunk.metadata.get("page_label") for chunk in chunks}
+    assert printed == {(1, 1): "i", (2, 2): "ii", (3, 3): None, (4, 4): None}
+    assert joined(chunks[:2]).metadata == {"year": 1999, "page_label": "i–ii"}
+    assert joined(chunks[1:4]).metadata["page_label"] == "ii–4"
+    assert joined(chunks[2:]).metadata == document_metadata(chunks) == {"year": 1999}

@@ -155,7 +155,7 @@ def index(tmp_path_factory: pytest.TempPathFactory, loaded_embedder: Embedder) -
             Document(name, "\n\n".join(f"Paragraph {n}. " + text.format(n=n) * 10 for n in range(5)))
             for name, text in TOPICS.items()
         ]
-        add([*documents, Document("rain again", documents[0].text), Document("empty", "")], opened)
+        add([*documents, Document("rain again", documents[0].text)], opened)
         yield opened
     Embedder.load = load
 

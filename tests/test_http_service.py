@@ -13,7 +13,7 @@ from retrieval import SearchHit
 from retrieval.adapters.http.page import policy
 from retrieval.adapters.http.uploads import last_part
 from retrieval.types import document_id
-from tests.loaders_samples import pdf
+from tests.loaders_samples import pdf, word
 from tests.serving import Serving
 
 PROBLEM = "application/problem+json"
@@ -22,7 +22,7 @@ RECORD = {
 }  # fmt: skip
 REPORT = {
     "added", "updated", "deleted", "unchanged", "failed", "skipped", "chunks_added", "chunks_deleted", "chunks_reused",
-    "tokens_embedded", "truncated", "seconds", "interrupted", "dry_run", "planned",
+    "tokens_embedded", "truncated", "seconds", "interrupted", "dry_run", "planned", "notices",
 }  # fmt: skip
 
 
@@ -216,8 +216,33 @@ def test_files_are_read_by_the_same_loaders_as_a_folders(client: httpx.Client) -
     assert hit["citation"] == "uploads/manual.pdf, pages 1–2"
     named = client.post("/documents", files=files[2:], data={"source": "sea/a.md"})
     assert named.json()["added"] == 1
-    for source in ("uploads/manual.pdf", "uploads/broken.pdf", "uploads/a.md", "sea/a.md"):
+    assert client.get("/documents", params={"source": "uploads/broken.pdf"}).json()["total"] == 0
+    for source in ("uploads/manual.pdf", "uploads/a.md", "sea/a.md"):
         assert client.delete(f"/documents/{document_id(source)}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("scan.docx", word(lambda document: document)),
+        ("blank.txt", b" \n"),
+        ("empty.txt", b""),
+        ("app.html", b"<html><body><script>draw()</script></body></html>"),
+        ("photo.png", b"\x89PNG\r\n\x1a\n\0"),
+    ],
+)
+def test_an_upload_in_which_nothing_is_found_is_refused_and_leaves_nothing(
+    client: httpx.Client, name: str, data: bytes
+) -> None:
+    response = client.post("/documents", files=[("file", (name, data))])
+    assert f"uploads/{name}: " in refused(response, 422, "document")
+    assert client.get("/documents", params={"prefix": "uploads/"}).json()["total"] == 0
+
+
+def test_a_text_of_white_space_is_refused(client: httpx.Client) -> None:
+    response = client.post("/documents", json={"source": "blank", "text": " \n"})
+    assert "text is empty" in refused(response, 422, "document")
+    assert client.get("/documents", params={"source": "blank"}).json()["total"] == 0
 
 
 def test_a_name_is_never_a_path(client: httpx.Client) -> None:

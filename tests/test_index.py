@@ -35,7 +35,6 @@ Open = Callable[..., HybridIndex]
 DOCUMENTS = [
     Document("rain", "Rain falls when vapour condenses.\n\n" * 3, metadata={"team": "weather"}),
     Document("bread", "Bread rises because yeast eats sugar.", metadata={"team": "kitchen"}),
-    Document("blank", " \n\n\t"),
 ]
 
 
@@ -71,12 +70,12 @@ def assert_same(one: dict[str, tuple], other: dict[str, tuple]) -> None:
 def test_what_was_added_is_there_after_reopening(open_index: Open) -> None:
     with open_index() as index:
         report = add(DOCUMENTS, index)
-        assert (report.added, report.failed, report.truncated) == (3, (), 0)
+        assert (report.added, report.failed, report.truncated) == (2, (), 0)
         before = contents(index)
         assert before
     with open_index(read_only=True) as index:
         assert contents(index) == before
-        assert [record.source for record in index.documents()] == ["blank", "bread", "rain"]
+        assert [record.source for record in index.documents()] == ["bread", "rain"]
         assert {record.status for record in index.documents()} == {"ready"}
 
 
@@ -93,7 +92,7 @@ def test_adding_the_same_again_embeds_nothing_and_writes_nothing(open_index: Ope
     before = stamps()
     with open_index() as index:
         report = add(DOCUMENTS, index)
-    assert (report.unchanged, report.tokens_embedded, report.chunks_added, report.chunks_reused) == (3, 0, 0, 0)
+    assert (report.unchanged, report.tokens_embedded, report.chunks_added, report.chunks_reused) == (2, 0, 0, 0)
     assert stamps() == before
 
 
@@ -150,7 +149,8 @@ def test_any_history_ends_in_the_index_that_is_built_afresh(open_index: Open, st
     for kind, what in steps:
         if kind == "add":
             add([what], index)
-            left[what.source] = what
+            if what.text:  # else it is refused, and what it was before stays
+                left[what.source] = what
         else:
             deleted = index.delete([what])
             assert deleted.documents == (what in left)
@@ -370,7 +370,7 @@ def test_deleting_says_what_there_really_was(open_index: Open) -> None:
         add([Document("notes/a", "a"), Document("notes/b", "b"), Document("notes-not", "c")], index)
         assert index.delete(["notes/"]).documents == 2
         assert index.delete(["notes-not"]).documents == 1
-        assert [record.source for record in index.documents()] == ["blank"]
+        assert index.documents() == ()
         for wrong in ({}, {"sources": ["a"], "where": {"a": 1}}, {"sources": "a"}):
             with pytest.raises(QueryError):
                 index.delete(**wrong)
@@ -519,7 +519,19 @@ def test_an_error_between_two_documents_costs_only_the_one(open_index: Open) -> 
     with open_index() as index:
         report = add([DOCUMENTS[0], odd, DOCUMENTS[1]], index)
         assert (report.added, [failure.source for failure in report.failed]) == (2, ["odd"])
-        assert {record.source: record.status for record in index.documents()}["odd"] == "failed"
+        assert "odd" not in {record.source for record in index.documents()}, "the report says it; nothing is left"
+        (again,) = add([replace(DOCUMENTS[0], syntax="klingon")], index).failed
+        assert {record.source: record.status for record in index.documents()}[again.source] == "failed"
+
+
+def test_a_document_without_text_is_reported_and_the_one_before_stays(open_index: Open) -> None:
+    with open_index() as index:
+        report = add([DOCUMENTS[0], Document("blank", " \n\u200b")], index)
+        assert (report.added, [failure.source for failure in report.failed]) == (1, ["blank"])
+        assert "text is empty" in report.failed[0].reason
+        assert [record.source for record in index.documents()] == [DOCUMENTS[0].source]
+        assert add([replace(DOCUMENTS[0], text="")], index).failed
+        assert index.stats().documents == 1
 
 
 def test_a_source_given_twice_is_refused_before_anything_is_written(open_index: Open) -> None:

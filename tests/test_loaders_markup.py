@@ -450,7 +450,6 @@ Number.
 @pytest.mark.parametrize(
     ("text", "kept"),
     [
-        (".so man1/x.1\n", ""),
         (".TH A 1\n.de X\nnever closed\n", "never closed"),
         (".TH A 1\n.if t \\{\nnever closed\n", "never closed"),
         (".TH A 1\n.TS\nl.\na", "a"),
@@ -460,6 +459,12 @@ Number.
 )
 def test_an_odd_manual_page_keeps_its_text(text: str, kept: str) -> None:
     assert read(text, "a.1").text == kept
+
+
+def test_a_manual_page_that_only_names_another_is_left_to_that() -> None:
+    with pytest.raises(UnsupportedFormatError, match="man1/x"):
+        read(".so man1/x.1\n", "a.1")
+    assert read(".so man1/x.1\nAnd text.\n", "a.1").text == "And text."
 
 
 # Notebooks

@@ -31,7 +31,7 @@ def scanned(source: str, content: int, time: int) -> ScannedFile:
 
 def recorded(source: str, content: int, time: int, status: str, folder: str) -> DocumentRecord:
     record = DocumentRecord.begun(source, folder=folder, content_hash=str(content), indexed_ns=100 * SECOND)
-    return replace(record, size=content, mtime_ns=time * SECOND, status=status)
+    return replace(record, size=content, mtime_ns=time * SECOND, status=status, chunk_ids=("chunk",))
 
 
 def examined(files: dict, ledger: dict[str, DocumentRecord]) -> list[Candidate]:

@@ -24,7 +24,7 @@ from retrieval.directory.staging import adopt
 from retrieval.errors import ConfigError, IndexLockedError, IndexMismatchError, IndexNotFoundError
 from retrieval.searcher_manager import SearcherManager
 from retrieval.segments.reader import IndexReader
-from retrieval.types import SearchHit
+from retrieval.types import DocumentRecord, SearchHit
 
 Open = Callable[..., HybridIndex]
 
@@ -248,8 +248,8 @@ def test_damaged_search_files_do_not_matter(open_index: Open, index_path: Path) 
 
 @pytest.mark.slow
 def test_documents_that_never_were_indexed_stay_known(open_index: Open, index_path: Path) -> None:
-    with open_index() as index:
-        add([Document("odd", "what?", syntax="klingon")], index)
+    with open_index() as index, index.writing() as writer:  # as an older version did
+        writer.update_records([replace(DocumentRecord.begun("odd"), status="failed", reason="it is odd")])
     report = rebuild(index_path, config=OTHER)
     assert [failure.source for failure in report.failed] == ["odd"]
     with open_index() as index:

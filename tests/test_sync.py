@@ -5,6 +5,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 
 from ingest import add, diff, sync
 from ingest.doctor import examine
-from ingest.report import Progress
+from ingest.report import Progress, SyncReport
 from ingest.status import folder_status
 from retrieval import Config, Document, HybridIndex
 from retrieval.chroma.store import Store
@@ -348,16 +349,29 @@ def test_a_folder_that_has_moved_is_the_same_folder(open_index: Open, docs: Path
         assert index.folders() == {}, "a folder without documents owns no name"
 
 
-def test_a_document_of_white_space_is_known_and_an_empty_file_is_none(open_index: Open, tmp_path: Path) -> None:
+def test_files_of_white_space_are_empty_and_leave_nothing_of_what_they_were(open_index: Open, tmp_path: Path) -> None:
     folder = tmp_path / "docs"
     folder.mkdir()
     (folder / "empty.txt").write_bytes(b"")
-    (folder / "blank.md").write_text(" \n\t\n")
+    (folder / "blank.md").write_text("Rain.")
     with open_index() as index:
+        assert sync(folder, index).added == 1
+        (folder / "blank.md").write_text(" \n\t\n")
         report = sync(folder, index)
-        assert (report.added, report.chunks_added, report.tokens_embedded) == (1, 0, 0)
-        assert report.skipped == (("docs/empty.txt", "it is empty"),)
-        assert sync(folder, index).unchanged == 1
+        assert (report.added, report.updated, report.deleted, report.failed) == (0, 0, 1, ())
+        assert report.skipped == (("docs/blank.md", "it is empty"), ("docs/empty.txt", "it is empty"))
+        assert replace(sync(folder, index), seconds=0) == SyncReport(skipped=report.skipped)
+
+
+def test_a_page_that_scripts_fill_fails_and_is_never_counted(open_index: Open, tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "app.html").write_text("<!doctype html><title>App</title><script>draw('rain')</script>")
+    with open_index() as index:
+        report = sync(tmp_path / "docs", index)
+        ((source, reason),) = report.failed
+        assert (report.added, source) == (0, "docs/app.html")
+        assert "no text was found in it" in reason
+        assert "as a browser shows it" in reason
 
 
 def test_no_such_folder_is_said_before_anything_is_made(open_index: Open, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Documents are made sound when they are made, or refused by name."""
 
+from dataclasses import replace
 from http import HTTPStatus
 
 import numpy as np
@@ -122,3 +123,5 @@ def test_a_citation_says_where_to_look_on_one_line(
         dense_rank=None, lexical_score=1.0, lexical_rank=1, rerank_score=None, highlights=(),
     )  # fmt: skip
     assert hit.citation() == citation
+    if page is not None:
+        assert replace(hit, metadata={"page_label": "iv"}).citation() == f"{citation} (printed iv)"

@@ -2,12 +2,18 @@
 
 import re
 import threading
-from collections.abc import Iterator
-from itertools import accumulate
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from itertools import accumulate, groupby
+from typing import Any, NamedTuple
 
 from ingest.loaders.office.ocr import NoTextError
+from ingest.loaders.office.pdf_annotations import notes_of
+from ingest.loaders.office.pdf_contents import without_contents_lines
+from ingest.loaders.office.pdf_running_lines import bare, without_running_lines
+from ingest.loaders.office.pdf_xfa import xfa_values
 from ingest.loaders.titles import meaningful_title
+from ingest.skip_reasons import is_blank
 from retrieval.errors import LoadError
 from retrieval.types import Document, Heading
 
@@ -17,28 +23,76 @@ _SOFT_HYPHEN = re.compile("(\\w{0,40})[\x02\ufffe]\n*(\\w{0,40})")  # PDFium's h
 _NUMBER = re.compile(r"(?:(?:chapter|section|part|appendix)\s+)?(?:\d+|[A-Z]|[IVXLC]+)(?:\.\d+)*[.:)]?\s+", re.I)
 
 
+_MOST_RANGES = 8
+"""Of pages, that a notice names."""
+
+
+class _Page(NamedTuple):
+    """notes   the lines of its form fields and annotations
+    label   the page number that the file gives it, "" where it gives none"""
+
+    text: str
+    notes: list[str]
+    label: str
+
+
 def load_pdf(data: bytes, *, source: str) -> Document:
     """The pages' text, a blank line apart, with words joined again that were hyphenated at the end of a line.
 
-    Headings are the entries of the outline whose text stands on their page. The title is that of the metadata.
+    Values of form fields and notes stand below the text of their page. Running headers and footers, page numbers and
+    the lines of a printed table of contents are left out. Headings are the entries of the outline whose text stands on
+    their page. The title is that of the metadata, else the words that run through the pages. The printed page numbers
+    are those that the file declares, else those that stand on the pages.
 
     Raises LoadError for a file that is damaged or encrypted, and its subclass NoTextError where no page has text.
     """
     with _PDFIUM:
-        pages, outline, title = _read(data)
-    if not any(page.strip() for page in pages):
+        read, outline, title = _read(data)
+    texts = _dehyphenated([page.text for page in read])
+    headings_of: dict[int, set[str]] = {}
+    for _, index, entry in outline:
+        headings_of.setdefault(index, set()).add(bare(entry))
+    cleaned = without_running_lines(texts, kept=headings_of)
+    texts = without_contents_lines(cleaned.pages)
+    pages = ["\n\n".join(filter(None, [text, *page.notes])) for text, page in zip(texts, read, strict=True)]
+    without_text = [number for number, page in enumerate(pages, 1) if is_blank(page)]
+    if len(without_text) == len(pages):
         has_none = "its only page has no text" if len(pages) == 1 else f"none of its {len(pages)} pages has text"
         raise NoTextError(
             f"{has_none}, so it is probably scanned; set `ocr_command` in the configuration, "
             'e.g. "ocrmypdf --quiet - -", to recognise it'
         )
     starts = tuple(accumulate((len(page) + len(_PAGE_BREAK) for page in pages[:-1]), initial=0))
-    headings = sorted(_placed(outline, pages, starts))
-    return Document(source, _PAGE_BREAK.join(pages), title=title, pages=starts, headings=tuple(headings))
+    labels = [page.label or number for page, number in zip(read, cleaned.numbers, strict=True)]
+    return Document(
+        source,
+        _PAGE_BREAK.join(pages),
+        title=title or meaningful_title(cleaned.running),
+        pages=starts,
+        page_labels=tuple(labels) if any(labels) else (),
+        headings=tuple(sorted(_placed(outline, pages, starts))),
+        notices=tuple(_notices(without_text, len(pages))),
+    )
 
 
-def _read(data: bytes) -> tuple[list[str], list[tuple[int, int, str]], str | None]:
-    """The text of each page, the outline as (level from 1, index of the page, text), and the title."""
+def _notices(without_text: Sequence[int], count: int) -> Iterator[str]:
+    """What of the file could not be read: the numbers of pages without text."""
+    if without_text:
+        runs = groupby(enumerate(without_text), lambda at: at[1] - at[0])
+        ranges = [[number for _, number in run] for _, run in runs]
+        named = [f"{run[0]} to {run[-1]}" if len(run) > 1 else f"{run[0]}" for run in ranges]
+        if len(named) > _MOST_RANGES:
+            named = [*named[:_MOST_RANGES], f"{sum(map(len, ranges[_MOST_RANGES:]))} more"]
+        listed = " and ".join(filter(None, [", ".join(named[:-1]), named[-1]]))
+        pages, have = ("page", "has") if len(without_text) == 1 else ("pages", "have")
+        yield (
+            f"{pages} {listed} of {count} {have} no text: blank or scanned; have scans recognised, e.g. with "
+            "`ocrmypdf --skip-text`"
+        )
+
+
+def _read(data: bytes) -> tuple[list[_Page], list[tuple[int, int, str]], str | None]:
+    """The pages, the outline as (level from 1, index of the page, text), and the title."""
     import pypdfium2
 
     try:
@@ -46,7 +100,11 @@ def _read(data: bytes) -> tuple[list[str], list[tuple[int, int, str]], str | Non
     except pypdfium2.PdfiumError as error:
         raise LoadError(_reason(error)) from error
     try:
-        pages = _dehyphenated([_page_text(pdf, index) for index in range(len(pdf))])
+        with suppress(pypdfium2.PdfiumError):  # a form that cannot be opened costs its values alone
+            pdf.init_forms()
+        pages = [_page(pdf, index) for index in range(len(pdf))]
+        if pages and pdf.get_formtype() == pypdfium2.raw.FORMTYPE_XFA_FULL:
+            pages[0] = pages[0]._replace(notes=[*pages[0].notes, *xfa_values(pdf)])
         return pages, list(_outline(pdf)), meaningful_title(pdf.get_metadata_value("Title"))
     except pypdfium2.PdfiumError as error:
         raise LoadError(_reason(error)) from error
@@ -61,16 +119,21 @@ def _reason(error: Exception) -> str:
     return f"it is a damaged PDF, or none ({reason}); export it again, or repair it, e.g. with `qpdf`"
 
 
-def _page_text(pdf: Any, index: int) -> str:
+def _page(pdf: Any, index: int) -> _Page:
     page = pdf[index]
     try:
         text_page = page.get_textpage()
         try:
-            text: str = text_page.get_text_bounded()
+            text = _clean(text_page.get_text_bounded())
+            notes = [_clean(note) for note in notes_of(pdf, page, text_page, text)]
         finally:
             text_page.close()
     finally:
         page.close()
+    return _Page(text, notes, pdf.get_page_label(index))
+
+
+def _clean(text: str) -> str:
     return text.replace("\0", "").replace("\r\n", "\n").replace("\r", "\n").strip("\n")
 
 

@@ -5,7 +5,7 @@ import re
 from ingest.loaders.roff import mdoc
 from ingest.loaders.roff.lines import Line, RoffReader, arguments
 from ingest.loaders.roff.tables import RoffTable
-from ingest.loaders.text.decoding import decode
+from ingest.loaders.text.decoding import UnsupportedFormatError, decode
 from ingest.loaders.text_builder import TextBuilder
 from retrieval.types import Document
 
@@ -17,6 +17,7 @@ _LINES = frozenset(
 )
 _VERBATIM = frozenset({"nf", "EX", "Vb", "CS"})
 _VERBATIM_END = frozenset({"fi", "EE", "Ve", "CE", "Ed"})
+_ALIAS = re.compile(r"^[.']\s*so\s+(\S+)", re.M)
 _UNFILLED = re.compile(r"-(?:literal|unfilled)")
 _ALTERNATING = frozenset({"BR", "RB", "BI", "IB", "IR", "RI"})
 _LINKS = frozenset({"URL", "MTO"})
@@ -30,12 +31,17 @@ _LONGEST_BULLET = 3  # characters of a tag that its text follows on the same lin
 def load_manpage(data: bytes, *, source: str) -> Document:
     r"""The text as it is read, without fonts; headings are the sections, and the title is such as "ls(1)".
 
-    Lines are joined to paragraphs, but for those between .nf and .fi; a tag stands on a line above its text. A page
-    that only names another (.so) has no text.
+    Lines are joined to paragraphs, but for those between .nf and .fi; a tag stands on a line above its text.
+
+    Raises UnsupportedFormatError for a page that only names another (.so).
     """
-    page = _Page(RoffReader(decode(data)))
+    text = decode(data)
+    page = _Page(RoffReader(text))
     page.read()
-    return page.builder.document(source, title=page.title)
+    document = page.builder.document(source, title=page.title)
+    if not document.text.strip() and (alias := _ALIAS.search(text)):
+        raise UnsupportedFormatError(f"it only names another page, {alias[1]}, which is read where it is")
+    return document
 
 
 class _Page:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from retrieval.adapters.redaction import redact_paths
-from retrieval.types import Chunk, DocumentRecord, SearchHit, clean_text
+from retrieval.types import Chunk, DocumentRecord, SearchHit, clean_text, document_metadata
 
 _CHUNK = (
     "id", "ordinal", "text", "char_start", "char_end", "line_start", "line_end", "page", "page_end", "headings",
@@ -29,8 +29,7 @@ def listed(record: DocumentRecord) -> dict[str, Any]:
 
 def whole(record: DocumentRecord, chunks: Sequence[Chunk]) -> dict[str, Any]:
     """A document with its passages, which are in order."""
-    metadata = dict(chunks[0].metadata) if chunks else {}
-    return {**_record(record), "metadata": metadata, "chunks": [_chunk(chunk) for chunk in chunks]}
+    return {**_record(record), "metadata": document_metadata(chunks), "chunks": [_chunk(chunk) for chunk in chunks]}
 
 
 def _record(record: DocumentRecord) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from retrieval.adapters.redaction import client_message
 from retrieval.config import Mode
 from retrieval.errors import QueryError, RetrievalError
 from retrieval.index import HybridIndex
-from retrieval.types import DocumentRecord
+from retrieval.types import DocumentRecord, document_metadata
 
 _READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 _LIKE_IT = 3
@@ -97,7 +97,7 @@ def _get_document(current: Current) -> Callable[..., DocumentText]:
         chunks = whole[first_part:end]
         return DocumentText(
             document=DocumentInfo.of(record),
-            metadata=dict(chunks[0].metadata) if chunks else {},
+            metadata=document_metadata(chunks),
             parts=[Part.of(chunk) for chunk in chunks],
             next_part=end if end < len(whole) else None,
         )
