@@ -19,12 +19,14 @@ from ingest.loaders.office.ziptype import suffix_of_zip
 from ingest.loaders.roff.manpage import load_manpage
 from ingest.loaders.text.asciidoc import load_asciidoc
 from ingest.loaders.text.decoding import HEAD, magic_number, why_binary
-from ingest.loaders.text.latex import load_latex
+from ingest.loaders.text.escapes import load_json, load_properties, load_yaml
+from ingest.loaders.text.latex import load_bibtex, load_latex
 from ingest.loaders.text.markdown import load_markdown
 from ingest.loaders.text.notebook import load_notebook
 from ingest.loaders.text.plain import LANGUAGES, load_code, load_text
 from ingest.loaders.text.restructuredtext import load_restructuredtext
 from ingest.loaders.text.tabular import load_tabular
+from ingest.loaders.text.vcard import load_vcard
 from retrieval.types import Document
 
 
@@ -45,12 +47,16 @@ _BINARY: Mapping[str, Loader] = {**_OFFICE, ".pdf": load_pdf, ".rtf": load_rtf}
 LOADERS: Mapping[str, Loader] = {
     **dict.fromkeys(LANGUAGES, load_code),
     **dict.fromkeys((".txt", ".text", ".log", ".ini", ".cfg", ".conf"), load_text),
-    **dict.fromkeys((".json", ".jsonl", ".ndjson", ".yaml", ".yml", ".toml"), load_text),
+    **dict.fromkeys((".json", ".jsonl", ".ndjson"), load_json),
+    **dict.fromkeys((".yaml", ".yml", ".toml"), load_yaml),
+    ".properties": load_properties,
+    **dict.fromkeys((".vcf", ".vcard"), load_vcard),
     **dict.fromkeys((".csv", ".tsv"), load_tabular),
     **dict.fromkeys((".md", ".markdown", ".mdown", ".mdx"), load_markdown),
     **dict.fromkeys((".rst", ".rest"), load_restructuredtext),
     **dict.fromkeys((".adoc", ".asciidoc"), load_asciidoc),
     **dict.fromkeys((".tex", ".latex", ".ltx"), load_latex),
+    ".bib": load_bibtex,
     **dict.fromkeys((".html", ".htm", ".xhtml"), load_html),
     **dict.fromkeys((".xml", ".docbook", ".dbk"), load_xml),
     ".ipynb": load_notebook,
