@@ -19,12 +19,16 @@ from ingest.loaders.office.ziptype import suffix_of_zip
 from ingest.loaders.roff.manpage import load_manpage
 from ingest.loaders.text.asciidoc import load_asciidoc
 from ingest.loaders.text.decoding import HEAD, magic_number, why_binary
-from ingest.loaders.text.latex import load_latex
+from ingest.loaders.text.escapes import load_json, load_properties, load_yaml
+from ingest.loaders.text.latex import load_bibtex, load_latex
 from ingest.loaders.text.markdown import load_markdown
+from ingest.loaders.text.mediawiki import load_mediawiki
 from ingest.loaders.text.notebook import load_notebook
+from ingest.loaders.text.org import load_org
 from ingest.loaders.text.plain import LANGUAGES, load_code, load_text
 from ingest.loaders.text.restructuredtext import load_restructuredtext
 from ingest.loaders.text.tabular import load_tabular
+from ingest.loaders.text.vcard import load_vcard
 from retrieval.types import Document
 
 
@@ -45,12 +49,17 @@ _BINARY: Mapping[str, Loader] = {**_OFFICE, ".pdf": load_pdf, ".rtf": load_rtf}
 LOADERS: Mapping[str, Loader] = {
     **dict.fromkeys(LANGUAGES, load_code),
     **dict.fromkeys((".txt", ".text", ".log", ".ini", ".cfg", ".conf"), load_text),
-    **dict.fromkeys((".json", ".jsonl", ".ndjson", ".yaml", ".yml", ".toml"), load_text),
+    **dict.fromkeys((".json", ".jsonl", ".ndjson"), load_json),
+    **dict.fromkeys((".yaml", ".yml", ".toml"), load_yaml),
+    ".properties": load_properties,
+    **dict.fromkeys((".vcf", ".vcard"), load_vcard),
     **dict.fromkeys((".csv", ".tsv"), load_tabular),
     **dict.fromkeys((".md", ".markdown", ".mdown", ".mdx"), load_markdown),
     **dict.fromkeys((".rst", ".rest"), load_restructuredtext),
     **dict.fromkeys((".adoc", ".asciidoc"), load_asciidoc),
     **dict.fromkeys((".tex", ".latex", ".ltx"), load_latex),
+    ".bib": load_bibtex,
+    ".org": load_org,
     **dict.fromkeys((".html", ".htm", ".xhtml"), load_html),
     **dict.fromkeys((".xml", ".docbook", ".dbk"), load_xml),
     ".ipynb": load_notebook,
@@ -64,6 +73,7 @@ _ZIP, _OLE = b"PK", b"\xd0\xcf\x11\xe0"
 _BEGINNING = rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.{0,1000}?-->\s*)?<(?:!doctype\s+)?"
 _HTML = re.compile(_BEGINNING + rb"html\b", re.I | re.S)
 _SVG = re.compile(_BEGINNING + rb"svg[\s>]", re.I | re.S)
+_MEDIAWIKI = re.compile(_BEGINNING + rb"mediawiki[\s>]", re.S)
 _XML = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*<(?:\?xml\s|!DOCTYPE\s+\w+\s+PUBLIC\s+\S{0,20}OASIS//DTD DocBook"
     rb"|\w+\s[^>]{0,1000}http://docbook\.org/ns/docbook)"
@@ -111,6 +121,8 @@ def loader_of(data: bytes, *, name: str) -> Loader:
 
 def _text_loader(head: bytes, suffix: str) -> Loader:
     known = None if suffix in _BINARY else LOADERS.get(suffix)
+    if known in (None, load_xml) and _MEDIAWIKI.match(head):
+        return load_mediawiki
     if known in (None, load_xml) and _HTML.match(head):
         return load_html
     if known is None and _XML.match(head):

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from ingest.loaders.text.decoding import decode
+from ingest.loaders.text.decoding import decode_noting
 from retrieval.types import Document, Heading, Table
 
 _MAX_LINE = 1000  # a longer title is none
@@ -40,7 +40,7 @@ def load_asciidoc(data: bytes, *, source: str) -> Document:
 
     A table has a header row where its options say so, or where an empty line follows its first row.
     """
-    text = decode(data)
+    text, notices = decode_noting(data)
     parts = list(_parts(text))
     headings = tuple(part for part in parts if isinstance(part, Heading))
     title = next((heading.text for heading in headings if heading.level == 1), None)
@@ -50,6 +50,7 @@ def load_asciidoc(data: bytes, *, source: str) -> Document:
         title=title or (headings[0].text if headings else None),
         headings=headings,
         tables=tuple(part for part in parts if isinstance(part, Table)),
+        notices=notices,
     )
 
 

@@ -3,8 +3,11 @@
 import codecs
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
-from ingest.loaders.text.legacy_encodings import detected_encoding
+from ingest.loaders.text.damaged_utf8 import count_sequences, repaired
+from ingest.loaders.text.legacy_encodings import LATIN_1, detected_encoding
+from ingest.loaders.text.nul_bytes import is_text_with_nuls, without_nuls
 from retrieval.errors import LoadError
 
 HEAD = 8192
@@ -50,8 +53,18 @@ _BOMS = (
 )
 _TEXT_CONTROLS = frozenset(b"\t\n\v\f\r\x1b")  # ESC colours logs
 _CONTROLS = bytes(byte for byte in (*range(0x20), 0x7F) if byte not in _TEXT_CONTROLS)
+_HIGH = bytes(range(128, 256))
 _MAX_CONTROL_SHARE = 0.02
+_MAX_UNKNOWN = 0.1
+_HOLDS_NULS = "it is a binary file (it holds NUL bytes), which no loader reads"
 _CODING = re.compile(rb"(?:.*\n)?.*?coding[:=][ \t]*([-\w.]+)")  # in the first two lines, as in PEP 263 and Emacs
+
+
+class Decoded(NamedTuple):
+    """A file's text, and what is to be reported of how it was read."""
+
+    text: str
+    notices: tuple[str, ...] = ()
 
 
 class UnsupportedFormatError(LoadError):
@@ -72,42 +85,57 @@ def why_binary(head: bytes) -> str | None:
     if name := magic_number(head):
         return f"no loader reads its format ({name}); convert it, or ignore it in .gitignore"
     if 0 in head:
-        return None if any(_wide_encodings(head)) else "it is a binary file (it holds NUL bytes), which no loader reads"
+        is_unknown = len(head) >= HEAD and not any(head)  # only what follows can tell
+        may_be_text = is_unknown or any(_wide_encodings(head)) or is_text_with_nuls(head)
+        return None if may_be_text else _HOLDS_NULS
     if len(head) - len(head.translate(None, _CONTROLS)) > _MAX_CONTROL_SHARE * len(head):
         return "it is a binary file (it is full of control characters), which no loader reads"
     return None
 
 
 def decode(data: bytes, *, declared: str | None = None) -> str:
+    """The text in `data`, as `decode_noting` finds it."""
+    return decode_noting(data, declared=declared).text
+
+
+def decode_noting(data: bytes, *, declared: str | None = None) -> Decoded:
     r"""The text in `data`: newlines are \n, there is no NUL and no byte order mark; else nothing is changed.
 
-    By byte order mark, the pattern of UTF-16 and UTF-32, strict UTF-8, the encoding that the file itself declares
-    (`declared`, or a comment at its start), UTF-8 with a few damaged bytes (they become U+FFFD), and statistics, in
-    this order.
+    By byte order mark, the pattern of UTF-16 and UTF-32, strict UTF-8, UTF-8 with damaged bytes (of which each is
+    guessed), the encoding that the file itself declares (`declared`, or a comment at its start), and statistics, in
+    this order. What cannot be read becomes U+FFFD. NUL bytes in text are left out.
 
     Raises UnsupportedFormatError where the bytes are no text, LoadError where the encoding cannot be told.
     """
-    return _normalise(_decode(data, declared))
+    decoded = _decode(data, declared)
+    return Decoded(_normalise(decoded.text), decoded.notices)
 
 
-def _decode(data: bytes, declared: str | None) -> str:
+def _decode(data: bytes, declared: str | None) -> Decoded:
     for mark, encoding in _BOMS:
         if data.startswith(mark):
-            return data[len(mark) :].decode(encoding, "replace")
+            return _utf8(data[len(mark) :]) if encoding == "utf-8" else _replacing(data[len(mark) :], encoding)
     head = data[:HEAD]
     if reason := why_binary(head):
         raise UnsupportedFormatError(reason)
-    if 0 in head:
+    if 0 in head and not is_text_with_nuls(data):
         for encoding in _wide_encodings(head):
             text = _strict(data, encoding)
             if text is not None and _plausible(text[:HEAD]):
-                return text
-        raise UnsupportedFormatError("it is a binary file (it holds NUL bytes), which no loader reads")
+                return Decoded(text)
+        raise UnsupportedFormatError(_HOLDS_NULS)
+    if reason := why_binary(data.lstrip(b"\0")[:HEAD]):
+        raise UnsupportedFormatError(reason)
     text = _strict(data, "utf-8")
+    if text is not None:
+        return Decoded(text)
+    valid, invalid = count_sequences(data)
     declared = declared or _coding(head)
-    if text is None and declared:
-        text = _strict(data, "cp1252" if declared.lower() in {"iso-8859-1", "latin-1", "latin1"} else declared)
-    return _legacy(data) if text is None else text
+    if valid < invalid and declared:
+        text = _strict(data, "cp1252" if declared.lower() in LATIN_1 else declared)
+    if text is not None:
+        return Decoded(text)
+    return _utf8(data) if valid else _legacy(data)
 
 
 def _coding(head: bytes) -> str | None:
@@ -145,18 +173,32 @@ def _plausible(text: str) -> bool:
     return odd <= _MAX_CONTROL_SHARE * len(text)
 
 
-def _legacy(data: bytes) -> str:
-    """Text that is not clean UTF-8: UTF-8 with damage, or one of the encodings from before Unicode."""
-    text = data.decode("utf-8", "replace")
-    damaged = text.count("\ufffd")
-    if sum(not character.isascii() for character in text) > 10 * damaged:
-        return text
+def _utf8(data: bytes) -> Decoded:
+    """UTF-8 that may be damaged."""
+    text = _strict(data, "utf-8")
+    return Decoded(*repaired(data)) if text is None else Decoded(text)
+
+
+def _legacy(data: bytes) -> Decoded:
+    """Text in one of the encodings from before Unicode."""
     encoding = detected_encoding(data)
+    if encoding is None and len(data) - len(data.translate(None, _HIGH)) <= _MAX_UNKNOWN * len(data):
+        encoding = "cp1252"  # mostly ASCII: a few letters more or less
     if encoding is None:
         raise LoadError("its encoding is unknown; save it as UTF-8")
-    return data.decode(encoding, "replace")
+    return _replacing(data, encoding)
+
+
+def _replacing(data: bytes, encoding: str) -> Decoded:
+    """With U+FFFD for what is damaged."""
+    text = _strict(data, encoding)
+    if text is not None:
+        return Decoded(text)
+    text = data.decode(encoding, "replace")
+    line = text.count("\n", 0, text.index("\ufffd")) + 1 if "\ufffd" in text else 1
+    return Decoded(text, (f"it is damaged: what is not {encoding} became U+FFFD, from line {line:,} on",))
 
 
 def _normalise(text: str) -> str:
-    text = text.removeprefix("\ufeff").replace("\0", "")
+    text = without_nuls(text.removeprefix("\ufeff"))
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text

@@ -1,9 +1,10 @@
-r"""LaTeX: the file's text as it is, with its sections and its title."""
+r"""LaTeX and BibTeX: the file's text with its accents composed, and with its sections and its title."""
 
 import re
 from collections.abc import Iterator
 
-from ingest.loaders.text.decoding import decode
+from ingest.loaders.text.decoding import decode_noting
+from ingest.loaders.text.latex_accents import decode_accents
 from ingest.loaders.text.latex_words import plain_words
 from retrieval.types import Document, Heading
 
@@ -28,12 +29,13 @@ _MAX_VERB = 1000
 
 
 def load_latex(data: bytes, *, source: str) -> Document:
-    r"""The file's text as it is; headings are \part to \subparagraph and \frametitle, the title is that of \title.
+    r"""The file's text with its letters as they are printed, see `decode_accents`; headings are \part to \subparagraph
+    and \frametitle, the title is that of \title.
 
     Comments, verbatim environments, macro definitions and what follows \end{document} hold no headings.
     """
     declared = _ENCODING.search(data)
-    text = decode(data, declared=declared[1].decode("ascii") if declared else None)
+    text, notices = decode_noting(data, declared=declared[1].decode("ascii") if declared else None)
     titles: list[str] = []
     headings: list[Heading] = []
     for command, start, argument in _commands(text):
@@ -43,7 +45,15 @@ def load_latex(data: bytes, *, source: str) -> Document:
         elif words:
             headings.append(Heading(start, _LEVELS[command], words))
     title = next(filter(None, titles), None) or (min(headings).text if headings else None)
-    return Document(source, text, title=title, headings=tuple(headings), syntax="latex")
+    decoded, moved = decode_accents(text)
+    found = tuple(heading._replace(char_start=moved(heading.char_start)) for heading in headings)
+    return Document(source, decoded, title=title, headings=found, syntax="latex", notices=notices)
+
+
+def load_bibtex(data: bytes, *, source: str) -> Document:
+    """The file's text with its letters as they are printed."""
+    text, notices = decode_noting(data)
+    return Document(source, decode_accents(text)[0], notices=notices)
 
 
 def _commands(text: str) -> Iterator[tuple[str, int, str]]:

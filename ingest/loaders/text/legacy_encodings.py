@@ -5,6 +5,9 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 
+LATIN_1 = frozenset({"iso-8859-1", "latin-1", "latin1"})
+"""Names of an encoding by which files are called that are in cp1252, which has more letters."""
+
 _LATIN = ("cp1252", "cp1250", "cp1254", "cp1257", "cp1258", "iso8859_2", "mac_roman")
 _EAST_ASIAN: Mapping[str, Callable[[int, int], bool]] = {
     # Hangul before hanzi: all of it lies in the range of which Chinese takes only two characters of three.
@@ -30,6 +33,8 @@ _ALPHABETS = {
 are small ones only: the small letters of one Cyrillic encoding are the capitals of another."""
 
 _WORD = re.compile(rb"[A-Za-z\x80-\xff]{2,}")
+_DOS_LETTER = re.compile(rb"(?<=[A-Za-z])[\x81\x82\x84\x88\x94](?=[a-z])")  # ü é ä ê ö; elsewhere signs, or nothing
+_WINDOWS_LETTER = re.compile(rb"(?<=[A-Za-z])[\xc0-\xff]|[\xc0-\xff](?=[a-z])")
 _ASCII = bytes(range(128))
 _SAMPLE = 32768
 _MIN_COMMON = 0.8  # of the East Asian characters
@@ -62,6 +67,11 @@ def detected_encoding(data: bytes) -> str | None:
     return _latin_encoding(sample) or (likeliest if common[likeliest] else None)
 
 
+def is_latin(encoding: str) -> bool:
+    """Whether it is one of the encodings of Latin letters, whose bytes can be guessed one by one."""
+    return encoding not in _EAST_ASIAN and encoding not in _ALPHABETS
+
+
 def _common_share(sample: bytes, encoding: str) -> float:
     """The share of everyday characters among those beyond ASCII; 0 where these are invalid, or mostly stand alone."""
     text = sample.decode(encoding, "replace")
@@ -82,6 +92,8 @@ def _score(words: bytes, encoding: str) -> int:
 
 
 def _latin_encoding(sample: bytes) -> str | None:
+    if len(_DOS_LETTER.findall(sample)) > len(_WINDOWS_LETTER.findall(sample)):
+        return "cp850"
     if len(set(sample.translate(None, _ASCII))) < _MIN_LETTERS and _is_cp1252(sample):
         return "cp1252"
     from charset_normalizer import from_bytes

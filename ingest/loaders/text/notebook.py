@@ -1,32 +1,46 @@
-"""Jupyter notebooks: the cells' text and code, and what they printed."""
+"""Jupyter notebooks: the cells' text and code, and what came out of them."""
 
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
+from contextlib import suppress
+from typing import Any, NamedTuple
 
-from ingest.loaders.text.decoding import decode
+from ingest.loaders.markup.html import write_html
+from ingest.loaders.text.decoding import decode_noting
 from ingest.loaders.text.markdown import outline
+from ingest.loaders.text_builder import TextBuilder
 from retrieval.errors import LoadError
 from retrieval.types import Document, Heading, Table
 
 _DAMAGED = "it is a damaged notebook, or none ({}); save it again"
 _BETWEEN = "\n\n"
-_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
+_SAYS_NOTHING = re.compile(r"<[\w.]+(?: [^<>\n]*)?>")  # what stands for a picture or a widget
+
+
+class _Block(NamedTuple):
+    """A text, with the headings and tables in it."""
+
+    text: str
+    headings: tuple[Heading, ...] = ()
+    tables: tuple[Table, ...] = ()
 
 
 def load_notebook(data: bytes, *, source: str) -> Document:
-    """The cells and their text outputs, with empty lines between; headings and tables are those of text cells.
+    """The cells and their outputs, with empty lines between; headings are those of text cells and Markdown outputs.
 
-    Images and HTML are left out, and so is the text that only stands for an image. The title is that of the metadata,
-    else the first heading.
+    Of an output in several forms, Markdown is taken before HTML, of which the text is, and HTML before plain text.
+    Images are left out, and so is the text that only stands for one. A failure is its traceback. The title is that of
+    the metadata, else the first heading.
 
     Raises LoadError for what is no JSON or no notebook.
     """
     if not data:
         return Document(source, "", syntax="markdown")
     try:
-        notebook = json.loads(decode(data))
+        text, notices = decode_noting(data)
+        notebook = json.loads(text)
     except ValueError as error:
         raise LoadError(_DAMAGED.format(error)) from error
     except RecursionError as error:
@@ -38,13 +52,11 @@ def load_notebook(data: bytes, *, source: str) -> Document:
     headings: list[Heading] = []
     tables: list[Table] = []
     length = 0
-    for block, is_prose in _blocks(cells):
-        if is_prose:
-            found = outline(block)
-            headings += [Heading(length + start, level, text) for start, level, text in found[0]]
-            tables += [Table(length + start, length + end, header) for start, end, header in found[1]]
-        pieces.append(block)
-        length += len(block) + len(_BETWEEN)
+    for text, own_headings, own_tables in _blocks(cells):
+        headings += [Heading(length + start, level, words) for start, level, words in own_headings]
+        tables += [Table(length + start, length + end, header) for start, end, header in own_tables]
+        pieces.append(text)
+        length += len(text) + len(_BETWEEN)
     title = _text(_dict(notebook.get("metadata")).get("title")) or (headings[0].text if headings else None)
     return Document(
         source,
@@ -53,6 +65,7 @@ def load_notebook(data: bytes, *, source: str) -> Document:
         headings=tuple(headings),
         tables=tuple(tables),
         syntax="markdown",
+        notices=notices,
     )
 
 
@@ -66,26 +79,50 @@ def _cells(notebook: Any) -> list[Any] | None:
     return cells if isinstance(cells, list) else None
 
 
-def _blocks(cells: list[Any]) -> Iterator[tuple[str, bool]]:
-    """Each text that is not blank, and whether it is Markdown."""
+def _blocks(cells: list[Any]) -> Iterator[_Block]:
+    """Each text that is not blank."""
     for cell in map(_dict, cells):
         kind = cell.get("cell_type")
         written = _text(cell.get("source", cell.get("input")))
         if kind == "heading":  # before version 4
             written = f"{'#' * _level(cell.get('level'))} {written}"
-        for text in (written, *map(_output, map(_dict, _list(cell.get("outputs"))))):
-            if text.strip():
-                yield text.strip("\n"), kind in ("markdown", "heading")
+        blocks = [_markdown(written) if kind in ("markdown", "heading") else _plain(written)]
+        blocks += map(_output, map(_dict, _list(cell.get("outputs"))))
+        yield from (block for block in blocks if block.text.strip())
 
 
-def _output(output: dict[Any, Any]) -> str:
+def _output(output: dict[Any, Any]) -> _Block:
     kind = output.get("output_type")
     if kind in ("error", "pyerr"):
-        return f"{_text(output.get('ename'))}: {_text(output.get('evalue'))}"
+        trace = "\n".join(map(_text, _list(output.get("traceback"))))
+        summary = f"{_text(output.get('ename'))}: {_text(output.get('evalue'))}"
+        return _plain(trace if trace.strip() else summary)
     content = _dict(output.get("data", output))
-    if any(str(name).startswith("image/") or name in {"png", "jpeg", "svg"} for name in content):
-        return ""
-    return _ANSI.sub("", _text(content.get("text/plain", content.get("text"))))
+    if markdown := _text(content.get("text/markdown")):
+        return _markdown(markdown)
+    html = _html(_text(content.get("text/html", content.get("html"))))
+    is_picture = any(str(name).startswith("image/") or name in {"png", "jpeg", "svg"} for name in content)
+    if html.text or is_picture:
+        return html
+    plain = _plain(_text(content.get("text/plain", content.get("text"))))
+    return plain if kind == "stream" or not _SAYS_NOTHING.fullmatch(plain.text.strip()) else _Block("")
+
+
+def _plain(text: str) -> _Block:
+    return _Block(_ANSI.sub("", text).strip("\n"))
+
+
+def _markdown(text: str) -> _Block:
+    return _Block(*outline(text.strip("\n")))
+
+
+def _html(html: str) -> _Block:
+    """What a reader of the HTML sees; nothing of a script that draws. Its headings are none of the notebook's."""
+    builder = TextBuilder()
+    if html.strip():
+        with suppress(LoadError):
+            write_html(f"<main>{html}</main>".encode(), builder, charset="utf-8")
+    return _Block(builder.text(), (), tuple(builder.tables))
 
 
 def _level(level: Any) -> int:

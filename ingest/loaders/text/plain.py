@@ -2,7 +2,7 @@
 
 from pathlib import PurePosixPath
 
-from ingest.loaders.text.decoding import decode
+from ingest.loaders.text.decoding import decode_noting
 from retrieval.types import Document
 
 LANGUAGES = {
@@ -55,9 +55,11 @@ LANGUAGES = {
 
 def load_text(data: bytes, *, source: str) -> Document:
     """The file's text as it is, with no title and no headings."""
-    return Document(source, decode(data))
+    text, notices = decode_noting(data)
+    return Document(source, text, notices=notices)
 
 
 def load_code(data: bytes, *, source: str) -> Document:
     """The file's text as it is, with the language that its suffix names as syntax."""
-    return Document(source, decode(data), syntax=LANGUAGES[PurePosixPath(source).suffix.lower()])
+    text, notices = decode_noting(data)
+    return Document(source, text, syntax=LANGUAGES[PurePosixPath(source).suffix.lower()], notices=notices)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from ingest.loaders.text.decoding import decode
+from ingest.loaders.text.decoding import decode_noting
 from ingest.loaders.text.restructuredtext_tables import tables_with_headers
 from retrieval.types import Document, Heading
 
@@ -22,7 +22,7 @@ _MAX_TITLE = 1000
 
 def load_restructuredtext(data: bytes, *, source: str) -> Document:
     """The file's text as it is, with its section titles as headings; the first of them is its title."""
-    text = decode(data)
+    text, notices = decode_noting(data)
     headings = tuple(_headings(text))
     return Document(
         source,
@@ -31,6 +31,7 @@ def load_restructuredtext(data: bytes, *, source: str) -> Document:
         headings=headings,
         tables=tuple(tables_with_headers(text)),
         syntax="rst",
+        notices=notices,
     )
 
 

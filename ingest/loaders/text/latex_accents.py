@@ -1,0 +1,92 @@
+r"""LaTeX's letters beyond ASCII: what \"u, \'{e}, \c{c}, {\ss} and German's "u are printed as."""
+
+import re
+import unicodedata
+from collections.abc import Collection, Iterator, Mapping
+
+from ingest.loaders.text.replacements import Moved, Replacement, replace_parts
+
+_COMBINING = {
+    "`": "\u0300", "'": "\u0301", "^": "\u0302", '"': "\u0308", "~": "\u0303", "=": "\u0304", ".": "\u0307",
+    "u": "\u0306", "v": "\u030c", "H": "\u030b", "c": "\u0327", "k": "\u0328", "r": "\u030a", "d": "\u0323",
+    "b": "\u0331",
+}  # fmt: skip
+_LETTERS = {
+    "ss": "ß", "SS": "ẞ", "ae": "æ", "AE": "Æ", "oe": "œ", "OE": "Œ", "aa": "å", "AA": "Å", "o": "ø", "O": "Ø",
+    "l": "ł", "L": "Ł", "i": "ı", "j": "ȷ", "dh": "ð", "DH": "Ð", "th": "þ", "TH": "Þ", "dj": "đ", "DJ": "Đ",
+    "ng": "ŋ", "NG": "Ŋ",
+}  # fmt: skip
+_SIGNS = {"_": "_", "-": ""}  # of the escaped ones, those that stand in words
+_SHORTHANDS = {
+    "a": "ä", "o": "ö", "u": "ü", "A": "Ä", "O": "Ö", "U": "Ü", "e": "ë", "E": "Ë", "i": "ï", "I": "Ï", "s": "ß",
+    "z": "ß", "S": "SS", "Z": "SZ", "`": "„", "'": "“", "<": "«", ">": "»", "=": "-", "~": "-", "-": "", "|": "",
+    '"': "",
+}  # fmt: skip
+_IS_GERMAN = re.compile(
+    r"\\usepackage\s*(?:\[[^\]]{0,300}german\b[^\]]{0,300}\]\s*\{babel\}|\{n?german\})"
+    r"|\\documentclass\s*\[[^\]]{0,300}german\b"
+)
+_REDEFINITION = re.compile(r"\\(?:(?:new|renew|provide)command\*?\s*\{?|def\s*)\\([A-Za-z]{1,2})(?![A-Za-z])")
+_BASE = r"(?:\\[ij](?![A-Za-z])(?:\{\})?[ \t]*|[A-Za-z])"
+_TOKEN = re.compile(
+    r"\\begin\s*+\{(?P<verbatim>verbatim\*?|[BLV]?Verbatim\*?|lstlisting|minted|alltt|filecontents\*?)\}"
+    r"|\\(?:verb\*?|lstinline)(?P<delimiter>[^\w\s{\[*])"
+    r"|(?P<open>\{)?\\(?:"
+    rf"""(?P<accent>[`'^"~=.])(?P<argument>\{{[ \t]*{_BASE}[ \t]*\}}|{_BASE})"""
+    rf"|(?P<letter_accent>[uvHckrdb])(?P<letter_argument>[ \t]*\{{[ \t]*{_BASE}[ \t]*\}}|[ \t]+{_BASE})"
+    rf"|(?P<letter>{'|'.join(sorted(_LETTERS, key=len, reverse=True))})(?![A-Za-z@])(?:\{{\}}|[ \t]+(?=\S)|)"
+    r")(?(open)[ \t]*\})"
+    r"|\\(?P<sign>[_-])"
+    r"|\\."
+    r"""|"(?P<shorthand>[aouAOUeEiIsSzZ`'<>=~|"-])""",
+    re.S,
+)
+_MAX_VERB = 1000
+
+
+def decode_accents(text: str) -> tuple[str, Moved]:
+    """The text with such letters, and with what an escape hides in a word, outside verbatim; and a
+    function from offsets in `text` to those in it. No line begins elsewhere.
+
+    What the text itself defines anew stays as it is. A quotation mark makes an umlaut where babel speaks German.
+    """
+    if "\\" not in text:
+        return replace_parts(text, ())
+    own = set(_REDEFINITION.findall(text))
+    shorthands = _SHORTHANDS if _IS_GERMAN.search(text) else {}
+    return replace_parts(text, _replacements(text, own, shorthands))
+
+
+def _replacements(text: str, own: Collection[str], shorthands: Mapping[str, str]) -> Iterator[Replacement]:
+    position = 0
+    while token := _TOKEN.search(text, position):
+        position = token.end()
+        if token["verbatim"]:
+            position = text.find(f"\\end{{{token['verbatim']}}}", position)
+            if position < 0:
+                return
+        elif token["delimiter"]:
+            position = _end_of_verb(text, position, token["delimiter"])
+        else:
+            printed = _printed(token, own, shorthands)
+            if printed is not None:
+                yield Replacement(*token.span(), printed)
+
+
+def _printed(token: re.Match[str], own: Collection[str], shorthands: Mapping[str, str]) -> str | None:
+    """What is printed for it; None where it stays."""
+    name = token["accent"] or token["letter_accent"]
+    if name:
+        base = (token["argument"] or token["letter_argument"]).strip(" \t{}").removeprefix("\\")
+        composed = unicodedata.normalize("NFC", base + _COMBINING[name])
+        return composed if len(composed) == 1 and name not in own else None
+    if token["letter"]:
+        return None if token["letter"] in own else _LETTERS[token["letter"]]
+    if token["sign"]:
+        return _SIGNS[token["sign"]]
+    return shorthands.get(token["shorthand"] or "")
+
+
+def _end_of_verb(text: str, start: int, delimiter: str) -> int:
+    end = text.find(delimiter, start, start + _MAX_VERB)
+    return start if end < 0 or "\n" in text[start:end] else end + 1
