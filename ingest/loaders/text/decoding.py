@@ -70,7 +70,7 @@ def why_binary(head: bytes) -> str | None:
     if any(head.startswith(mark) for mark, _ in _BOMS):
         return None
     if name := magic_number(head):
-        return f"no loader reads its format ({name}); convert it, or ignore it in .gitignore"
+        return f"no loader reads its format ({name}); set a converter for its suffix, or ignore it in .gitignore"
     if 0 in head:
         return None if any(_wide_encodings(head)) else "it is a binary file (it holds NUL bytes), which no loader reads"
     if len(head) - len(head.translate(None, _CONTROLS)) > _MAX_CONTROL_SHARE * len(head):
