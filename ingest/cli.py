@@ -11,7 +11,7 @@ import typer
 from ingest.interrupts import Stop, stop_on_interrupt
 from ingest.progress import showing_progress
 from ingest.report import SyncReport
-from ingest.skip_reasons import in_words
+from ingest.skipped_kinds import in_words
 from ingest.snapshot_cli import app as snapshot_app
 from retrieval.console import (
     DEFAULT_INDEX,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
-from ingest.skip_reasons import SkippedKind, kinds_of
+from ingest.skipped_kinds import SkippedKind, kinds_of
 from retrieval.writer.changes import Written
 
 

@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 from ingest.report import Failure, PlannedStep, Progress, Skip, SyncReport
-from ingest.skip_reasons import SkippedKind
+from ingest.skipped_kinds import SkippedKind
 from retrieval import SearchHit
 from retrieval.adapters.http import responses as http
 from retrieval.adapters.http.jobs import Job

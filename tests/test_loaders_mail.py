@@ -142,6 +142,23 @@ def test_base64_rubbish_does_not_lose_the_mail() -> None:
     assert "plain text" in mail(multipart("mixed", PLAIN, rubbish)).text
 
 
+@pytest.mark.parametrize("text", ["Grüße und viele Worte.\n", "Grüße und viele Worte!!\n", "Grüße und viele Worte!\n"])
+def test_a_footer_below_base64_leaves_both_readable(text: str) -> None:
+    footer = "_" * 47 + "\nwords about the list\nhttps://example.org/list\n"
+    body = base64.encodebytes(text.encode()).decode() + footer
+    header = 'Subject: a\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: "Base64" \n\n'
+    assert mail(header + body).text == f"a\n\n{text}{footer.strip()}"
+
+
+def test_html_that_is_sent_as_plain_text_is_read_as_html() -> None:
+    assert mail("Subject: a\n\n<!DOCTYPE html><html><p>marked</p><p>up").text == "a\n\nmarked\n\nup"
+
+
+def test_the_mails_of_a_digest_are_read() -> None:
+    digest = multipart("digest", "\nSubject: one\n\nfirst", "\nSubject: two\n\nsecond")
+    assert headings(mail(f"Subject: Digest\n{digest}")) == [(1, "Digest"), (2, "one"), (2, "two")]
+
+
 def test_what_is_no_mail_says_so() -> None:
     with pytest.raises(LoadError, match="no mail"):
         mail("just some text\nwithout headers")
@@ -467,6 +484,16 @@ def test_a_calendar_of_the_old_kind_and_one_that_is_cut_off() -> None:
         read(calendar(), "a.ics")
     with pytest.raises(LoadError, match="no calendar"):
         read("words", "a.ics")
+
+
+def test_a_calendar_is_read_as_people_see_it() -> None:
+    entry = (
+        b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nSUMMARY:K\xc3\r\n \xbchlung\r\n"  # folded inside a character
+        b"DTSTART;TZID=/example.org/Europe/Berlin:20240305T140000\r\n"
+        b"DESCRIPTION:<b>Agenda</b><br>Heat &amp\\; cold\\nnext\r\nEND:VEVENT\r\nEND:VCALENDAR"
+    )
+    text = "Kühlung\n\nWhen: 2024-03-05 14:00 Europe/Berlin\n\nAgenda\nHeat & cold\nnext"
+    assert load(entry, source="a.ics").text == text
 
 
 def test_an_invitation_says_once_when_and_where() -> None:

@@ -8,7 +8,8 @@ import pytest
 from ingest.diff import diff
 from ingest.report import Skip, SyncReport
 from ingest.scan import scan
-from ingest.skip_reasons import EMPTY, LINK_OUT, SkippedKind, in_words, kinds_of
+from ingest.skip_reasons import EMPTY, LINK_OUT
+from ingest.skipped_kinds import SkippedKind, in_words, kinds_of
 
 
 def test_files_are_counted_by_suffix_and_reason(tmp_path: Path) -> None:

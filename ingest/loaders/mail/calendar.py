@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from ingest.loaders.mail.charsets import decode_body
+from ingest.loaders.markup.html import write_html
 from ingest.loaders.text.decoding import decode
 from ingest.loaders.text_builder import TextBuilder
 from retrieval.errors import LoadError
@@ -17,6 +18,8 @@ _ENTRIES = frozenset({"VEVENT", "VTODO", "VJOURNAL"})
 _LINE = re.compile(r"""(?P<name>[\w.-]+)(?P<parameters>(?:;[\w-]+(?:=(?:"[^"]*"|[^";:]*)*)?)*):(?P<value>.*)""")
 _PARAMETER = re.compile(r""";([\w-]+)(?:=((?:"[^"]*"|[^";:])*))?""")
 _ESCAPE = re.compile(r"\\([\\;,nN])")
+_FOLD = re.compile(rb"\r?\n[ \t]")
+_MARKUP = re.compile(r"</?(?:html|body|p|br|b|i|u|a|div|span|ul|ol|li|table)\b[^>]*>", re.I)
 _TIME = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(\d\d)?)?(Z?)")
 _DURATION = re.compile(r"\+?P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
 _SHOWN = (
@@ -41,7 +44,7 @@ def load_calendar(data: bytes, *, source: str) -> Document:
     Reminders, time zones' rules and files inside are left out. The title is the calendar's name, else the summary of
     its only entry. Raises LoadError for what is no calendar, or holds no entry.
     """
-    text = decode(data)
+    text = decode(unfolded(data))
     if "BEGIN:VCALENDAR" not in text.upper():
         raise LoadError("it is no calendar (it has no line BEGIN:VCALENDAR); export it again as .ics")
     builder = TextBuilder()
@@ -52,8 +55,13 @@ def load_calendar(data: bytes, *, source: str) -> Document:
     return builder.document(source, title=name or only)
 
 
+def unfolded(data: bytes) -> bytes:
+    """A calendar's bytes with folded lines put together: some programs fold inside a character."""
+    return data if b"\0" in data[:100] else _FOLD.sub(b"", data)
+
+
 def write_calendar(text: str, builder: TextBuilder, *, level: int) -> str:
-    """Write the entries, with headings of that level; return the calendar's name, which may be ""."""
+    """Write the entries of an unfolded calendar, with headings of that level; return its name, which may be ""."""
     name = ""
     inside: list[str] = []
     entry: _Entry = {}
@@ -85,18 +93,24 @@ def _write_entry(entry: _Entry, builder: TextBuilder, level: int) -> None:
         if value:
             builder.line()
             builder.write(f"{label}: {value}")
-    for name in ("DESCRIPTION", "COMMENT"):
-        for found in entry.get(name, ()):
-            builder.paragraph()
-            builder.begin_verbatim()
-            builder.write(_unescaped(found.value))
-            builder.end_verbatim()
+    for found in [*(entry.get("DESCRIPTION") or entry.get("X-ALT-DESC", [])), *entry.get("COMMENT", [])]:
+        _write_text(_unescaped(found.value), builder)
+
+
+def _write_text(text: str, builder: TextBuilder) -> None:
+    """Which may hold HTML, as some services write it."""
+    builder.paragraph()
+    if _MARKUP.search(text):
+        write_html(text.replace("\n", "<br>").encode("utf-8", "replace"), builder, charset="utf-8")
+    else:
+        builder.begin_verbatim()
+        builder.write(text)
+        builder.end_verbatim()
     builder.paragraph()
 
 
 def _properties(text: str) -> Iterator[tuple[str, _Property]]:
-    """(name, property) of each line, lines that are folded put together."""
-    lines = iter(re.sub(r"\n[ \t]", "", text.replace("\r\n", "\n")).split("\n"))
+    lines = iter(text.splitlines())
     for line in lines:
         match = _LINE.match(line)
         if match is None:
@@ -153,7 +167,8 @@ def _moment(found: _Property) -> tuple[date | None, str, str]:
     match = _TIME.fullmatch(found.value.strip())
     if match is None:
         return None, found.value.strip(), ""
-    zone = "UTC" if match[7] else found.parameters.get("TZID", "").strip("/")
+    zone = "UTC" if match[7] else found.parameters.get("TZID", "")
+    zone = "/".join(zone.split("/")[-2:]) if zone.startswith("/") else zone  # "/registry/Europe/Berlin"
     year, month, day = (int(number) for number in match.group(1, 2, 3))
     moment: date
     try:

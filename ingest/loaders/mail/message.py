@@ -4,7 +4,7 @@ import re
 from email.message import Message
 from itertools import chain
 
-from ingest.loaders.mail.calendar import write_calendar
+from ingest.loaders.mail.calendar import unfolded, write_calendar
 from ingest.loaders.mail.charsets import decode_body, decode_header
 from ingest.loaders.mail.parts import (
     Leaf,
@@ -29,6 +29,7 @@ _ARMOUR = re.compile(
     r"(?:(?!-----BEGIN)[^\n]*\n)*?-----END PGP \1-----[ \t]*(?:\n|\Z)",
     re.M,
 )
+_MARKUP = re.compile(rb"\s*<(?:!doctype\s+)?html\b", re.I)
 _SIGNED = re.compile(r"^-----BEGIN PGP SIGNED MESSAGE-----[ \t]*\n(?:Hash:[^\n]*\n)*", re.M)
 _UUENCODED = re.compile(r"^begin [0-7]{3,4} ([^\n]+)\n(?:[ -`]{1,62}[ \t]*\n)+end[ \t]*$", re.M)
 
@@ -75,7 +76,7 @@ class MessageWriter:
         elif kind == "invisible":
             return False
         elif kind == "calendar":
-            self._calendar(text_of(part), depth)
+            self._calendar(part, depth)
         elif kind in {"html", "report", "text"}:
             self._heading(name, level=depth + 2)
             self._text_part(part, kind, depth)
@@ -88,16 +89,18 @@ class MessageWriter:
         return True
 
     def _text_part(self, part: Message, kind: str, depth: int) -> None:
-        if kind == "html":
+        if kind == "html" or (kind == "text" and _MARKUP.match(content(part))):  # which is not what it says it is
             self._html(part, depth)
         elif kind == "report":
             self._verbatim("\n\n".join(map(_report, children(part))))
         else:
             self._verbatim(_readable(text_of(part)))
 
-    def _calendar(self, text: str, depth: int) -> None:
-        if text.strip() not in self._seen:
-            self._seen.add(text.strip())
+    def _calendar(self, part: Message, depth: int) -> None:
+        text = decode_body(unfolded(content(part)), charset(part))
+        words = " ".join(text.split())
+        if words not in self._seen:
+            self._seen.add(words)
             before = self._builder.length
             write_calendar(text, self._builder, level=depth + 2)
             if self._builder.length == before:

@@ -1,9 +1,11 @@
 """The parts of a message: which are its text, which are attached, and what they say. Nothing here is written."""
 
+import binascii
 import email
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from email.message import Message
 from email.policy import Compat32
 from pathlib import PurePosixPath
@@ -32,6 +34,8 @@ _CALENDAR_TYPES = frozenset({"text/calendar", "application/ics", "text/x-vcalend
 _ENVELOPES = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|\w+")
 _ADDRESS = re.compile(r"\b(?:https?|mailto|cid):[^\s>\"]+")
+_NOT_BASE64 = re.compile(r"^.*[^A-Za-z0-9+/=\s].*", re.M)
+_BASE64 = re.compile(r"^[A-Za-z0-9+/=]{60,}\s*$", re.M)
 _MOST_LOST = 0.1  # of the words of the HTML, where the plain text is read alone; and the other way round
 _PLACEHOLDER = 40  # words that a plain text may have besides, if it only says that there is HTML
 
@@ -104,8 +108,19 @@ def kind_of(part: Message) -> str:
 
 
 def content(part: Message) -> bytes:
-    """The bytes of a part that is no container; what base64 and the like cannot read stays as it is."""
+    """The bytes of a part that is no container; what base64 and the like cannot read stays as it is, and so does a
+    footer that a mailing list has put under base64."""
+    encoding = str(part.get("Content-Transfer-Encoding", ""))
+    if encoding and encoding != (clean := encoding.partition(";")[0].strip().strip('"').lower()):
+        part.replace_header("Content-Transfer-Encoding", clean)  # email knows no other way to write it
+        encoding = clean
     found = part.get_payload(decode=True)
+    raw = part.get_payload()
+    if encoding == "base64" and isinstance(raw, str) and (footer := _NOT_BASE64.search(raw)):
+        text = raw[footer.start() :]
+        with suppress(ValueError):
+            if not _BASE64.search(text):  # else a digit is damaged, which costs itself alone
+                return binascii.a2b_base64(raw[: footer.start()]) + text.encode("utf-8", "surrogateescape")
     return found if isinstance(found, bytes) else b""
 
 
@@ -169,10 +184,11 @@ def _chosen(parts: Sequence[Message]) -> Iterator[Leaf]:
     html = [part for part in bodies if part.get_content_type() == "text/html"]
     chosen = _fuller(plain, html) or [part for part in bodies if content(part).strip()][-1:]
     shows_pictures = not html or html[0] in chosen
+    ids = set(map(id, chosen))
     for part in parts:
         is_picture = part.get_content_maintype() == "image" and "Content-ID" in part
-        if part in chosen or not (_is_body(part) or (is_picture and not shows_pictures)):
-            yield Leaf(part, part in chosen)
+        if id(part) in ids or not (_is_body(part) or (is_picture and not shows_pictures)):
+            yield Leaf(part, id(part) in ids)
 
 
 def _fuller(plain: list[Message], html: list[Message]) -> list[Message]:
