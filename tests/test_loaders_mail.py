@@ -9,7 +9,7 @@ import pytest
 from ingest.loaders import load
 from ingest.loaders.mail.loader import load_mail
 from retrieval.errors import LoadError
-from retrieval.types import Document
+from retrieval.types import OWN_PART, Document
 
 HEADER = (
     "Received: by mx.example.org\nMessage-ID: <1@example.org>\nFrom: ann@example.org\nTo: bob@example.org\n"
@@ -319,7 +319,7 @@ BOX = mailbox(
 @pytest.mark.parametrize("change", [str, lambda box: box.replace("\n", "\r\n"), lambda box: "\ufeff\n" + box])
 def test_each_message_of_a_mailbox_has_its_heading(name: str, change: Callable[[str], str]) -> None:
     document = read(change(BOX), name)
-    assert headings(document) == [(1, "One"), (1, "Zwölf"), (2, "Head"), (1, "ann@example.org")]
+    assert headings(document) == [(OWN_PART, "One"), (OWN_PART, "Zwölf"), (1, "Head"), (OWN_PART, "ann@example.org")]
     assert document.title is None
     assert document.text.startswith(
         f"One\n\n{SHOWN}\n\nFrom here on,\n>From there.\n\nFrom now on it is prose.\nFrom 10:30 in 2024: prose."
@@ -458,7 +458,7 @@ def test_a_calendars_entries(name: str) -> None:
     assert (document.title, document.text) == ("Wartung, Kühlanlage", SHOWN_EVENT)
     two = read(calendar(EVENT, EVENT.replace("Wartung", "Abnahme"), name="X-WR-CALNAME:Werk\r\n"), name)
     assert two.title == "Werk"
-    assert headings(two) == [(1, "Wartung, Kühlanlage"), (1, "Abnahme, Kühlanlage")]
+    assert headings(two) == [(OWN_PART, "Wartung, Kühlanlage"), (OWN_PART, "Abnahme, Kühlanlage")]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from ingest.loaders.markup.html import write_html
 from ingest.loaders.text.decoding import decode
 from ingest.loaders.text_builder import TextBuilder
 from retrieval.errors import LoadError
-from retrieval.types import Document
+from retrieval.types import OWN_PART, Document
 
 _ENTRIES = frozenset({"VEVENT", "VTODO", "VJOURNAL"})
 _LINE = re.compile(r"""(?P<name>[\w.-]+)(?P<parameters>(?:;[\w-]+(?:=(?:"[^"]*"|[^";:]*)*)?)*):(?P<value>.*)""")
@@ -48,7 +48,7 @@ def load_calendar(data: bytes, *, source: str) -> Document:
     if "BEGIN:VCALENDAR" not in text.upper():
         raise LoadError("it is no calendar (it has no line BEGIN:VCALENDAR); export it again as .ics")
     builder = TextBuilder()
-    name = write_calendar(text, builder, level=1)
+    name = write_calendar(text, builder, level=OWN_PART)
     if not builder.length:
         raise LoadError("its calendar has no entries; ignore it in .gitignore")
     only = builder.headings[0].text if len(builder.headings) == 1 else None

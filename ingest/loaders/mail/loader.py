@@ -34,7 +34,7 @@ def load_mail(data: bytes, *, source: str) -> Document:
     for number, one in enumerate(messages, 1):
         message = parse_message(one)
         heading = header(message, "Subject") or header(message, "From") or f"Message {number}"
-        writer.write(message, heading=heading)
+        writer.write(message, heading=heading, depth=-1)
     if not messages:
         raise LoadError("its mailbox holds no messages but deleted ones; ignore it in .gitignore")
     return builder.document(source, title=None)

@@ -48,7 +48,8 @@ class MessageWriter:
         self._seen: set[str] = set()  # calendars of this message: invitations bring theirs twice
 
     def write(self, message: Message, *, heading: str, depth: int = 0) -> None:
-        """`heading` may be ""; headings inside the message are below it, `depth` is how many messages are around it."""
+        """`heading` may be ""; headings inside the message are below it. `depth` is how many messages are around it,
+        and -1 for one of several in a mailbox."""
         self._heading(heading, level=depth + 1)
         for name in _SHOWN:
             if value := header(message, name):
