@@ -169,7 +169,7 @@ def test_what_is_no_mail_says_so() -> None:
     [
         ("From: a@example.org\nTo: b@example.org\n\n \n", "neither a subject nor a text"),
         ("From: a@example.org\nContent-Type: image/png; name=x.png\n\naa", "only attachments .x.png."),
-        ("From: a@example.org\n\n-----BEGIN PGP MESSAGE-----\n\nabc=\n-----END PGP MESSAGE-----\n", "nor a text"),
+        ("From: a@example.org\n\n-----BEGIN PGP MESSAGE-----\n\nabc=\n-----END PGP MESSAGE-----\n", "is encrypted"),
     ],
 )
 def test_a_mail_that_says_nothing_is_reported(text: str, reason: str) -> None:
@@ -294,7 +294,23 @@ def test_the_mail_in_a_signed_envelope_is_read(pieces: int) -> None:
     for size in range(0, len(data), 5):
         mail(head + base64.encodebytes(data[:size]).decode())
     encrypted = data.replace(bytes.fromhex("010702"), bytes.fromhex("010703"))
-    assert mail(head + base64.encodebytes(encrypted).decode()).text == "a\n\nAttachment: smime.p7m"
+    document = mail(head + base64.encodebytes(encrypted).decode())
+    assert document.text == "a\n\nAttachment: smime.p7m"
+    assert len(document.notices) == 1
+
+
+def test_encrypted_mails_are_told() -> None:
+    armour = "-----BEGIN PGP MESSAGE-----\n\nabc=\n-----END PGP MESSAGE-----\n"
+    inline = f"Subject: a\nFrom: ann@example.org\n\nSee:\n{armour}"
+    version = "Content-Type: application/pgp-encrypted\n\nVersion: 1"
+    packed = f"Content-Type: application/octet-stream; name=encrypted.asc\n\n{armour}"
+    parts = f"Subject: b\nFrom: ann@example.org\n{multipart('encrypted', version, packed)}"
+    for text in (inline, parts):
+        document = mail(text)
+        assert "abc" not in document.text
+        assert "a text in it is encrypted" in document.notices[0]
+    assert "2 of its texts" in read(mailbox(inline, parts), "Inbox").notices[0]
+    assert mail("Subject: a\n\nbody").notices == ()
 
 
 def test_a_uuencoded_file_is_told_by_its_name() -> None:

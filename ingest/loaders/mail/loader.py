@@ -1,5 +1,6 @@
 """Mail files (.eml, Maildir, .emlx), mailboxes (mbox) and web archives (.mht) -> Documents."""
 
+from dataclasses import replace
 from email.message import Message
 
 from ingest.loaders.mail.charsets import decode_body
@@ -37,7 +38,7 @@ def load_mail(data: bytes, *, source: str) -> Document:
         writer.write(message, heading=heading, depth=-1)
     if not messages:
         raise LoadError("its mailbox holds no messages but deleted ones; ignore it in .gitignore")
-    return builder.document(source, title=None)
+    return _noted(builder.document(source, title=None), writer, of_many=True)
 
 
 def _single(message: Message, source: str) -> Document:
@@ -49,8 +50,18 @@ def _single(message: Message, source: str) -> Document:
     writer.write(message, heading=subject)
     if not writer.says_something:
         attached = f", only attachments ({', '.join(writer.attached)})" if writer.attached else ""
+        if writer.encrypted:
+            raise LoadError("its mail is encrypted; decrypt it, or ignore it in .gitignore")
         raise LoadError(f"its mail has neither a subject nor a text{attached}; save what is attached, or ignore it")
-    return builder.document(source, title=subject or None)
+    return _noted(builder.document(source, title=subject or None), writer, of_many=False)
+
+
+def _noted(document: Document, writer: MessageWriter, *, of_many: bool) -> Document:
+    """With a notice where mails are encrypted."""
+    if not writer.encrypted:
+        return document
+    whose = f"{writer.encrypted:,} of its texts are" if of_many and writer.encrypted > 1 else "a text in it is"
+    return replace(document, notices=(f"{whose} encrypted; decrypt the mail to have it read",))
 
 
 def _is_web_archive(message: Message) -> bool:

@@ -29,6 +29,7 @@ _ARMOUR = re.compile(
     r"(?:(?!-----BEGIN)[^\n]*\n)*?-----END PGP \1-----[ \t]*(?:\n|\Z)",
     re.M,
 )
+_ENCRYPTED = re.compile(r"^-----BEGIN PGP MESSAGE-----", re.M)
 _MARKUP = re.compile(rb"\s*<(?:!doctype\s+)?html\b", re.I)
 _SIGNED = re.compile(r"^-----BEGIN PGP SIGNED MESSAGE-----[ \t]*\n(?:Hash:[^\n]*\n)*", re.M)
 _UUENCODED = re.compile(r"^begin [0-7]{3,4} ([^\n]+)\n(?:[ -`]{1,62}[ \t]*\n)+end[ \t]*$", re.M)
@@ -39,11 +40,13 @@ class MessageWriter:
 
     says_something   whether a subject or any text has been written; headers and the names of files are neither.
     attached         names of the files that are attached and hold no text that is read.
+    encrypted        how many texts or envelopes are encrypted.
     """
 
     def __init__(self, builder: TextBuilder) -> None:
         self.says_something = False
         self.attached: list[str] = []
+        self.encrypted = 0
         self._builder = builder
         self._seen: set[str] = set()  # calendars of this message: invitations bring theirs twice
 
@@ -75,19 +78,25 @@ class MessageWriter:
         elif inner is not None:
             self.write(inner, heading=header(inner, "Subject") or name, depth=depth + 1)
         elif kind == "invisible":
+            self.encrypted += part.get_content_type() == "application/pgp-encrypted"  # what it announces comes next
             return False
         elif kind == "calendar":
             self._calendar(part, depth)
         elif kind in {"html", "report", "text"}:
             self._heading(name, level=depth + 2)
             self._text_part(part, kind, depth)
-        elif name:
+        else:
+            self.encrypted += kind == "envelope"
+            self._attachment(name)
+            return False
+        return True
+
+    def _attachment(self, name: str) -> None:
+        if name:
             self._builder.paragraph()
             self._builder.write(f"Attachment: {name}")
             self._builder.paragraph()
             self.attached.append(name)
-            return False
-        return True
 
     def _text_part(self, part: Message, kind: str, depth: int) -> None:
         if kind == "html" or (kind == "text" and _MARKUP.match(content(part))):  # which is not what it says it is
@@ -95,7 +104,9 @@ class MessageWriter:
         elif kind == "report":
             self._verbatim("\n\n".join(map(_report, children(part))))
         else:
-            self._verbatim(_readable(text_of(part)))
+            text = text_of(part)
+            self.encrypted += len(_ENCRYPTED.findall(text))
+            self._verbatim(_readable(text))
 
     def _calendar(self, part: Message, depth: int) -> None:
         text = decode_body(unfolded(content(part)), charset(part))
