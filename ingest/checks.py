@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sized
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -136,7 +137,12 @@ def examine_documents(reader: IndexReader) -> Iterator[Trouble]:
 
 
 def examine_folder(
-    name: str, folder: SyncedFolder, ledger: Mapping[str, DocumentRecord], *, max_bytes: int
+    name: str,
+    folder: SyncedFolder,
+    ledger: Mapping[str, DocumentRecord],
+    *,
+    max_bytes: int,
+    converters: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Trouble]:
     """A synced folder's files against the ledger. All are read: size and time do not tell everything.
 
@@ -149,7 +155,7 @@ def examine_folder(
     except ConfigError as error:
         yield Trouble(f"the folder {name}: {str(error).rstrip('.')}", "none", name=name)
         return
-    todo, _ = diff(scanned, ledger, retry_failed=False)
+    todo, _ = diff(scanned, ledger, retry_failed=False, converters=converters)
     for file in todo.add:
         yield Trouble(f"{file.source}: its file is not indexed", "sync", "files are not indexed", file.source)
     for file in todo.update:

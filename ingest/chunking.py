@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from retrieval.context import context_header
 from retrieval.errors import ConfigError, DocumentError
-from retrieval.types import PAGE_LABEL, Chunk, Document, Heading, Metadata, chunk_ids
+from retrieval.types import OWN_PART, PAGE_LABEL, Chunk, Document, Heading, Metadata, chunk_ids
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -88,6 +88,7 @@ class Chunker:
                     document.text,
                     header_at=lambda offset: headers[bisect_right(starts, offset)],
                     breaks=[heading.char_start for heading in document.headings],
+                    walls=[heading.char_start for heading in document.headings if heading.level == OWN_PART],
                     syntax=document.syntax,
                 )
             )

@@ -11,6 +11,7 @@ import typer
 from ingest.interrupts import Stop, stop_on_interrupt
 from ingest.progress import showing_progress
 from ingest.report import SyncReport
+from ingest.skipped_kinds import in_words
 from ingest.snapshot_cli import app as snapshot_app
 from retrieval.console import (
     DEFAULT_INDEX,
@@ -279,6 +280,8 @@ def _show(
         err.print(f"in part: {printable(notice.source)}: {notice.reason}", markup=False)
     for skip in report.skipped if verbose else ():
         err.print(f"skipped: {printable(skip.source)}: {skip.reason}", markup=False)
+    if report.skipped:
+        err.print(f"skipped {printable(in_words(report.skipped_kinds))}", markup=False)
     if report.interrupted:
         err.print(f"Interrupted; {kept}")
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeGuard
 
 from ingest.documents import hash_bytes
@@ -11,22 +12,28 @@ from ingest.scan import Scan, ScannedFile
 from retrieval.types import DocumentRecord, Status
 
 
-def diff(scanned: Scan, ledger: Mapping[str, DocumentRecord], *, retry_failed: bool) -> tuple[Plan, SyncReport]:
+def diff(
+    scanned: Scan,
+    ledger: Mapping[str, DocumentRecord],
+    *,
+    retry_failed: bool,
+    converters: Mapping[str, str] = MappingProxyType({}),
+) -> tuple[Plan, SyncReport]:
     """What is to be done, and the report of having done it without another failure. Without `retry_failed`, files
-    that failed and have not changed since count as failed again."""
+    that failed and have not changed since count as failed again. Files that a converter reads are not skipped."""
     failed = [Failure(*failure) for failure in scanned.failed]
     skipped = [Skip(*skip) for skip in scanned.skipped]
     files: list[ScannedFile] = []
     settled: list[str] = []
     for file in scanned.files:
         record = ledger.get(file.source)
-        if _is_settled(record, file, "skipped", scanned.name):
+        if _is_settled(record, file, "skipped", scanned.name) and not _has_converter(file, converters):
             skipped.append(Skip(file.source, record.reason))
             settled.append(file.source)
         elif not retry_failed and _is_settled(record, file, "failed", scanned.name):
             failed.append(Failure(file.source, record.reason))
             settled.append(file.source)
-        elif not _is_vouched_for(file, record) and (reason := _why_unsupported(file)):
+        elif not _is_vouched_for(file, record) and (reason := _why_unsupported(file, converters)):
             skipped.append(Skip(file.source, reason))
         else:
             files.append(file)
@@ -61,13 +68,22 @@ def _is_vouched_for(file: ScannedFile, record: DocumentRecord | None) -> bool:
     return record is not None and record.status == "ready" and not needs_reading(file, record)
 
 
-def _why_unsupported(file: ScannedFile) -> str | None:
+def _has_converter(file: ScannedFile, converters: Mapping[str, str]) -> bool:
+    if not converters:
+        return False
+    from ingest.loaders.converters import converter_of
+    from ingest.loaders.text.compressed import inner_name
+
+    return converter_of(inner_name(file.source), converters) is not None
+
+
+def _why_unsupported(file: ScannedFile, converters: Mapping[str, str]) -> str | None:
     """By its first bytes, so that a film is not read whole to see that it is no text."""
     from ingest.loaders import HEAD, why_unsupported  # where nothing is new, no loader is asked
 
     try:
         with Path(file.path).open("rb") as opened:
-            return why_unsupported(opened.read(HEAD), source=file.source)
+            return why_unsupported(opened.read(HEAD), source=file.source, converters=converters)
     except OSError:
         return None  # indexing it will say what is wrong
 

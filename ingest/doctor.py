@@ -276,11 +276,11 @@ def _troubles(index: HybridIndex) -> list[Trouble]:
             differences = compare_chroma(writer.store, writer.reader)
             wrong = list(examine_documents(writer.reader))
             troubles = [*wrong, *differences.without(_documents_of(wrong)).troubles()]
-        max_bytes = index.config.max_file_bytes
+        config = index.config
         told = {trouble.name for trouble in troubles if trouble.name}
         ledger = writer.records.all()
         for name, folder in sorted(writer.folders.items()):
-            found = examine_folder(name, folder, ledger, max_bytes=max_bytes)
+            found = examine_folder(name, folder, ledger, max_bytes=config.max_file_bytes, converters=config.converters)
             troubles += [trouble for trouble in found if trouble.name not in told]
     return troubles
 

@@ -14,6 +14,7 @@ from contextlib import closing, suppress
 from itertools import islice
 from multiprocessing.connection import Pipe
 from queue import SimpleQueue
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -147,6 +148,8 @@ class _Worker:
         self.is_spent = False
         self._settings = settings
         self._connection, theirs = Pipe()
+        # For the files of commands that are ended before they can remove them.
+        self._scratch = TemporaryDirectory(prefix="ingest-", ignore_cleanup_errors=True)
         with closing(theirs):
             program = _PROGRAM.format(path=sys.path, descriptor=theirs.fileno())
             self._process = subprocess.Popen(
@@ -155,7 +158,7 @@ class _Worker:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=None if log.isEnabledFor(logging.DEBUG) else subprocess.DEVNULL,
-                env={**os.environ, **_ONE_THREAD},
+                env={**os.environ, **_ONE_THREAD, "TMPDIR": self._scratch.name},
                 process_group=0,  # Ctrl-C at a terminal is not for it, and what it starts can be ended with it
             )
 
@@ -196,7 +199,9 @@ class _Worker:
     def end(self) -> int:
         """Its exit code, once it has one: it ends by itself when nobody listens."""
         self._connection.close()
-        return self._process.wait()
+        code = self._process.wait()
+        self._scratch.cleanup()
+        return code
 
     def _kill_group(self) -> None:
         with suppress(ProcessLookupError):
@@ -205,6 +210,7 @@ class _Worker:
     def _reason_of_death(self) -> str:
         code = self.end()
         self._kill_group()  # what it started, should that be running still: then the id is still this group's
+        self._scratch.cleanup()
         if code == -signal.SIGALRM:
             return f"parsing it took more than {self._settings.seconds:g} s: raise parse_seconds, or split it"
         if code in (-signal.SIGABRT, -signal.SIGKILL):  # how native code fails to get memory, and the kernel's way

@@ -23,7 +23,8 @@ _PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
 
 class ParserSettings(NamedTuple):
     """max_bytes of a file, seconds of wall-clock time and memory_bytes for parsing it; language and ocr_command as in
-    Config. keeps_content: whether Parsed.content is wanted, of files that nobody can read again."""
+    Config; converters are its items. keeps_content: whether Parsed.content is wanted, of files that nobody can read
+    again."""
 
     chunks: ChunkSettings
     language: str
@@ -32,6 +33,7 @@ class ParserSettings(NamedTuple):
     memory_bytes: int
     ocr_command: str | None
     keeps_content: bool = False
+    converters: tuple[tuple[str, str], ...] = ()
 
 
 def serve(descriptor: int) -> None:
@@ -61,6 +63,7 @@ def serve(descriptor: int) -> None:
                     language=settings.language,
                     max_bytes=settings.max_bytes,
                     ocr_command=settings.ocr_command,
+                    converters=dict(settings.converters),
                     keeps_content=settings.keeps_content,
                 )
                 signal.setitimer(signal.ITIMER_REAL, 0)

@@ -2,7 +2,9 @@
 
 import logging
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ingest.chunking import Chunker
@@ -44,6 +46,7 @@ def parse(
     language: str,
     max_bytes: int,
     ocr_command: str | None,
+    converters: Mapping[str, str] = MappingProxyType({}),
     keeps_content: bool = False,
 ) -> Parsed | Unparsed:
     """Whatever a file holds, this raises nothing but MemoryError. `language` as in Config."""
@@ -53,7 +56,7 @@ def parse(
             data = file.read(max_bytes + 1)
         if len(data) > max_bytes:
             return Unparsed("it has grown beyond max_file_mb while it was being read; sync again")
-        document = load(data, source=source, max_bytes=max_bytes, ocr_command=ocr_command)
+        document = load(data, source=source, max_bytes=max_bytes, ocr_command=ocr_command, converters=converters)
         if is_blank(document.text):
             return Unparsed(*why_blank(data, source=source))
         content = document_to_json(document) if keeps_content else ""

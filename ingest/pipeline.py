@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from ingest.chunking import ChunkSettings
 from ingest.indexer import Indexer
+from ingest.loaders.converters import check_converters
 from ingest.parser_pool import Outcomes, ParserPool
 from ingest.parser_worker import ParserSettings
 from ingest.scan import ScannedFile
@@ -44,8 +45,9 @@ def index_files(outcomes: Outcomes, indexer: Indexer, *, folder: str, stop: thre
 
 
 def parser_settings(index: HybridIndex, *, keeps_content: bool) -> ParserSettings:
-    """`keeps_content` as in ParserSettings. Raises as chunk_settings."""
+    """`keeps_content` as in ParserSettings. Raises as chunk_settings and check_converters."""
     config = index.config
+    check_converters(config.converters)
     return ParserSettings(
         chunks=chunk_settings(index),
         language=config.language,
@@ -54,6 +56,7 @@ def parser_settings(index: HybridIndex, *, keeps_content: bool) -> ParserSetting
         memory_bytes=config.parse_memory_mb * MEGABYTE,
         ocr_command=config.ocr_command,
         keeps_content=keeps_content,
+        converters=tuple(config.converters.items()),
     )
 
 

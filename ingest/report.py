@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
+from ingest.skipped_kinds import SkippedKind, kinds_of
 from retrieval.writer.changes import Written
 
 
@@ -78,9 +79,14 @@ class SyncReport:
             tokens_embedded=self.tokens_embedded + written.tokens_embedded,
         )
 
+    @property
+    def skipped_kinds(self) -> tuple[SkippedKind, ...]:
+        """What was skipped, counted by suffix and reason."""
+        return kinds_of(self.skipped)
+
     def as_dict(self) -> dict[str, Any]:
         """For JSON: named tuples become objects too."""
-        named = ("failed", "skipped", "notices", "planned")
+        named = ("failed", "skipped", "skipped_kinds", "notices", "planned")
         return {**asdict(self), **{name: [entry._asdict() for entry in getattr(self, name)] for name in named}}
 
     def in_order(self) -> "SyncReport":

@@ -48,7 +48,7 @@ def sync(
     if dry_run:
         check_claim(index.folders(), scanned.name, str(scanned.root))
         ledger = {record.source: record for record in index.documents()}
-        _, report = diff(scanned, ledger, retry_failed=False)
+        _, report = diff(scanned, ledger, retry_failed=False, converters=config.converters)
         return replace(report.in_order(), dry_run=True, seconds=time.monotonic() - started)
     from ingest.indexer import Indexer
     from ingest.pipeline import index_files, parsing  # they load what reads files, which a dry run does not need
@@ -56,7 +56,7 @@ def sync(
     with index.writing() as writer:
         check_claim(writer.folders, scanned.name, str(scanned.root))
         read_ns = time.time_ns()  # before any file is
-        todo, planned = diff(scanned, writer.records.all(), retry_failed=retry_failed)
+        todo, planned = diff(scanned, writer.records.all(), retry_failed=retry_failed, converters=config.converters)
         report = replace(planned, added=0, updated=0, deleted=0, planned=())
         files = (*todo.add, *todo.update)
         size = sum(file.size for file in files)

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -102,6 +103,9 @@ class Config(BaseModel):
     """Megabytes of memory that parsing one file may take."""
     ocr_command: str | None = None
     """Makes text of a PDF that has none: reads it from standard input, writes one with text to standard output."""
+    converters: dict[str, Annotated[str, Field(min_length=1)]] = Field(default_factory=dict)
+    """Suffix -> command that reads such files, from standard input or the path that stands for {input}, and writes text
+    or HTML to standard output."""
 
     # How searches are answered unless they say otherwise.
     fusion: FusionMethod = "dbsf"
@@ -144,7 +148,7 @@ class Config(BaseModel):
             text = explain(problems, settings=settings, places={**variables, **places}, secret={"chroma_headers"})
             raise ConfigError(text) from None
 
-    @field_validator("include", "exclude", "chroma_headers", mode="before")
+    @field_validator("include", "exclude", "chroma_headers", "converters", mode="before")
     @classmethod
     def _from_text(cls, value: Any, info: ValidationInfo) -> Any:
         """The environment has them as JSON; and one pattern does not need a list."""
@@ -154,7 +158,13 @@ class Config(BaseModel):
             read = json.loads(value)
             if isinstance(read, list | dict):
                 return read
-        return value if info.field_name == "chroma_headers" else (value,)
+        return value if info.field_name in {"chroma_headers", "converters"} else (value,)
+
+    @field_validator("converters")
+    @classmethod
+    def _by_suffix(cls, converters: dict[str, str]) -> dict[str, str]:
+        """By suffixes in lower case with their dot: "DOC" is ".doc"."""
+        return {_checked_suffix(suffix): _checked_command(command) for suffix, command in converters.items()}
 
     @field_validator("language")
     @classmethod
@@ -207,6 +217,25 @@ INDEX_SETTINGS = (
     "model", "revision", "trust_remote_code", "pooling", "query_prefix", "passage_prefix", "chunk_size",
     "chunk_overlap", "context_header", "language",
 )  # fmt: skip
+
+
+def _checked_suffix(suffix: str) -> str:
+    name = "." + suffix.lower().removeprefix(".")
+    if not re.fullmatch(r"\.[^./\s]+", name):
+        raise ValueError(f"{suffix!r} is not a suffix; write one such as .doc")
+    if name in {".gz", ".bz2", ".xz"}:
+        raise ValueError(f"files with {name} are unpacked before they are read; write the suffix before it")
+    return name
+
+
+def _checked_command(command: str) -> str:
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise ValueError(f"{command!r} is no command ({error})") from None
+    if not words:
+        raise ValueError("a command must not be empty")
+    return command
 
 
 def _from_environment(settings: Collection[str]) -> dict[str, str]:

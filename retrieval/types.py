@@ -36,6 +36,9 @@ MAX_METADATA = 1_000
 MAX_MEMBERS = 1_000
 """Members of all lists in a document's own metadata together. Chroma fails for good on six times as many."""
 
+OWN_PART = 0
+"""The level of a heading that no chunk reaches across."""
+
 _LONGEST_HEADING = 500
 _LONGEST_LABEL = 20
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -67,7 +70,11 @@ def document_id(source: str) -> str:
 
 
 class Heading(NamedTuple):
-    """A heading in a document: where its line starts in `Document.text`, its level (1 is the highest), its words."""
+    """A heading in a document: where its line starts in `Document.text`, its level (1 is the highest), its words.
+
+    Above them, level OWN_PART is that of what stands for itself, such as a mail in a mailbox: no chunk holds words from
+    both sides of it.
+    """
 
     char_start: int
     level: int

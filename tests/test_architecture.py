@@ -31,6 +31,7 @@ LAYERS = {
     ],
     "ingest": [
         {"gitignore", "skip_reasons", "selection", "root", "loaders", "documents", "scan", "watch", "splitting"},
+        {"skipped_kinds"},
         {"chunking", "parsing", "plan", "report", "diff"},
         {"parser_worker", "parser_pool", "indexer"},
         {"pipeline", "adding", "sync", "rebuild", "status", "checks"},

@@ -14,7 +14,7 @@ from ingest.loaders import load
 from retrieval.context import MAX_HEADER_CHARS, context_header, contextualize
 from retrieval.errors import ConfigError, DocumentError
 from retrieval.merge_passages import joined
-from retrieval.types import Chunk, Document, Heading, Table, document_metadata
+from retrieval.types import OWN_PART, Chunk, Document, Heading, Table, document_metadata
 
 PREFIX = "passage: "
 
@@ -116,6 +116,16 @@ def test_headings_are_those_in_force_where_the_chunk_starts() -> None:
     paths = list(dict.fromkeys(chunk.headings for chunk in chunks))
     assert paths == [("Weather",), ("Weather", "Rain"), ("Weather", "Rain", "Why"), ("Weather", "Snow"), ("Sea",)]
     assert embedded(chunks[0]).startswith("passage: Manual > Weather\n\n# Weather\n\nRain")
+
+
+def test_what_stands_for_itself_shares_no_chunk() -> None:
+    text, headings = "Before all.\n", []
+    for name in ("Rain", "Snow", "Hail"):
+        headings += [Heading(len(text), OWN_PART, name), Heading(len(text) + len(name) + 2, 1, "Notes")]
+        text += f"{name}\n\nNotes\n\nA few words about {name.lower()}.\n\n"
+    chunks = chunker().chunk(Document("a", text, headings=tuple(headings)))
+    assert [chunk.headings for chunk in chunks] == [(), ("Rain",), ("Snow",), ("Hail",)]
+    assert [chunk.text.split()[-1] for chunk in chunks] == ["all.", "rain.", "snow.", "hail."]
 
 
 def test_ordinary_titles_and_headings_are_kept_whole() -> None:

@@ -7,6 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 from ingest.report import Failure, PlannedStep, Progress, Skip, SyncReport
+from ingest.skipped_kinds import SkippedKind
 from retrieval import SearchHit
 from retrieval.adapters.http import responses as http
 from retrieval.adapters.http.jobs import Job
@@ -30,7 +31,8 @@ def nullable(type_: type) -> dict[str, bool]:
         (http.HitOut, SearchHit, {"citation"}, ()),
         (http.ChunkOut, Chunk, (), {"document_id", "source", "title", "metadata"}),
         (http.RecordOut, DocumentRecord, {"indexed", "chunks"}, IN_LEDGER_ALONE),
-        (http.ReportOut, SyncReport, (), ()),
+        (http.ReportOut, SyncReport, {"skipped_kinds"}, ()),
+        (http.SkippedKindOut, SkippedKind, (), ()),
         (http.FailureOut, Failure, (), ()),
         (http.FailureOut, Skip, (), ()),
         (http.StepOut, PlannedStep, (), ()),

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -230,6 +231,22 @@ def test_what_recognises_text_ends_with_its_file(settings: ParserSettings, tmp_p
     with ParserPool(settings._replace(seconds=2, ocr_command=command), workers=1) as pool:
         assert "2 s" in reasons(pool, [scan])["docs/scan.pdf"]
     assert _ends(int((tmp_path / "pid").read_text()))
+
+
+@pytest.mark.slow
+def test_a_converter_that_is_ended_leaves_no_file(
+    settings: ParserSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
+    script = tmp_path / "convert.py"
+    script.write_text("import shutil, sys, time; shutil.copy(sys.argv[1], sys.argv[2]); time.sleep(600)")
+    old = written(tmp_path / "a.doc", b"words")
+    command = f"{sys.executable} {script} {{input}} {tmp_path / 'seen'}"
+    with ParserPool(settings._replace(seconds=2, converters=((".doc", command),)), workers=1) as pool:
+        assert "2 s" in reasons(pool, [old])["docs/a.doc"]
+    assert (tmp_path / "seen").read_bytes() == b"words"
+    assert list((tmp_path / "scratch").iterdir()) == []
 
 
 def _ends(pid: int) -> bool:

@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Protocol
 
+from ingest.loaders.mail.calendar import load_calendar
+from ingest.loaders.mail.loader import load_mail
+from ingest.loaders.mail.mailbox import is_mail
 from ingest.loaders.markup.epub import load_epub
 from ingest.loaders.markup.html import load_html
-from ingest.loaders.markup.mail import load_mail
 from ingest.loaders.markup.xml import load_xml
 from ingest.loaders.office.docx import load_docx
 from ingest.loaders.office.opendocument import load_opendocument
@@ -63,7 +65,8 @@ LOADERS: Mapping[str, Loader] = {
     **dict.fromkeys((".html", ".htm", ".xhtml"), load_html),
     **dict.fromkeys((".xml", ".docbook", ".dbk"), load_xml),
     ".ipynb": load_notebook,
-    ".eml": load_mail,
+    **dict.fromkeys((".eml", ".emlx", ".mht", ".mhtml"), load_mail),
+    **dict.fromkeys((".ics", ".ical", ".vcs"), load_calendar),
     **_BINARY,
 }
 """What reads a file, by its suffix in lower case."""
@@ -81,6 +84,9 @@ _XML = re.compile(
 _RTF = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{\s*\\rtf")
 _MANUAL_SUFFIX = re.compile(r"\.(?:[1-9]\w*|[nl]|man|mdoc)")
 _ROFF = re.compile(rb"""^(?:[.'][ \t]*(?:TH|Dd|Dt|SH|Sh|so)\b|[.']\\")""", re.M)
+_CALENDAR = re.compile(rb"(?:\xef\xbb\xbf)?\s*BEGIN:VCALENDAR\b", re.I)
+_NO_MAIL = frozenset({".patch", ".diff"})  # git writes them as mails; what people cite is their lines
+_MAY_BE_MAIL = frozenset({".txt", ".text"})
 _PDF_HEADER = 1024  # readers look for it in so many bytes
 
 
@@ -91,7 +97,7 @@ def refusal(head: bytes, *, name: str) -> str | None:
     """
     suffix = _suffix(name)
     if suffix in {".svg", ".svgz"} or _SVG.match(head):
-        return "it is an SVG image, which no loader reads; ignore it in .gitignore"
+        return "it is an SVG image, which no loader reads; set a converter for its suffix, or ignore it in .gitignore"
     magic = magic_number(head)
     is_left_to_loader = (
         magic == "PDF"
@@ -123,7 +129,14 @@ def _text_loader(head: bytes, suffix: str) -> Loader:
     known = None if suffix in _BINARY else LOADERS.get(suffix)
     if known in (None, load_xml) and _MEDIAWIKI.match(head):
         return load_mediawiki
-    if known in (None, load_xml) and _HTML.match(head):
+    if (known is None and suffix not in _NO_MAIL) or suffix in _MAY_BE_MAIL:
+        if is_mail(head):
+            return load_mail
+        if _CALENDAR.match(head):
+            return load_calendar
+    if known is load_html and is_mail(head):  # a page saved as one file
+        return load_mail
+    if known in (None, load_xml, load_mail) and _HTML.match(head):
         return load_html
     if known is None and _XML.match(head):
         return load_xml

@@ -16,12 +16,14 @@ class TextBuilder:
     headings  those ended so far, with their offsets in `text()`.
     tables    those ended so far that have a header row; none is inside another.
     length    characters so far.
+    base_level   what is added to the levels of headings, for one text inside another.
     """
 
     def __init__(self) -> None:
         self.headings: list[Heading] = []
         self.tables: list[Table] = []
         self.length = 0
+        self.base_level = 0
         self._pieces: list[str] = []
         self._separator = _NOTHING
         self._verbatim: list[str] | None = None
@@ -131,7 +133,7 @@ class TextBuilder:
             self._append(block)
 
     def begin_heading(self, level: int) -> None:
-        self._heading = (level, len(self._pieces), self.length)
+        self._heading = (self.base_level + level, len(self._pieces), self.length)
 
     def end_heading(self) -> None:
         """Note what was written since `begin_heading` as a heading, if there was anything."""

@@ -2,7 +2,7 @@
 
 import copy
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -86,6 +86,7 @@ class TokenBudgetSplitter(TextSplitter):
         *,
         header_at: Callable[[int], str] | None = None,
         breaks: Sequence[int] = (),
+        walls: Sequence[int] = (),
         syntax: str | None = None,
     ) -> Iterator[Piece]:
         """The chunks of `text` with their token counts, in order, as they are found.
@@ -93,13 +94,14 @@ class TokenBudgetSplitter(TextSplitter):
         header_at   the context header of a chunk that starts at an offset; None for no headers
         breaks      offsets of headings, ascending: the best places to break. One with max_chars characters or more
                     to the break on either side is always a boundary, and what lies beyond it changes no chunk.
+        walls       those of the breaks that are always boundaries
         syntax      of this text, if not the splitter's own
 
         Raises ConfigError where a header or a single character leaves no room, and for an unknown syntax.
         """
         separators = separators_for(syntax or self._syntax, headings_known=bool(breaks))
         edges = [0, *(offset for offset in breaks if 0 < offset < len(text)), len(text)]
-        for start, end in pairwise(_walls(edges, self._max_chars)):
+        for start, end in pairwise(_walls(edges, self._max_chars, frozenset(walls))):
             inner = edges[bisect_left(edges, start + 1) : bisect_left(edges, end)]
             found = self._pack(
                 text[start:end],
@@ -201,11 +203,12 @@ def _shifted(header_at: Callable[[int], str] | None, by: int) -> Callable[[int],
     return (lambda offset: header_at(by + offset)) if header_at else (lambda offset: "")
 
 
-def _walls(edges: Sequence[int], section: int) -> list[int]:
-    """The first and the last edge, and those with `section` characters or more to the next edge on either side."""
+def _walls(edges: Sequence[int], section: int, given: Collection[int]) -> list[int]:
+    """The first and the last edge, those that are given, and those with `section` characters or more to the next edge
+    on either side."""
     inner = [
         here
         for before, here, after in zip(edges, edges[1:], edges[2:], strict=False)
-        if min(here - before, after - here) >= section
+        if here in given or min(here - before, after - here) >= section
     ]
     return [edges[0], *inner, edges[-1]]

@@ -103,6 +103,14 @@ class StepOut(BaseModel):
     source: str
 
 
+class SkippedKindOut(BaseModel):
+    """How many files with that suffix were skipped for like reasons."""
+
+    suffix: str
+    reason: str
+    files: int
+
+
 class ReportOut(BaseModel):
     """What was done. `failed` were not indexed, for the reason given; `notices` were, but a part could not be read."""
 
@@ -112,6 +120,7 @@ class ReportOut(BaseModel):
     unchanged: int
     failed: list[FailureOut]
     skipped: list[FailureOut]
+    skipped_kinds: list[SkippedKindOut]
     notices: list[FailureOut]
     chunks_added: int
     chunks_deleted: int

@@ -1,0 +1,1 @@
+"""Mail, mailboxes and calendars: the functions `(data, *, source) -> Document` that read them."""
