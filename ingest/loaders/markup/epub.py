@@ -40,7 +40,7 @@ def load_epub(data: bytes, *, source: str) -> Document:
     builder = TextBuilder()
     for name in chapters:
         try:
-            write_html(archive.read(name), builder)
+            write_html(archive.read(name), builder, is_chapter=True)
         except UnsupportedFormatError:  # a chapter that is no text
             continue
     metadata = child(package, "metadata")
