@@ -116,6 +116,34 @@ def test_long_hidden_text_is_not_the_page() -> None:
     assert text_of(f"<p>bread</p><div hidden><h1>x</h1>{spam}</div>") == "bread"
 
 
+@pytest.mark.parametrize(
+    ("style", "head", "is_seen"),
+    [
+        ("p.x, #y { color: red; display: none }", "", False),
+        ("/* .x {} */ a{} .x{visibility:hidden !important}", "", False),
+        ("#x{display:none}", "", False),
+        (".x{display:none} .x.open{display:block}", "", True),
+        (".x{display:none} #t:checked ~ .x{display:block}", "", True),
+        ("@media print { .x { display: none } }", "", True),
+        (".y .x{display:none}", "", True),
+        (".x{display:none}", "<script>show()</script>", True),
+        (".x{display:none}", "<script type='application/ld+json'>{}</script>", False),
+        (".x{display:none", "", True),
+        ("}}.x{backface-visibility:hidden}", "", True),
+    ],
+)
+def test_what_a_stylesheet_hides_for_good_is_not_read(style: str, head: str, is_seen: bool) -> None:
+    text = text_of("<p>bread<p class=x id=x>casino", head=f"<style>{style}</style>{head}")
+    assert text == ("bread\n\ncasino" if is_seen else "bread")
+
+
+def test_what_a_control_elsewhere_shows_is_read() -> None:
+    page = '<a onclick="toggle(\'a-1\')">more</a><p>bread<div id=a-1 style="display:none">rye</div>'
+    assert text_of(page) == "more\n\nbread\n\nrye"
+    modal = "<button data-bs-target='#m'>More</button><p>bread<div id=m hidden>rye</div>"
+    assert text_of(modal) == "More\n\nbread\n\nrye"
+
+
 def test_a_page_that_is_all_navigation_keeps_what_is_visible() -> None:
     assert text_of("<nav><a href=/a>One</a></nav><p hidden>no</p><footer>Two</footer>") == "One\n\nTwo"
 

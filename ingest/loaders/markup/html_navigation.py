@@ -24,6 +24,7 @@ _SIDEBAR_NAMES = frozenset({"menu", "nav", "newsletter", "share", "sidebar", "si
 _SURELY_SITE_NAMES = frozenset(
     {"breadcrumb", "breadcrumbs", "consent", "cookie", "cookies", "copyright", "footer", "gdpr", "navbar"}
 )
+_DIALOGS = frozenset({"dialog", "alertdialog"})
 _SITE_NAMES = _SURELY_SITE_NAMES | {"nav", "navigation", "sidebar"}
 _LEAD_NAMES = frozenset({"abstract", "dek", "intro", "lead", "lede", "standfirst", "subtitle", "summary"})
 _AUTHOR_NAMES = frozenset({"author", "authors", "byline"})
@@ -136,7 +137,9 @@ def _empty_surroundings(members: Collection[Any], kind: str) -> bool:
 
 def _is_of_site(element: Any) -> bool:
     """Whether an element outside the main content is labelled as a part of the site rather than of the page."""
-    return not _SITE_NAMES.isdisjoint(names(element)) or (_kind(element) == "footer" and not is_note(element))
+    if _kind(element) == "footer" and not is_note(element):
+        return True
+    return element.get("role") in _DIALOGS or not _SITE_NAMES.isdisjoint(names(element))
 
 
 def _around(members: Collection[Any]) -> list[Any]:

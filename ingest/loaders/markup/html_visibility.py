@@ -1,11 +1,13 @@
 """Empties what no reader of an HTML page sees: scripts, hidden elements, closed dialogs, the glyphs of icons."""
 
 import re
+from collections.abc import Set
 from math import inf
 from typing import Any
 
 from ingest.loaders.markup.html_elements import Size, empty, find, is_footnote, length
 from ingest.loaders.markup.html_ruby import reduce_ruby
+from ingest.loaders.markup.html_stylesheet import hidden_names, hides
 
 _NEVER_SEEN = frozenset(
     {"head", "script", "style", "object", "iframe", "select", "datalist", "video", "audio", "canvas", "annotation",
@@ -18,13 +20,17 @@ _ICONS = (
 )
 _MAYBE_HIDDEN = "descendant::*/@hidden/.. | descendant::*/@popover/.. | descendant::*/@style/.."
 _PAGE = frozenset({"html", "body"})
-_HIDDEN_STYLE = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse))\s*(?:!|;|$)", re.I)
 _OPENS = "@aria-expanded or @onclick"
 _CONTROL = f"{_OPENS} or @role='button' or self::button or self::a[starts-with(@href, '#')]"
 _QUESTION = (
     f"boolean(self::*[{_CONTROL}] | self::*[self::h1 or self::h2 or self::h3 or self::h4 or self::h5 or self::h6 or"
     f" self::dt]//*[{_CONTROL}] | self::*[string-length(normalize-space(.)) < 200]//*[{_OPENS}])"
 )
+_CONTROLLED = (
+    " | ".join(f"descendant::*/@{name}" for name in ("aria-controls", "data-target", "data-bs-target", "onclick"))
+    + " | descendant::*[@data-toggle]/@href"
+)
+_WORD = re.compile(r"[\w-]+")
 _STREAMED = re.compile(r"S:[0-9a-f]+")  # the ids of what React sends late and a script moves to its place
 _ICON_CLASS = re.compile(r"icon|symbol|glyph|material", re.I)
 _ICON_NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -37,12 +43,17 @@ def empty_invisible(root: Any, *, without_scripts: bool = False) -> None:
 
     without_scripts  see the page as a browser without JavaScript does, with the text of <noscript>.
     """
-    has_script = root.find(".//script") is not None
+    has_script = any(map(_runs, root.iter("script"))) or bool(root.xpath("boolean(descendant::*/@onclick)"))
+    unused = frozenset() if has_script else hidden_names("".join(style.text or "" for style in root.iter("style")))
     empty(list(root.iter(*_NEVER_SEEN)))
     empty([element for element in root.iter(*_MAYBE_SEEN) if not _is_seen(element, without_scripts=without_scripts)])
     reduce_ruby(root)
     empty([element for element in root.xpath(_ICONS) if _is_icon(element)])
-    _empty_hidden(root, has_script=has_script)
+    _empty_hidden(root, unused, has_script=has_script)
+
+
+def _runs(script: Any) -> bool:
+    return "json" not in script.get("type", "").lower()
 
 
 def _is_seen(element: Any, *, without_scripts: bool) -> bool:
@@ -73,10 +84,10 @@ def _is_icon(element: Any) -> bool:
     return is_drawn and _ICON_NAME.fullmatch(text) is not None
 
 
-def _empty_hidden(root: Any, *, has_script: bool) -> None:
-    if not any(map(_is_hidden, root.xpath(_MAYBE_HIDDEN))):
+def _empty_hidden(root: Any, unused: Set[str], *, has_script: bool) -> None:
+    if not unused and not any(_is_hidden(element, unused) for element in root.xpath(_MAYBE_HIDDEN)):
         return
-    hidden = find(root, lambda element: "hidden" if _is_hidden(element) else None)["hidden"]
+    hidden = find(root, lambda element: "hidden" if _is_hidden(element, unused) else None)["hidden"]
     controlled = _controlled(root)
     seen = {element for element in hidden.elements if _can_be_opened(element, controlled)}
     whole_page = _WHOLE_PAGE * length(root) if has_script else inf
@@ -88,19 +99,23 @@ def _empty_hidden(root: Any, *, has_script: bool) -> None:
     empty([element for element in hidden.elements if element not in seen])
 
 
-def _is_hidden(element: Any) -> bool:
+def _is_hidden(element: Any, unused: Set[str]) -> bool:
     if element.tag in _PAGE:  # hidden until a script has run, or against frames
         return False
     if element.get("hidden", "until-found") != "until-found" or element.get("popover") is not None:
         return True
-    style = element.get("style")
-    return style is not None and _HIDDEN_STYLE.search(style) is not None
+    if hides(element.get("style", "")):
+        return True
+    if not unused:
+        return False
+    names = [f"#{element.get('id', '')}", *(f".{name}" for name in element.get("class", "").split())]
+    return not unused.isdisjoint(names)
 
 
 def _controlled(root: Any) -> frozenset[str]:
     """The ids of what a button, a tab or the like on the page shows."""
-    controls = root.xpath("//@aria-controls | //@data-target | //@data-bs-target | //*[@data-toggle]/@href")
-    return frozenset(name.lstrip("#") for value in controls for name in str(value).split())
+    controls = root.xpath(_CONTROLLED)
+    return frozenset(name for value in controls for name in _WORD.findall(str(value)))
 
 
 def _can_be_opened(element: Any, controlled: frozenset[str]) -> bool:
