@@ -53,7 +53,7 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|---|---|")
     notes = []
     for name in arguments.folders or FOLDERS:
-        folder = _fetched(FOLDERS[name], arguments.cache)
+        folder = fetched(FOLDERS[name], arguments.cache)
         row, reasons = _measure(name, folder, model)
         print(row, flush=True)
         notes.append(reasons)
@@ -84,7 +84,7 @@ def _by_reason(kind: str, report: dict[str, Any]) -> Iterator[str]:
         yield f"- {kind} {count}: {reason} (such as {examples[reason]})"
 
 
-def _fetched(folder: Folder, cache: Path) -> Path:
+def fetched(folder: Folder, cache: Path) -> Path:
     """The folder, out of its package; fetched once."""
     target = cache / folder.package
     if not target.is_dir():

@@ -288,6 +288,16 @@ def test_odd_xml_still_gives_its_text(markup: str, kept: list[str]) -> None:
     assert all(words in text for words in kept)
 
 
+def test_ruby_in_xml_is_its_base_text() -> None:
+    ruby = "<ruby><rb>漢</rb><rp>(</rp><rt>かん</rt><rp>)</rp></ruby>"
+    assert read(f"<a><p>the {ruby}<ruby>字<rt>じ</rt></ruby> here</p><rt>kept</rt></a>", "a.xml").text.split(
+        "\n\n"
+    ) == [
+        "the 漢字 here",
+        "kept",
+    ]
+
+
 def test_xml_entities_are_never_expanded() -> None:
     entities = "".join(f'<!ENTITY e{level + 1} "{f"&e{level};" * 10}">' for level in range(9))
     bomb = f'<!DOCTYPE x [<!ENTITY e0 "boom">{entities}]><x a="&e9;"><t>a&e9;b</t></x>'

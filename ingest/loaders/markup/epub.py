@@ -16,6 +16,7 @@ from retrieval.errors import LoadError
 from retrieval.types import Document
 
 _PAGES = frozenset({"application/xhtml+xml", "text/html", "application/x-dtbook+xml", "text/x-oeb1-document"})
+_PAGE_SUFFIXES = (".xhtml", ".html", ".htm")  # of pages with a wrong media type
 _FONT_OBFUSCATIONS = frozenset({"http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC"})
 """Algorithms that only keep embedded fonts from being copied: EPUB 3.3, "Font obfuscation", and Adobe's."""
 
@@ -40,7 +41,7 @@ def load_epub(data: bytes, *, source: str) -> Document:
     builder = TextBuilder()
     for name in chapters:
         try:
-            write_html(archive.read(name), builder)
+            write_html(archive.read(name), builder, is_chapter=True)
         except UnsupportedFormatError:  # a chapter that is no text
             continue
     metadata = child(package, "metadata")
@@ -67,9 +68,11 @@ def _spine(package: Any, folder: str) -> Iterator[str]:
     items = {item.get("id"): item for item in children(package, "manifest") if local_name(item) == "item"}
     for reference in children(package, "spine"):
         item = items.get(reference.get("idref")) if local_name(reference) == "itemref" else None
-        if item is None or item.get("media-type") not in _PAGES or "nav" in item.get("properties", "").split():
+        if item is None or "nav" in item.get("properties", "").split():
             continue
-        yield _member(folder, item.get("href", ""))
+        name = _member(folder, item.get("href", ""))
+        if item.get("media-type") in _PAGES or name.lower().endswith(_PAGE_SUFFIXES):
+            yield name
 
 
 def _member(folder: str, reference: str) -> str:

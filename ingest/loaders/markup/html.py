@@ -3,25 +3,26 @@
 import re
 from typing import Any
 
-from ingest.loaders.markup.html_tree import HEADINGS, INVISIBLE, LINES, PARAGRAPHS, parse_html, tagless_lines
+from ingest.loaders.markup.html_navigation import empty_navigation
+from ingest.loaders.markup.html_tree import HEADINGS, LINES, PARAGRAPHS, parse_html, tagless_lines
+from ingest.loaders.markup.html_visibility import empty_invisible
 from ingest.loaders.text.decoding import decode
 from ingest.loaders.text_builder import TextBuilder
 from retrieval.types import Document
 
-_CHROME = frozenset({"nav", "footer", "aside", "header", "button", "select", "textarea", "dialog"})
-_CHROME_ROLES = frozenset({"navigation", "banner", "contentinfo", "complementary", "search"})
 _PHRASES = frozenset({"em", "strong", "code", "b", "i", "tt", "kbd", "samp", "var", "cite", "sub", "sup", "abbr", "u"})
 _LAYOUT = (*HEADINGS, "table", "pre")
-_NOTE_CLASSES = frozenset({"footnote-list", "footnote", "topic", "admonition"})
+_VERBATIM = frozenset({"pre", "textarea"})
 _PERMALINKS = frozenset({"¶", "#", "§", "\uf0c1", "🔗"})
 _CHARSET = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([\w.:-]+)""", re.I)
 
 
 def load_html(data: bytes, *, source: str) -> Document:
-    """The main content: headings kept, `pre` verbatim, a table's rows as lines with " | " between the cells.
+    """What a reader sees of the page, but for the site's navigation, header, footer and sidebars.
 
-    Navigation, scripts, headers, footers and asides are left out, unless nothing would remain. The title is that of
-    <title>, else the first <h1>. Tables with a row of <th>, or a <thead>, have a header row.
+    Headings are kept, `pre` verbatim, a table's rows as lines with " | " between the cells. Where nothing would remain,
+    navigation is kept too, and else the text for browsers without JavaScript. The title is that of <title>, else the
+    first <h1>. Tables with a row of <th>, or a <thead>, have a header row.
     """
     builder = TextBuilder()
     title = write_html(data, builder)
@@ -29,10 +30,11 @@ def load_html(data: bytes, *, source: str) -> Document:
     return builder.document(source, title=title or first_heading)
 
 
-def write_html(data: bytes, builder: TextBuilder, *, charset: str | None = None) -> str:
-    """Write the main content of the page `data` as blocks of their own; return the text of its <title>, maybe "".
+def write_html(data: bytes, builder: TextBuilder, *, charset: str | None = None, is_chapter: bool = False) -> str:
+    """Write the content of the page `data` as blocks of their own; return the text of its <title>, maybe "".
 
-    charset   what is said outside the page about its encoding, which goes before what it says itself.
+    charset     what is said outside the page about its encoding, which goes before what it says itself.
+    is_chapter  the page is a part of a book, which has no header, footer or sidebar of a site.
 
     Raises LoadError where the encoding is unknown, and UnsupportedFormatError for what is no text.
     """
@@ -45,12 +47,18 @@ def write_html(data: bytes, builder: TextBuilder, *, charset: str | None = None)
             builder.line()
             builder.write(line)
         return ""
+    title = " ".join(_first_title(root).split())
     before = builder.length
-    _walk(_main(root), builder, everything=False)
-    if builder.length == before:
-        _walk(root, builder, everything=True)
+    empty_invisible(root)
+    empty_navigation(root, is_chapter=is_chapter)
+    _walk(root, builder)
+    for without_scripts in (False, True):
+        if builder.length == before:
+            root = parse_html(markup)
+            empty_invisible(root, without_scripts=without_scripts)
+            _walk(root, builder)
     builder.paragraph()
-    return " ".join(_first_title(root).split())
+    return title
 
 
 def _first_title(root: Any) -> str:
@@ -59,23 +67,14 @@ def _first_title(root: Any) -> str:
     return next(("".join(title.itertext()) for title in titles), "")
 
 
-def _main(root: Any) -> Any:
-    """The element that says it is the main content, else the only article, else the root."""
-    for element in root.iter("main", "div", "section", "article", "td"):
-        if element.tag == "main" or element.get("role") == "main":
-            return element
-    articles = list(root.iter("article"))
-    return articles[0] if len(articles) == 1 else root
-
-
-def _walk(root: Any, builder: TextBuilder, *, everything: bool) -> None:
-    """Write what is under `root`; with `everything`, navigation and the like too."""
+def _walk(root: Any, builder: TextBuilder) -> None:
+    """Write what is under `root`."""
     stack: list[tuple[Any, bool]] = [(root, False)]
     while stack:
         element, seen = stack.pop()
         if seen:
             _end(element, builder)
-        elif not _is_noise(element, everything):
+        elif not _is_noise(element):
             _start(element, builder)
             if len(element):
                 stack.append((element, True))
@@ -86,28 +85,15 @@ def _walk(root: Any, builder: TextBuilder, *, everything: bool) -> None:
             builder.write(element.tail)
 
 
-def _is_noise(element: Any, everything: bool) -> bool:
+def _is_noise(element: Any) -> bool:
     tag = element.tag
     if tag in _PHRASES:
         return False
-    if not isinstance(tag, str) or tag in INVISIBLE:
+    if not isinstance(tag, str):
         return True
     if tag == "a" and (element.text or "").strip() in _PERMALINKS:
         return True
-    if tag in {"td", "div", "span"} and "lineno" in element.get("class", ""):
-        return True
-    if everything:
-        return False
-    role = element.get("role", "")
-    if tag == "header":  # that of an article or of the main content holds its title
-        return next(element.iterancestors("main", "article", "section"), None) is None
-    return role in _CHROME_ROLES or (tag in _CHROME and not (tag == "aside" and _is_note(element)))
-
-
-def _is_note(aside: Any) -> bool:
-    """Whether an aside belongs to the text, as docutils' footnotes and boxes do, rather than to the page."""
-    role = aside.get("role", "")
-    return role == "note" or role.startswith("doc-") or not _NOTE_CLASSES.isdisjoint(aside.get("class", "").split())
+    return tag in {"td", "div", "span"} and "lineno" in element.get("class", "")
 
 
 def _start(element: Any, builder: TextBuilder) -> None:
@@ -123,10 +109,12 @@ def _start(element: Any, builder: TextBuilder) -> None:
             builder.begin_table()
         elif tag in HEADINGS:
             builder.begin_heading(HEADINGS[tag])
-        elif tag == "pre":
+        elif tag in _VERBATIM:
             builder.begin_verbatim()
         elif tag == "img" and element.get("alt"):
             builder.write(f" {element.get('alt')} ")
+        elif tag == "button":
+            builder.write(" ")  # its border keeps it apart from the one before
     if element.text:
         builder.write(element.text)
 
@@ -137,7 +125,7 @@ def _end(element: Any, builder: TextBuilder) -> None:
         return
     if tag in HEADINGS:
         builder.end_heading()
-    elif tag == "pre":
+    elif tag in _VERBATIM:
         builder.end_verbatim()
     elif tag == "table" and _is_data(element):
         builder.end_table(has_header=_has_header(element))

@@ -8,12 +8,17 @@ from typing import Any
 from ingest.loaders.office.archive import parse_xml
 
 HEADINGS = {f"h{level}": level for level in range(1, 7)}
-INVISIBLE = frozenset({"script", "style", "template", "noscript", "head", "svg", "annotation", "object", "iframe"})
+_INVISIBLE = frozenset(
+    {"script", "style", "template", "noscript", "head", "svg", "annotation", "object", "iframe", "rt", "rp"}
+)
 PARAGRAPHS = frozenset(
     {"p", "div", "section", "article", "main", "blockquote", "pre", "ul", "ol", "dl", "table", "figure", "details",
-     "fieldset", "form", "hr", "address", "center", "body", "header", *HEADINGS}
+     "fieldset", "form", "hr", "address", "center", "body", "header", "footer", "aside", "nav", "dialog", "textarea",
+     "template", *HEADINGS}
 )  # fmt: skip
-LINES = frozenset({"br", "li", "dt", "dd", "tr", "td", "th", "caption", "figcaption", "summary", "legend", "option"})
+LINES = frozenset(
+    {"br", "li", "dt", "dd", "tr", "td", "th", "caption", "figcaption", "summary", "legend", "text"}
+)  # "text" is that of SVG
 _XHTML = re.compile(r"\A\s*<\?xml\b|<html\b[^>]*\bxmlns\s*=", re.I)
 _XML_DECLARATION = re.compile(r"\s*<\?xml\b[^>]*>")
 _ENTITY = re.compile(r"&(\w{1,32};)")
@@ -65,12 +70,12 @@ class _Tagless:
         self.invisible = 0
 
     def start(self, tag: str, attributes: object) -> None:
-        self.invisible += tag in INVISIBLE
+        self.invisible += tag in _INVISIBLE
         if tag in PARAGRAPHS or tag in LINES:
             self.pieces.append("\n")
 
     def end(self, tag: str) -> None:
-        self.invisible -= tag in INVISIBLE
+        self.invisible -= tag in _INVISIBLE
 
     def data(self, data: str) -> None:
         if not self.invisible:

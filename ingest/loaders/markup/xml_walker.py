@@ -74,7 +74,7 @@ class XmlWalker:
             name = local_name(element)
             if opened:
                 self._end(name, opened)
-            elif name and name not in _DROPPED:
+            elif name and not _is_dropped(name, element):
                 stack.append((element, self._start(name, element)))
                 stack.extend([(child, None) for child in element.iterchildren(reversed=True)])
                 continue
@@ -144,6 +144,11 @@ class XmlWalker:
         elif kind == "line":
             builder.line()
         self._count(name, opened, -1)
+
+
+def _is_dropped(name: str, element: Any) -> bool:
+    """Whether an element is no text of its own: an index entry, a picture, the reading beside ruby's base text."""
+    return name in _DROPPED or (name in {"rt", "rp"} and local_name(element.getparent()) == "ruby")
 
 
 def _is_info(name: str) -> bool:

@@ -1,0 +1,43 @@
+"""Finds what the stylesheets inside an HTML page hide for good."""
+
+import re
+from collections import Counter
+
+_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.S)
+_BRACES = re.compile(r"[{}]")
+_NAME = re.compile(r"[.#][\w-]+")
+_SIMPLE = re.compile(r"\s*[a-z0-9]*([.#][\w-]+)\s*", re.I)
+_HIDES = re.compile(
+    r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|mso-hide\s*:\s*all)\s*(?:!|;|$)", re.I
+)
+
+
+def hides(declarations: str) -> bool:
+    """Whether declarations, as in a style attribute, keep an element from being displayed."""
+    return _HIDES.search(declarations) is not None
+
+
+def hidden_names(stylesheet: str) -> frozenset[str]:
+    """The classes and ids, as ".name" and "#name", that one rule hides and no other mentions, such as one for :target.
+
+    Rules for some media only hide nothing.
+    """
+    hidden: set[str] = set()
+    mentions: Counter[str] = Counter()
+    stylesheet = _COMMENT.sub(" ", stylesheet)
+    depth = end = 0
+    selectors = ""
+    for brace in _BRACES.finditer(stylesheet):
+        between = stylesheet[end : brace.start()]
+        end = brace.end()
+        if brace[0] == "{":
+            depth += 1
+            selectors = between.rpartition(";")[2]
+            mentions.update(_NAME.findall(selectors))
+            continue
+        if depth == 1 and hides(between):
+            simple = map(_SIMPLE.fullmatch, selectors.split(","))
+            hidden.update(match[1] for match in simple if match)
+        depth = max(0, depth - 1)
+        selectors = ""
+    return frozenset(name for name in hidden if mentions[name] == 1)
