@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from retrieval.context import context_header
 from retrieval.errors import ConfigError, DocumentError
+from retrieval.sheet_rows import place_of
 from retrieval.types import Chunk, Document, Heading, chunk_ids
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ class Chunker:
                 tokens=piece.tokens,
                 headings=paths[bisect_right(starts, piece.char_start)],
                 title=title,
-                metadata=document.metadata,
+                metadata={**place_of(document.rows, line, line + texts[ordinal].count("\n")), **document.metadata},
             )
             for ordinal, (piece, line) in enumerate(zip(pieces, lines, strict=True))
         ]

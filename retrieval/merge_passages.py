@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from retrieval.sheet_rows import joined_places
 from retrieval.types import Chunk, SearchHit
 
 Piece = TypeVar("Piece", Chunk, SearchHit)
@@ -23,7 +24,10 @@ def joined(pieces: Sequence[Piece]) -> Piece:
         newlines = min(max(gap, 0), piece.line_start - line_end)
         parts += ["\n" * newlines, " " * (gap - newlines), piece.text[max(0, -gap) :]]
         char_end, line_end = max(char_end, piece.char_end), max(line_end, piece.line_end)
-    return replace(first, text="".join(parts), char_end=char_end, line_end=line_end, page_end=page_end)
+    metadata = joined_places(first.metadata, pieces[-1].metadata)
+    return replace(
+        first, text="".join(parts), char_end=char_end, line_end=line_end, page_end=page_end, metadata=metadata
+    )
 
 
 def touch(one: SearchHit, other: SearchHit) -> bool:

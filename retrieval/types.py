@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.errors import DocumentError
+from retrieval.sheet_rows import SheetRow, cited_rows
 
 Scalar = str | int | float | bool
 MetadataValue = Scalar | Sequence[Scalar]
@@ -94,6 +95,8 @@ class Document:
     pages     the offset in `text` at which each page starts, page 1 first; empty where there are no pages.
     headings  in order of char_start.
     tables    those with a header row, in order of char_start; they do not overlap. The first line is the header row.
+    rows      of a spreadsheet, which lines are which rows of its sheets, in order of the lines; its passages have
+              theirs in the metadata, as `sheet`, `row_start` and `row_end`.
     syntax    what the text is written in, for the splitter's separators: "text", "markdown", "html", or the value of
               a langchain_text_splitters.Language.
 
@@ -108,6 +111,7 @@ class Document:
     headings: tuple[Heading, ...] = ()
     tables: tuple[Table, ...] = ()
     syntax: str = "text"
+    rows: tuple[SheetRow, ...] = ()
 
     def __post_init__(self) -> None:
         for name, value, kind in (
@@ -337,12 +341,14 @@ class SearchHit:
     highlights: tuple[tuple[int, int], ...]
 
     def citation(self) -> str:
-        """Where it stands, on one line: `manual.pdf, page 3`, `manual.pdf, pages 3–4`; without pages by lines:
-        `docs/rain.md:5-9`, `docs/rain.md:5`."""
+        """Where it stands, on one line: `manual.pdf, page 3`, `manual.pdf, pages 3–4`; of a spreadsheet by rows:
+        `prices.xlsx, sheet Lamps, rows 12–40`; without either by lines: `docs/rain.md:5-9`, `docs/rain.md:5`."""
         source = " ".join(self.source.split())
         if self.page is not None:
             pages = f"page {self.page}" if self.page == self.page_end else f"pages {self.page}–{self.page_end}"
             return f"{source}, {pages}"
+        if rows := cited_rows(self.metadata):
+            return f"{source}, {rows}"
         lines = f"{self.line_start}" if self.line_start == self.line_end else f"{self.line_start}-{self.line_end}"
         return f"{source}:{lines}"
 

@@ -52,7 +52,7 @@ def hits_of(
                 line_end=passage.line_end,
                 char_start=passage.char_start,
                 char_end=passage.char_end,
-                metadata=chunk.metadata,
+                metadata=passage.metadata,
                 dense_score=None if scores.vector is None else float(cosines[at]),
                 dense_rank=dense_ranks.get(row),
                 lexical_score=float(scores.lexical[row]),

@@ -12,9 +12,8 @@ from ingest.loaders.office.ods import sheets_of_open_document
 from ingest.loaders.office.ooxml import main_part
 from ingest.loaders.office.opendocument import refuse_encrypted
 from ingest.loaders.office.optional import optional_library
-from ingest.loaders.office.sheets import Row, Sheet, no_drawings, write_sheet
+from ingest.loaders.office.sheets import Row, Sheet, SheetsWriter, no_drawings
 from ingest.loaders.office.workbook import sheets_of_workbook
-from ingest.loaders.text_builder import TextBuilder
 from retrieval.errors import LoadError
 from retrieval.types import Document
 
@@ -24,7 +23,7 @@ _FILE_PASS = 0x2F
 
 
 def load_spreadsheet(data: bytes, *, source: str) -> Document:
-    """A page for each sheet, hidden ones included: its name as a heading, its rows as lines, then its charts.
+    """For each sheet, hidden ones included, its name as a heading, its rows as lines, then its charts.
 
     Between a row's cells is " | "; empty rows and columns are left out, and empty cells at the end of a row. Numbers
     and dates are as the sheet shows them in XLSX and ODS, else without a format; a formula that no program has worked
@@ -35,10 +34,10 @@ def load_spreadsheet(data: bytes, *, source: str) -> Document:
     to more than MAX_UNPACKED bytes, or whose sheets span more than MAX_CELLS. A damaged .xls can make calamine ask for
     more memory than there is, which ends the process, so read it in one of its own.
     """
-    builder = TextBuilder()
+    writer = SheetsWriter()
     for sheet in _sheets(data, source):
-        write_sheet(sheet, builder)
-    return builder.document(source, title=None)
+        writer.write(sheet)
+    return writer.document(source)
 
 
 def _sheets(data: bytes, source: str) -> Iterator[Sheet]:
