@@ -9,6 +9,23 @@ from tests.office_samples import chart, docx, paragraph, part, run, shown_chart
 ONE = paragraph("one")
 SECRET, OFF = '<w:rStyle w:val="Secret"/>', '<w:vanish w:val="0"/>'
 
+PAGE = "<w:r><w:instrText> PAGE </w:instrText></w:r>"
+LIST = '<w:ddList><w:result w:val="1"/><w:listEntry w:val="a"/><w:listEntry w:val="b"/></w:ddList>'
+TICKED = "<w:checkBox><w:checked/></w:checkBox>"
+
+
+def character(kind: str, form: str = "") -> str:
+    """What begins, parts or ends a field; `form` is the XML of what it is in a form."""
+    return f'<w:r><w:fldChar w:fldCharType="{kind}"><w:ffData>{form}</w:ffData></w:fldChar></w:r>'
+
+
+def form(content: str) -> str:
+    return character("begin", content) + character("end")
+
+
+def field(instruction: str, result: str) -> str:
+    return f"{character('begin')}{instruction}{character('separate')}{run(result)}{character('end')}"
+
 
 def text(body: str, **parts: tuple[str, str | bytes]) -> str:
     return load_docx(docx(body, parts), source="a.docx").text
@@ -84,6 +101,7 @@ def test_charts_of_the_newer_kind() -> None:
     ("content", "found"),
     [
         (b"<html><body><h2>Terms</h2><p>caf&eacute;</p></body></html>", "Terms\n\ncafé"),
+        ("<p>gr\u00fcn</p>".encode("utf-16"), "gr\u00fcn"),
         (b"plain \xc3\xa4\nlines", "plain ä\nlines"),
         (rb"{\rtf1\ansi rich \'e9}", "rich é"),
         (docx(paragraph("within")), "within"),
@@ -93,7 +111,7 @@ def test_charts_of_the_newer_kind() -> None:
             "grün",
         ),
     ],
-    ids=["html", "text", "rtf", "docx", "mht"],
+    ids=["html", "utf-16", "text", "rtf", "docx", "mht"],
 )
 def test_a_document_taken_in_whole_stands_where_it_was_put(content: bytes, found: str) -> None:
     body = f'{ONE}<w:altChunk r:id="k"/>{paragraph("two")}'
@@ -122,12 +140,12 @@ def test_a_damaged_document_within_is_reported() -> None:
         (f"<w:p>{run('a ')}{run('b', SECRET)}{run('c', SECRET + OFF)}</w:p>{paragraph('d', style='Secret')}", "a c"),
         (f"<w:sdt><w:sdtPr/><w:sdtContent>{ONE}</w:sdtContent></w:sdt>", "one"),
         (f'<w:p><w:hyperlink r:id="x">{run("linked")}</w:hyperlink></w:p>', "linked"),
-        (
-            '<w:p><w:r><w:fldChar w:fldCharType="begin"/></w:r><w:r><w:instrText>REF x</w:instrText></w:r><w:r>'
-            f'<w:fldChar w:fldCharType="separate"/></w:r>{run("result")}<w:r><w:fldChar w:fldCharType="end"/></w:r>'
-            "</w:p>",
-            "result",
-        ),
+        (f"<w:p>{field(PAGE.replace('PAGE', 'REF x'), 'result')}</w:p>", "result"),
+        (f"<w:p>{field(PAGE, '7')}{run('a ')}{field(field(PAGE, 'gone'), 'yes')}{run(' b')}</w:p>", "a yes b"),
+        (f"<w:p>{character('begin')}{run('gone')}</w:p>{paragraph('two')}", "two"),
+        (f"<w:p>{form(LIST)}{form(TICKED)}</w:p>", "b☒"),
+        ('<w:p><w:r><w:t>5 </w:t><w:sym w:font="Symbol" w:char="F06D"/><w:t>m</w:t></w:r></w:p>', "5 μm"),
+        ('<w:p><w:r><w:sym w:font="Wingdings" w:char="F0FC"/><w:t>m</w:t></w:r></w:p>', "m"),
         ("<w:p><m:oMath><m:f><m:num><m:r><m:t>a</m:t></m:r></m:num><m:den><m:r><m:t>b</m:t></m:r></m:den></m:f>"
          "</m:oMath></w:p>", "a/b"),
         ("<w:p><w:r><w:ruby><w:rt><w:r><w:t>かん</w:t></w:r></w:rt><w:rubyBase><w:r><w:t>漢</w:t></w:r></w:rubyBase>"

@@ -532,7 +532,7 @@ def test_rtf_characters(body: str, head: str, text: str) -> None:
         r"{\pict\pngblip 89504e470d0a}",
         r"{\pict\bin4 {}{\x}",
         r"{\*\unknown word}",
-        r"{\header top}{\footer \chpgn}",
+        r"{\footer \chpgn}{\header - \chpgn  -}",
         r"{\field{\*\fldinst HYPERLINK x}{\fldrslt}}",
         r"{\v hidden}{\deleted gone}",
         r"{\info{\author Ann}{\title T}}",
@@ -559,6 +559,14 @@ def test_rtf_headings_tables_and_notes() -> None:
     assert headings(document) == [(1, "First"), (2, "Second"), (3, "Third")]
     assert tables(document) == ["Name | Size\nx y | 1\nz"]
     assert document.title == "The title"
+
+
+def test_rtf_headers_and_comments() -> None:
+    comment = r"{\*\atnid AB}{\*\atnauthor Ann}\chatn{\*\annotation{\*\atnref 1}\pard {\chatn }too dear\par}"
+    headers = r"{\header Project {\b Heron}\par}{\headerf Project Heron}{\footerr Draft\par of May\par}"
+    assert rtf(rf"{headers}one{comment} lamp{{\footnote a note}}") == (
+        "one lamp\n\nProject Heron\n\nDraft\nof May\n\na note\n\nAnn: too dear"
+    )
 
 
 def test_what_is_no_rtf_says_so() -> None:

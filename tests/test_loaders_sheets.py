@@ -120,6 +120,14 @@ def test_charts_and_text_boxes_follow_the_rows() -> None:
     assert sheet("", parts) == drawn
 
 
+def test_headers_and_footers_follow_the_drawings_once() -> None:
+    header = "<oddHeader>&amp;L&amp;&quot;Arial,Bold&quot;&amp;12Heron &amp;&amp; Co&amp;RPage &amp;P</oddHeader>"
+    footers = "<oddFooter>&amp;P/&amp;N</oddFooter><evenFooter>&amp;CDraft</evenFooter><firstFooter>Draft</firstFooter>"
+    printed = f"</sheetData><headerFooter>{header}{footers}</headerFooter><sheetData>"
+    data = spreadsheet({"S": rows(["lamp"]) + printed, "Empty": printed})
+    assert load_spreadsheet(data, source="a").text == "S\n\nlamp\n\nHeron & Co\n\nDraft"
+
+
 def test_sheets_that_hold_nothing_have_no_text() -> None:
     assert sheet("") == sheet(row('<c r="A1" s="1"/>', number=9)) == ""
 

@@ -78,9 +78,9 @@ class Archive:
         except etree.XMLSyntaxError as error:
             raise self._damaged(error) from error
 
-    def elements(self, name: str, tag: str) -> Iterator[Any]:
-        """The elements of that local name in a member that is XML, one after the other, so that few are in memory."""
-        return (element for _, element in self.events(name, tag, starts=False))
+    def elements(self, name: str, *tags: str) -> Iterator[Any]:
+        """The elements of these local names in a member that is XML, one after the other, so that few are in memory."""
+        return (element for _, element in self.events(name, *tags, starts=False))
 
     def events(self, name: str, *tags: str, starts: bool = True) -> Iterator[tuple[str, Any]]:
         """When elements of these local names "start" and "end", in order; one that has ended is emptied after that."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from ingest.loaders.office.archive import Archive
 from ingest.loaders.office.docx_chunks import write_chunk
+from ingest.loaders.office.docx_fields import Fields, is_page_number, symbol
 from ingest.loaders.office.docx_styles import OFF, Styles
 from ingest.loaders.office.drawings import BEFORE, Drawings, description
 from ingest.loaders.office.ooxml import chosen, relation_id, relationships
@@ -14,7 +15,6 @@ from ingest.loaders.text_builder import TextBuilder
 _DROPPED = frozenset(
     {"pPr", "rPr", "tblPr", "tblGrid", "trPr", "tcPr", "sectPr", "sdtPr", "del", "moveFrom", "rt"}
 )  # the last is how ruby text is read
-_PAGE_NUMBERS = ("PAGE", "NUMPAGES", "SECTIONPAGES")
 _INTEGRAL = "∫"
 
 WriteDocument = Callable[[bytes], None]
@@ -37,20 +37,20 @@ class BodyWriter:
         self._stack: list[Any] = []  # elements still to be written, and calls that end one
         self._anchored: list[Any] = []  # what follows the paragraph that is being written
         self._author = ""
-        self._fields: list[str] = []  # the instructions of those that were begun and have not ended
+        self._fields = Fields()
 
     def write(self, root: Any) -> list[str]:
         """Write what is under `root`; return the texts of its paragraphs in the style "Title"."""
-        self._stack = [root]
+        self._stack = [self._end_paragraph, root]
         while self._stack:
             item = self._stack.pop()
             if callable(item):
                 item()
             else:
-                self._write_element(item, is_root=item is root)
+                self._write_element(item)
         return self._titles
 
-    def _write_element(self, element: Any, *, is_root: bool) -> None:
+    def _write_element(self, element: Any) -> None:
         tag = local_name(element)
         if tag in _DROPPED or self._is_left_out(element, tag):
             return
@@ -66,14 +66,16 @@ class BodyWriter:
 
     def _is_left_out(self, element: Any, tag: str) -> bool:
         """Whether it was deleted, is hidden, or repeats what stands elsewhere."""
-        if tag == "r":
-            return self._styles.is_hidden(element)
+        if tag == "r" and self._styles.is_hidden(element):
+            for part in element.iterchildren("{*}fldChar"):
+                self._fields.follow(part)
+            return True
         if tag == "tr":
             return child(child(element, "trPr"), "del") is not None
         if tag == "tc":
             return child(child(element, "tcPr"), "cellDel") is not None
         if tag == "fldSimple":
-            return _is_page_number(attribute(element, "instr") or "")
+            return is_page_number(attribute(element, "instr") or "")
         if tag == "p":
             names = self._styles.names(element)
             return bool(names) and names[0].startswith("toc ")
@@ -83,9 +85,13 @@ class BodyWriter:
         """Write what stands before the element's children; return what is to be called after them, last first."""
         builder = self._builder
         if tag == "t":
-            builder.write("" if any(map(_is_page_number, self._fields)) else element.text or "")
-        elif tag in {"fldChar", "instrText"}:
-            self._follow_field(element, tag)
+            builder.write(element.text or "" if self._fields.are_shown else "")
+        elif tag == "sym":
+            builder.write(symbol(attribute(element, "font") or "", attribute(element, "char") or ""))
+        elif tag == "instrText":
+            self._fields.instruct(element.text or "")
+        elif tag == "fldChar":
+            builder.write(self._fields.follow(element))
         elif tag in {"tab", "ptab"}:
             builder.write(" ")
         elif tag == "noBreakHyphen":
@@ -134,20 +140,9 @@ class BodyWriter:
         return [self._end_paragraph, separate]
 
     def _end_paragraph(self) -> None:
-        if any(map(_is_page_number, self._fields)):
-            self._fields.clear()  # it ends within its paragraph, unless the file is damaged
+        self._fields.end_paragraph()
         anchored, self._anchored = self._anchored, []
         self._stack.extend(reversed(anchored))
-
-    def _follow_field(self, element: Any, tag: str) -> None:
-        kind = attribute(element, "fldCharType")
-        if tag == "instrText":
-            if self._fields:
-                self._fields[-1] += element.text or ""
-        elif kind == "begin":
-            self._fields.append("")
-        elif kind == "end" and self._fields:
-            self._fields.pop()
 
     def _begin_table(self, table: Any) -> list[Callable[[], None]]:
         builder = self._builder
@@ -169,7 +164,3 @@ class BodyWriter:
         self._builder.paragraph()
         self._builder.write(text)
         self._builder.paragraph()
-
-
-def _is_page_number(instruction: str) -> bool:
-    return instruction.split()[:1] in ([name] for name in _PAGE_NUMBERS)

@@ -27,7 +27,7 @@ def write_chunk(data: bytes, builder: TextBuilder, *, write_document: Callable[[
         _write_text(load_rtf(data, source="altChunk").text, builder)
     elif _WEB_ARCHIVE.match(data):
         _write_web_archive(email.message_from_bytes(data), builder)
-    elif _HTML.match(data) or b"\0" in data[:2]:
+    elif _HTML.match(data) or b"\0" in data[:4]:
         write_html(data, builder)
     else:
         _write_text(decode(data), builder)

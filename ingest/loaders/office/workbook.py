@@ -7,6 +7,7 @@ from typing import Any
 from ingest.loaders.office.archive import Archive
 from ingest.loaders.office.drawings import Drawings
 from ingest.loaders.office.formulas import moved
+from ingest.loaders.office.furniture import write_furniture
 from ingest.loaders.office.number_formats import BUILT_IN, NumberFormat
 from ingest.loaders.office.ooxml import related_parts, relation_id, relationships
 from ingest.loaders.office.sheet_comments import comments_on, people, plain_text
@@ -15,6 +16,8 @@ from ingest.loaders.office.xml_elements import attribute, child, children, local
 from ingest.loaders.text_builder import TextBuilder
 
 _ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
+_CODE = re.compile(r'&(?:(&)|"[^"]*"|\d+|K[0-9A-Fa-f]{6}|K\d\d[+-]\d{3}|.)', re.S)
+_SIDE, _PAGE_NUMBER = re.compile(r"(?<!&)&[LCR]"), re.compile(r"(?<!&)&[PN]")
 _TRUE = frozenset({"1", "true"})
 
 
@@ -34,14 +37,15 @@ def sheets_of_workbook(archive: Archive, main: str) -> Iterator[Sheet]:
         relation = related.get(relation_id(entry))
         if relation is not None and relation.target in archive:
             part = relation.target
-            rows = _Cells(strings, formats).rows(archive.elements(part, "row"))
+            cells_of = _Cells(strings, formats)
+            rows = cells_of.rows(archive.elements(part, "row", "headerFooter"))
             for number, comments in comments_on(archive, part, names).items():
-                cells = rows.setdefault(number, {})
-                cells.update({column: f"{cells.get(column, '')} {text}" for column, text in comments.items()})
-            yield Sheet(entry.get("name", ""), rows, _drawings(archive, part))
+                row = rows.setdefault(number, {})
+                row.update({column: f"{row.get(column, '')} {text}" for column, text in comments.items()})
+            yield Sheet(entry.get("name", ""), rows, _drawings(archive, part, cells_of.furniture if rows else ()))
 
 
-def _drawings(archive: Archive, sheet: str) -> Callable[[TextBuilder], None]:
+def _drawings(archive: Archive, sheet: str, furniture: Sequence[str]) -> Callable[[TextBuilder], None]:
     parts = [relation.target for relation in relationships(archive, sheet).values() if relation.kind == "drawing"]
 
     def write(builder: TextBuilder) -> None:
@@ -49,6 +53,9 @@ def _drawings(archive: Archive, sheet: str) -> Callable[[TextBuilder], None]:
             root = archive.xml(part)
             if root is not None:
                 Drawings(archive, part, builder).write([root])
+        seen: set[str] = set()
+        for text in furniture:
+            write_furniture(text, seen, builder)
 
     return write
 
@@ -78,12 +85,25 @@ def _unescaped(text: str) -> str:
     return _ESCAPE.sub(lambda match: chr(int(match[1], 16)), text) if "_x" in text else text
 
 
+def _without_codes(text: str) -> str:
+    """A header or footer without its fonts and dates, and without a side on which the page number is.
+
+    Such as `Draft` for `&L&"Arial,Bold"&12Draft&RPage &P of &N`.
+    """
+    sides = (side for side in _SIDE.split(text) if not _PAGE_NUMBER.search(side))
+    return " ".join(_CODE.sub(lambda match: match[1] or " ", " ".join(sides)).split())
+
+
 class _Cells:
-    """Reads the cells of one sheet."""
+    """Reads the cells of one sheet.
+
+    furniture  its headers and footers, which are read with them.
+    """
 
     def __init__(self, strings: Sequence[str], formats: Sequence[NumberFormat]) -> None:
         self._strings, self._formats = strings, formats
         self._plain = NumberFormat("")
+        self.furniture: list[str] = []
         self._shared: dict[
             str, tuple[int, int, str]
         ] = {}  # formulas that cells share: row, column and text of the first
@@ -92,6 +112,9 @@ class _Cells:
         found: dict[int, Row] = {}
         number = count = 0
         for element in elements:
+            if local_name(element) == "headerFooter":
+                self.furniture += [_without_codes(part.text or "") for part in element]
+                continue
             number = _number(element.get("r")) or number + 1
             row = self._row(element, number)
             if row:
