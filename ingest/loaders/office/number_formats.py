@@ -52,7 +52,7 @@ class NumberFormat:
 
     def number(self, value: float) -> str:
         """`value` as it is shown; where the format shows nothing, in the general form."""
-        if not self._numbers or abs(value) >= _MOST:
+        if not self._numbers or not abs(value) < _MOST:  # nor is what is no number
             return general(value)
         return self._show(value).strip() or general(value)
 

@@ -14,6 +14,8 @@ from ingest.loaders.office.opendocument import refuse_encrypted
 from ingest.loaders.office.optional import optional_library
 from ingest.loaders.office.sheets import Row, Sheet, SheetsWriter, no_drawings
 from ingest.loaders.office.workbook import sheets_of_workbook
+from ingest.loaders.office.xls_records import SheetExtras, extras_of
+from ingest.loaders.text_builder import TextBuilder
 from retrieval.errors import LoadError
 from retrieval.types import Document
 
@@ -75,9 +77,12 @@ def _sheets_by_calamine(data: bytes, *, what: str) -> Iterator[Sheet]:
     calamine = optional_library("python_calamine", package="python-calamine", extra="office", what=what)
     try:
         workbook = calamine.load_workbook(io.BytesIO(data))
+        extras = extras_of(data)
         for name in workbook.sheet_names:
-            rows = enumerate(map(_row, workbook.get_sheet_by_name(name).iter_rows()), 1)
-            yield Sheet(name, {number: cells for number, cells in rows if cells}, no_drawings)
+            sheet = workbook.get_sheet_by_name(name)
+            first_column = (sheet.start or (0, 0))[1]
+            numbered = ((number, _row(values, first_column)) for number, values in enumerate(sheet.iter_rows(), 1))
+            yield _with_extras(name, {number: row for number, row in numbered if row}, extras.get(name))
     except calamine.PasswordError as error:
         raise LoadError(_ENCRYPTED) from error
     except (calamine.CalamineError, ValueError, OverflowError, OSError) as error:
@@ -93,8 +98,27 @@ def _damaged(error: BaseException) -> LoadError:
     return LoadError(f"it is a damaged spreadsheet, or none ({' '.join(str(error).split())}); save it again as .xlsx")
 
 
-def _row(values: Sequence[object]) -> Row:
-    texts = ((column, _text(value)) for column, value in enumerate(values) if value != "")
+def _with_extras(name: str, rows: dict[int, Row], extras: SheetExtras | None) -> Sheet:
+    """The sheet with its numbers as they are shown, its comments and its text boxes."""
+    if extras is None:
+        return Sheet(name, rows, no_drawings)
+    for (row, column), text in extras.shown.items():
+        if column in rows.get(row + 1, {}):
+            rows[row + 1][column] = text
+    for (row, column), comment in extras.comments.items():
+        cells = rows.setdefault(row + 1, {})
+        cells[column] = f"{cells.get(column, '')} {comment}"
+
+    def write_boxes(builder: TextBuilder) -> None:
+        for text in extras.boxes:
+            builder.paragraph()
+            builder.write(text)
+
+    return Sheet(name, rows, write_boxes)
+
+
+def _row(values: Sequence[object], first_column: int) -> Row:
+    texts = ((column, _text(value)) for column, value in enumerate(values, first_column) if value != "")
     return {column: text for column, text in texts if text}
 
 
