@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from retrieval.context import context_header
 from retrieval.errors import ConfigError, DocumentError
+from retrieval.sheet_rows import place_of
 from retrieval.types import OWN_PART, PAGE_LABEL, Chunk, Document, Heading, Metadata, chunk_ids
 
 if TYPE_CHECKING:
@@ -113,7 +114,8 @@ class Chunker:
                 tokens=piece.tokens,
                 headings=paths[bisect_right(starts, piece.char_start)],
                 title=title,
-                metadata=_metadata(document, piece),
+                metadata=_metadata(document, piece, line, line + texts[ordinal].count("\
+")),
             )
             for ordinal, (piece, line) in enumerate(zip(pieces, lines, strict=True))
         ]
@@ -136,10 +138,12 @@ class Chunker:
         return self._splitter.count_tokens(context_header(title, path)) - self._fixed_tokens
 
 
-def _metadata(document: Document, piece: "Piece") -> Metadata:
-    """The document's own, and the printed page number where that is another than the page's."""
+def _metadata(document: Document, piece: "Piece", line_start: int, line_end: int) -> Metadata:
+    """The document's own, the rows of its sheet, and the printed page number where that is another than the page's."""
+    rows = place_of(document.rows, line_start, line_end)
     label = document.page_label_of(piece.char_start, piece.char_end)
-    return document.metadata if label is None else {PAGE_LABEL: label, **document.metadata}
+    printed = {} if label is None else {PAGE_LABEL: label}
+    return {**rows, **printed, **document.metadata}
 
 
 def _contexts(document: Document) -> tuple[list[int], list[tuple[str, ...]]]:

@@ -8,9 +8,10 @@ from typing import Any
 
 from retrieval.analysis import detect_language
 from retrieval.config import AUTO
+from retrieval.sheet_rows import SheetRow
 from retrieval.types import Document, Heading, Table
 
-_LATER = frozenset({"notices", "page_labels"})
+_LATER = frozenset({"notices", "page_labels", "rows"})
 """Fields that older documents' JSON does not have: where they are empty they are left out, so that its hash stays."""
 
 
@@ -30,6 +31,7 @@ def document_from_json(text: str) -> Document:
             "tables": tuple(Table(*table) for table in values["tables"]),
             "notices": tuple(values.get("notices", ())),
             "page_labels": tuple(values.get("page_labels", ())),
+            "rows": tuple(SheetRow(*row) for row in values.get("rows", ())),
         }
     )
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from retrieval.sheet_rows import joined_places
 from retrieval.types import PAGE_LABEL, Chunk, SearchHit
 
 Piece = TypeVar("Piece", Chunk, SearchHit)
@@ -23,9 +24,12 @@ def joined(pieces: Sequence[Piece]) -> Piece:
         newlines = min(max(gap, 0), piece.line_start - line_end)
         parts += ["\n" * newlines, " " * (gap - newlines), piece.text[max(0, -gap) :]]
         char_end, line_end = max(char_end, piece.char_end), max(line_end, piece.line_end)
-    whole = replace(first, text="".join(parts), char_end=char_end, line_end=line_end, page_end=page_end)
-    label = _joined_labels(first, pieces[-1])
-    return whole if label is None else replace(whole, metadata={**first.metadata, PAGE_LABEL: label})
+    metadata = joined_places(first.metadata, pieces[-1].metadata)
+    if (label := _joined_labels(first, pieces[-1])) is not None:
+        metadata[PAGE_LABEL] = label
+    return replace(
+        first, text="".join(parts), char_end=char_end, line_end=line_end, page_end=page_end, metadata=metadata
+    )
 
 
 def _joined_labels(first: Piece, last: Piece) -> str | None:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.errors import DocumentError
+from retrieval.sheet_rows import SheetRow, cited_rows
 
 Scalar = str | int | float | bool
 MetadataValue = Scalar | Sequence[Scalar]
@@ -107,6 +108,8 @@ class Document:
               is not the page's own, its passages have it in their metadata, as `page_label`.
     headings  in order of char_start.
     tables    those with a header row, in order of char_start; they do not overlap. The first line is the header row.
+    rows      of a spreadsheet, which lines are which rows of its sheets, in order of the lines; its passages have
+              theirs in the metadata, as `sheet`, `row_start` and `row_end`.
     syntax    what the text is written in, for the splitter's separators: "text", "markdown", "html", or the value of
               a langchain_text_splitters.Language.
     notices   what the text lacks or is unsure of, for people: "pages 2 to 4 of 9 have no text, ...". The document is
@@ -125,6 +128,7 @@ class Document:
     syntax: str = "text"
     notices: tuple[str, ...] = ()
     page_labels: tuple[str, ...] = ()
+    rows: tuple[SheetRow, ...] = ()
 
     def __post_init__(self) -> None:
         for name, value, kind in (
@@ -373,13 +377,16 @@ class SearchHit:
 
     def citation(self) -> str:
         """Where it stands, on one line: `manual.pdf, page 3`, `manual.pdf, pages 3–4`, and where they bear other
-        numbers `manual.pdf, page 9 (printed iv)`; without pages by lines: `docs/rain.md:5-9`, `docs/rain.md:5`."""
+        numbers `manual.pdf, page 9 (printed iv)`; of a spreadsheet by rows: `prices.xlsx, sheet Lamps, rows 12–40`;
+        without either by lines: `docs/rain.md:5-9`, `docs/rain.md:5`."""
         source = " ".join(self.source.split())
         if self.page is not None:
             pages = f"page {self.page}" if self.page == self.page_end else f"pages {self.page}–{self.page_end}"
             label = self.metadata.get(PAGE_LABEL)
             printed = f" (printed {' '.join(label.split())})" if isinstance(label, str) and label else ""
             return f"{source}, {pages}{printed}"
+        if rows := cited_rows(self.metadata):
+            return f"{source}, {rows}"
         lines = f"{self.line_start}" if self.line_start == self.line_end else f"{self.line_start}-{self.line_end}"
         return f"{source}:{lines}"
 

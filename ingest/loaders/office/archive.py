@@ -4,6 +4,7 @@ import io
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from retrieval.errors import LoadError
@@ -17,6 +18,9 @@ _UNZIP_ERRORS = (
 )  # fmt: skip
 """What zipfile raises for damaged archives: RuntimeError covers encrypted members and unknown compressions."""
 
+_PARSING: Mapping[str, Any] = {
+    "resolve_entities": False, "no_network": True, "huge_tree": True, "remove_comments": True, "remove_pis": True,
+}  # fmt: skip
 _OLE = b"\xd0\xcf\x11\xe0"
 _ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
 
@@ -74,6 +78,29 @@ class Archive:
         except etree.XMLSyntaxError as error:
             raise self._damaged(error) from error
 
+    def elements(self, name: str, *tags: str) -> Iterator[Any]:
+        """The elements of these local names in a member that is XML, one after the other, so that few are in memory."""
+        return (element for _, element in self.events(name, *tags, starts=False))
+
+    def events(self, name: str, *tags: str, starts: bool = True) -> Iterator[tuple[str, Any]]:
+        """When elements of these local names "start" and "end", in order; one that has ended is emptied after that."""
+        from lxml import etree
+
+        data = io.BytesIO(self.read(name))
+        wanted = [f"{{*}}{tag}" for tag in tags]
+        try:
+            for event, element in etree.iterparse(
+                data, events=("start", "end") if starts else ("end",), tag=wanted, **_PARSING
+            ):
+                yield event, element
+                if event == "end":
+                    element.clear()
+                    before = element.getprevious()
+                    if before is not None and before.tag == element.tag:
+                        element.getparent().remove(before)
+        except etree.XMLSyntaxError as error:
+            raise self._damaged(error) from error
+
     def _damaged(self, error: Exception) -> LoadError:
         reason = " ".join(str(error).split()) or type(error).__name__
         return LoadError(f"it is a damaged {self._kind}, or none ({reason}); save it again")
@@ -83,10 +110,7 @@ def parse_xml(xml: bytes) -> Any:
     """The root element, by a parser that resolves no entities and fetches nothing; raises lxml's XMLSyntaxError."""
     from lxml import etree
 
-    parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, huge_tree=True, remove_comments=True, remove_pis=True
-    )
-    return etree.fromstring(xml, parser)
+    return etree.fromstring(xml, etree.XMLParser(**_PARSING))
 
 
 def refuse_ole(data: bytes, *, suffix: str) -> None:

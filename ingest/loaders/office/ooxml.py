@@ -1,11 +1,12 @@
-"""What DOCX and PPTX have in common: parts that refer to each other by relationships, and core properties."""
+"""What DOCX, PPTX and XLSX have in common: parts that refer to each other by relationships, and core properties."""
 
 import posixpath
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from ingest.loaders.office.archive import Archive
-from ingest.loaders.office.xml_elements import child_text
+from ingest.loaders.office.xml_elements import attribute, child_text, local_name
 from ingest.loaders.titles import meaningful_title
 from retrieval.errors import LoadError
 
@@ -30,6 +31,33 @@ def relationships(archive: Archive, part: str) -> dict[str, Relationship]:
         for element in root.iterchildren("{*}Relationship")
         if element.get("TargetMode") != "External"
     }
+
+
+def related_parts(archive: Archive, part: str, kind: str) -> Iterator[Any]:
+    """The roots of the parts that `part` refers to by relations of that kind, in the order of their names."""
+    targets = {relation.target for relation in relationships(archive, part).values() if relation.kind == kind}
+    for target in sorted(targets):
+        root = archive.xml(target)
+        if root is not None:
+            yield root
+
+
+def relation_id(element: Any, name: str = "id") -> str:
+    """The id of the relation that an element refers to: its attribute of that name that has a namespace."""
+    return next((value for key, value in element.attrib.items() if key.endswith("}" + name)), "")
+
+
+def chosen(alternate: Any) -> list[Any]:
+    """What an AlternateContent shows: its first choice that says anything, else its fallback for older programs."""
+    for branch in alternate:
+        if local_name(branch) == "Choice" and any(map(_says_something, branch.iter())):
+            return list(branch)
+    return [part for branch in alternate if local_name(branch) == "Fallback" for part in branch]
+
+
+def _says_something(element: Any) -> bool:
+    name = local_name(element)
+    return name in {"chart", "relIds"} or (name in {"t", "textpath"}) or bool(attribute(element, "descr"))
 
 
 def _target(folder: str, target: str) -> str:

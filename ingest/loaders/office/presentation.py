@@ -1,119 +1,92 @@
-"""PPTX: slides in order, with their titles, tables, diagrams and speaker notes, by lxml over the zip."""
+"""PPTX: slides in order, with their titles, tables, charts, diagrams, notes and comments, by lxml over the zip."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from ingest.loaders.office.archive import Archive, refuse_ole
-from ingest.loaders.office.ooxml import core_title, main_part, relationships
-from ingest.loaders.office.xml_elements import attribute, child, children, local_name
+from ingest.loaders.office.drawings import Drawings, is_title, placeholder
+from ingest.loaders.office.ooxml import core_title, main_part, related_parts, relation_id, relationships
+from ingest.loaders.office.xml_elements import attribute, child, child_text, children
 from ingest.loaders.text_builder import TextBuilder
 from retrieval.types import Document
 
-_DROPPED = frozenset(
-    {"nvSpPr", "nvGrpSpPr", "nvPicPr", "nvCxnSpPr", "nvGraphicFramePr", "spPr", "grpSpPr", "style", "pPr", "rPr",
-     "bodyPr", "lstStyle", "tblPr", "tblGrid", "tcPr", "timing", "transition", "extLst", "Fallback"}
-)  # fmt: skip
-_TITLES = frozenset({"title", "ctrTitle"})
-_PAGE_FURNITURE = frozenset({"sldNum", "dt", "ftr", "hdr"})  # placeholders that say the same on every slide
-_ANCESTORS_OF_PLACEHOLDER = ("nvSpPr", "nvPr", "ph")
+_SAME_ON_EVERY_SLIDE = frozenset({"ftr", "hdr"})
 
 
 def load_presentation(data: bytes, *, source: str) -> Document:
-    """The slides' text, slide n on page n, hidden slides included; each slide's speaker notes follow it.
+    """The slides' text, slide n on page n, hidden slides included; speaker notes and comments follow each slide.
 
-    A slide's title is a heading; a table's rows are lines with " | " between the cells. The title is that of the
-    properties, else the first heading.
+    A slide's title is a heading; the rows of a table or of a chart's values are lines with " | " between the cells. A
+    footer that slides share is written once. The title is that of the properties, else the first heading.
 
     Raises LoadError for a file that is damaged, encrypted, or unpacks to more than MAX_UNPACKED bytes.
     """
     refuse_ole(data, suffix=".pptx")
     archive = Archive(data, kind="PPTX")
-    builder = TextBuilder()
-    for slide in _slides(archive):
-        builder.begin_page()
-        _write_slide(archive, slide, builder)
+    main = main_part(archive, usual="ppt/presentation.xml", what="a PowerPoint presentation")
+    writer = _SlideWriter(archive, _authors(archive, main))
+    for slide in _slides(archive, main):
+        writer.write(slide)
+    builder = writer.builder
     title = core_title(archive) or next((heading.text for heading in builder.headings), None)
     return builder.document(source, title=title)
 
 
-def _slides(archive: Archive) -> Iterator[str]:
+def _slides(archive: Archive, main: str) -> Iterator[str]:
     """The names of the slides' parts, in the order in which they are shown."""
-    main = main_part(archive, usual="ppt/presentation.xml", what="a PowerPoint presentation")
     related = relationships(archive, main)
     for entry in children(archive.xml(main), "sldIdLst"):
-        # Of an entry's two attributes named "id", the relation is the one with a namespace.
-        relation = next((value for key, value in entry.attrib.items() if key.endswith("}id")), "")
+        relation = relation_id(entry)
         if relation in related and related[relation].target in archive:
             yield related[relation].target
 
 
-def _write_slide(archive: Archive, slide: str, builder: TextBuilder) -> None:
-    related = relationships(archive, slide)
-    parts = {identifier: relationship.target for identifier, relationship in related.items()}
-    root = archive.xml(slide)
-    if root is not None:
-        _write(_shapes(root, title_first=True), builder, diagrams=lambda relation: archive.xml(parts.get(relation, "")))
-    for relationship in related.values():
-        notes = archive.xml(relationship.target) if relationship.kind == "notesSlide" else None
-        if notes is not None:
-            bodies = [shape for shape in _shapes(notes, title_first=False) if _placeholder(shape) == "body"]
-            _write(bodies, builder, diagrams=lambda relation: None)
+def _authors(archive: Archive, main: str) -> dict[str, str]:
+    """The names of those who comment, by their ids."""
+    roots = [root for kind in ("commentAuthors", "authors") for root in related_parts(archive, main, kind)]
+    return {author.get("id", ""): author.get("name", "") for root in roots for author in root.iterchildren("{*}*")}
 
 
-def _shapes(root: Any, *, title_first: bool) -> list[Any]:
-    shapes = children(child(root, "cSld"), "spTree")
-    return sorted(shapes, key=lambda shape: _placeholder(shape) not in _TITLES) if title_first else shapes
+class _SlideWriter:
+    def __init__(self, archive: Archive, authors: dict[str, str]) -> None:
+        self.builder = TextBuilder()
+        self._archive, self._authors = archive, authors
+        self._furniture: set[str] = set()  # footers written so far
+
+    def write(self, slide: str) -> None:
+        self.builder.begin_page()
+        root = self._archive.xml(slide)
+        if root is not None:
+            shapes = [shape for shape in _shapes(root) if self._is_new(shape)]
+            drawings = Drawings(self._archive, slide, self.builder)
+            drawings.write(sorted(shapes, key=lambda shape: not is_title(shape)))
+        for notes in related_parts(self._archive, slide, "notesSlide"):
+            bodies = [shape for shape in _shapes(notes) if placeholder(shape) == "body"]
+            Drawings(self._archive, None, self.builder).write(bodies)
+        for comments in related_parts(self._archive, slide, "comments"):
+            self._write_comments(comments, Drawings(self._archive, None, self.builder))
+
+    def _is_new(self, shape: Any) -> bool:
+        """Whether the shape is anything but a footer that a slide before has too."""
+        if placeholder(shape) not in _SAME_ON_EVERY_SLIDE:
+            return True
+        words = " ".join("".join(part.text or "" for part in shape.iter("{*}t")).split())
+        is_new = words not in self._furniture
+        self._furniture.add(words)
+        return is_new
+
+    def _write_comments(self, comments: Any, drawings: Drawings) -> None:
+        """Write comments and replies, in the form of 2007 or that of 2021, each behind its author's name."""
+        for comment in comments.iter("{*}cm", "{*}reply"):
+            author = self._authors.get(attribute(comment, "authorId") or "", "")
+            self.builder.paragraph()
+            self.builder.write(f"{author}: " if author else "")
+            self.builder.write(child_text(comment, "text") or "")
+            for paragraph in children(comment, "txBody"):
+                drawings.write(paragraph)
+                self.builder.write(" ")
+            self.builder.paragraph()
 
 
-def _placeholder(shape: Any) -> str | None:
-    """What the layout foresees the shape for; "body" where it does not say."""
-    for name in _ANCESTORS_OF_PLACEHOLDER:
-        shape = child(shape, name)
-    return None if shape is None else shape.get("type", "body")
-
-
-def _write(shapes: list[Any], builder: TextBuilder, *, diagrams: Callable[[str], Any | None]) -> None:
-    """Write the text in the shapes; `diagrams` gives the root of the part that a relation leads to."""
-    stack: list[Any] = list(reversed(shapes))  # elements still to be written, and calls that end one
-    seen = set()
-    while stack:
-        item = stack.pop()
-        if callable(item):
-            item()
-            continue
-        tag = local_name(item)
-        if tag in _DROPPED or (tag == "sp" and _placeholder(item) in _PAGE_FURNITURE):
-            continue
-        if tag == "fld" and item.get("type", "").startswith(("slidenum", "datetime")):
-            continue
-        if tag == "relIds" and (relation := attribute(item, "dm")) not in seen:
-            seen.add(relation)
-            diagram = diagrams(relation or "")
-            stack += [] if diagram is None else [diagram]
-        stack.extend(_begin(item, tag, builder))
-        stack.extend(reversed(item))
-
-
-def _begin(element: Any, tag: str, builder: TextBuilder) -> list[Callable[[], None]]:
-    """Write what stands before the element's children; return what is to be called after them, last first."""
-    if tag == "t":
-        builder.write(element.text or "")
-    elif tag in {"br", "tr", "p"}:
-        builder.line()
-    elif tag == "tab":
-        builder.write(" ")
-    elif tag == "sp":
-        builder.paragraph()
-        if _placeholder(element) in _TITLES:
-            builder.begin_heading(1)
-            return [builder.paragraph, builder.end_heading]
-        return [builder.paragraph]
-    elif tag == "tbl":
-        builder.paragraph()
-        builder.begin_table()
-        declared = attribute(child(element, "tblPr"), "firstRow") in {"1", "true"}
-        return [builder.paragraph, lambda: builder.end_table(has_header=declared)]
-    elif tag == "tc" and element.get("hMerge") is None and element.get("vMerge") is None:
-        builder.begin_cell()
-        return [builder.end_cell]
-    return []
+def _shapes(root: Any) -> list[Any]:
+    return children(child(root, "cSld"), "spTree")

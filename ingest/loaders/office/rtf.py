@@ -1,8 +1,9 @@
-r"""RTF: paragraphs, headings by outline level, tables, and footnotes."""
+r"""RTF: paragraphs, headings by outline level, tables, headers and footers, footnotes and comments."""
 
 import re
 from dataclasses import dataclass
 
+from ingest.loaders.office.furniture import write_furniture
 from ingest.loaders.office.rtf_syntax import Event, RtfReader
 from ingest.loaders.text_builder import TextBuilder
 from ingest.loaders.titles import meaningful_title
@@ -11,15 +12,17 @@ from retrieval.types import Document
 
 _START = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{\s*\\rtf")
 _HEADING_NAME = re.compile(r"heading ([1-9])", re.I)
+_BESIDE = ("header", "footer", "footnote", "annotation")
 _BODY_TEXT = 9  # the outline level of what is no heading
 _ENDS_OF_PARAGRAPHS = frozenset({"par", "sect", "page", "column"})
 
 
 def load_rtf(data: bytes, *, source: str) -> Document:
-    """The text, then the footnotes; a table's rows are lines with " | " between the cells.
+    """The text, then headers and footers, once each, then footnotes and comments.
 
-    Headings are the paragraphs with an outline level, their own or their style's. The title is that of the properties,
-    else the first paragraph in the style "Title", else the first heading.
+    A table's rows are lines with " | " between the cells. Headings are the paragraphs with an outline level, their own
+    or their style's. The title is that of the properties, else the first paragraph in the style "Title", else the first
+    heading.
 
     Raises LoadError for what is no RTF. A file that is cut off is read as far as it goes.
     """
@@ -59,8 +62,9 @@ class _Writer:
         self._paragraph: list[str] = []
         self._cells: list[str] = []
         self._in_table = False
-        self._note: list[str] = []
-        self._notes: list[str] = []
+        self._note: list[str] = []  # what stands beside the body, of the kind that is being read
+        self._beside: dict[str, list[str]] = {kind: [] for kind in _BESIDE}
+        self._author: list[str] = []
 
     def take(self, event: Event) -> None:
         if event.destination == "body":
@@ -69,17 +73,32 @@ class _Writer:
             self._styles.take(event)
         elif event.destination == "title":
             self.title.append(event.text)
-        elif event.destination == "footnote":
+        elif event.destination == "author":
+            self._author.append(event.text)
+        elif event.destination in self._beside:
             self._note.append("\n" if event.word == "par" else event.text)
             if event.word == "end":
-                self._notes.append(_joined(self._note))
-                self._note.clear()
+                self._end_note(event.destination)
 
     def finish(self) -> None:
         self._end_row() if self._cells else self._end_paragraph()
         self._end_table()
-        for note in (*self._notes, _joined(self._note)):
-            self._write_lines(note)
+        self._end_note("footnote")
+        seen: set[str] = set()
+        for kind in ("header", "footer"):
+            for text in self._beside[kind]:
+                write_furniture(text, seen, self.builder)
+        for kind in ("footnote", "annotation"):
+            for text in self._beside[kind]:
+                self._write_lines(text)
+
+    def _end_note(self, kind: str) -> None:
+        text = _joined(self._note).strip()
+        author = _joined(self._author).strip() if kind == "annotation" else ""
+        self._beside[kind].append(f"{author}: {text}" if author and text else text)
+        self._note.clear()
+        if kind == "annotation":
+            self._author.clear()
 
     def _take_body(self, event: Event) -> None:
         word, properties = event.word, self._properties

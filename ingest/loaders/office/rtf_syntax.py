@@ -14,12 +14,15 @@ _TOKEN = re.compile(
     r"(?P<text>[^\\{}\r\n]+)|[\r\n]+|\\",
     re.S,
 )
-_DESTINATIONS = frozenset({"fonttbl", "stylesheet", "info", "footnote"})
+_DESTINATIONS = {
+    **{word: word for word in ("fonttbl", "stylesheet", "info", "footnote", "annotation")},
+    **{f"{word}{pages}": word for word in ("header", "footer") for pages in ("", "l", "r", "f")},
+    "atnauthor": "author",
+}
 _IN_INFO = frozenset({"title"})
 _SKIPPED = frozenset(
-    {"colortbl", "pict", "objdata", "listtext", "pntext", "fldinst", "header", "headerl", "headerr", "headerf",
-     "footer", "footerl", "footerr", "footerf", "ftnsep", "ftnsepc", "xe", "tc", "sp", "shprslt", "nonshppict",
-     "filetbl", "listtable", "revtbl", "private", "annotation", "atnid", "atnauthor", "template"}
+    {"colortbl", "pict", "objdata", "listtext", "pntext", "fldinst", "ftnsep", "ftnsepc", "xe", "tc", "sp", "shprslt",
+     "nonshppict", "filetbl", "listtable", "revtbl", "private", "atnid", "template"}
 )  # fmt: skip
 """Destinations whose text is none of the document's."""
 
@@ -43,7 +46,8 @@ _DOCUMENT_ENCODINGS = {"ansi": "cp1252", "mac": "mac_roman", "pc": "cp437", "pca
 class Event(NamedTuple):
     r"""Text, or a control word, and where it stands.
 
-    destination  "body", "footnote", "title" (among the properties) or "stylesheet".
+    destination  "body", "header", "footer", "footnote", "annotation" (a comment), "author" (of the comment that
+                 follows), "title" (among the properties) or "stylesheet".
     word         the control word; "" for text, "end" where a group that is a destination ends.
     number       of the control word; None where it has none.
     """
@@ -139,7 +143,7 @@ class RtfReader:
         if word == "*":
             self._starred = True
         elif word in _DESTINATIONS or (destination == "info" and word in _IN_INFO):
-            self._group = replace(self._group, destination=word)
+            self._group = replace(self._group, destination=_DESTINATIONS.get(word, word))
         elif word in _SKIPPED or (self._starred and word not in _STARRED) or destination == "info":
             self._group = replace(self._group, destination="skipped")
         elif word == "u" and number is not None:

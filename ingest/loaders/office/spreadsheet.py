@@ -1,66 +1,63 @@
-"""Spreadsheets (xlsx, xlsm, xlsb, xls, ods): each sheet's rows as lines, by python-calamine."""
+"""Spreadsheets: XLSX and ODS by lxml over the zip, XLS and XLSB by python-calamine."""
 
 import datetime
 import io
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
-from typing import Any
 
 from ingest.loaders.office.archive import Archive, is_encrypted_office
+from ingest.loaders.office.date_formats import iso
+from ingest.loaders.office.number_formats import general
+from ingest.loaders.office.ods import sheets_of_open_document
+from ingest.loaders.office.ooxml import main_part
 from ingest.loaders.office.opendocument import refuse_encrypted
 from ingest.loaders.office.optional import optional_library
+from ingest.loaders.office.sheets import Row, Sheet, SheetsWriter, no_drawings
+from ingest.loaders.office.workbook import sheets_of_workbook
+from ingest.loaders.office.xls_records import SheetExtras, extras_of
 from ingest.loaders.text_builder import TextBuilder
 from retrieval.errors import LoadError
 from retrieval.types import Document
 
-MAX_CELLS = 8_000_000
-"""Cells between the first used one of a sheet and the last; calamine holds them all, 32 bytes each."""
-
 _ENCRYPTED = "it is encrypted; save it without a password"
 _BEGIN_OF_STREAM = b"\x09\x08\x10\x00"  # the first record of an .xls stream
 _FILE_PASS = 0x2F
-_TEXT_PART = re.compile(r".*\.(?:xml|bin|rels)")
-_CELL = re.compile(rb"""<(?:\w+:)?c\s(?:[^>]*?\s)?r=["']([A-Za-z]{1,9})(\d{1,9})["'][^>]*(?<!/)>""")
-
-_Row = dict[int, str]
-"""The text of a row's cells that are not empty, by column."""
 
 
 def load_spreadsheet(data: bytes, *, source: str) -> Document:
-    """A heading for each sheet, its name, then its rows as lines with " | " between the cells.
+    """For each sheet, hidden ones included, its name as a heading, its rows as lines, then its charts.
 
-    Empty rows and columns are left out, and empty cells at the end of a row; dates are in ISO form. Hidden sheets are
-    included. A sheet whose first row looks like a header is a table.
+    Between a row's cells is " | "; empty rows and columns are left out, and empty cells at the end of a row. Numbers
+    and dates are as the sheet shows them in XLSX and ODS, else without a format; a formula that no program has worked
+    out stands for its value. Comments follow what they are on, in brackets. A sheet whose first row looks like a header
+    is a table.
 
-    Raises LoadError where the library is missing, and for a file that is damaged, encrypted, unpacks to more than
-    MAX_UNPACKED bytes, or whose sheets span more than MAX_CELLS. The last is known beforehand of .xlsx alone: a damaged
-    .xls can make calamine ask for more memory than there is, which ends the process, so read it in one of its own.
+    Raises LoadError where the library for XLS and XLSB is missing, and for a file that is damaged, encrypted, unpacks
+    to more than MAX_UNPACKED bytes, or whose sheets span more than MAX_CELLS. A damaged .xls can make calamine ask for
+    more memory than there is, which ends the process, so read it in one of its own.
     """
-    what = PurePosixPath(source).suffix.lower() or "a spreadsheet"
-    calamine = optional_library("python_calamine", package="python-calamine", extra="office", what=what)
-    _check(data)
-    builder = TextBuilder()
-    for name, rows in _sheets(calamine, data):
-        _write_sheet(name, rows, builder)
-    return builder.document(source, title=None)
+    writer = SheetsWriter()
+    for sheet in _sheets(data, source):
+        writer.write(sheet)
+    return writer.document(source)
 
 
-def _check(data: bytes) -> None:
-    """Refuse what would take more memory than there is, or what is encrypted, before calamine reads it."""
+def _sheets(data: bytes, source: str) -> Iterator[Sheet]:
     if is_encrypted_office(data) or _is_encrypted_xls(data):
         raise LoadError(_ENCRYPTED)
-    if not data.startswith(b"PK"):
-        return
-    archive = Archive(data, kind="spreadsheet")
-    refuse_encrypted(archive)
-    for name in archive.names:
-        if _TEXT_PART.fullmatch(name):
-            part = archive.read(name)
-            if b"sheetData" in part and (cells := _span(part)) > MAX_CELLS:
-                raise LoadError(
-                    f"a sheet spans {cells:,} cells, more than {MAX_CELLS:,}; delete the stray ones far from the others"
-                )
+    if data.startswith(b"PK"):
+        archive = Archive(data, kind="spreadsheet")
+        refuse_encrypted(archive)
+        if "content.xml" in archive:
+            return sheets_of_open_document(archive)
+        main = main_part(archive, usual="xl/workbook.xml", what="a spreadsheet") if not _is_xlsb(archive) else ""
+        if main and not main.endswith(".bin"):
+            return sheets_of_workbook(archive, main)
+    return _sheets_by_calamine(data, what=PurePosixPath(source).suffix.lower() or "a spreadsheet")
+
+
+def _is_xlsb(archive: Archive) -> bool:
+    return "xl/workbook.bin" in archive and "xl/workbook.xml" not in archive
 
 
 def _is_encrypted_xls(data: bytes) -> bool:
@@ -76,34 +73,16 @@ def _is_encrypted_xls(data: bytes) -> bool:
     return False
 
 
-def _span(sheet: bytes) -> int:
-    """The cells of the smallest rectangle that holds all that are not empty, by what the sheet's XML says of each."""
-    columns, rows = set(), set()
-    for cell in _CELL.finditer(sheet):
-        columns.add(cell[1])
-        rows.add(cell[2])
-    return _extent(map(_column, columns)) * _extent(map(int, rows))
-
-
-def _extent(numbers: Iterable[int]) -> int:
-    ordered = sorted(numbers)
-    return ordered[-1] - ordered[0] + 1 if ordered else 0
-
-
-def _column(name: bytes) -> int:
-    number = 0
-    for letter in name.upper():
-        number = number * 26 + letter - 64
-    return number
-
-
-def _sheets(calamine: Any, data: bytes) -> Iterator[tuple[str, list[_Row]]]:
-    """The name of each sheet, and its rows that are not empty."""
+def _sheets_by_calamine(data: bytes, *, what: str) -> Iterator[Sheet]:
+    calamine = optional_library("python_calamine", package="python-calamine", extra="office", what=what)
     try:
         workbook = calamine.load_workbook(io.BytesIO(data))
+        extras = extras_of(data)
         for name in workbook.sheet_names:
-            rows = workbook.get_sheet_by_name(name).iter_rows()
-            yield name, [cells for cells in map(_row, rows) if cells]
+            sheet = workbook.get_sheet_by_name(name)
+            first_column = (sheet.start or (0, 0))[1]
+            numbered = ((number, _row(values, first_column)) for number, values in enumerate(sheet.iter_rows(), 1))
+            yield _with_extras(name, {number: row for number, row in numbered if row}, extras.get(name))
     except calamine.PasswordError as error:
         raise LoadError(_ENCRYPTED) from error
     except (calamine.CalamineError, ValueError, OverflowError, OSError) as error:
@@ -119,38 +98,35 @@ def _damaged(error: BaseException) -> LoadError:
     return LoadError(f"it is a damaged spreadsheet, or none ({' '.join(str(error).split())}); save it again as .xlsx")
 
 
-def _row(values: Sequence[object]) -> _Row:
-    texts = ((column, _text(value)) for column, value in enumerate(values) if value != "")
+def _with_extras(name: str, rows: dict[int, Row], extras: SheetExtras | None) -> Sheet:
+    """The sheet with its numbers as they are shown, its comments and its text boxes."""
+    if extras is None:
+        return Sheet(name, rows, no_drawings)
+    for (row, column), text in extras.shown.items():
+        if column in rows.get(row + 1, {}):
+            rows[row + 1][column] = text
+    for (row, column), comment in extras.comments.items():
+        cells = rows.setdefault(row + 1, {})
+        cells[column] = f"{cells.get(column, '')} {comment}"
+
+    def write_boxes(builder: TextBuilder) -> None:
+        for text in extras.boxes:
+            builder.paragraph()
+            builder.write(text)
+
+    return Sheet(name, rows, write_boxes)
+
+
+def _row(values: Sequence[object], first_column: int) -> Row:
+    texts = ((column, _text(value)) for column, value in enumerate(values, first_column) if value != "")
     return {column: text for column, text in texts if text}
 
 
 def _text(value: object) -> str:
-    """A cell as people write it: whole numbers without a fraction, others with the 15 digits that Excel keeps."""
     if isinstance(value, bool):
         return str(value).upper()
     if isinstance(value, float):
-        return f"{value:.15g}" if abs(value) < 1e15 else f"{value:.0f}"
-    if isinstance(value, datetime.datetime) and value.time() == datetime.time():
-        return value.date().isoformat()
+        return general(value)
     if isinstance(value, datetime.datetime):
-        return value.isoformat(sep=" ")
+        return iso(value)
     return " ".join(str(value).replace("\0", "").split())
-
-
-def _write_sheet(name: str, rows: Sequence[_Row], builder: TextBuilder) -> None:
-    used = sorted({column for row in rows for column in row})
-    if not used:
-        return
-    builder.paragraph()
-    builder.begin_heading(1)
-    builder.write(name)
-    builder.end_heading()
-    builder.paragraph()
-    builder.begin_table()
-    for row in rows:
-        builder.line()
-        for column in used:
-            builder.begin_cell()
-            builder.write(row.get(column, ""))
-            builder.end_cell()
-    builder.end_table()

@@ -1,0 +1,71 @@
+"""Where a passage of a spreadsheet stands: on which rows of which sheet."""
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+SHEET, ROW_START, ROW_END, SHEET_END = "sheet", "row_start", "row_end", "sheet_end"
+"""What the metadata of such a passage has: its sheet, its first and last row, 0 where it has none, and the sheet of
+the last row where that is another."""
+
+
+class SheetRow(NamedTuple):
+    """A line of a document's text, counted from 1, and what stands on it: a row of a sheet, counted from 1.
+
+    Up to the next such entry, each further line is the next row. Where `row` is 0, it and those after it are no rows.
+    """
+
+    line: int
+    sheet: str
+    row: int
+
+
+def place_of(rows: Sequence[SheetRow], line_start: int, line_end: int) -> dict[str, str | int]:
+    """What the metadata of a passage on these lines has: nothing where there are no `rows`, which ascend by line."""
+    if not rows:
+        return {}
+    first = max(0, bisect_right(rows, line_start, key=lambda entry: entry.line) - 1)
+    beyond = max(first + 1, bisect_right(rows, line_end, key=lambda entry: entry.line))
+    found: list[tuple[str, int, int]] = []
+    for entry, following in zip(rows[first:beyond], (*rows[first + 1 : beyond], None), strict=True):
+        start = max(line_start, entry.line)
+        end = line_end if following is None else following.line - 1
+        if entry.row and start <= end:
+            found.append((entry.sheet, entry.row + start - entry.line, entry.row + end - entry.line))
+    if not found:
+        return {SHEET: rows[first].sheet, ROW_START: 0, ROW_END: 0}
+    (sheet, row_start, _), (sheet_end, _, row_end) = found[0], found[-1]
+    place: dict[str, str | int] = {SHEET: sheet, ROW_START: row_start, ROW_END: row_end}
+    return place if sheet == sheet_end else {**place, SHEET_END: sheet_end}
+
+
+def joined_places(first: Mapping[str, Any], last: Mapping[str, Any]) -> dict[str, Any]:
+    """The metadata of a passage from the one whose metadata is `first` to the one whose is `last`."""
+    if not (_has_place(first) and _has_place(last)):
+        return dict(first)
+    whole = {key: value for key, value in first.items() if key != SHEET_END}
+    if not first[ROW_START]:  # the heading of a sheet, before its rows
+        whole |= {SHEET: last[SHEET], ROW_START: last[ROW_START]}
+    sheet_end, row_end = last.get(SHEET_END, last[SHEET]), last[ROW_END]
+    if not row_end:  # what follows the rows
+        sheet_end, row_end = first.get(SHEET_END, first[SHEET]), first[ROW_END]
+    whole[ROW_END] = row_end
+    return whole if sheet_end == whole[SHEET] else {**whole, SHEET_END: sheet_end}
+
+
+def cited_rows(metadata: Mapping[str, Any]) -> str:
+    """`sheet Prices, rows 12–40`, `sheet Prices, row 3`, `sheet Prices`; "" where the passage is of no sheet."""
+    if not _has_place(metadata):
+        return ""
+    sheet, start, end = (metadata[key] for key in (SHEET, ROW_START, ROW_END))
+    name = f"sheet {' '.join(sheet.split())}"
+    if not start:
+        return name
+    if SHEET_END in metadata:
+        return f"{name}, row {start}, to sheet {' '.join(str(metadata[SHEET_END]).split())}, row {end}"
+    return f"{name}, row {start}" if start == end else f"{name}, rows {start}–{end}"
+
+
+def _has_place(metadata: Mapping[str, Any]) -> bool:
+    rows = (metadata.get(ROW_START), metadata.get(ROW_END))
+    return isinstance(metadata.get(SHEET), str) and all(isinstance(row, int) for row in rows)
