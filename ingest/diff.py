@@ -1,13 +1,13 @@
 """What a sync has to do: the folder as it was scanned, held against the ledger, reading files only where it must."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import TypeGuard
 
-from ingest.documents import hash_bytes
+from ingest.opening import hash_file, open_file
 from ingest.plan import Candidate, Plan, is_as_recorded, needs_reading, plan
 from ingest.report import Failure, PlannedStep, Skip, SyncReport
 from ingest.scan import Scan, ScannedFile
+from retrieval.errors import LoadError
 from retrieval.types import DocumentRecord, Status
 
 
@@ -66,9 +66,9 @@ def _why_unsupported(file: ScannedFile) -> str | None:
     from ingest.loaders import HEAD, why_unsupported  # where nothing is new, no loader is asked
 
     try:
-        with Path(file.path).open("rb") as opened:
+        with open_file(file.path, root=file.root) as opened:
             return why_unsupported(opened.read(HEAD), source=file.source)
-    except OSError:
+    except (OSError, LoadError):
         return None  # indexing it will say what is wrong
 
 
@@ -77,8 +77,8 @@ def _examined(files: Iterable[ScannedFile], ledger: Mapping[str, DocumentRecord]
     for file in files:
         if needs_reading(file, ledger.get(file.source)):
             try:
-                yield Candidate(file, hash_bytes(Path(file.path).read_bytes()))
-            except OSError:
+                yield Candidate(file, hash_file(file))
+            except (OSError, LoadError):
                 yield Candidate(file, "unreadable")  # differs from any hash: indexing it will say what is wrong
         else:
             yield Candidate(file, None)

@@ -35,4 +35,9 @@ def language_of(document: Document, language: str) -> str:
 
 def hash_bytes(data: bytes) -> str:
     """SHA-256 as hexadecimal digits; the version in front says what a hash covers, should that ever change."""
-    return f"1:{hashlib.sha256(data).hexdigest()}"
+    return hash_of(hashlib.sha256(data))
+
+
+def hash_of(digest: "hashlib._Hash") -> str:
+    """As hash_bytes, of what a SHA-256 was fed block by block."""
+    return f"1:{digest.hexdigest()}"

@@ -18,7 +18,8 @@ from retrieval.directory.pointer import POINTER as INDEX_FILE
 class ScannedFile:
     """source as in Document; path absolute, a str since a Path takes longer to make than the file to look at; size in
     bytes, mtime_ns and ctime_ns in nanoseconds since the epoch. ctime_ns and inode are 0 where the file system has
-    none that stays the same."""
+    none that stays the same. root is the folder that the path lies in, and no link below it is part of the path; "" for
+    a path that the caller vouches for."""
 
     source: str
     path: str
@@ -26,6 +27,7 @@ class ScannedFile:
     mtime_ns: int
     ctime_ns: int = 0
     inode: int = 0
+    root: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +192,7 @@ class _Walk:
         elif stat.S_ISDIR(status.st_mode):
             self.skipped.append((source, skip_reasons.LINK_TO_FOLDER))
         else:
-            self._take(source, link, status)
+            self._take(source, str(target), status)
 
     def _take(self, source: str, path: str, status: os.stat_result) -> None:
         """Notes what is no folder: as a file, or why it is not read."""
@@ -202,6 +204,12 @@ class _Walk:
         else:
             self.files.append(
                 ScannedFile(
-                    source, path, status.st_size, status.st_mtime_ns, ctime_ns=status.st_ctime_ns, inode=status.st_ino
+                    source,
+                    path,
+                    status.st_size,
+                    status.st_mtime_ns,
+                    ctime_ns=status.st_ctime_ns,
+                    inode=status.st_ino,
+                    root=self.root,
                 )
             )

@@ -30,7 +30,8 @@ LAYERS = {
         {"backup"},
     ],
     "ingest": [
-        {"gitignore", "skip_reasons", "selection", "root", "loaders", "documents", "scan", "watch", "splitting"},
+        {"gitignore", "skip_reasons", "selection", "root", "loaders", "documents", "scan", "watch", "splitting"}
+        | {"opening"},
         {"chunking", "parsing", "plan", "report", "diff"},
         {"parser_worker", "parser_pool", "indexer"},
         {"pipeline", "adding", "sync", "rebuild", "status", "checks"},
