@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ingest.deletions import check_deletions, searchable
 from ingest.diff import diff
 from ingest.plan import seen
 from ingest.report import OnProgress, SyncReport
@@ -24,6 +25,7 @@ def sync(
     include: str | Sequence[str] | None = None,
     exclude: str | Sequence[str] | None = None,
     retry_failed: bool = True,
+    allow_deletions: bool = False,
     dry_run: bool = False,
     stop: threading.Event | None = None,
     on_progress: OnProgress | None = None,
@@ -34,12 +36,15 @@ def sync(
     include, exclude   gitignore patterns that choose files, relative to the folder; None takes the configuration's.
               A file that is no longer chosen is deleted from the index.
     retry_failed   whether files that failed, and have not changed since, are tried again.
+    allow_deletions   whether all documents of the folder may be deleted, or more than half of at least 20. Without, as
+              when a share is not mounted, nothing is done.
     dry_run   report what would be done, and do nothing.
     stop      once set, what is in hand is finished and committed, and the report says `interrupted`.
 
     Documents of other folders and added ones are left alone. A file that cannot be read is reported and the others
     are indexed. Raises ConfigError where there is no such folder or its name belongs to another one,
-    IndexLockedError where another process writes, and what embedding and storing raise.
+    DeletionsRefusedError as said, before anything is written, IndexLockedError where another process writes, and what
+    embedding and storing raise.
     """
     started = time.monotonic()
     config = index.config
@@ -56,7 +61,11 @@ def sync(
     with index.writing() as writer:
         check_claim(writer.folders, scanned.name, str(scanned.root))
         read_ns = time.time_ns()  # before any file is
-        todo, planned = diff(scanned, writer.records.all(), retry_failed=retry_failed)
+        ledger = writer.records.all()
+        todo, planned = diff(scanned, ledger, retry_failed=retry_failed)
+        if not allow_deletions:
+            documents = searchable(ledger.values(), scanned.name)
+            check_deletions(todo.delete, documents, (*todo.add, *todo.update), root=scanned.root)
         report = replace(planned, added=0, updated=0, deleted=0, planned=())
         files = (*todo.add, *todo.update)
         size = sum(file.size for file in files)
@@ -76,6 +85,7 @@ def resync(
     folder: SyncedFolder,
     index: HybridIndex,
     *,
+    allow_deletions: bool = False,
     dry_run: bool = False,
     stop: threading.Event | None = None,
     on_progress: OnProgress | None = None,
@@ -87,6 +97,7 @@ def resync(
         name=name,
         include=folder.include,
         exclude=folder.exclude,
+        allow_deletions=allow_deletions,
         dry_run=dry_run,
         stop=stop,
         on_progress=on_progress,

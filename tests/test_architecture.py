@@ -32,7 +32,7 @@ LAYERS = {
     "ingest": [
         {"gitignore", "skip_reasons", "selection", "root", "loaders", "documents", "scan", "watch", "splitting"}
         | {"opening"},
-        {"chunking", "parsing", "plan", "report", "diff"},
+        {"chunking", "parsing", "plan", "report", "diff", "deletions"},
         {"parser_worker", "parser_pool", "indexer"},
         {"pipeline", "adding", "sync", "rebuild", "status", "checks"},
         {"doctor"},
