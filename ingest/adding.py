@@ -51,7 +51,12 @@ def add(documents: Iterable[Document], index: HybridIndex, *, on_progress: OnPro
             except DocumentError as error:
                 indexer.fail(record, str(error), size=len(document.text))
             else:
-                record = replace(record, title=document.title, language=language_of(document, index.config.language))
+                record = replace(
+                    record,
+                    title=document.title,
+                    language=language_of(document, index.config.language),
+                    reason="; ".join(document.notices),
+                )
                 indexer.put(record, chunks, size=len(document.text), content=contents[document.source])
         indexer.flush()
     return replace(indexer.report.in_order(), seconds=time.monotonic() - started)

@@ -122,6 +122,8 @@ def status(index: IndexOption = DEFAULT_INDEX, config: ConfigOption = None, as_j
     for record in added:
         if record.status != "ready":
             out.print(f"  {record.status}: {printable(record.source)}: {record.reason or 'add it again'}", markup=False)
+        elif record.reason:
+            out.print(f"  in part: {printable(record.source)}: {record.reason}", markup=False)
 
 
 @app.command()
@@ -282,6 +284,8 @@ def _show(
         )
     for failure in report.failed:
         err.print(f"failed: {printable(failure.source)}: {failure.reason}", markup=False)
+    for notice in report.notices:
+        err.print(f"in part: {printable(notice.source)}: {notice.reason}", markup=False)
     for skip in report.skipped if verbose else ():
         err.print(f"skipped: {printable(skip.source)}: {skip.reason}", markup=False)
     if report.interrupted:
@@ -297,6 +301,8 @@ def _print_folder(folder: "FolderStatus") -> None:
         out.print(f"  unreachable: {folder.unreachable}", markup=False)
     for failure in folder.failed:
         out.print(f"  failed: {printable(failure.source)}: {failure.reason}", markup=False)
+    for notice in folder.notices:
+        out.print(f"  in part: {printable(notice.source)}: {notice.reason}", markup=False)
     for step in folder.pending[:_PENDING_SHOWN]:
         out.print(f"  pending: {step.action} {printable(step.source)}", markup=False)
     if (more := len(folder.pending) - _PENDING_SHOWN) > 0:
@@ -311,6 +317,7 @@ def _folder_as_dict(folder: "FolderStatus") -> dict[str, Any]:
         "failed": [failure._asdict() for failure in folder.failed],
         "pending": [step._asdict() for step in folder.pending],
         "skipped": [skip._asdict() for skip in folder.skipped],
+        "notices": [notice._asdict() for notice in folder.notices],
         "unreachable": folder.unreachable,
     }
 

@@ -10,9 +10,13 @@ from retrieval.analysis import detect_language
 from retrieval.config import AUTO
 from retrieval.types import Document, Heading, Table
 
+_LATER = frozenset({"notices"})
+"""Fields that older documents' JSON does not have: where they are empty they are left out, so that its hash stays."""
+
 
 def document_to_json(document: Document) -> str:
-    return json.dumps(asdict(document), ensure_ascii=False, sort_keys=True)
+    values = {name: value for name, value in asdict(document).items() if value or name not in _LATER}
+    return json.dumps(values, ensure_ascii=False, sort_keys=True)
 
 
 def document_from_json(text: str) -> Document:
@@ -24,6 +28,7 @@ def document_from_json(text: str) -> Document:
             "pages": tuple(values["pages"]),
             "headings": tuple(Heading(*heading) for heading in values["headings"]),
             "tables": tuple(Table(*table) for table in values["tables"]),
+            "notices": tuple(values.get("notices", ())),
         }
     )
 

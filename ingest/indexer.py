@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ingest.parsing import Parsed, Unparsed
 from ingest.plan import seen
-from ingest.report import Failure, OnProgress, Progress, Skip, SyncReport
+from ingest.report import Failure, Notice, OnProgress, Progress, Skip, SyncReport
 from ingest.scan import ScannedFile
 from retrieval.types import Chunk, DocumentRecord
 from retrieval.writer.changes import Change
@@ -59,6 +59,7 @@ class Indexer:
                 indexed_ns=outcome.read_ns,
                 title=outcome.title,
                 language=outcome.language,
+                reason=outcome.notice,
             )
             self.put(record, outcome.chunks, size=file.size, content=outcome.content)
         elif outcome.is_supported:
@@ -133,10 +134,12 @@ class Indexer:
         updated = sum(bool((old := self._writer.records.get(source)) and old.content_hash) for source in sources)
         self._advance(0, 0, in_hand=chunks)
         written = self._writer.put(batch, on_filled=on_filled)
+        notices = (Notice(change.record.source, change.record.reason) for change in batch if change.record.reason)
         self.report = replace(
             self.report.with_written(written),
             added=self.report.added + len(batch) - updated,
             updated=self.report.updated + updated,
+            notices=(*self.report.notices, *notices),
         )
         self._writer.commit_when_due()
         self._advance(len(batch) - told_documents, size - told_bytes)

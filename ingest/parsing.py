@@ -17,7 +17,8 @@ log = logging.getLogger(__name__)
 
 class Parsed(NamedTuple):
     """A file's chunks; `read_ns` is when it was about to be read, in nanoseconds since the epoch; `language` as in
-    DocumentRecord; `content` is the document's JSON where that was asked for, and `content_hash` then of it."""
+    DocumentRecord; `content` is the document's JSON where that was asked for, and `content_hash` then of it; `notice`
+    is what its text lacks."""
 
     content_hash: str
     read_ns: int
@@ -25,6 +26,7 @@ class Parsed(NamedTuple):
     language: str
     chunks: list[Chunk]
     content: str = ""
+    notice: str = ""
 
 
 class Unparsed(NamedTuple):
@@ -59,6 +61,7 @@ def parse(
             language=language_of(document, language),
             chunks=chunker.chunk(document),
             content=content,
+            notice="; ".join(document.notices),
         )
     except UnsupportedFormatError as error:
         return Unparsed(str(error), is_supported=False)

@@ -21,6 +21,13 @@ class Skip(NamedTuple):
     reason: str
 
 
+class Notice(NamedTuple):
+    """A document that was indexed, and what its text lacks or is unsure of (`Document.notices`)."""
+
+    source: str
+    reason: str
+
+
 class PlannedStep(NamedTuple):
     """What a dry run would do with a document: "add", "update" or "delete"."""
 
@@ -35,6 +42,7 @@ class SyncReport:
     added, updated, deleted, unchanged   documents
     failed          documents that could not be indexed; the last version that could be stays searchable
     skipped         files that hold nothing to index
+    notices         documents that were added or updated, of which a part could not be read
     chunks_added, chunks_deleted         chunks that came and went
     chunks_reused   chunks of added and updated documents that needed no embedding
     tokens_embedded of whole embedded strings: special tokens, prefix, context header and text
@@ -50,6 +58,7 @@ class SyncReport:
     unchanged: int = 0
     failed: tuple[Failure, ...] = ()
     skipped: tuple[Skip, ...] = ()
+    notices: tuple[Notice, ...] = ()
     chunks_added: int = 0
     chunks_deleted: int = 0
     chunks_reused: int = 0
@@ -71,11 +80,16 @@ class SyncReport:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: named tuples become objects too."""
-        named = ("failed", "skipped", "planned")
+        named = ("failed", "skipped", "notices", "planned")
         return {**asdict(self), **{name: [entry._asdict() for entry in getattr(self, name)] for name in named}}
 
     def in_order(self) -> "SyncReport":
-        return replace(self, failed=tuple(sorted(self.failed)), skipped=tuple(sorted(self.skipped)))
+        return replace(
+            self,
+            failed=tuple(sorted(self.failed)),
+            skipped=tuple(sorted(self.skipped)),
+            notices=tuple(sorted(self.notices)),
+        )
 
 
 class Progress(NamedTuple):

@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import NamedTuple
 
-from ingest.report import Failure, PlannedStep, Skip
+from ingest.report import Failure, Notice, PlannedStep, Skip
 from ingest.sync import resync
 from retrieval.errors import ConfigError
 from retrieval.index import HybridIndex
@@ -13,7 +13,8 @@ from retrieval.types import SyncedFolder
 class FolderStatus(NamedTuple):
     """indexed: documents that searches can return, also where a later version failed; over all folders, and with the
     documents added from memory, these are `Stats.documents`. failed: what the next sync cannot index either, unless it
-    changes. pending: what the next sync would do. unreachable: why the folder could not be looked at, else ""."""
+    changes. pending: what the next sync would do. notices: what is indexed in part. unreachable: why the folder could
+    not be looked at, else ""."""
 
     name: str
     folder: SyncedFolder
@@ -21,6 +22,7 @@ class FolderStatus(NamedTuple):
     failed: tuple[Failure, ...] = ()
     pending: tuple[PlannedStep, ...] = ()
     skipped: tuple[Skip, ...] = ()
+    notices: tuple[Notice, ...] = ()
     unreachable: str = ""
 
 
@@ -35,4 +37,6 @@ def _status_of(name: str, folder: SyncedFolder, index: HybridIndex, indexed: int
         planned = resync(name, folder, index, dry_run=True)
     except ConfigError as error:
         return FolderStatus(name, folder, indexed, unreachable=str(error))
-    return FolderStatus(name, folder, indexed, planned.failed, planned.planned, planned.skipped)
+    in_part = (record for record in index.documents() if (record.status, record.folder) == ("ready", name))
+    notices = tuple(Notice(record.source, record.reason) for record in in_part if record.reason)
+    return FolderStatus(name, folder, indexed, planned.failed, planned.planned, planned.skipped, notices)

@@ -96,6 +96,8 @@ class Document:
     tables    those with a header row, in order of char_start; they do not overlap. The first line is the header row.
     syntax    what the text is written in, for the splitter's separators: "text", "markdown", "html", or the value of
               a langchain_text_splitters.Language.
+    notices   what the text lacks or is unsure of, for people: "pages 2 to 4 of 9 have no text, ...". The document is
+              indexed; the report and the ledger tell them.
 
     Raises DocumentError for an empty source or metadata that cannot be stored.
     """
@@ -108,6 +110,7 @@ class Document:
     headings: tuple[Heading, ...] = ()
     tables: tuple[Table, ...] = ()
     syntax: str = "text"
+    notices: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, value, kind in (
@@ -128,6 +131,7 @@ class Document:
         tables = (Table(start, end, _line(header)) for start, end, header in sorted(self.tables))
         object.__setattr__(self, "tables", tuple(table for table in tables if table.header))
         object.__setattr__(self, "pages", tuple(sorted(self.pages)))
+        object.__setattr__(self, "notices", tuple(" ".join(clean_text(notice).split()) for notice in self.notices))
         if len(self.metadata) > MAX_METADATA:
             raise DocumentError(
                 f"{self.source}: the metadata has {len(self.metadata):,} keys, and {MAX_METADATA:,} are kept at most; "
@@ -246,9 +250,9 @@ class DocumentRecord:
     folder        the name of the synced folder it came from; "" for a document added from memory.
     content_hash  of the file's bytes, or of text and metadata; "" before anything was committed.
     size, mtime_ns, indexed_ns   bytes, and nanoseconds since the epoch; 0 for a document added from memory.
-    status        "ready"; "indexing" while a write is under way; "failed" with a reason, where the chunks are those
-                  of the last version that could be read; "skipped" for a file that, with a reason, holds nothing to
-                  index.
+    status        "ready", with the document's notices for a reason; "indexing" while a write is under way; "failed"
+                  with a reason, where the chunks are those of the last version that could be read; "skipped" for a file
+                  that, with a reason, holds nothing to index.
     fingerprint   Fingerprint.id of what made the chunks; "" where nothing has.
     language      how its text is analysed for BM25: a language of retrieval.analysis; "" where nothing was indexed yet.
     chunk_ids     the chunks that belong to it, in order. No other chunk of it is ever returned by a search.

@@ -22,7 +22,7 @@ RECORD = {
 }  # fmt: skip
 REPORT = {
     "added", "updated", "deleted", "unchanged", "failed", "skipped", "chunks_added", "chunks_deleted", "chunks_reused",
-    "tokens_embedded", "truncated", "seconds", "interrupted", "dry_run", "planned",
+    "tokens_embedded", "truncated", "seconds", "interrupted", "dry_run", "planned", "notices",
 }  # fmt: skip
 
 

@@ -367,7 +367,6 @@ class Writer:
         return replace(
             change.record,
             status="ready",
-            reason="",
             fingerprint=self._made_with().id,
             chunk_ids=tuple(chunk.id for chunk in change.chunks),
         )

@@ -104,7 +104,7 @@ class StepOut(BaseModel):
 
 
 class ReportOut(BaseModel):
-    """What was done. `failed` were not indexed, for the reason given; the others were."""
+    """What was done. `failed` were not indexed, for the reason given; `notices` were, but a part could not be read."""
 
     added: int
     updated: int
@@ -112,6 +112,7 @@ class ReportOut(BaseModel):
     unchanged: int
     failed: list[FailureOut]
     skipped: list[FailureOut]
+    notices: list[FailureOut]
     chunks_added: int
     chunks_deleted: int
     chunks_reused: int

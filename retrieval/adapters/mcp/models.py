@@ -110,6 +110,7 @@ class Report(BaseModel):
     deleted: int
     unchanged: int
     failed: list[Problem]
+    notices: list[Problem] = Field(description="Documents that were indexed, of which a part could not be read.")
     interrupted: bool
 
     @classmethod
@@ -120,5 +121,6 @@ class Report(BaseModel):
             deleted=report.deleted,
             unchanged=report.unchanged,
             failed=[Problem(source=failure.source, reason=redact_paths(failure.reason)) for failure in report.failed],
+            notices=[Problem(source=notice.source, reason=redact_paths(notice.reason)) for notice in report.notices],
             interrupted=report.interrupted,
         )

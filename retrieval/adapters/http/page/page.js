@@ -470,6 +470,7 @@ function fillDocument(found, chunk) {
   const about = facts([
     ["Source", found.title && found.source],
     ["Status", found.status === "ready" ? null : [found.status, found.reason].filter(Boolean).join(": ")],
+    ["In part", found.status === "ready" ? found.reason || null : null],
     ["Language", found.language],
     ["Holds", [counted(found.chunks.length, "chunk"), found.size && megabytes(found.size)].filter(Boolean).join(", ")],
     ["Indexed", found.indexed && new Date(found.indexed).toLocaleString("en-GB", WHEN)],
@@ -625,11 +626,12 @@ function showProgress(done, bar, says) {
 async function syncEnded(report) {
   const counts = ["added", "updated", "deleted", "unchanged"].map((name) => `${number(report[name])} ${name}`);
   const ended = report.interrupted ? "Interrupted (sync again to go on) after" : "Done in";
-  const left = ["failed", "skipped"].filter((name) => report[name].length);
-  counts.push(...left.map((name) => `${number(report[name].length)} ${name}`));
+  const lists = { failed: report.failed, skipped: report.skipped, "in part": report.notices ?? [] };
+  const left = Object.entries(lists).filter(([, files]) => files.length);
+  counts.push(...left.map(([name, files]) => `${number(files.length)} ${name}`));
   $("sync-state").replaceChildren(
     element("p", {}, `${ended} ${number(report.seconds, 1)} s: ${counts.join(", ")}.`),
-    ...left.flatMap((name) => named(title(name), report[name])));
+    ...left.flatMap(([name, files]) => named(title(name), files)));
   again();
   await fillIndex();
 }
