@@ -3,17 +3,25 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeGuard
 
+from ingest.given_metadata import MetadataOf, with_given
 from ingest.opening import hash_file, open_file
-from ingest.plan import Candidate, Plan, is_as_recorded, needs_reading, plan
+from ingest.plan import Candidate, Plan, is_as_recorded, is_read_so, needs_reading, plan
 from ingest.report import Failure, PlannedStep, Skip, SyncReport
 from ingest.scan import Scan, ScannedFile
 from retrieval.errors import LoadError
 from retrieval.types import DocumentRecord, Status
 
 
-def diff(scanned: Scan, ledger: Mapping[str, DocumentRecord], *, retry_failed: bool) -> tuple[Plan, SyncReport]:
+def diff(
+    scanned: Scan,
+    ledger: Mapping[str, DocumentRecord],
+    *,
+    metadata: MetadataOf | None = None,
+    retry_failed: bool,
+) -> tuple[Plan, SyncReport]:
     """What is to be done, and the report of having done it without another failure. Without `retry_failed`, files
-    that failed and have not changed since count as failed again."""
+    that failed and have not changed since count as failed again. `metadata` as in `sync`."""
+    scanned = with_given(scanned, ledger, metadata)
     failed = [Failure(*failure) for failure in scanned.failed]
     skipped = [Skip(*skip) for skip in scanned.skipped]
     files: list[ScannedFile] = []
@@ -54,11 +62,15 @@ def _is_settled(
     record: DocumentRecord | None, file: ScannedFile, status: Status, folder: str
 ) -> TypeGuard[DocumentRecord]:
     """Whether the record's verdict holds for the file as it is."""
-    return record is not None and (record.status, record.folder) == (status, folder) and is_as_recorded(file, record)
+    return (
+        record is not None
+        and (record.status, record.folder, record.read_as) == (status, folder, file.read_as)
+        and is_as_recorded(file, record)
+    )
 
 
 def _is_vouched_for(file: ScannedFile, record: DocumentRecord | None) -> bool:
-    return record is not None and record.status == "ready" and not needs_reading(file, record)
+    return record is not None and is_read_so(file, record) and not needs_reading(file, record)
 
 
 def _why_unsupported(file: ScannedFile) -> str | None:

@@ -14,6 +14,11 @@ _LATER = frozenset({"notices"})
 """Fields that older documents' JSON does not have: where they are empty they are left out, so that its hash stays."""
 
 
+READING = "1"
+"""How files are read, as DocumentRecord.read_as has it. Raise it where loaders or the chunker make another text, other
+headings or other metadata of the same file: the next sync then reads every file once again, and embeds what differs."""
+
+
 def document_to_json(document: Document) -> str:
     values = {name: value for name, value in asdict(document).items() if value or name not in _LATER}
     return json.dumps(values, ensure_ascii=False, sort_keys=True)

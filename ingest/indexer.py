@@ -91,6 +91,8 @@ class Indexer:
             mtime_ns=record.mtime_ns,
             ctime_ns=record.ctime_ns,
             inode=record.inode,
+            read_as=record.read_as,
+            given=record.given,
         )
         if noted != old:
             self._writer.update_records([noted])

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from ingest.chunking import Chunker
 from ingest.documents import document_to_json, hash_bytes, language_of
+from ingest.file_metadata import with_file_metadata
 from ingest.loaders import UnsupportedFormatError, load
 from ingest.opening import open_file
 from ingest.scan import ScannedFile
@@ -53,12 +54,15 @@ def parse(
         if len(data) > max_bytes:
             return Unparsed("it has grown beyond max_file_mb while it was being read; sync again")
         document = load(data, source=file.source, max_bytes=max_bytes, ocr_command=ocr_command)
+        analysed_in = language_of(document, language)
+        if not keeps_content:
+            document = with_file_metadata(document, file, language=analysed_in)
         content = document_to_json(document) if keeps_content else ""
         return Parsed(
             content_hash=hash_bytes(content.encode() if keeps_content else data),
             read_ns=read_ns,
             title=document.title,
-            language=language_of(document, language),
+            language=analysed_in,
             chunks=chunker.chunk(document),
             content=content,
             notice="; ".join(document.notices),

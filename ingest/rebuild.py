@@ -9,6 +9,7 @@ from pathlib import Path
 from ingest.adding import add
 from ingest.deletions import check_deletions, searchable
 from ingest.documents import document_from_json
+from ingest.given_metadata import given_metadata
 from ingest.report import Failure, OnProgress, SyncReport
 from ingest.root import check_claim, checked_name, resolve_root
 from ingest.scan import scan
@@ -243,6 +244,7 @@ def _fill(
         if stop is not None and stop.is_set():
             return replace(report, interrupted=True)
         report = _sum(report, add(documents, index, on_progress=on_progress))
+    reader = source.reader
     for name, (path, include, exclude) in source.folders.items():
         if stop is not None and stop.is_set():
             return replace(report, interrupted=True)
@@ -252,6 +254,7 @@ def _fill(
             name=name,
             include=include,
             exclude=exclude,
+            metadata=lambda source, _: given_metadata(reader.record_of(source)),
             allow_deletions=True,  # of what an earlier rebuild has left; against the old index it is held elsewhere
             stop=stop,
             on_progress=on_progress,

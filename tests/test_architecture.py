@@ -31,7 +31,7 @@ LAYERS = {
     ],
     "ingest": [
         {"gitignore", "skip_reasons", "selection", "root", "loaders", "documents", "scan", "watch", "splitting"}
-        | {"opening"},
+        | {"opening", "plain_metadata", "descriptions", "given_metadata", "file_metadata"},
         {"chunking", "parsing", "plan", "report", "diff", "deletions"},
         {"parser_worker", "parser_pool", "indexer"},
         {"pipeline", "adding", "sync", "rebuild", "status", "checks"},

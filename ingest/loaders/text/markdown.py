@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from ingest.descriptions import read_front_matter
 from ingest.loaders.text.decoding import decode
 from ingest.loaders.text.markdown_inline import plain_words
 from ingest.loaders.text.markdown_tables import pipe_tables
@@ -47,12 +48,14 @@ class _Line(NamedTuple):
 def load_markdown(data: bytes, *, source: str) -> Document:
     """The file's text as it is, with the headings that CommonMark sees outside quotes.
 
-    The title is that of YAML or TOML front matter, else the first heading; front matter holds no headings.
+    The title is that of YAML or TOML front matter, else the first heading; front matter holds no headings, and what
+    else it says is metadata.
     """
     text = decode(data)
     front = _FRONT_MATTER.match(text)
     headings, tables = outline(text, front.end() if front else 0)
     title = _front_title(front["body"]) if front else None
+    described = read_front_matter(front["fence"], front["body"]) if front else None
     return Document(
         source,
         text,
@@ -60,6 +63,8 @@ def load_markdown(data: bytes, *, source: str) -> Document:
         headings=headings,
         tables=tables,
         syntax="markdown",
+        metadata=described.plain.metadata if described else {},
+        notices=described.notices if described else (),
     )
 
 
