@@ -39,7 +39,7 @@ def of_yaml(text: str) -> tuple[dict[str, Any], str]:
     [
         ("author: Ada\nyear: 2021\ndraft: false\nx: -0.5", {"author": "Ada", "year": 2021, "draft": False, "x": -0.5}),
         ("tags: [heating, house]\nparts:\n- 1\n- 2", {"tags": ["heating", "house"], "parts": [1, 2]}),
-        ("country: no\nid: 00042\nat: 12:30\nsize: 1_000", {"country": "no", "id": "00042", "at": "12:30", "size": "1_000"}),
+        ("land: no\nid: 00042\nat: 12:30\nn: 1_000", {"land": "no", "id": "00042", "at": "12:30", "n": "1_000"}),
         ("date: 2024-3-5\nat: 2024-03-05 10:00:00 +01:00", {"date": "2024-03-05", "at": "2024-03-05T10:00:00+01:00"}),
         ("date: 2024-13-45", {"date": "2024-13-45"}),
         ("author:\n  name: Ada\n  at: {city: Bath}", {"author.name": "Ada", "author.at.city": "Bath"}),

@@ -122,6 +122,9 @@ def test_a_filter_on_a_field_that_there_is_not_says_which_there_are(shell: Shell
     assert "docs/rain.md" in asked.out
     assert asked.err.startswith("--where: no chunk has a field 'autor'; there are char_end, ")
     assert " source, " in asked.err
+    assert shell(*search, '{"sorce": "x"}').err == "--where: no chunk has a field 'sorce'; the nearest: 'source'.\n"
+    near = shell("retrieve", "search", "rain", "--mode", "lexical", "--within", "doc/")
+    assert near.err == "--within: no source begins with 'doc/'; the nearest: 'docs/'.\n"
     assert shell(*search, '{"source": "docs/none.md"}').err == ""
 
 
