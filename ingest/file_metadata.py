@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 import orjson
 
 from ingest.descriptions import MAX_BYTES, Description, read_yaml
+from ingest.loaders.text.decoding import decode
 from ingest.opening import open_file
 from ingest.plain_metadata import Plain
 from ingest.scan import ScannedFile, modified_seconds
@@ -49,4 +50,7 @@ def _sidecar(file: ScannedFile) -> Description:
             data = opened.read(MAX_BYTES + 1)
     except (OSError, LoadError) as error:
         raise LoadError(f"{what} cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    return read_yaml(data.decode("utf-8-sig", "replace"), what=what)
+    try:
+        return read_yaml(decode(data), what=what)
+    except LoadError as error:
+        return Description(Plain(None, {}, ()), (f"{what} cannot be read as YAML: {error}",))

@@ -103,7 +103,8 @@ def _scalar(value: object) -> str | int | float | bool | None:
     """None for what is too long, or of a kind that nothing stores."""
     value = as_stored(value)
     if isinstance(value, str):
-        return clean_text(value) if len(value) <= _LONGEST else None
+        text = clean_text(value).strip()  # a block of YAML ends with a newline
+        return text if len(text) <= _LONGEST else None
     if isinstance(value, bool):
         return value
     if isinstance(value, int):

@@ -15,6 +15,7 @@ from ingest import documents, sync
 from ingest import scan as scanning
 from ingest.descriptions import MAX_BYTES, read_front_matter, read_yaml
 from ingest.doctor import examine
+from ingest.file_metadata import with_file_metadata
 from ingest.loaders import load
 from ingest.plain_metadata import plain_metadata
 from ingest.plan import Candidate, plan, seen
@@ -22,8 +23,8 @@ from ingest.rebuild import rebuild
 from ingest.scan import scan
 from ingest.status import folder_status
 from retrieval import Document, HybridIndex
-from retrieval.errors import DocumentError
-from retrieval.types import CHUNK_KEYS, DocumentRecord
+from retrieval.errors import DocumentError, LoadError
+from retrieval.types import CHUNK_KEYS, FILE_KEYS, DocumentRecord
 
 Open = Callable[..., HybridIndex]
 
@@ -51,6 +52,7 @@ def of_yaml(text: str) -> tuple[dict[str, Any], str]:
         ("source: me\ndocument_id: 1\npage: 3\nmodified: today\n$x: 1\n'': 2",
          {"source_": "me", "document_id_": 1, "page_": 3, "modified_": "today", "_$x": 1, "_": 2}),
         ("when: !r Sys.Date()\nkeys: !custom [a, b]", {"when": "Sys.Date()", "keys": ["a", "b"]}),
+        ("about: >\n  some\n  words\n", {"about": "some words"}),
         ("base: &b {x: 1}\nother: *b", {"base.x": 1, "other.x": 1}),
     ],
 )  # fmt: skip
@@ -240,3 +242,19 @@ def test_a_record_of_an_older_version_is_to_be_read_again(docs: Path) -> None:
     assert plan([Candidate(file, None)], {file.source: now}, folder="docs").is_empty
     old = replace(now, read_as="")
     assert plan([Candidate(file, None)], {file.source: old}, folder="docs").update == (file,)
+
+
+def test_a_sidecar_that_is_no_yaml_is_told_and_one_that_cannot_be_opened_fails(docs: Path) -> None:
+    path = docs / "B.TXT.meta.yaml"
+    (file,) = scan(docs, include=["*.TXT"]).files
+    plain = Document("docs/B.TXT", "Text.")
+    path.write_bytes("author: Jürgen Groß".encode("latin-1"))
+    assert with_file_metadata(plain, file, language="english").metadata["author"] == "Jürgen Groß"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(200)))
+    described = with_file_metadata(plain, file, language="english")
+    assert "its sidecar B.TXT.meta.yaml" in described.notices[0]
+    assert set(described.metadata) == FILE_KEYS
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(LoadError, match=r"B\.TXT\.meta\.yaml.*FIFO"):
+        with_file_metadata(plain, file, language="english")

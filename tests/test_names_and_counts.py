@@ -128,6 +128,17 @@ def test_a_filter_on_a_field_that_there_is_not_says_which_there_are(shell: Shell
     assert shell(*search, '{"source": "docs/none.md"}').err == ""
 
 
+def test_an_emptied_folder_is_refused_in_one_line(shell: Shell) -> None:
+    for path in Path("docs").iterdir():
+        path.unlink()
+    out, err, code = shell("ingest", "sync", "docs")
+    assert (out, code, err.count("\n"), err.startswith("error: This would delete all 2 documents")) == ("", 2, 1, True)
+    assert "0 added, 0 updated, 2 deleted" in shell("ingest", "sync", "docs", "--dry-run").out
+    assert len(names()) == 2
+    assert shell("ingest", "sync", "docs", "--allow-deletions").code == 0
+    assert names() == set()
+
+
 @pytest.mark.parametrize("program", ["ingest", "retrieve"])
 def test_the_version(shell: Shell, program: str) -> None:
     assert shell(program, "--version").out == f"hybrid-retrieval {__version__}\n"

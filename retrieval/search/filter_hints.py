@@ -87,7 +87,7 @@ def _alike(name: str, known: Collection[str]) -> str:
         return f"the nearest: {', '.join(map(_shown, dict.fromkeys(near)))}"
     names = sorted(known)
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return f"there are {', '.join(names[:_LISTED])}{more}"
+    return f"there are {', '.join(_shown(name)[1:-1] for name in names[:_LISTED])}{more}"
 
 
 def _any_within(reader: IndexReader, prefix: str) -> bool:
