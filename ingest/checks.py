@@ -15,13 +15,13 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from ingest.diff import diff
-from ingest.documents import hash_bytes
+from ingest.opening import hash_file
 from ingest.scan import scan
 from retrieval.analysis import Analyzer
 from retrieval.backup.restore_chroma import pages_of_rows
 from retrieval.chroma.store import Store
 from retrieval.context import terms_of
-from retrieval.errors import ConfigError
+from retrieval.errors import ConfigError, LoadError
 from retrieval.lexical.composite import CompositePostings
 from retrieval.lexical.postings import ARRAYS, Postings
 from retrieval.segments.reader import IndexReader
@@ -168,8 +168,8 @@ def examine_folder(
         record = ledger.get(file.source)
         if record is not None and record.status == "ready" and record.folder == name and file.source not in read:
             try:
-                same = hash_bytes(Path(file.path).read_bytes()) == record.content_hash
-            except OSError:
+                same = hash_file(file) == record.content_hash
+            except (OSError, LoadError):
                 continue  # the next sync will say what is wrong
             if not same:
                 what = f"{file.source}: its file has changed, though not its size and time"

@@ -28,7 +28,7 @@ from retrieval.console import (
     printable,
     run,
 )
-from retrieval.errors import ConfigError, IndexLockedError
+from retrieval.errors import ConfigError, DeletionsRefusedError, IndexLockedError
 from retrieval.words import counted
 
 if TYPE_CHECKING:
@@ -65,6 +65,9 @@ def sync(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan, and do nothing.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Then follow changes as they happen, until Ctrl-C.")] = False,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Build a new index with other settings.")] = False,
+    allow_deletions: Annotated[
+        bool, typer.Option("--allow-deletions", help="Delete also most documents of a folder that is nearly empty now.")
+    ] = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Name what was added, updated, deleted and, with reasons, skipped.")
     ] = False,
@@ -75,7 +78,8 @@ def sync(
     if dry_run and (watch or rebuild):
         raise ConfigError("--dry-run goes with neither --watch nor --rebuild; leave one out.")
     with stop_on_interrupt() as stop:
-        chosen = _Choice(folder, name, include, exclude, stop)
+        chosen = _Choice(folder, name, include, exclude, allow_deletions, stop)
+        report = SyncReport()
         if rebuild:
             report = _rebuild(chosen, index, config)
             _show(report, index, as_json=as_json, verbose=verbose, kept=_KEPT_REBUILD)
@@ -181,6 +185,7 @@ class _Choice(NamedTuple):
     name: str | None
     include: list[str] | None
     exclude: list[str] | None
+    allow_deletions: bool
     stop: Stop
 
 
@@ -195,7 +200,7 @@ def _syncs(
 
     with HybridIndex.open(index, config=config) as opened:
         pending = changes(chosen.folder, index=index, stop=chosen.stop) if watch else iter(())
-        is_first = True
+        is_first, told = True, ""
         while True:
             try:
                 before = opened.documents() if verbose else ()
@@ -210,15 +215,20 @@ def _syncs(
                 done = _done(before, opened.documents()) if verbose else []
                 opened.close()  # the lock: while nothing happens, others may write
                 yield report, done
-                is_first = False
+                is_first, told = False, ""
                 if chosen.stop.is_set() or next(pending, None) is None:
                     return
-            except (IndexLockedError, ConfigError) as error:
-                if is_first:
+            except (IndexLockedError, ConfigError, DeletionsRefusedError) as error:
+                is_waited_for = watch and isinstance(error, DeletionsRefusedError)
+                if is_first and not is_waited_for:
                     raise
-                err.print(f"{error} Trying again until that is over.", markup=False)
+                if told != str(error):
+                    told = str(error)
+                    err.print(f"{error} Trying again until that is over.", markup=False)
                 opened.close()
                 pending = _changes_once_possible(chosen, index)
+                if chosen.stop.is_set():
+                    return
 
 
 def _done(before: "Sequence[DocumentRecord]", after: "Sequence[DocumentRecord]") -> list[str]:

@@ -1,14 +1,15 @@
 """What a sync has to do: the folder as it was scanned, held against the ledger, reading files only where it must."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from types import MappingProxyType
 from typing import TypeGuard
 
-from ingest.documents import hash_bytes
-from ingest.plan import Candidate, Plan, is_as_recorded, needs_reading, plan
+from ingest.given_metadata import MetadataOf, with_given
+from ingest.opening import hash_file, open_file
+from ingest.plan import Candidate, Plan, is_as_recorded, is_read_so, needs_reading, plan
 from ingest.report import Failure, PlannedStep, Skip, SyncReport
 from ingest.scan import Scan, ScannedFile
+from retrieval.errors import LoadError
 from retrieval.types import DocumentRecord, Status
 
 
@@ -16,11 +17,14 @@ def diff(
     scanned: Scan,
     ledger: Mapping[str, DocumentRecord],
     *,
+    metadata: MetadataOf | None = None,
     retry_failed: bool,
     converters: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[Plan, SyncReport]:
     """What is to be done, and the report of having done it without another failure. Without `retry_failed`, files
-    that failed and have not changed since count as failed again. Files that a converter reads are not skipped."""
+    that failed and have not changed since count as failed again. `metadata` as in `sync`. Files that a converter reads
+    are not skipped."""
+    scanned = with_given(scanned, ledger, metadata)
     failed = [Failure(*failure) for failure in scanned.failed]
     skipped = [Skip(*skip) for skip in scanned.skipped]
     files: list[ScannedFile] = []
@@ -61,11 +65,15 @@ def _is_settled(
     record: DocumentRecord | None, file: ScannedFile, status: Status, folder: str
 ) -> TypeGuard[DocumentRecord]:
     """Whether the record's verdict holds for the file as it is."""
-    return record is not None and (record.status, record.folder) == (status, folder) and is_as_recorded(file, record)
+    return (
+        record is not None
+        and (record.status, record.folder, record.read_as) == (status, folder, file.read_as)
+        and is_as_recorded(file, record)
+    )
 
 
 def _is_vouched_for(file: ScannedFile, record: DocumentRecord | None) -> bool:
-    return record is not None and record.status == "ready" and not needs_reading(file, record)
+    return record is not None and is_read_so(file, record) and not needs_reading(file, record)
 
 
 def _has_converter(file: ScannedFile, converters: Mapping[str, str]) -> bool:
@@ -82,9 +90,9 @@ def _why_unsupported(file: ScannedFile, converters: Mapping[str, str]) -> str | 
     from ingest.loaders import HEAD, why_unsupported  # where nothing is new, no loader is asked
 
     try:
-        with Path(file.path).open("rb") as opened:
+        with open_file(file.path, root=file.root) as opened:
             return why_unsupported(opened.read(HEAD), source=file.source, converters=converters)
-    except OSError:
+    except (OSError, LoadError):
         return None  # indexing it will say what is wrong
 
 
@@ -93,8 +101,8 @@ def _examined(files: Iterable[ScannedFile], ledger: Mapping[str, DocumentRecord]
     for file in files:
         if needs_reading(file, ledger.get(file.source)):
             try:
-                yield Candidate(file, hash_bytes(Path(file.path).read_bytes()))
-            except OSError:
+                yield Candidate(file, hash_file(file))
+            except (OSError, LoadError):
                 yield Candidate(file, "unreadable")  # differs from any hash: indexing it will say what is wrong
         else:
             yield Candidate(file, None)

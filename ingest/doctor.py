@@ -31,7 +31,7 @@ from retrieval.config import Config
 from retrieval.directory.index_directory import IndexDirectory
 from retrieval.directory.mending import mend, problems
 from retrieval.directory.pointer import REWRITTEN, Pointer
-from retrieval.errors import ConfigError, IndexDamagedError, IndexNotFoundError
+from retrieval.errors import ConfigError, DeletionsRefusedError, IndexDamagedError, IndexNotFoundError
 from retrieval.index import HybridIndex, remembered_settings
 from retrieval.inspection.stats import place_of
 from retrieval.segments.manifest import Manifest, newest_manifest
@@ -304,6 +304,8 @@ def _mend(index: HybridIndex, troubles: Sequence[Trouble], on_progress: OnProgre
             report = resync(name, folder, index, on_progress=on_progress)
         except ConfigError as error:
             reasons.update((record.source, str(error)) for record in again if record.folder == name)
+        except DeletionsRefusedError as error:
+            reasons.update((record.source, str(error)) for record in index.documents() if record.folder == name)
         else:
             reasons.update(report.failed)
     return reasons

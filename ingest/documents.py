@@ -14,6 +14,10 @@ from retrieval.types import Document, Heading, Table
 _LATER = frozenset({"notices", "page_labels", "rows"})
 """Fields that older documents' JSON does not have: where they are empty they are left out, so that its hash stays."""
 
+READING = "1"
+"""How files are read, as DocumentRecord.read_as has it. Raise it where loaders or the chunker make another text, other
+headings or other metadata of the same file: the next sync then reads every file once again, and embeds what differs."""
+
 
 def document_to_json(document: Document) -> str:
     values = {name: value for name, value in asdict(document).items() if value or name not in _LATER}
@@ -43,4 +47,9 @@ def language_of(document: Document, language: str) -> str:
 
 def hash_bytes(data: bytes) -> str:
     """SHA-256 as hexadecimal digits; the version in front says what a hash covers, should that ever change."""
-    return f"1:{hashlib.sha256(data).hexdigest()}"
+    return hash_of(hashlib.sha256(data))
+
+
+def hash_of(digest: "hashlib._Hash") -> str:
+    """As hash_bytes, of what a SHA-256 was fed block by block."""
+    return f"1:{digest.hexdigest()}"

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ingest.parsing import Parsed, Unparsed
-from ingest.plan import is_indexed, seen
+from ingest.plan import seen
 from ingest.report import Failure, Notice, OnProgress, Progress, Skip, SyncReport
 from ingest.scan import ScannedFile
 from retrieval.types import Chunk, DocumentRecord
@@ -93,6 +93,8 @@ class Indexer:
             mtime_ns=record.mtime_ns,
             ctime_ns=record.ctime_ns,
             inode=record.inode,
+            read_as=record.read_as,
+            given=record.given,
         )
         if noted != old and (old or record.folder):
             self._writer.update_records([noted])
@@ -172,4 +174,4 @@ class Indexer:
 def is_ready(ledger: Mapping[str, DocumentRecord], source: str, content_hash: str) -> bool:
     """Whether a document is in the index as it is now."""
     old = ledger.get(source)
-    return old is not None and is_indexed(old) and old.content_hash == content_hash
+    return old is not None and old.status == "ready" and old.content_hash == content_hash

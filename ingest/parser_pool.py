@@ -180,7 +180,7 @@ class _Worker:
 
     def parse(self, file: ScannedFile) -> Parsed | Unparsed:
         try:
-            self._connection.send((file.path, file.source))
+            self._connection.send(file)
             outcome: Parsed | Unparsed
             outcome, self.is_spent = self._connection.recv()
             if self.is_spent:

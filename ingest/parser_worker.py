@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from ingest.chunking import ChunkSettings
 from ingest.parsing import Unparsed, parse
+from ingest.scan import ScannedFile
 from retrieval.analysis import detect_language
 from retrieval.config import AUTO
 from retrieval.errors import ConfigError
@@ -37,7 +38,7 @@ class ParserSettings(NamedTuple):
 
 
 def serve(descriptor: int) -> None:
-    """Answer (path, source) with Parsed or Unparsed, and with whether this process has grown so large that another
+    """Answer a ScannedFile with Parsed or Unparsed, and with whether this process has grown so large that another
     should take its place, until the other end is closed. First come the ParserSettings, answered by None, or by the
     ConfigError that is in them."""
     _end_with_parent()
@@ -53,12 +54,11 @@ def serve(descriptor: int) -> None:
         at_first = _limit_memory(settings.memory_bytes)
         connection.send(None)
         while True:
-            path, source = connection.recv()
+            file: ScannedFile = connection.recv()
             signal.setitimer(signal.ITIMER_REAL, settings.seconds)
             try:
                 outcome = parse(
-                    Path(path),
-                    source,
+                    file,
                     chunker=chunker,
                     language=settings.language,
                     max_bytes=settings.max_bytes,

@@ -3,13 +3,15 @@
 import logging
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
 from ingest.chunking import Chunker
 from ingest.documents import document_to_json, hash_bytes, language_of
+from ingest.file_metadata import with_file_metadata
 from ingest.loaders import UnsupportedFormatError, load
+from ingest.opening import open_file
+from ingest.scan import ScannedFile
 from ingest.skip_reasons import is_blank, why_blank
 from retrieval.errors import DocumentError, LoadError
 from retrieval.types import Chunk
@@ -39,8 +41,7 @@ class Unparsed(NamedTuple):
 
 
 def parse(
-    path: Path,
-    source: str,
+    file: ScannedFile,
     *,
     chunker: Chunker,
     language: str,
@@ -52,19 +53,22 @@ def parse(
     """Whatever a file holds, this raises nothing but MemoryError. `language` as in Config."""
     read_ns = time.time_ns()
     try:
-        with path.open("rb") as file:
-            data = file.read(max_bytes + 1)
+        with open_file(file.path, root=file.root) as opened:
+            data = opened.read(max_bytes + 1)
         if len(data) > max_bytes:
             return Unparsed("it has grown beyond max_file_mb while it was being read; sync again")
-        document = load(data, source=source, max_bytes=max_bytes, ocr_command=ocr_command, converters=converters)
+        document = load(data, source=file.source, max_bytes=max_bytes, ocr_command=ocr_command, converters=converters)
         if is_blank(document.text):
-            return Unparsed(*why_blank(data, source=source))
+            return Unparsed(*why_blank(data, source=file.source))
+        analysed_in = language_of(document, language)
+        if not keeps_content:
+            document = with_file_metadata(document, file, language=analysed_in)
         content = document_to_json(document) if keeps_content else ""
         return Parsed(
             content_hash=hash_bytes(content.encode() if keeps_content else data),
             read_ns=read_ns,
             title=document.title,
-            language=language_of(document, language),
+            language=analysed_in,
             chunks=chunker.chunk(document),
             content=content,
             notice="; ".join(document.notices),
@@ -78,5 +82,5 @@ def parse(
     except MemoryError:
         raise
     except Exception as error:  # a parser's own failure on one file must not cost the others
-        log.debug("parsing %s failed", source, exc_info=True)
+        log.debug("parsing %s failed", file.source, exc_info=True)
         return Unparsed(f"its parser failed: {type(error).__name__}: {error}")

@@ -42,20 +42,20 @@ class Plan:
         return not (self.add or self.update or self.delete or self.touch)
 
 
-def is_indexed(record: DocumentRecord) -> bool:
-    """Whether a document is in the index whole. One without chunks was written before such files were reported."""
-    return record.status == "ready" and bool(record.chunk_ids)
-
-
 def needs_reading(file: ScannedFile, record: DocumentRecord | None) -> bool:
     """Whether only the content can tell if the file is what was indexed.
 
     Size, times and inode vouch for a file, unless it was modified so shortly before it was indexed that a later change
     could bear the same time.
     """
-    if record is None or not is_indexed(record):
+    if record is None or not is_read_so(file, record):
         return False  # it is indexed in any case
     return not (is_as_recorded(file, record) and record.indexed_ns - record.mtime_ns > _CLOCK_TICK_NS)
+
+
+def is_read_so(file: ScannedFile, record: DocumentRecord) -> bool:
+    """Whether the document is in the index, and made as it would be made of the same content now."""
+    return record.status == "ready" and (file.read_as, file.given) == (record.read_as, record.given)
 
 
 def is_as_recorded(file: ScannedFile, record: DocumentRecord) -> bool:
@@ -77,7 +77,8 @@ def plan(
     """The steps that bring the ledger's documents of one folder in step with its files.
 
     `ledger` is by source and may hold documents of other folders, which are left alone; one of which nothing was ever
-    written is nobody's. A file that failed, or whose indexing was interrupted, is indexed again.
+    written is nobody's. A file that failed, whose indexing was interrupted, or that was read otherwise than it would be
+    now, is indexed again.
 
     unknown  sources of files that could not be looked at, and of folders, which end in "/".
     """
@@ -94,7 +95,7 @@ def plan(
             add.append(file)
         elif record.folder != folder and (record.content_hash or record.chunk_ids):
             taken.append(file)
-        elif not is_indexed(record) or candidate.content_hash not in (None, record.content_hash):
+        elif not is_read_so(file, record) or candidate.content_hash not in (None, record.content_hash):
             (update if record.content_hash else add).append(file)
         else:
             unchanged += 1
@@ -110,7 +111,15 @@ def plan(
 
 def seen(file: ScannedFile, record: DocumentRecord) -> DocumentRecord:
     """The record, with what tells whether the file has changed since."""
-    return replace(record, size=file.size, mtime_ns=file.mtime_ns, ctime_ns=file.ctime_ns, inode=file.inode)
+    return replace(
+        record,
+        size=file.size,
+        mtime_ns=file.mtime_ns,
+        ctime_ns=file.ctime_ns,
+        inode=file.inode,
+        read_as=file.read_as,
+        given=file.given,
+    )
 
 
 def _seen_of(file: ScannedFile | DocumentRecord) -> tuple[int, int, int, int]:

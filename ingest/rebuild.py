@@ -7,9 +7,12 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from ingest.adding import add
+from ingest.deletions import check_deletions, searchable
 from ingest.documents import document_from_json
+from ingest.given_metadata import given_metadata
 from ingest.report import Failure, OnProgress, SyncReport
 from ingest.root import check_claim, checked_name, resolve_root
+from ingest.scan import scan
 from ingest.selection import patterns_of
 from ingest.sync import sync
 from retrieval.config import Config
@@ -69,6 +72,7 @@ def rebuild(
     name: str | None = None,
     include: str | Sequence[str] | None = None,
     exclude: str | Sequence[str] | None = None,
+    allow_deletions: bool = False,
     stop: threading.Event | None = None,
     on_progress: OnProgress | None = None,
 ) -> SyncReport:
@@ -77,6 +81,7 @@ def rebuild(
 
     folder    a folder that is new to the index, has moved, or has other files chosen; with `name`, `include` and
               `exclude` as in `sync`. The others are read as they were last synced.
+    allow_deletions   as in `sync`: whether the new index may lack so many documents that a folder has in the old one.
     config    the new settings, over those that the index has.
     stop      once set, what is in hand is finished, the report says `interrupted`, and the index is still the old
               one. The next rebuild with the same settings goes on from there.
@@ -85,8 +90,9 @@ def rebuild(
     Texts that the same model has embedded before are not embedded again. A file that can no longer be read is
     reported and is not in the new index. It takes about as much disk again as the index has.
 
-    Raises, before anything is done, ConfigError for a folder that is gone, an added document whose content is not
-    stored, or a Chroma server; IndexNotFoundError; IndexLockedError; and what `sync` and opening raise.
+    Raises DeletionsRefusedError as said, with the old index as it was; and, before anything is done, ConfigError for a
+    folder that is gone, an added document whose content is not stored, or a Chroma server; IndexNotFoundError;
+    IndexLockedError; and what `sync` and opening raise.
     """
     started = time.monotonic()
     directory = IndexDirectory(path)
@@ -94,10 +100,14 @@ def rebuild(
     with directory.locked():
         reader = _read(directory)
         source = _source_of(reader, _as_named(folder, name, include, exclude, new_config))
+        if not allow_deletions:
+            _check_folders(source, new_config)
         staged = _resumable(directory, new_config) or new_staging(directory, "rebuild")
         with HybridIndex.open(staged.path, config=new_config) as index:
             index.borrow_vectors(reader)
             report = _fill(index, source, stop, on_progress)
+            if not (allow_deletions or report.interrupted):
+                _check_rebuilt(source, index)
         if not report.interrupted:
             adopt(directory, staged)
     return replace(report.in_order(), seconds=time.monotonic() - started)
@@ -178,6 +188,28 @@ def _source_of(reader: IndexReader, named: Mapping[str, SyncedFolder]) -> _Sourc
     return _Source(reader, folders, added, blank)
 
 
+def _check_folders(source: _Source, config: Config) -> None:
+    """Raises DeletionsRefusedError where a folder has lost too many of its files."""
+    for name, (path, include, exclude) in source.folders.items():
+        documents = searchable(source.reader.records, name)
+        scanned = scan(Path(path), name=name, include=include, exclude=exclude, max_bytes=config.max_file_bytes)
+        files = {file.source: file for file in scanned.files}
+        gone = [record for record in documents if files.pop(record.source, None) is None]
+        check_deletions(gone, documents, files.values(), root=scanned.root)
+
+
+def _check_rebuilt(source: _Source, index: HybridIndex) -> None:
+    """Raises DeletionsRefusedError where the new index lacks too many documents of a folder, that cannot be read any
+    more."""
+    rebuilt = index.searcher().searchable()
+    sources, contents = {record.source for record in rebuilt}, {record.content_hash for record in rebuilt}
+    for name, folder in source.folders.items():
+        documents = searchable(source.reader.records, name)
+        kept = (record for record in documents if record.source in sources or record.content_hash in contents)
+        gone = set(documents).difference(kept)
+        check_deletions(list(gone), documents, (), root=Path(folder.path))
+
+
 def _resumable(directory: IndexDirectory, config: Config) -> IndexDirectory | None:
     """What a rebuild with the same settings has left; what any other left is removed."""
     found: IndexDirectory | None = None
@@ -212,10 +244,21 @@ def _fill(
         if stop is not None and stop.is_set():
             return replace(report, interrupted=True)
         report = _sum(report, add(documents, index, on_progress=on_progress))
+    reader = source.reader
     for name, (path, include, exclude) in source.folders.items():
         if stop is not None and stop.is_set():
             return replace(report, interrupted=True)
-        done = sync(path, index, name=name, include=include, exclude=exclude, stop=stop, on_progress=on_progress)
+        done = sync(
+            path,
+            index,
+            name=name,
+            include=include,
+            exclude=exclude,
+            metadata=lambda source, _: given_metadata(reader.record_of(source)),
+            allow_deletions=True,  # of what an earlier rebuild has left; against the old index it is held elsewhere
+            stop=stop,
+            on_progress=on_progress,
+        )
         report = _sum(report, done)
     return report
 

@@ -3,22 +3,29 @@
 import math
 import os
 import stat
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ingest import skip_reasons
+from ingest.documents import READING
 from ingest.gitignore import IGNORE_FILES, Rules, is_ignored, read_rules
 from ingest.root import checked_name, printable, resolve_root, rules_above
 from ingest.selection import Selection, select
 from retrieval.directory.pointer import POINTER as INDEX_FILE
+from retrieval.types import DocumentRecord
+
+SIDECAR = ".meta.yaml"
+"""Behind the whole name of the file that it describes: report.pdf.meta.yaml."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScannedFile:
     """source as in Document; path absolute, a str since a Path takes longer to make than the file to look at; size in
     bytes, mtime_ns and ctime_ns in nanoseconds since the epoch. ctime_ns and inode are 0 where the file system has
-    none that stays the same."""
+    none that stays the same. root is the folder that the path lies in, and no link below it is part of the path; "" for
+    a path that the caller vouches for. sidecar is the path of the file beside it that describes it, else ""; read_as
+    and given are as in DocumentRecord."""
 
     source: str
     path: str
@@ -26,6 +33,15 @@ class ScannedFile:
     mtime_ns: int
     ctime_ns: int = 0
     inode: int = 0
+    root: str = ""
+    sidecar: str = ""
+    read_as: str = ""
+    given: str = ""
+
+
+def modified_seconds(file: ScannedFile | DocumentRecord) -> int:
+    """Whole seconds since the epoch. Chroma does not give every float back as it was."""
+    return file.mtime_ns // 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +80,9 @@ def scan(
 
     Ignored is what the IGNORE_FILES say, as git reads them: those in the folder, and those above it in the same git
     repository. (The folder itself is never ignored, since it was asked for.) A folder with an INDEX_FILE is left out.
-    Links to folders are not followed. A link to a file of the folder is read where that file itself is left out, so
-    that each is read once; a link that leads out of the folder is skipped.
+    A file beside another that has its name and SIDECAR behind it describes that one, also where `include` does not name
+    it, and is not read for itself. Links to folders are not followed. A link to a file of the folder is read where that
+    file itself is left out, so that each is read once; a link that leads out of the folder is skipped.
 
     Raises ConfigError where `folder` cannot be listed, is an index, or has no name to cite its files by, for a pattern
     that could not match, and where an ignore file above the folder cannot be read.
@@ -98,8 +115,9 @@ class _Folder:
 class _Walk:
     """What has been found below `root`, whose key has `base` characters.
 
-    own    the paths of all files and folders that were looked at themselves.
-    links  (source, path) of those to follow once that is known.
+    own       the paths of all files and folders that were looked at themselves.
+    links     (source, path) of those to follow once that is known.
+    sidecars  by the source of the file that each describes: its path, and what it is like.
     """
 
     root: str
@@ -111,6 +129,7 @@ class _Walk:
     skipped: list[tuple[str, str]] = field(default_factory=list)
     own: set[str] = field(default_factory=set)
     links: list[tuple[str, str]] = field(default_factory=list)
+    sidecars: dict[str, tuple[str, os.stat_result]] = field(default_factory=dict)
 
     def run(self, top: _Folder) -> None:
         pending = [top]
@@ -118,6 +137,8 @@ class _Walk:
             pending.extend(self._list(pending.pop()))
         for source, path in self.links:
             self._follow(source, path)
+        if self.sidecars:
+            self.files = [self._described(file) for file in self.files]
 
     def _list(self, folder: _Folder) -> Iterator[_Folder]:
         """Takes the files and links in a folder, and gives the folders in it."""
@@ -141,6 +162,9 @@ class _Walk:
             if entry.name.startswith("."):
                 continue
             try:
+                if _is_sidecar(entry, entries):
+                    self._look_at_sidecar(entry, folder, rules)
+                    continue
                 below = self._look_at(entry, folder, rules)
             except FileNotFoundError:  # it has gone since the folder was listed
                 continue
@@ -155,7 +179,7 @@ class _Walk:
         """Takes a file or link; gives a folder that is to be walked."""
         name, is_folder = entry.name, entry.is_dir(follow_symlinks=False)
         key, source = parent.key + name, f"{parent.source}/{printable(name)}"
-        if self._is_left_out(key, rules, is_folder=is_folder):
+        if self._is_left_out(key, rules, is_folder=is_folder) or not (is_folder or self._is_included(key)):
             return None
         if not source.endswith(f"/{name}"):
             self.failed.append((f"{source}/" if is_folder else source, skip_reasons.NAME_NOT_UTF8))
@@ -169,12 +193,24 @@ class _Walk:
         return None
 
     def _is_left_out(self, key: str, rules: tuple[Rules, ...], *, is_folder: bool) -> bool:
-        path = key[self.base :]
-        return (
-            not (is_folder or self.selection.includes(path))
-            or self.selection.excludes(path, is_folder=is_folder)
-            or is_ignored(key, rules, is_folder=is_folder)
-        )
+        is_excluded = self.selection.excludes(key[self.base :], is_folder=is_folder)
+        return is_excluded or is_ignored(key, rules, is_folder=is_folder)
+
+    def _is_included(self, key: str) -> bool:
+        return self.selection.includes(key[self.base :])
+
+    def _look_at_sidecar(self, entry: os.DirEntry[str], parent: _Folder, rules: tuple[Rules, ...]) -> None:
+        if not self._is_left_out(parent.key + entry.name, rules, is_folder=False):
+            described = f"{parent.source}/{printable(entry.name.removesuffix(SIDECAR))}"
+            self.sidecars[described] = entry.path, entry.stat(follow_symlinks=False)
+
+    def _described(self, file: ScannedFile) -> ScannedFile:
+        """The file with its sidecar, if it has one: another sidecar, or none, means that it is to be read again."""
+        if file.source not in self.sidecars:
+            return file
+        path, status = self.sidecars[file.source]
+        stamp = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+        return replace(file, sidecar=path, read_as=" ".join([READING, *map(str, stamp)]))
 
     def _follow(self, source: str, link: str) -> None:
         try:
@@ -190,7 +226,7 @@ class _Walk:
         elif stat.S_ISDIR(status.st_mode):
             self.skipped.append((source, skip_reasons.LINK_TO_FOLDER))
         else:
-            self._take(source, link, status)
+            self._take(source, str(target), status)
 
     def _take(self, source: str, path: str, status: os.stat_result) -> None:
         """Notes what is no folder: as a file, or why it is not read."""
@@ -202,6 +238,20 @@ class _Walk:
         else:
             self.files.append(
                 ScannedFile(
-                    source, path, status.st_size, status.st_mtime_ns, ctime_ns=status.st_ctime_ns, inode=status.st_ino
+                    source,
+                    path,
+                    status.st_size,
+                    status.st_mtime_ns,
+                    ctime_ns=status.st_ctime_ns,
+                    inode=status.st_ino,
+                    root=self.root,
+                    read_as=READING,
                 )
             )
+
+
+def _is_sidecar(entry: os.DirEntry[str], entries: Mapping[str, os.DirEntry[str]]) -> bool:
+    """Whether a file describes another one beside it."""
+    described = entries.get(entry.name.removesuffix(SIDECAR)) if entry.name.endswith(SIDECAR) else None
+    is_of_a_file = described is not None and not described.is_dir(follow_symlinks=False)
+    return is_of_a_file and entry.is_file(follow_symlinks=False)

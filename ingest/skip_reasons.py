@@ -10,6 +10,7 @@ EMPTY = "it is empty"
 NAME_NOT_UTF8 = "its name is not valid UTF-8; rename it"
 LINK_OUT = "it links to a place outside the folder"
 LINK_TO_FOLDER = "it links to a folder that is hidden, ignored or not read, and only links to files are followed"
+REPLACED = "it, or a folder above it, was exchanged for a link since the folder was scanned; sync again"
 
 BLANK_TEXT = "its text is empty; give it some, or delete the document"
 """Why a document made in memory is not indexed."""
@@ -26,7 +27,10 @@ _PICTURES = {
 }  # fmt: skip
 
 MEGABYTE = 1_000_000
-_SPECIAL = {stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
+_SPECIAL = {
+    stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device",
+    stat.S_IFDIR: "a folder",
+}  # fmt: skip
 
 
 def unreadable(what: str, error: OSError) -> str:

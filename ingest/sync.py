@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ingest.deletions import check_deletions, searchable
 from ingest.diff import diff
-from ingest.plan import seen
+from ingest.given_metadata import MetadataOf
+from ingest.plan import Plan, seen
 from ingest.report import OnProgress, SyncReport
 from ingest.root import check_claim
-from ingest.scan import scan
+from ingest.scan import modified_seconds, scan
 from ingest.selection import patterns_of
 from retrieval.index import HybridIndex
 from retrieval.types import SyncedFolder
+from retrieval.writer.writer import Writer
 
 
 def sync(
@@ -23,7 +26,9 @@ def sync(
     name: str | None = None,
     include: str | Sequence[str] | None = None,
     exclude: str | Sequence[str] | None = None,
+    metadata: MetadataOf | None = None,
     retry_failed: bool = True,
+    allow_deletions: bool = False,
     dry_run: bool = False,
     stop: threading.Event | None = None,
     on_progress: OnProgress | None = None,
@@ -33,13 +38,19 @@ def sync(
     name      the first part of the files' sources; None takes the folder's own name.
     include, exclude   gitignore patterns that choose files, relative to the folder; None takes the configuration's.
               A file that is no longer chosen is deleted from the index.
+    metadata  metadata(source, path) is a mapping with more metadata of a file, over what the file and its sidecar say,
+              or None; it is asked for every file. Without it, files keep what it gave them the last time.
     retry_failed   whether files that failed, and have not changed since, are tried again.
+    allow_deletions   whether all documents of the folder may be deleted, or more than half of at least 20. Without, as
+              when a share is not mounted, nothing is done.
     dry_run   report what would be done, and do nothing.
     stop      once set, what is in hand is finished and committed, and the report says `interrupted`.
 
     Documents of other folders and added ones are left alone. A file that cannot be read is reported and the others
     are indexed. Raises ConfigError where there is no such folder or its name belongs to another one,
-    IndexLockedError where another process writes, and what embedding and storing raise.
+    DeletionsRefusedError as said and DocumentError for metadata that cannot be stored, before anything is written,
+    IndexLockedError where another process writes, and what
+    embedding and storing raise.
     """
     started = time.monotonic()
     config = index.config
@@ -48,7 +59,7 @@ def sync(
     if dry_run:
         check_claim(index.folders(), scanned.name, str(scanned.root))
         ledger = {record.source: record for record in index.documents()}
-        _, report = diff(scanned, ledger, retry_failed=False, converters=config.converters)
+        _, report = diff(scanned, ledger, metadata=metadata, retry_failed=False, converters=config.converters)
         return replace(report.in_order(), dry_run=True, seconds=time.monotonic() - started)
     from ingest.indexer import Indexer
     from ingest.pipeline import index_files, parsing  # they load what reads files, which a dry run does not need
@@ -56,7 +67,13 @@ def sync(
     with index.writing() as writer:
         check_claim(writer.folders, scanned.name, str(scanned.root))
         read_ns = time.time_ns()  # before any file is
-        todo, planned = diff(scanned, writer.records.all(), retry_failed=retry_failed, converters=config.converters)
+        ledger = writer.records.all()
+        todo, planned = diff(
+            scanned, ledger, metadata=metadata, retry_failed=retry_failed, converters=config.converters
+        )
+        if not allow_deletions:
+            documents = searchable(ledger.values(), scanned.name)
+            check_deletions(todo.delete, documents, (*todo.add, *todo.update), root=scanned.root)
         report = replace(planned, added=0, updated=0, deleted=0, planned=())
         files = (*todo.add, *todo.update)
         size = sum(file.size for file in files)
@@ -66,9 +83,17 @@ def sync(
                 writer.claim(scanned.name, SyncedFolder(str(scanned.root), include, exclude))
             stopped = bool(files) and index_files(outcomes, indexer, folder=scanned.name, stop=stop)
         if not stopped:
-            writer.update_records([replace(seen(file, old), indexed_ns=read_ns) for file, old in todo.touch])
+            _touch(writer, todo, read_ns)
             indexer.remove(todo.delete)
     return replace(indexer.report.in_order(), interrupted=stopped, seconds=time.monotonic() - started)
+
+
+def _touch(writer: Writer, todo: Plan, read_ns: int) -> None:
+    """Note what files of equal content are like now."""
+    touched = [(replace(seen(file, old), indexed_ns=read_ns), modified_seconds(old)) for file, old in todo.touch]
+    writer.update_records([record for record, then in touched if modified_seconds(record) == then])
+    modified = [record for record, then in touched if modified_seconds(record) != then]
+    writer.amend([(record, {"modified": modified_seconds(record)}) for record in modified])
 
 
 def resync(
@@ -76,6 +101,7 @@ def resync(
     folder: SyncedFolder,
     index: HybridIndex,
     *,
+    allow_deletions: bool = False,
     dry_run: bool = False,
     stop: threading.Event | None = None,
     on_progress: OnProgress | None = None,
@@ -87,6 +113,7 @@ def resync(
         name=name,
         include=folder.include,
         exclude=folder.exclude,
+        allow_deletions=allow_deletions,
         dry_run=dry_run,
         stop=stop,
         on_progress=on_progress,

@@ -1,5 +1,8 @@
 """`retrieve`: search an index, serve it, look at it, and measure how well it answers."""
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -48,17 +51,15 @@ def search(
     from retrieval.index import HybridIndex
 
     given = search_options(options)
-    where = given["where"]
-    with waiting("Searching"), HybridIndex.open(index, config=config, read_only=True) as opened:
+    with waiting("Searching"), _without_warnings(), HybridIndex.open(index, config=config, read_only=True) as opened:
         searcher = opened.searcher()
         try:
             hits = searcher.search(query, **given)
         except QueryError as error:
             raise naming_flags(error) from error
-        known = searcher.reader.metadata_fields if where else frozenset[str]()
-    if unknown := sorted(_fields(where) - known) if known else []:
-        names, fields = ", ".join(map(repr, unknown)), ", ".join(sorted(known))
-        err.print(f"--where: no chunk has a field {printable(names)}; there are {printable(fields)}.", markup=False)
+        hints = searcher.filter_hints(given["where"], given["within"])
+    for hint in hints:
+        err.print(f"--{printable(hint)}.", markup=False)
     if as_json:
         print_json([hit_as_dict(hit) for hit in hits])
     elif hits:
@@ -75,13 +76,16 @@ app.command()(mcp)
 app.command()(serve)
 
 
-def _fields(where: object) -> set[str]:
-    """The metadata fields that a filter asks for."""
-    if isinstance(where, list):
-        return set().union(*map(_fields, where))
-    if not isinstance(where, dict):
-        return set()
-    return {name for name in where if not name.startswith("$")}.union(*map(_fields, where.values()))
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """A search logs what is wrong with its filters; here it is shown."""
+    logger = logging.getLogger("retrieval.search.filter_hints")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def main() -> None:

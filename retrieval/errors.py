@@ -7,6 +7,7 @@
     ├── ConfigError                 the settings contradict each other or the model (also a ValueError)
     ├── ModelError                  the model cannot be found, verified or used
     ├── LoadError                   a file cannot be turned into a document
+    ├── DeletionsRefusedError       a sync would delete most of a folder's documents, and was not told to
     └── IndexUnusableError          the index as it stands cannot serve the request
         ├── IndexNotFoundError      there is none at that path
         ├── IndexLockedError        another process is writing
@@ -43,6 +44,10 @@ class ModelError(RetrievalError):
 
 class LoadError(RetrievalError):
     """A file cannot be turned into a document."""
+
+
+class DeletionsRefusedError(RetrievalError):
+    """A sync would delete most of a folder's documents, and was not told to."""
 
 
 class IndexUnusableError(RetrievalError):

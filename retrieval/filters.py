@@ -16,20 +16,23 @@ It differs where Chroma's SQL gives an answer that its own syntax does not mean:
     - Chroma truncates a float before it compares it with an int field: there {"year": 1999.5} matches 1999,
       {"year": {"$gte": 1999.5}} matches 1999 and {"year": {"$lt": 1999.5}} does not. And it rounds an int beyond 2**53
       before it compares it with a float field. Here numbers compare by value.
+    - Chroma refuses to order strings. Here those that are ISO dates or times are ordered in time, and a date that is
+      compared with passes over all others.
     - Chroma cuts the string of a $contains at its first NUL. No stored text has a NUL, so here it holds nowhere.
     - Chroma fails on some 1,000 alternatives in one $or and 40,000 values in one $in. Here there is no such limit.
 """
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Literal, Protocol, TypeVar, get_args
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any, Literal, Protocol, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic_core import SchemaError, SchemaValidator, core_schema
 
 from retrieval.errors import QueryError
-from retrieval.types import Scalar
+from retrieval.iso_times import microseconds
+from retrieval.types import Scalar, as_stored
 
 T = TypeVar("T")
 Comparison = Literal["$gt", "$gte", "$lt", "$lte"]
@@ -50,6 +53,11 @@ class FilterColumns(Protocol):
         """The rows whose value in `field` is a number greater (less) than `bound`."""
         ...
 
+    def compare_times(self, field: str, comparison: Comparison, bound: int) -> Mask:
+        """The rows whose value in `field` is an ISO date or time after (before) `bound`, in microseconds since the
+        epoch."""
+        ...
+
     def contains(self, field: str, value: Scalar) -> Mask:
         """The rows whose list in `field` has `value` as a member, of the same type."""
         ...
@@ -58,8 +66,8 @@ class FilterColumns(Protocol):
 RowPredicate = Callable[[FilterColumns], Mask]
 TextPredicate = Callable[[str], bool]
 
-_COMPARISONS: Mapping[str, Comparison] = {name: name for name in get_args(Comparison)}
-_FIELD_OPERATORS = ("$eq", "$ne", *_COMPARISONS, "$in", "$nin", "$contains", "$not_contains")
+COMPARISONS: Mapping[str, Comparison] = {name: name for name in get_args(Comparison)}
+_FIELD_OPERATORS = ("$eq", "$ne", *COMPARISONS, "$in", "$nin", "$contains", "$not_contains")
 _DOCUMENT_OPERATORS = ("$contains", "$not_contains", "$regex", "$not_regex")
 _DOCUMENT_KEYS = ("#document", "chroma:document")
 _DEEPEST = 63  # one level more and Chroma's parser gives up
@@ -69,7 +77,8 @@ def compile_where(where: Mapping[str, object] | None) -> RowPredicate:
     """A predicate over columns of metadata: which rows satisfy `where`? It answers bool [n].
 
     where   Chroma's metadata filter: {"field": value}, {"field": {"$gt": 1}}, {"$and": [...]}, {"$or": [...]}; None and
-            {} hold for every chunk. Operators: $eq $ne $gt $gte $lt $lte $in $nin $contains $not_contains.
+            {} hold for every chunk. Operators: $eq $ne $gt $gte $lt $lte $in $nin $contains $not_contains. Values may
+            also be dates, datetimes and scalars of numpy.
 
     Raises QueryError for what Chroma refuses too.
     """
@@ -167,9 +176,8 @@ def _field_condition(key: str, value: object) -> RowPredicate:
 
     name, operand = _only_item(value, where=f"where: field {key!r}")
     where = f"where: {name} on field {key!r}"
-    if comparison := _COMPARISONS.get(name):
-        bound = _number(operand, where=where)
-        return lambda columns: columns.compare(key, comparison, bound)
+    if comparison := COMPARISONS.get(name):
+        return _ordered(key, comparison, as_stored(operand), where=where)
     if name in ("$in", "$nin"):
         return _equal(key, _scalars(operand, where=where), negated=name == "$nin")
     if name in ("$eq", "$ne"):
@@ -208,6 +216,25 @@ def _regex(pattern: str, *, where: str) -> TextPredicate:
     return validator.isinstance_python
 
 
+def _ordered(key: str, comparison: Comparison, operand: object, *, where: str) -> RowPredicate:
+    moment = microseconds(operand) if isinstance(operand, str) else None
+    if moment is not None:
+        return lambda columns: columns.compare_times(key, comparison, moment)
+    bound = _number(operand, where=where)
+    return lambda columns: columns.compare(key, comparison, bound)
+
+
+def conditions(where: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
+    """The field, operator and operand of each condition of a filter that can be compiled."""
+    for key, value in where.items():
+        if key in ("$and", "$or"):
+            yield from (condition for part in value for condition in conditions(part))
+        elif isinstance(value, Mapping):
+            yield from ((key, operator, operand) for operator, operand in value.items())
+        else:
+            yield key, "$eq", value
+
+
 def _equal(key: str, values: Collection[Scalar], *, negated: bool) -> RowPredicate:
     def predicate(columns: FilterColumns) -> Mask:
         return _negated(columns.equal(key, values), negated)
@@ -229,12 +256,14 @@ def _negated(mask: Mask, negated: bool) -> Mask:
 def _scalars(operand: object, *, where: str) -> list[Scalar]:
     if not isinstance(operand, list) or not operand:
         raise QueryError(f"{where} takes a list that is not empty, got {operand!r}.")
+    operand = [as_stored(value) for value in operand]
     if len({type(value) for value in operand}) > 1:
         raise QueryError(f"{where} takes values of one type, got {operand!r}; write 5.0 for 5 beside floats.")
     return [_scalar(value, where=where) for value in operand]
 
 
 def _scalar(value: object, *, where: str) -> Scalar:
+    value = as_stored(value)
     if isinstance(value, str):
         return _text(value, where=where)
     if isinstance(value, bool):
@@ -246,7 +275,7 @@ def _scalar(value: object, *, where: str) -> Scalar:
 
 def _number(value: object, *, where: str) -> int | float:
     if not isinstance(value, int | float) or isinstance(value, bool):
-        raise QueryError(f"{where} takes a number, got {value!r}; only numbers have an order here.")
+        raise QueryError(f"{where} takes a number or an ISO date, got {value!r}; nothing else has an order here.")
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise QueryError(f"{where}: {value} does not fit into 64 bits; write it as a float.")
     if not math.isfinite(value):

@@ -21,6 +21,7 @@ from retrieval.inspection.similar import SimilarDocument, SimilarPair
 from retrieval.inspection.stats import Stats, place_of
 from retrieval.rerankers import Rerankers
 from retrieval.search import SearchKeywords
+from retrieval.search.filter_hints import warn
 from retrieval.searcher import Searcher
 from retrieval.searcher_manager import SearcherManager
 from retrieval.segments.reader import IndexReader
@@ -264,6 +265,8 @@ class HybridIndex:
             raise IndexNotFoundError(f"There is no index at {self.path}, and so nothing to delete.")
         with self.writing() as writer:
             writer.commit()  # what an interrupted writer left is in the generation now
+            if where is not None:
+                warn(writer.reader, where)
             chosen = set(sources or ()) if where is None else _matching_sources(writer.reader, where)
             below = tuple(source for source in chosen if source.endswith("/"))
             records = [record for source in chosen if (record := writer.records.get(source)) is not None]

@@ -13,6 +13,7 @@ from retrieval.inspection.similar import SimilarDocument, SimilarPair, similar_d
 from retrieval.inspection.stats import Stats, describe, describe_embeddings
 from retrieval.rerankers import Rerankers
 from retrieval.search import Query, SearchKeywords, SearchOptions, search_all
+from retrieval.search.filter_hints import filter_hints, warn
 from retrieval.search.operators import has_word, read_operators
 from retrieval.search.query import terms_by_language
 from retrieval.segments.reader import IndexReader
@@ -55,12 +56,18 @@ class Searcher:
         if isinstance(queries, str) or not all(isinstance(query, str) for query in queries):
             raise QueryError("A query is a string, and a batch is a list of them.")
         chosen = SearchOptions.of(self.config, top_k, options)
+        warn(self.reader, chosen.where, chosen.within)
         reranker = self._rerankers.get(chosen.rerank)
         asked = [_checked(query) for query in queries]
         if not self.reader.size:
             return [[] for _ in asked]
         with self.reader.explaining_damage():
             return search_all(self.reader, self._analysed(asked, chosen), chosen, reranker=reranker)
+
+    def filter_hints(self, where: Mapping[str, Any] | None, within: str | Sequence[str] | None = None) -> list[str]:
+        """Why the filters of a search may find less than was meant: fields and folders that there are not, with the
+        nearest names, and values of another type. Each search logs them as warnings."""
+        return filter_hints(self.reader, where, within)
 
     def queries(self, texts: Sequence[str]) -> list[Query]:
         """Plain texts, embedded and analysed, as `search` would with operators off. Raises as `search`."""
@@ -107,6 +114,7 @@ class Searcher:
     ) -> list[SimilarDocument]:
         """As HybridIndex.similar, in this generation."""
         _check_cosine(min_score)
+        warn(self.reader, where)
         return similar_documents(self.reader, source, top_k=top_k, where=where, min_score=min_score)
 
     def similar_pairs(
@@ -121,6 +129,7 @@ class Searcher:
     ) -> list[SimilarPair]:
         """As HybridIndex.similar_pairs, in this generation."""
         _check_cosine(min_score)
+        warn(self.reader, where)
         return similar_pairs(
             self.reader,
             top_k=top_k,

@@ -6,6 +6,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Literal, NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -30,6 +31,10 @@ CHUNK_KEYS = frozenset(
 
 PAGE_LABEL = "page_label"
 """What a passage's metadata has where the numbers printed on its pages are not the pages' own: "iv" or "iv–2"."""
+
+FILE_KEYS = frozenset({"folder", "suffix", "modified", "language"})
+"""What every chunk of a synced file has besides: the folder's name, the suffix in lower case (".md"), when the file was
+modified, in whole seconds since the epoch, and the language that it is analysed in ("english")."""
 
 MAX_METADATA = 1_000
 """Keys of a document's own metadata. Chroma fails for good on one with ten times as many."""
@@ -63,6 +68,17 @@ def clean_text(text: str) -> str:
 def _line(text: str) -> str:
     """Clean, on one line, and no longer than a heading can be: every chunk below it carries it."""
     return " ".join(clean_text(text).split())[:_LONGEST_HEADING].rstrip()
+
+
+def as_stored(value: object) -> object:
+    """A date or datetime as an ISO string ("2024-03-05", "2024-03-05T10:00:00+01:00"), a scalar of numpy as Python's;
+    any other value as it is."""
+    if isinstance(value, np.datetime64) and not np.isnat(value):
+        is_date = np.datetime_data(value.dtype)[0] in ("Y", "M", "W", "D")
+        value = value.astype("datetime64[D]" if is_date else "datetime64[us]").item()
+    elif isinstance(value, np.generic):
+        value = value.item()
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def document_id(source: str) -> str:
@@ -102,7 +118,8 @@ class Document:
               surrogates become U+FFFD (nothing can encode them).
     metadata  the caller's own, filterable: values of str, int, float or bool, or lists (tuples) of one of these that
               are not empty, under any key but those in CHUNK_KEYS; MAX_METADATA keys and, in all lists together,
-              MAX_MEMBERS members at most. A tuple becomes a list; ints beside floats in a list become floats.
+              MAX_MEMBERS members at most. A tuple becomes a list; ints beside floats in a list become floats; values
+              and arrays of numpy become Python's, dates and datetimes ISO strings, which filters can order.
     pages     the offset in `text` at which each page starts, page 1 first; empty where there are no pages.
     page_labels  the number printed on each page, "iv", "" where there is none; empty where no page has one. Where it
               is not the page's own, its passages have it in their metadata, as `page_label`.
@@ -174,6 +191,8 @@ class Document:
             or clean_text(key) != key
         ):
             raise DocumentError(f"{self.source}: metadata key {key!r} is taken by the index or Chroma; rename it.")
+        if isinstance(value, np.ndarray) and value.ndim == 1:
+            value = list(value)
         if not isinstance(value, list | tuple):
             return self._checked_scalar(key, value, verb="is")
         members: list[Any] = [self._checked_scalar(key, member, verb="holds") for member in value]
@@ -192,6 +211,7 @@ class Document:
 
     def _checked_scalar(self, key: str, value: object, *, verb: str) -> Scalar:
         """As a plain str, bool, int or float: a subclass becomes its base."""
+        value = as_stored(value)
         if isinstance(value, str):
             return clean_text(value[:])
         if isinstance(value, bool):
@@ -291,6 +311,9 @@ class DocumentRecord:
     fingerprint   Fingerprint.id of what made the chunks; "" where nothing has.
     language      how its text is analysed for BM25: a language of retrieval.analysis; "" where nothing was indexed yet.
     chunk_ids     the chunks that belong to it, in order. No other chunk of it is ever returned by a search.
+    read_as       how the file was read: documents.READING, and which sidecar; "" where that is not known. Another one
+                  means that it is to be read again.
+    given         JSON of the metadata that a caller of `sync` gave it; "" for none.
     ctime_ns, inode   of the file: when its content or name last changed, in nanoseconds since the epoch, and its number
                   in its file system; 0 where they are not known.
     """
@@ -310,6 +333,8 @@ class DocumentRecord:
     chunk_ids: tuple[str, ...]
     ctime_ns: int = 0
     inode: int = 0
+    read_as: str = ""
+    given: str = ""
 
     @classmethod
     def begun(cls, source: str, *, folder: str = "", content_hash: str = "", indexed_ns: int = 0) -> Self:

@@ -100,8 +100,8 @@ def open_index(tmp_path: Path, share_model: Embedder) -> Iterator[Callable[..., 
 def store_writes() -> tuple[str, ...]:
     """The methods by which a Store changes what Chroma holds."""
     return (
-        "set_state", "add_records", "put_records", "put_chunks", "update_records", "update_chunks", "delete_chunks",
-        "delete_records",
+        "set_state", "add_records", "put_records", "put_chunks", "update_records", "update_chunks", "amend_chunks",
+        "delete_chunks", "delete_records",
     )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ FRAMEWORKS = {"fastapi", "uvicorn", "mcp", "langchain_core", "llama_index", "hay
 # From the bottom up: a module imports from its own layer and from those below. A package stands for all in it.
 LAYERS = {
     "retrieval": [
-        {"errors", "topk", "timing", "npy", "config_errors", "token_counts", "words", "sheet_rows"},
+        {"errors", "topk", "timing", "npy", "config_errors", "token_counts", "words", "sheet_rows", "iso_times"},
         {"types", "analysis", "directory"},
         {"config", "context", "filters", "merge_passages", "prompt"},
         {"chroma", "embedding", "fusion", "lexical", "rerank", "rerankers", "fingerprint", "server_watch"},
@@ -30,9 +30,10 @@ LAYERS = {
         {"backup"},
     ],
     "ingest": [
-        {"gitignore", "skip_reasons", "selection", "root", "loaders", "documents", "scan", "watch", "splitting"},
+        {"gitignore", "skip_reasons", "selection", "root", "loaders", "documents", "scan", "watch", "splitting"}
+        | {"opening", "plain_metadata", "descriptions", "given_metadata", "file_metadata"},
         {"skipped_kinds"},
-        {"chunking", "parsing", "plan", "report", "diff"},
+        {"chunking", "parsing", "plan", "report", "diff", "deletions"},
         {"parser_worker", "parser_pool", "indexer"},
         {"pipeline", "adding", "sync", "rebuild", "status", "checks"},
         {"doctor"},

@@ -16,7 +16,9 @@ from retrieval.index import Deleted
 from retrieval.inspection.stats import Stats
 from retrieval.types import Chunk, DocumentRecord
 
-IN_LEDGER_ALONE = {"content_hash", "mtime_ns", "ctime_ns", "inode", "indexed_ns", "fingerprint", "chunk_ids"}
+IN_LEDGER_ALONE = {
+    "content_hash", "mtime_ns", "ctime_ns", "inode", "indexed_ns", "fingerprint", "chunk_ids", "read_as", "given",
+}  # fmt: skip
 
 
 def nullable(type_: type) -> dict[str, bool]:

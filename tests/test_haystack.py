@@ -135,7 +135,7 @@ def test_a_filter_means_what_it_means_in_haystack(filters: dict[str, Any], metad
         ({"year": 2024}, "neither"),
         ({"operator": "OR", "conditions": []}, "neither"),
         ({"field": "meta.year", "operator": "like", "value": 1}, "neither"),
-        ({"field": "meta.year", "operator": ">", "value": "2020-01-01"}, "year"),
+        ({"field": "meta.year", "operator": ">", "value": "soon"}, "year"),
     ],
 )
 def test_a_filter_that_cannot_be_told_is_refused(filters: dict[str, Any], says: str) -> None:

@@ -159,6 +159,13 @@ def test_a_second_sync_of_a_folder_is_the_first(docs: Path, tmp_path: Path) -> N
         wait_for(lambda: serving.client.get(f"/jobs/{jobs[0]}").json()["status"] == "done")
         (record,) = serving.client.get("/documents").json()["documents"]
         assert record["source"] == "papers/rain.md"
+        (docs / "rain.md").rename(docs / ".rain.md")
+        job = serving.client.post("/sync", json={"folder": "papers"}).json()
+        *_, (name, problem) = serving.events(job["id"])
+        assert (name, problem["status"], "allow_deletions" in problem["detail"]) == ("failed", 409, True)
+        job = serving.client.post("/sync", json={"folder": "papers", "allow_deletions": True}).json()
+        *_, (name, report) = serving.events(job["id"])
+        assert (name, report["deleted"]) == ("done", 1)
         shutil.rmtree(docs)
         job = serving.client.post("/sync", json={"folder": "papers"}).json()
         *_, (name, problem) = serving.events(job["id"])

@@ -297,6 +297,13 @@ def test_a_sync_is_a_job_that_tells_of_itself(serving: Serving, client: httpx.Cl
     refused(client.get(f"/jobs/{'0' * 32}"), 404, "not-found")
 
 
+def test_a_filter_on_what_there_is_not_is_answered_with_a_warning(client: httpx.Client) -> None:
+    assert searched(client, query="rain", mode="lexical", where={"source": "none"})["warnings"] == []
+    answer = searched(client, query="rain", mode="lexical", where={"sorce": "none"}, within="dcs/")
+    assert answer["results"][0]["hits"] == []
+    assert [warning.partition("; the nearest: ")[2] for warning in answer["warnings"]] == ["'source'", "'docs/'"]
+
+
 def test_it_says_how_it_is(client: httpx.Client) -> None:
     assert client.get("/health").json() == client.get("/ready").json() == {"status": "ok"}
     stats = client.get("/stats").json()

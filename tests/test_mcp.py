@@ -175,6 +175,13 @@ async def test_a_known_folder_is_synced_and_no_other(index: HybridIndex, tmp_pat
         assert [result.structured_content[name] for name in ("added", "deleted", "unchanged")] == [1, 1, 1]
         assert told[-1] == 1
         assert "but 'docs'" in await refused(client, "sync_folder", folder="/etc")
+        found = await call(client, "search", query="snow", where={"sufix": ".txt"}, within="guide/")
+        assert [hint.partition(";")[0] for hint in found["warnings"]] == [
+            "where: no chunk has a field 'sufix'", "within: no source begins with 'guide/'",
+        ]  # fmt: skip
+        for path in (tmp_path / "docs").iterdir():
+            path.unlink()
+        assert "would delete all 2 documents" in await refused(client, "sync_folder", folder="docs")
 
 
 async def test_files_of_a_folder_cannot_be_replaced_or_deleted(index: HybridIndex) -> None:

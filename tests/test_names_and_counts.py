@@ -122,7 +122,21 @@ def test_a_filter_on_a_field_that_there_is_not_says_which_there_are(shell: Shell
     assert "docs/rain.md" in asked.out
     assert asked.err.startswith("--where: no chunk has a field 'autor'; there are char_end, ")
     assert " source, " in asked.err
+    assert shell(*search, '{"sorce": "x"}').err == "--where: no chunk has a field 'sorce'; the nearest: 'source'.\n"
+    near = shell("retrieve", "search", "rain", "--mode", "lexical", "--within", "doc/")
+    assert near.err == "--within: no source begins with 'doc/'; the nearest: 'docs/'.\n"
     assert shell(*search, '{"source": "docs/none.md"}').err == ""
+
+
+def test_an_emptied_folder_is_refused_in_one_line(shell: Shell) -> None:
+    for path in Path("docs").iterdir():
+        path.unlink()
+    out, err, code = shell("ingest", "sync", "docs")
+    assert (out, code, err.count("\n"), err.startswith("error: This would delete all 2 documents")) == ("", 2, 1, True)
+    assert "0 added, 0 updated, 2 deleted" in shell("ingest", "sync", "docs", "--dry-run").out
+    assert len(names()) == 2
+    assert shell("ingest", "sync", "docs", "--allow-deletions").code == 0
+    assert names() == set()
 
 
 @pytest.mark.parametrize("program", ["ingest", "retrieve"])

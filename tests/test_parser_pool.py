@@ -40,6 +40,23 @@ def written(path: Path, content: bytes) -> ScannedFile:
 
 
 @pytest.fixture
+def fifo(tmp_path: Path) -> Path:
+    os.mkfifo(tmp_path / "fifo")
+    return tmp_path / "fifo"
+
+
+@pytest.fixture
+def waiting(settings: ParserSettings, fifo: Path) -> ParserSettings:
+    """With these, a PDF that `scan` is waits for the FIFO: the program that recognises its text reads that."""
+    return settings._replace(ocr_command=f"cat {fifo}")
+
+
+@pytest.fixture
+def scan(tmp_path: Path) -> ScannedFile:
+    return written(tmp_path / "scan.pdf", pdf([[]]))
+
+
+@pytest.fixture
 def small(tmp_path: Path) -> list[ScannedFile]:
     return [written(tmp_path / f"{n}.md", f"# Title {n}\n\nText of number {n}.".encode()) for n in range(12)]
 
@@ -67,15 +84,14 @@ def test_without_files_no_process_is_started(settings: ParserSettings, monkeypat
 
 
 def test_another_process_starts_only_where_files_are_waited_for(
-    settings: ParserSettings, small: list[ScannedFile], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    waiting: ParserSettings, scan: ScannedFile, fifo: Path, small: list[ScannedFile], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with ParserPool(settings, workers=3) as pool:
+    with ParserPool(waiting, workers=3) as pool:
         list(pool.parse(small))
         assert len(pool._workers) == 1
-        os.mkfifo(tmp_path / "fifo.txt")
         monkeypatch.setattr("ingest.parser_pool._PATIENCE", 0.1)
-        outcomes = pool.parse([scanned(tmp_path / "fifo.txt"), *small])
-        writer = threading.Thread(target=_write_once_there_are, args=(tmp_path / "fifo.txt", pool, 2))
+        outcomes = pool.parse([scan, *small])
+        writer = threading.Thread(target=_write_once_there_are, args=(fifo, pool, 2))
         writer.start()
         assert len(list(outcomes)) == len(small) + 1
         writer.join()
@@ -85,7 +101,7 @@ def _write_once_there_are(fifo: Path, pool: ParserPool, workers: int) -> None:
     with fifo.open("wb") as file:  # blocks until it is read
         while len(pool._workers) < workers:
             time.sleep(0.05)
-        file.write(b"Some text.")
+        file.write(pdf([["Some text."]]))
 
 
 def test_a_file_that_takes_too_long_costs_itself_alone(
@@ -100,11 +116,10 @@ def test_a_file_that_takes_too_long_costs_itself_alone(
 
 @pytest.mark.slow
 def test_a_file_that_never_answers_costs_itself_alone(
-    settings: ParserSettings, small: list[ScannedFile], tmp_path: Path
+    waiting: ParserSettings, scan: ScannedFile, small: list[ScannedFile]
 ) -> None:
-    os.mkfifo(tmp_path / "fifo.txt")
-    with ParserPool(settings._replace(seconds=1.5), workers=1) as pool:
-        assert "1.5 s" in reasons(pool, [scanned(tmp_path / "fifo.txt"), *small[:2]])["docs/fifo.txt"]
+    with ParserPool(waiting._replace(seconds=1.5), workers=1) as pool:
+        assert "1.5 s" in reasons(pool, [scan, *small[:2]])["docs/scan.pdf"]
 
 
 @pytest.mark.slow
@@ -120,22 +135,21 @@ def test_a_file_that_needs_too_much_memory_costs_itself_alone(
 
 
 def test_a_parser_that_crashes_costs_its_file_alone(
-    settings: ParserSettings, small: list[ScannedFile], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    waiting: ParserSettings, scan: ScannedFile, fifo: Path, small: list[ScannedFile], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The parser waits for a FIFO, and so is there to be killed as a fault in native code would."""
-    os.mkfifo(tmp_path / "fifo.txt")
-    with ParserPool(settings, workers=1) as pool:
+    with ParserPool(waiting, workers=1) as pool:
         list(pool.parse(small[:1]))
         (worker,) = pool._workers
-        crash = threading.Thread(target=_crash_when_it_reads, args=(tmp_path / "fifo.txt", worker._process.pid))
+        crash = threading.Thread(target=_crash_when_it_reads, args=(fifo, worker._process.pid))
         crash.start()
-        found = reasons(pool, [scanned(tmp_path / "fifo.txt"), *small[1:3]])
+        found = reasons(pool, [scan, *small[1:3]])
         crash.join()
         assert worker not in pool._workers
     monkeypatch.setattr("os.killpg", lambda pid, signal: pytest.fail("its id may be another process's by now"))
     worker.kill()
     assert found == {
-        "docs/fifo.txt": "its parser died of signal SIGSEGV; convert the file, or ignore it in .retrievalignore"
+        "docs/scan.pdf": "its parser died of signal SIGSEGV; convert the file, or ignore it in .retrievalignore"
     }
 
 
@@ -168,16 +182,15 @@ def test_what_cannot_be_opened_says_so(settings: ParserSettings, tmp_path: Path)
     with ParserPool(settings, workers=1) as pool:
         found = reasons(pool, [scanned(tmp_path / "gone.txt"), scanned(tmp_path / "folder.pdf")])
     assert found["docs/gone.txt"] == "it cannot be read: No such file or directory"
-    assert found["docs/folder.pdf"] == "it cannot be read: Is a directory"
+    assert found["docs/folder.pdf"] == "it is a folder, not a file; remove it, or ignore it"
 
 
 @pytest.mark.slow
 def test_leaving_ends_the_processes_whatever_they_do(
-    settings: ParserSettings, small: list[ScannedFile], tmp_path: Path
+    waiting: ParserSettings, scan: ScannedFile, small: list[ScannedFile]
 ) -> None:
-    os.mkfifo(tmp_path / "fifo.txt")
-    with ParserPool(settings, workers=2) as pool:
-        outcomes = pool.parse([small[0], scanned(tmp_path / "fifo.txt"), *small[1:]])
+    with ParserPool(waiting, workers=2) as pool:
+        outcomes = pool.parse([small[0], scan, *small[1:]])
         next(outcomes)
         workers = list(pool._workers)
     assert workers
@@ -263,12 +276,11 @@ def _ends(pid: int) -> bool:
 
 @pytest.mark.slow
 def test_stopping_does_not_wait_for_a_slow_file(
-    settings: ParserSettings, small: list[ScannedFile], tmp_path: Path
+    waiting: ParserSettings, scan: ScannedFile, small: list[ScannedFile]
 ) -> None:
-    os.mkfifo(tmp_path / "fifo.txt")
     stop = threading.Event()
-    with ParserPool(settings, workers=2) as pool:
-        outcomes = pool.parse([small[0], scanned(tmp_path / "fifo.txt"), *small[1:]], stop=stop)
+    with ParserPool(waiting, workers=2) as pool:
+        outcomes = pool.parse([small[0], scan, *small[1:]], stop=stop)
         next(outcomes)
         stop.set()
         assert list(outcomes) == []

@@ -183,7 +183,7 @@ def test_each_file_of_the_folder_is_read_once(docs: Path) -> None:
     )
     found = scan(docs, exclude=["*.log"])
     assert [file.source for file in found.files] == ["docs/real/a.md", "docs/to-hidden.md", "docs/to-ignored.md"]
-    assert found.files[1].path == str(docs / "to-hidden.md")
+    assert found.files[1].path == str(docs / ".hidden" / "b.md")
     assert found.files[1].size == (docs / ".hidden/b.md").stat().st_size
     assert found.failed == found.skipped == ()
 

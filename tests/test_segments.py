@@ -178,7 +178,7 @@ def told_by(reader: IndexReader) -> dict[str, Any]:
         "contents": {record.source: reader.content(record.id) for record in reader.records},
         "documents": {record.source: [c.id for c in reader.chunks_of(record.id)] for record in reader.records},
         "tokens": reader.tokens,
-        "fields": reader.metadata_fields if reader.size else frozenset(),
+        "fields": frozenset(reader.metadata_kinds) if reader.size else frozenset(),
         "filtered": [chosen(reader, where) for where in FILTERS],
         "document_vectors": dict(
             zip(

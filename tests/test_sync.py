@@ -316,7 +316,7 @@ def test_folders_and_added_documents_share_an_index_and_keep_apart(
         add([Document("memo", "A memo about snow.")], index)
         shutil.rmtree(docs)
         docs.mkdir()
-        assert sync(docs, index).deleted == 4
+        assert sync(docs, index, allow_deletions=True).deleted == 4
         assert sources(index) == ["memo", "notes/a.txt"]
         with pytest.raises(DocumentError, match="synced folder 'notes'"):
             add([Document("notes/a.txt", "mine")], index)
@@ -345,7 +345,7 @@ def test_a_folder_that_has_moved_is_the_same_folder(open_index: Open, docs: Path
         assert index.folders() == {"docs": SyncedFolder(str(moved))}
         shutil.rmtree(moved)
         moved.mkdir()
-        sync(moved, index)
+        sync(moved, index, allow_deletions=True)
         assert index.folders() == {}, "a folder without documents owns no name"
 
 
@@ -428,8 +428,8 @@ def test_a_touched_file_is_vouched_for_from_before_it_was_read(
     with open_index() as index:
         sync(docs, index)
         os.utime(docs / "bread.txt", ns=(1_000_000_000, 1_000_000_000))
-        hash_bytes = diff.hash_bytes
-        monkeypatch.setattr(diff, "hash_bytes", lambda data: (read.append(time.time_ns()), hash_bytes(data))[1])
+        hash_file = diff.hash_file
+        monkeypatch.setattr(diff, "hash_file", lambda file: (read.append(time.time_ns()), hash_file(file))[1])
         sync(docs, index)
         (record,) = [record for record in index.documents() if record.source == "docs/bread.txt"]
         assert record.indexed_ns < min(read)

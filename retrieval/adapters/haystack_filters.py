@@ -17,9 +17,9 @@ def where_from(filters: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
     Both agree on fields that a document lacks: they pass != and "not in", and nothing else. "contains" and
     "not contains" are those of Haystack's document store for Chroma, and ask for a member of a list; a field that a
-    document lacks passes "not contains". NOT is refused, because of a lacking field its opposite would be true; so is
-    ordering strings, which Haystack reads as dates and Chroma does not order. Raises QueryError for both and for what
-    is no filter of Haystack's.
+    document lacks passes "not contains". Strings are ordered as dates, and refused where they are none. NOT is refused,
+    because of a lacking field its opposite would be true. Raises QueryError for it and for what is no filter of
+    Haystack's.
     """
     return _translated(filters) if filters else None
 

@@ -62,6 +62,8 @@ def record_metadata(record: DocumentRecord) -> dict[str, MetadataValue]:
         "fingerprint": record.fingerprint,
         "title": record.title or "",
         "language": record.language,
+        "read_as": record.read_as,
+        "given": record.given,
         "chunks": len(record.chunk_ids),
         "chunk_ids": " ".join(record.chunk_ids),
     }

@@ -148,6 +148,12 @@ class Store:
                 metadatas=[replacing(chunk_metadata(chunk), previous[chunk.id]) for chunk in chunks[part]],
             )
 
+    def amend_chunks(self, values: Mapping[str, Metadata]) -> None:
+        """Write into the metadata of existing rows, by id; their other keys stay."""
+        ids = list(values)
+        for part in self._slices(len(ids)):
+            self._chunks.update(ids=ids[part], metadatas=[dict(values[id_]) for id_ in ids[part]])
+
     def delete_chunks(self, ids: Sequence[str]) -> None:
         for part in self._slices(len(ids)):
             self._chunks.delete(ids=list(ids[part]))

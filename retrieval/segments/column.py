@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.filters import Comparison, Mask
+from retrieval.iso_times import microseconds
 from retrieval.segments.dictionary import Dictionary, narrowed
 from retrieval.types import Scalar
 
@@ -111,6 +112,15 @@ class Column:
         assert self.dictionary is not None
         places = self.dictionary.places_beginning(prefix)
         return np.asarray((self.values >= places.start) & (self.values < places.stop))
+
+    def compared_times(self, comparison: Comparison, bound: int) -> Mask:
+        """bool [m], of a column of strings: whether the value is an ISO date or time after (before) `bound`, in
+        microseconds since the epoch."""
+        assert self.dictionary is not None
+        compare, _ = _COMPARISONS[comparison]
+        times = (microseconds(string.decode()) for string in self.dictionary)
+        hit = np.fromiter((time is not None and compare(time, bound) for time in times), np.bool_, len(self.dictionary))
+        return np.asarray(hit[self.values])
 
     def compared(self, comparison: Comparison, bound: float) -> Mask:
         """bool [m], of a column of numbers: whether the value is greater (less) than `bound`, exactly.

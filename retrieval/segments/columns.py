@@ -79,6 +79,10 @@ class Columns:
     def __iter__(self) -> Iterator[tuple[str, Kind, Column]]:
         return ((field, kind, column) for field, columns in self._columns.items() for kind, column in columns.items())
 
+    def kinds(self) -> Mapping[str, frozenset[Kind]]:
+        """What the values of each field are."""
+        return {field: frozenset(columns) for field, columns in self._columns.items()}
+
     def description(self) -> list[list[Any]]:
         """What the arrays are, for JSON: [field, type, whether lists] of each column."""
         return [[field, *kind] for field, kind, _ in self]
@@ -126,6 +130,17 @@ class Columns:
         columns = self._columns.get(field, {})
         numbers = (columns[kind] for kind in (Kind("int"), Kind("float")) if kind in columns)
         return self._rows((column, column.compared(comparison, bound)) for column in numbers)
+
+    def compare_times(self, field: str, comparison: Comparison, bound: int) -> Mask:
+        """bool [n]: the rows whose value in `field` is an ISO date or time after (before) `bound`, in microseconds
+        since the epoch."""
+        column = self._columns.get(field, {}).get(Kind("str"))
+        return self._rows([(column, column.compared_times(comparison, bound))] if column else [])
+
+    def strings(self, field: str) -> Iterator[str]:
+        """The different strings that some row has in `field`, ascending."""
+        column = self._columns.get(field, {}).get(Kind("str"))
+        return (string.decode() for string in (column.dictionary or ())) if column else iter(())
 
     def beginning(self, field: str, prefix: str) -> Mask:
         """bool [n]: the rows whose value in `field` is a string that begins so."""

@@ -18,6 +18,7 @@ from retrieval.errors import IndexDamagedError, RetrievalError
 from retrieval.filters import compile_where, compile_where_document
 from retrieval.fingerprint import Fingerprint
 from retrieval.lexical import LexicalIndex
+from retrieval.segments.column import Kind
 from retrieval.segments.live_segment import LiveSegment
 from retrieval.segments.manifest import Entry, Manifest
 from retrieval.segments.quantization import QuantizedVectors
@@ -272,10 +273,14 @@ class IndexReader:
                 chosen[row] = text_passes(self.text(row))
         return chosen
 
-    @property
-    def metadata_fields(self) -> frozenset[str]:
-        """All that `where` can ask for: the fields that a chunk has."""
-        return frozenset().union(*(segment.columns.fields for segment in self.segments))
+    @cached_property
+    def metadata_kinds(self) -> Mapping[str, frozenset[Kind]]:
+        """What the values of each field are."""
+        found: dict[str, frozenset[Kind]] = {}
+        for segment in self.segments:
+            for field, kinds in segment.columns.kinds().items():
+                found[field] = found.get(field, frozenset()) | kinds
+        return found
 
     @cached_property
     def tokens_of_row(self) -> NDArray[np.int64]:

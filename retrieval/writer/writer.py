@@ -37,6 +37,9 @@ from retrieval.writer.ledger import Ledger
 from retrieval.writer.orphans import orphans
 from retrieval.writer.vector_pool import Filled, VectorPool
 
+_AMENDED = 1000
+"""Documents whose rows are amended before their records are."""
+
 _FIRST_COMMIT = 1000
 """Chunks after which a long first sync becomes searchable; from there on each doubling of the index is committed."""
 
@@ -169,6 +172,20 @@ class Writer:
         self._made_with()
         self.begin()
         self._write_records(records)
+
+    def amend(self, amendments: Sequence[tuple[DocumentRecord, Metadata]]) -> None:
+        """Write records, and values into the metadata of their chunks, whose text, vectors and terms stay.
+
+        The rows come first: killed before the record is written, the next sync finds that this is still to do.
+        """
+        for start in range(0, len(amendments), _AMENDED):
+            self._made_with()
+            self.begin()
+            block = amendments[start : start + _AMENDED]
+            values = {id_: metadata for record, metadata in block for id_ in record.chunk_ids}
+            self.store.amend_chunks(values)
+            self._touched.update(values)
+            self._write_records([record for record, _ in block])
 
     def remove(self, records: Iterable[DocumentRecord]) -> Written:
         """Delete documents and all their rows."""

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 
+from ingest.descriptions import read_front_matter
 from ingest.loaders.text.decoding import decode_noting
 from ingest.loaders.text.markdown_entities import decode_entities
 from ingest.loaders.text.markdown_inline import plain_words
@@ -29,12 +30,14 @@ def load_markdown(data: bytes, *, source: str) -> Document:
     """The file's text with the characters that its entities stand for, and the headings that CommonMark sees outside
     quotes. Entities in code stay as they are written, and each line keeps its number.
 
-    The title is that of YAML or TOML front matter, else the first heading; front matter holds no headings.
+    The title is that of YAML or TOML front matter, else the first heading; front matter holds no headings, and what
+    else it says is metadata.
     """
     text, notices = decode_noting(data)
     front = _FRONT_MATTER.match(text)
     decoded, headings, tables = outline(text, front.end() if front else 0)
     title = _front_title(front["body"]) if front else None
+    described = read_front_matter(front["fence"], front["body"]) if front else None
     return Document(
         source,
         decoded,
@@ -42,7 +45,8 @@ def load_markdown(data: bytes, *, source: str) -> Document:
         headings=headings,
         tables=tables,
         syntax="markdown",
-        notices=notices,
+        metadata=described.plain.metadata if described else {},
+        notices=(*notices, *(described.notices if described else ())),
     )
 
 

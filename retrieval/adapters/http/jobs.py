@@ -96,8 +96,8 @@ class Jobs:
         self._running: set[asyncio.Task[None]] = set()
         self._stop = threading.Event()
 
-    def start(self, name: str, folder: SyncedFolder) -> Job:
-        """Begins the sync of a folder. Raises as Writes.submit."""
+    def start(self, name: str, folder: SyncedFolder, *, allow_deletions: bool) -> Job:
+        """Begins the sync of a folder, with `allow_deletions` as in `sync`. Raises as Writes.submit."""
         job = Job(id=secrets.token_hex(16), folder=name)
         loop = asyncio.get_running_loop()
 
@@ -108,7 +108,12 @@ class Jobs:
             log.info("job %s, a sync of %r, begins", job.id, name)
             tell(status="running", started=_now())
             return resync(
-                name, folder, index, stop=self._stop, on_progress=lambda progress: tell(progress=_progress(progress))
+                name,
+                folder,
+                index,
+                allow_deletions=allow_deletions,
+                stop=self._stop,
+                on_progress=lambda progress: tell(progress=_progress(progress)),
             )
 
         future = asyncio.wrap_future(self._writes.submit(change))

@@ -24,8 +24,9 @@ def operation_routes(service: Service) -> APIRouter:
 
     @router.post("/sync", status_code=202, response_model=JobOut, responses=problems(404, 415, 503))
     async def start_sync(body: SyncBody) -> JSONResponse:
-        """Bring the index in step with a folder. One that is being synced already is not begun again."""
-        job = service.jobs.unfinished(body.folder) or await _started(service, body.folder)
+        """Bring the index in step with a folder. One that is being synced already is not begun again. Where too many of
+        its documents would be deleted, as when a share is not mounted, the job fails; `allow_deletions` allows it."""
+        job = service.jobs.unfinished(body.folder) or await _started(service, body)
         return JSONResponse(job.as_dict(), 202, {"Location": f"/jobs/{job.id}"})
 
     @router.get("/jobs", response_model=JobsOut, responses=problems())
@@ -87,10 +88,13 @@ def operation_routes(service: Service) -> APIRouter:
     return router
 
 
-async def _started(service: Service, name: str) -> Job:
+async def _started(service: Service, body: SyncBody) -> Job:
     """Raises Refusal for a folder that is not one of those that may be synced."""
+    name = body.folder
     folders = await service.read(service.folders)
     if name not in folders:
         detail = f"There is no folder {name!r} to sync; GET /stats lists those there are."
         raise Refusal("not-found", detail)
-    return service.jobs.unfinished(name) or service.jobs.start(name, folders[name])
+    return service.jobs.unfinished(name) or service.jobs.start(
+        name, folders[name], allow_deletions=body.allow_deletions
+    )

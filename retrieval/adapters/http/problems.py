@@ -57,6 +57,7 @@ _OF_ERRORS: Sequence[tuple[type[errors.RetrievalError], str]] = (
     (errors.DocumentError, "document"),
     (errors.LoadError, "document"),
     (errors.ConfigError, "conflict"),
+    (errors.DeletionsRefusedError, "conflict"),
     (errors.IndexNotFoundError, "index-not-found"),
     (errors.IndexLockedError, "index-locked"),
     (errors.IndexUnusableError, "index-unusable"),

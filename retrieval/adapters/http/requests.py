@@ -180,3 +180,6 @@ class SyncBody(_Asked):
     model_config = ConfigDict(json_schema_extra={"examples": [{"folder": "docs"}]})
 
     folder: str = Field(min_length=1, max_length=MAX_SOURCE, description="A name that GET /stats lists.")
+    allow_deletions: bool = Field(
+        False, description="Whether all documents of the folder may be deleted, or more than half of at least 20."
+    )

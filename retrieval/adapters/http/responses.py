@@ -42,11 +42,13 @@ class ResultOut(BaseModel):
 
 
 class SearchOut(BaseModel):
-    """generation: the state of the index that answered; seconds: that it took, the wait in line included."""
+    """generation: the state of the index that answered; seconds: that it took, the wait in line included; warnings:
+    what is wrong with the filters, such as a field that no chunk has."""
 
     generation: str
     seconds: float
     results: list[ResultOut]
+    warnings: list[str]
 
 
 class _Recorded(BaseModel):

@@ -40,7 +40,9 @@ def search_routes(service: Service) -> APIRouter:
             _check_size(found)
             results = [serializers.result(query, hits) for query, hits in zip(body.asked, found, strict=True)]
             seconds = time.monotonic() - started
-            return JSONResponse({"generation": generation, "seconds": seconds, "results": results})
+            warnings = searcher.filter_hints(options["where"], options["within"])
+            answer = {"generation": generation, "seconds": seconds, "results": results, "warnings": warnings}
+            return JSONResponse(answer)
 
         return await service.read(answered)
 

@@ -34,6 +34,7 @@ class Found(BaseModel):
 
 class SearchResult(BaseModel):
     passages: list[Found] = Field(description="Best first.")
+    warnings: list[str] = Field(description="What is wrong with the filters, such as a field that no part has.")
 
 
 class Part(BaseModel):

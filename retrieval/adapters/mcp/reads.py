@@ -72,12 +72,10 @@ def _search(current: Current) -> Callable[..., SearchResult]:
         """Find the passages of the documents that answer a question best."""
         with told_to_the_model():
             check_filter("where", where)
-            hits = (
-                current()
-                .searcher()
-                .search(query, top_k, mode=mode, where=where, within=within, expand=expand, highlight=False)
-            )
-        return SearchResult(passages=[Found.of(hit) for hit in hits])
+            searcher = current().searcher()
+            hits = searcher.search(query, top_k, mode=mode, where=where, within=within, expand=expand, highlight=False)
+            warnings = searcher.filter_hints(where, within)
+        return SearchResult(passages=[Found.of(hit) for hit in hits], warnings=warnings)
 
     return search
 

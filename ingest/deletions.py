@@ -1,0 +1,83 @@
+"""Whether a sync may delete what its folder no longer holds.
+
+An emptied folder is more often a share that is not mounted than the wish to forget all that was in it.
+"""
+
+import os
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+
+from ingest.opening import hash_file
+from ingest.scan import ScannedFile
+from retrieval.errors import DeletionsRefusedError, LoadError
+from retrieval.types import DocumentRecord
+
+_FEW = 20
+"""Of fewer documents, half may go by hand in a minute."""
+
+
+def searchable(records: Iterable[DocumentRecord], folder: str) -> list[DocumentRecord]:
+    """Those of the folder's documents that searches can return."""
+    return [record for record in records if record.folder == folder and record.chunk_ids]
+
+
+def check_deletions(
+    gone: Sequence[DocumentRecord],
+    documents: Sequence[DocumentRecord],
+    new: Iterable[ScannedFile],
+    *,
+    root: Path,
+) -> None:
+    """Raises DeletionsRefusedError where too many documents of one folder would go: all, or more than half of at least
+    20.
+
+    gone       the documents that would be deleted
+    documents  all of the folder that searches can return
+    new        files that are not indexed yet: a document whose content is in one of these, or in another document of
+               the folder, has moved and is not lost
+    root       the folder
+    """
+    deleted = {record.source for record in gone}
+    count = len(documents)
+    if not _are_too_many(sum(record.source in deleted for record in documents), count):
+        return
+    there = {record.content_hash for record in documents if record.source not in deleted}
+    there |= _hashes(new, {record.size for record in gone})
+    lost = [record for record in documents if record.source in deleted and record.content_hash not in there]
+    if _are_too_many(len(lost), count):
+        raise DeletionsRefusedError(
+            _reason([record.source for record in lost], count, folder=lost[0].folder, root=root)
+        )
+
+
+def _are_too_many(lost: int, count: int) -> bool:
+    return lost > 0 and (lost == count or (count >= _FEW and lost * 2 > count))
+
+
+def _reason(lost: Sequence[str], count: int, *, folder: str, root: Path) -> str:
+    there = sum(os.path.lexists(root.joinpath(*source.split("/")[1:])) for source in lost)
+    if there * 2 > len(lost):
+        why = "their files are there, but are left out now (include, exclude, ignore files), or cannot be read as text"
+        way_out = "See to that"
+    else:
+        why = f"their files are not in {root}"
+        way_out = "If a share should be mounted there, mount it and sync again"
+    share = "all" if len(lost) == count else f"{len(lost):,} of"
+    documents = f"{share} {count:,} documents" if count > 1 else "the only document"
+    return (
+        f"This would delete {documents} of the folder {folder!r} from the index: {why}. {way_out}; if it is meant, "
+        "allow it with --allow-deletions (allow_deletions=True)."
+    )
+
+
+def _hashes(files: Iterable[ScannedFile], sizes: AbstractSet[int]) -> set[str]:
+    """The content hashes of those files that have one of the sizes."""
+    found = set()
+    for file in files:
+        if file.size in sizes:
+            try:
+                found.add(hash_file(file))
+            except (OSError, LoadError):
+                continue  # indexing it will say what is wrong
+    return found

@@ -1,0 +1,159 @@
+"""A filter that can find nothing says why; ISO dates have an order."""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ingest import add
+from retrieval import Document, HybridIndex
+from retrieval.errors import QueryError
+from retrieval.filters import compile_where
+from retrieval.iso_times import microseconds
+from retrieval.segments.columns import Columns
+
+Open = Callable[..., HybridIndex]
+
+DOCUMENTS = [
+    Document(
+        "docs/guide/a.md",
+        "The boiler is serviced in May.",
+        metadata={"author": "Ada", "year": 2021, "tags": ["heating"], "ratio": 0.5, "sizes": [1.5], "done": True},
+    ),
+    Document("docs/kitchen/b.md", "The boiler broke in June.", metadata={"date": "2024-03-05", "author.born": 1815}),
+]
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HybridIndex]:
+    with HybridIndex.open(tmp_path_factory.mktemp("hints") / "index") as opened:
+        add(DOCUMENTS, opened)
+        yield opened
+
+
+@pytest.mark.parametrize(
+    ("where", "says"),
+    [
+        ({"autor": "Ada"}, "no chunk has a field 'autor'; the nearest: 'author'"),
+        ({"Year": 2021}, "no chunk has a field 'Year'; the nearest: 'year'"),
+        ({"$or": [{"author": "Ada"}, {"$and": [{"taggs": 1}, {"year": 1}]}]}, "'taggs'; the nearest: 'tags'"),
+        ({"zyzzyva": {"$ne": 1}}, "no chunk has a field 'zyzzyva'; there are author, "),
+        ({"year": "2021"}, "'year' holds ints, which are never compared with '2021'"),
+        ({"year": {"$in": ["2021", "2022"]}}, "'year' holds ints"),
+        ({"year": {"$gt": "2021-01-01"}}, "'year' holds ints"),
+        ({"date": {"$gt": 2024}}, "'date' holds strings, which are never compared with 2024"),
+        ({"done": 1}, "'done' holds bools"),
+        (
+            {"tags": "heating"},
+            """'tags' holds lists, and a list equals nothing; ask for a member with {"tags": {"$con""",
+        ),
+        ({"tags": {"$in": ["heating"]}}, "ask for a member"),
+        ({"sizes": {"$gt": 1}}, "'sizes' holds lists of floats, which are never compared with 1"),
+        ({"sizes": {"$contains": 1}}, "the lists in 'sizes' hold floats, and 1 is none of these"),
+        ({"author": {"$contains": "Ada"}}, """'author' holds no lists; ask with {"author": "Ada"}"""),
+    ],
+)
+def test_a_filter_that_no_chunk_can_pass_says_why(
+    index: HybridIndex, where: dict[str, Any], says: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    index.search("boiler", mode="lexical", where=where)
+    [(_, level, message)] = caplog.record_tuples
+    assert level == logging.WARNING
+    assert says in message
+    assert index.searcher().filter_hints(where) == [message.removesuffix(".")]
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"author": "Nobody"}, {"year": 1999.5}, {"year": {"$gt": 3000}}, {"ratio": 1}, {"tags": {"$contains": "none"}},
+        {"date": {"$gt": "2030"}}, {"date": {"$lt": date(2000, 1, 1)}}, {"author.born": {"$gte": 1900}}, {"page": 7},
+    ],
+)  # fmt: skip
+def test_a_value_that_does_not_occur_is_no_mistake(
+    index: HybridIndex, where: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    assert index.search("boiler", mode="lexical", where=where) == []
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    ("within", "says"),
+    [
+        ("guide/", "no source begins with 'guide/'; the nearest: 'docs/guide/'"),
+        ("docs/kichen/", "the nearest: 'docs/kitchen/'"),
+        (["docs/guide/", "xyz"], "no source begins with 'xyz'; they begin with 'docs/'"),
+    ],
+)
+def test_a_prefix_of_no_source_says_so(
+    index: HybridIndex, within: str | Sequence[str], says: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    index.search("boiler", mode="lexical", within=within)
+    [message] = caplog.messages
+    assert says in message
+
+
+def test_where_there_is_nothing_nothing_is_wrong(open_index: Open, caplog: pytest.LogCaptureFixture) -> None:
+    with open_index() as index:
+        assert index.search("boiler", mode="lexical", where={"x": 1}, within="y") == []
+        with pytest.raises(QueryError):
+            index.searcher().filter_hints({"$or": 1})
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [
+        ("2024", "2024-01-02"),
+        ("2024-02", "2024-02-01T00:00:00.000001"),
+        ("2024-03-05", "2024-03-05T10:00"),
+        ("2024-03-05T10:00:00+01:00", "2024-03-05T09:00:01Z"),
+        ("2024-03-05 09:59:59", "2024-03-05T10:00:00"),
+        ("0001-01-01", "9999-12-31T23:59:59.999999"),
+    ],
+)
+def test_iso_times_are_ordered_in_time(earlier: str, later: str) -> None:
+    first, second = microseconds(earlier), microseconds(later)
+    assert first is not None
+    assert second is not None
+    assert first < second
+
+
+@pytest.mark.parametrize(
+    "text", ["", "24-03-05", "2024-13", "2024-02-30", "2024-03-05T25:00", "May 2024", "2024-03-05x", "٢٠٢٤"]
+)
+def test_what_is_no_date_has_no_time(text: str) -> None:
+    assert microseconds(text) is None
+
+
+ROWS = [
+    {"at": "2024-03-05"}, {"at": "2024-03-05T23:30:00-02:00"}, {"at": "2023-12-31T23:59:59Z"}, {"at": "soon"},
+    {"at": 2024}, {"other": "2024-03-05"}, {"at": ["2024-03-05"]},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("where", "rows"),
+    [
+        ({"at": {"$gte": "2024"}}, [0, 1]),
+        ({"at": {"$gt": "2024-03-05"}}, [1]),
+        ({"at": {"$lt": date(2024, 3, 5)}}, [2]),
+        ({"at": {"$lte": datetime(2024, 3, 6, 1, 30, tzinfo=UTC)}}, [0, 1, 2]),
+        ({"at": {"$gt": np.datetime64("2024-03-06T01:00")}}, [1]),
+        ({"at": date(2024, 3, 5)}, [0]),
+        ({"at": {"$in": [date(2024, 3, 5), "soon"]}}, [0, 3]),
+        ({"at": {"$contains": date(2024, 3, 5)}}, [6]),
+        ({"at": {"$gte": np.int64(2024)}}, [4]),
+    ],
+)
+def test_dates_compare_with_strings_of_dates(where: Mapping[str, Any], rows: list[int]) -> None:
+    assert np.flatnonzero(compile_where(where)(Columns.of(ROWS))).tolist() == rows
+
+
+def test_nothing_but_numbers_and_dates_has_an_order() -> None:
+    for bound in ("soon", "2024-02-30", True, None):
+        with pytest.raises(QueryError, match="a number or an ISO date"):
+            compile_where({"at": {"$gt": bound}})
