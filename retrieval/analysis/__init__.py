@@ -2,5 +2,6 @@
 
 from retrieval.analysis.analyzer import LANGUAGES, RULES_VERSION, Analyzer
 from retrieval.analysis.detection import detect_language
+from retrieval.analysis.query_terms import query_terms
 
-__all__ = ["LANGUAGES", "RULES_VERSION", "Analyzer", "detect_language"]
+__all__ = ["LANGUAGES", "RULES_VERSION", "Analyzer", "detect_language", "query_terms"]

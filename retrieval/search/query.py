@@ -1,11 +1,10 @@
 """A question, ready to be asked: what is embedded, what BM25 counts, and what its operators demand."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from retrieval.analysis import Analyzer
+from retrieval.analysis import Analyzer, query_terms
 from retrieval.search.operators import Clause
 from retrieval.types import Vectors
 
@@ -30,8 +29,8 @@ class Query:
 
 
 def terms_by_language(text: str, languages: Iterable[str]) -> dict[str, Mapping[str, float]]:
-    """A term's weight is how often it occurs."""
-    return {language: Counter(analyzer(language).terms(text)) for language in languages}
+    """term -> weight, in each language."""
+    return {language: query_terms(text, analyzer(language)) for language in languages}
 
 
 @cache
