@@ -18,7 +18,7 @@ from retrieval.analysis.capitals import is_acronym, without_idle_capitals
 from retrieval.analysis.folding import fold_accents, fold_case
 from retrieval.analysis.identifiers import joined, parts_of
 from retrieval.analysis.spelling import unify, without_article
-from retrieval.analysis.stopwords import stop_words
+from retrieval.analysis.stopwords import function_words
 from retrieval.analysis.tokens import ascii_words, tokens
 from retrieval.errors import ConfigError
 
@@ -28,9 +28,6 @@ RULES_VERSION = 4
 JOINED = "-"
 """Before a term that is written with hyphens or points in it: wi-fi is -wifi, and its sides. wifi is another term, so
 that a query can ask for the one form more than for the other."""
-
-_ACCENTS_LEFT_OUT = frozenset({"arabic", "french", "portuguese", "spanish"})
-"""Languages whose function words go without their accents too. In others that hits nouns: Turkish su, water."""
 
 _KNOWN_TOKENS = 1 << 15
 """Words whose terms are remembered: a few thousand make up nearly all of a text."""
@@ -135,14 +132,14 @@ def _term(word: str, language: str) -> str:
     # A Snowball stemmer may not be shared between threads; a new one costs less than stemming one word.
     stem: Callable[[str], str] = Stemmer.Stemmer(language).stemWord
     folded = unify(fold_case(word, turkish=language == "turkish"), language)
-    function_words = _function_words(language)
+    stop = function_words(language)
     if language == "english":
         folded = fold_accents(folded)
         base = folded.removesuffix("'s")
-        if folded in function_words or base in function_words:
+        if folded in stop or base in stop:
             return _acronym(word[: len(base)])
         return stem(base.replace("'", ""))
-    if folded in function_words:
+    if folded in stop:
         return _acronym(word)
     if language == "arabic":
         folded = without_article(folded)
@@ -157,16 +154,7 @@ def _acronym(word: str) -> str:
 @functools.cache
 def _capital_letters(language: str) -> str:
     """The function words of one letter, in capitals."""
-    return "".join(sorted(word.upper() for word in _function_words(language) if len(word) == 1 and word != "i"))
-
-
-@functools.cache
-def _function_words(language: str) -> frozenset[str]:
-    """Folded, with their accents and, where writers leave them out and no noun is hit, without."""
-    words = {unify(fold_case(word, turkish=language == "turkish"), language) for word in stop_words(language)}
-    if language in _ACCENTS_LEFT_OUT:
-        words |= {fold_accents(word) for word in words}
-    return frozenset(words)
+    return "".join(sorted(word.upper() for word in function_words(language) if len(word) == 1 and word != "i"))
 
 
 def _fold_identifier(word: str) -> str:

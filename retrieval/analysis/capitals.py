@@ -40,6 +40,6 @@ def _lower(line: str) -> str:
 
 @functools.cache
 def _first_letters(letters: str) -> re.Pattern[str]:
-    """One by itself, before another word, with no word in its line just before it; or before an apostrophe: L'Aquila."""
+    """One alone, before another word and not behind one in its line; or before an apostrophe, as in L'Aquila."""
     word = letters if len(letters) == 1 else f"[{letters}]"
     return re.compile(rf"{word}(?<!\w.)(?:(?=[^\S\n]\S)(?<![\w,)][^\S\n].)|(?=['’]))")

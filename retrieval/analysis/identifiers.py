@@ -126,8 +126,8 @@ def _rows(token: str, words: list[Span]) -> list[list[Span]]:
 
 
 def _pieces(token: str, start: int, end: int, *, cut_digits: bool) -> Iterator[Span]:
-    """What a word is made of, cut where capitals say so (getMaxBatchSize) and where letters and digits meet (KB5034441);
-    and the parts of a number."""
+    """What a word is made of, cut where capitals say so (getMaxBatchSize) and where letters and digits meet (10kg); and
+    the parts of a number."""
     cuts = _cuts(_patterns().camel, token, start, end)
     digits = _cuts(_patterns().digits, token, start, end)
     is_plain = not cuts and "." not in token[start:end]

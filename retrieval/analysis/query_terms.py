@@ -45,7 +45,7 @@ def query_terms(text: str, analyzer: Analyzer, *, ignored: Collection[str] = ())
             weights[term] += weight
             # KB5034441 has the parts of KB-5034441 as well, wifi has not those of wi-fi.
             weights[solid] += _SOLID * (1 if solid.isalpha() else weight)
-    for term in _joined_neighbours(text, analyzer):
+    for term in _joined_neighbours(text, analyzer, ignored):
         weights[term] = max(weights[term], _APART)
     return dict(weights)
 
@@ -62,11 +62,11 @@ def _words(spans: Iterable[Span]) -> Iterator[list[Span]]:
         yield word
 
 
-def _joined_neighbours(text: str, analyzer: Analyzer) -> Iterator[str]:
+def _joined_neighbours(text: str, analyzer: Analyzer, ignored: Collection[str]) -> Iterator[str]:
     """Two words that some write in one, of which the first is no function word; and groups of digits."""
     for match in _NEIGHBOURS.finditer(text):
         first, second = match[1].split(" ")
-        if analyzer.terms(first):
+        if fold_case(first) not in ignored and analyzer.terms(first):
             yield from analyzer.terms(first + second)
     for match in _DIGITS.finditer(text):
         yield match[0].replace(" ", "")
