@@ -39,7 +39,9 @@ def test_no_language_is_asked_for_the_function_words_of_the_question(question: s
 def test_an_english_word_is_not_taken_for_a_function_word_of_another_language(query: str) -> None:
     plain = terms_by_language(query, ("english",))
     assert terms_by_language(query, ("english", "german", "french", "portuguese"))["english"] == plain["english"]
-    assert all(word in " ".join(plain["english"]) for word in set(query.split()) & {"die", "man", "war", "ai", "os", "io"})
+    assert all(
+        word in " ".join(plain["english"]) for word in set(query.split()) & {"die", "man", "war", "ai", "os", "io"}
+    )
 
 
 def test_what_is_content_in_the_language_of_a_text_is_looked_for_there() -> None:

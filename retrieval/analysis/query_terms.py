@@ -20,6 +20,8 @@ _SOLID, _HYPHENATED = 0.9, 0.8
 _APART = 0.4
 """Of two words as one: signoff, where the query has sign off."""
 
+_PLAIN = Analyzer("none")
+
 Span = tuple[str, int, int]
 
 _NEIGHBOURS = re.compile(r"(?<![^\s(])(?=((?:[^\W\d_]+) [^\W\d_]+)(?![^\s?!.,;:)]))")
@@ -47,7 +49,16 @@ def query_terms(text: str, analyzer: Analyzer, *, ignored: Collection[str] = ())
             weights[solid] += _SOLID * (1 if solid.isalpha() else weight)
     for term in _joined_neighbours(text, analyzer, ignored):
         weights[term] = max(weights[term], _APART)
-    return dict(weights)
+    return dict(weights) or _acronym(text, analyzer)
+
+
+def _acronym(text: str, analyzer: Analyzer) -> dict[str, float]:
+    """A function word that is all the query has, as the acronym that it may be spelled like: WHO, for who."""
+    words = _PLAIN.terms(text)
+    if len(words) != 1 or analyzer.language == "none":
+        return {}
+    acronym = words[0].upper()
+    return {acronym: 1.0, JOINED + acronym: _HYPHENATED}
 
 
 def _words(spans: Iterable[Span]) -> Iterator[list[Span]]:
