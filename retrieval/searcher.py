@@ -145,7 +145,7 @@ class Searcher:
         needs_vectors = options.sides != "lexical"
         vectors = self._embedder().embed_queries([text for text, _ in read]) if needs_vectors else [None] * len(read)
         return [
-            Query(text, terms_by_language(text, self.reader.languages), vector, clauses)
+            Query(text, terms_by_language(text, self.reader.languages_by_size), vector, clauses)
             for (text, clauses), vector in zip(read, vectors, strict=True)
         ]
 

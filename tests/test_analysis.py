@@ -55,7 +55,7 @@ def test_ascii_which_has_a_pattern_of_its_own_is_analysed_as_any_text(text: str,
     analyzer, joins = Analyzer(language), language != "french"
     as_any = [(token.start(), token[0]) for token in tokens_module._any_tokens(joins).finditer(text)]
     assert [(token.start(), token[0]) for token in tokens_module.tokens(text, apostrophe_joins=joins)] == as_any
-    assert analyzer.terms(text) + analyzer.terms("é") == analyzer.terms(f"{text} é")
+    assert analyzer.terms(text) + analyzer.terms("é") == analyzer.terms(f"{text}\né")
 
 
 def test_only_words_beyond_ascii_are_looked_up_in_unicode(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,12 +81,13 @@ def test_case_and_normal_form_make_no_difference(text: str, language: str) -> No
     analyzer = Analyzer(language)
     expected = analyzer.terms(text)
     assert analyzer.terms(unicodedata.normalize("NFD", text)) == expected
-    assert analyzer.terms(text.upper()) == expected
+    heading = f"{text} conclusions and outlook"  # one or two short words in capitals may be acronyms
+    assert analyzer.terms(heading.upper()) == analyzer.terms(heading)
 
 
 def test_the_rules_are_those_of_their_version() -> None:
     """Whoever has to edit these lists changes what stored indexes hold: raise RULES_VERSION."""
-    assert RULES_VERSION == 3
+    assert RULES_VERSION == 4
     assert ENGLISH.terms("What causes the Earth’s rains, and how often do they fall?") == [
         "caus", "earth", "rain", "often", "fall",
     ]  # fmt: skip
@@ -98,6 +99,10 @@ def test_the_rules_are_those_of_their_version() -> None:
     assert Analyzer("arabic").terms("وفي السنة ١٩٤٧") == ["سنة", "1947"]
     assert ENGLISH.terms("getMaxBatchSize max_batch_size") == [
         "getmaxbatchs", "get", "max", "batch", "size", "max_batch_size", "max", "batch", "size",
+    ]  # fmt: skip
+    assert ENGLISH.terms("KB5034441 wi-fi") == ["kb5034441", "kb", "5034441", "-wifi", "wi", "fi"]
+    assert ENGLISH.terms("A note to IT on 14.03.2024") == [
+        "note", "IT", "14.03.2024", "14.03", "03.2024", "2024",
     ]  # fmt: skip
 
 
@@ -162,7 +167,7 @@ def test_an_identifier_is_another_than_its_words_apart_or_joined_otherwise() -> 
     assert all(apart <= set(ENGLISH.terms(text)) for text in ("max_batch_size", "max.batch.size", "maxBatchSize"))
 
 
-@pytest.mark.parametrize("text", ["well-known state-of-the-art", "NASA URLs and PDFs", "Newton's e-mail", "__init__"])
+@pytest.mark.parametrize("text", ["well known", "NASA URLs and PDFs", "Newton's mail", "__init__", "2.5 3,000"])
 def test_ordinary_words_are_no_identifiers(text: str) -> None:
     spans = ENGLISH.spans(text)
     assert all(end <= start for (_, _, end), (_, start, _) in pairwise(spans))
@@ -185,7 +190,7 @@ def test_an_identifier_ranks_before_its_words_apart_and_its_words_find_both() ->
 
 def test_versions_and_decimals_are_one_term_and_lists_of_numbers_are_not() -> None:
     assert ENGLISH.terms("Version 1.5.9. See [1,2,3], 2.5 and 1,000.") == [
-        "version", "1.5.9", "see", "1", "2", "3", "2.5", "1000",
+        "version", "1.5.9", "1.5", "see", "1", "2", "3", "2.5", "1000",
     ]  # fmt: skip
 
 

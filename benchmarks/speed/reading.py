@@ -77,6 +77,6 @@ def made_up_queries(reader: IndexReader, count: int) -> list[Query]:
     """As embedded, but by nothing."""
     vectors = unit_vectors(np.random.default_rng(7), (count, reader.vectors.shape[1]))
     return [
-        Query(text, terms_by_language(text, reader.languages), vector)
+        Query(text, terms_by_language(text, reader.languages_by_size), vector)
         for text, vector in zip(questions(count, seed=1), vectors, strict=True)
     ]

@@ -1,12 +1,21 @@
-"""Names from code and catalogues, and the words in them: getMaxBatchSize, max_batch_size, v1.5.9, CVE-2024-3094."""
+"""Names from code and catalogues, and the words in them: getMaxBatchSize, max_batch_size, v1.5.9, CVE-2024-3094.
+
+Also words that some write in one and others in two: KB5034441 and KB 5034441, wi-fi and wifi.
+"""
 
 import functools
+from collections.abc import Iterator
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import regex
 
-CONNECTOR = r"(?:_++|[.\-]|::)"
+from retrieval.analysis.numbers import has_thousands, number_parts
+
+HYPHENS = "-\u2010\u2011"
+"""Hyphen-minus, hyphen, and the hyphen at which no line ends; at the beginning of a class in a pattern."""
+
+CONNECTOR = rf"(?:_++|[{HYPHENS}.]|::)"
 """What may stand between the words of a name, as a pattern. A hyphen makes a name only where there is a digit: GPT-4,
 but not well-known."""
 
@@ -16,13 +25,29 @@ SYMBOLS = r"(?:\+\+(?![+\p{L}\p{N}])|(?<=[A-Za-z])(?<![\p{L}\p{N}][A-Za-z])\#(?!
 CAPITALS = r"(?<=\p{Ll}\p{M}*)(?=\p{Lu})|(?<=\p{Lu}\p{M}*)(?=\p{Lu}\p{M}*+\p{Ll}\p{M}*+\p{Ll})"
 """Where a word in a word begins: getMax, HTTPServer, but not URLs."""
 
+_ORDINALS = frozenset({"st", "nd", "rd", "th", "s"})
+"""Endings of numbers, no words: 1st, 1980s."""
+
+_MOST_JOINED = 6
+"""Words with hyphens between them that are one word as well."""
+
+_MOST_WORDS, _MOST_RUNS = 4, 3
+"""Words in a name, and runs of letters and of digits in a word, that are cut between letters and digits. Of a hash, and
+of a device's address, there are more."""
+
+Form = Literal["word", "name", "joined"]
+Span = tuple[int, int]
+
 
 class Part(NamedTuple):
-    """A word in a token, or a compound of several that is to be found as it is written."""
+    """A piece of a token that is to be found.
+
+    form   "word"; "name", a compound of several words, as it is written; "joined", the same without what connects them
+    """
 
     start: int
     end: int
-    is_compound: bool
+    form: Form
 
 
 class _Patterns(NamedTuple):
@@ -33,48 +58,100 @@ class _Patterns(NamedTuple):
 
 
 def parts_of(token: str) -> list[Part]:
-    """The words of a token, in order of start, each compound before its words and each word before its pieces.
+    """What a token is found by, in order of start, each compound before its words and each word before its pieces.
 
     token   words joined by connectors, perhaps with symbols at the end, without white space
 
-    Single letters that come of cutting within a word (the p of pH, the i of iPhone) are left out.
+    Single letters that come of cutting within a word (the p of pH, the i of iPhone) are left out, but not those beside
+    digits (12V).
     """
-    if token.isdecimal() or (token.isalpha() and (token[1:].islower() or token.isupper())):
-        return [Part(0, len(token), False)]  # nearly all words
-    parts: list[Part] = []
-    for start, end in _names(token):
-        words = [match.span() for match in _patterns().word.finditer(token, start, end)]
-        if words != [(start, end)]:
-            parts.append(Part(start, end, True))
-        for word in words:
-            parts.append(Part(*word, False))
-            parts.extend(Part(*piece, False) for piece in _pieces(token, *word))
-    return parts
+    if _is_plain(token):
+        return [Part(0, len(token), "word")]  # nearly all words
+    words = [match.span() for match in _patterns().word.finditer(token)]
+    one_word = list(_joined(token, words)) if len(words) > 1 else []
+    parts = [Part(*span, "joined") for span in one_word]
+    parts += [Part(*name, "name") for name in _names(token) if name not in words and name not in one_word]
+    for word in words:
+        parts.append(Part(*word, "word"))
+        if _is_plain(written := token[slice(*word)]):
+            continue
+        parts += [Part(*piece, "word") for piece in _pieces(token, *word, cut_digits=len(words) <= _MOST_WORDS)]
+        if "." in written and has_thousands(written):
+            parts.append(Part(*word, "joined"))
+    return sorted(parts, key=lambda part: (part.start, -part.end))
 
 
-def _names(token: str) -> list[tuple[int, int]]:
+def joined(name: str) -> str:
+    """A part of the form "joined" as one word: wi-fi as wifi, U.S. as US, 1.234 as 1234."""
+    without_hyphens = name.translate(dict.fromkeys(map(ord, HYPHENS)))
+    return without_hyphens if without_hyphens != name else name.replace(".", "")
+
+
+def _is_plain(word: str) -> bool:
+    """Whether there is nothing in it to cut: digits, or letters of which the first may be a capital, or all are."""
+    return word.isdecimal() or (word.isalpha() and (word.islower() or word[1:].islower() or word.isupper()))
+
+
+def _names(token: str) -> list[Span]:
     """The token, cut at its hyphens unless there is a digit in it."""
-    if "-" not in token or any(map(str.isdigit, token)):
+    if any(map(str.isdigit, token)):
         return [(0, len(token))]
     return [match.span() for match in _patterns().name.finditer(token)]
 
 
-def _pieces(token: str, start: int, end: int) -> list[tuple[int, int]]:
-    """What a word is made of, where capitals say so: getMaxBatchSize; or digits with a point in them: v1.5.9."""
-    cuts = [match.start() for match in _patterns().camel.finditer(token, start, end) if match.start() > start]
-    if cuts or "." in token[start:end]:
-        cuts += [match.start() for match in _patterns().digits.finditer(token, start, end) if match.start() > start]
-    if not cuts:
-        return []
-    return [(one, other) for one, other in pairwise(sorted({start, *cuts, end})) if other - one > 1]
+def _joined(token: str, words: list[Span]) -> Iterator[Span]:
+    """Words with hyphens between them, all and, of three, two at a time: COVID-19-Test, E-Mail-Adresse, but not a date;
+    and letters with points between them: U.S."""
+    for row in _rows(token, words):
+        if not 2 <= len(row) <= _MOST_JOINED:
+            continue
+        yield row[0][0], row[-1][1]
+        numbers = sum(token[end - 1].isdecimal() for _, end in row)
+        if len(row) == 3 and numbers <= 1 and token[row[0][1]] in HYPHENS:
+            yield row[0][0], row[1][1]
+            yield row[1][0], row[2][1]
+
+
+def _rows(token: str, words: list[Span]) -> list[list[Span]]:
+    """The words of a token in rows of those that hyphens, or points between single letters, connect."""
+    rows: list[list[Span]] = [words[:1]]
+    for (first, middle), (start, end) in pairwise(words):
+        between = token[middle:start]
+        are_letters = middle - first == end - start == 1 and not token[first].isdecimal()
+        if between in HYPHENS or (between == "." and are_letters):
+            rows[-1].append((start, end))
+        else:
+            rows.append([(start, end)])
+    return rows
+
+
+def _pieces(token: str, start: int, end: int, *, cut_digits: bool) -> Iterator[Span]:
+    """What a word is made of, cut where capitals say so (getMaxBatchSize) and where letters and digits meet (10kg); and
+    the parts of a number."""
+    cuts = _cuts(_patterns().camel, token, start, end)
+    digits = _cuts(_patterns().digits, token, start, end)
+    is_plain = not cuts and "." not in token[start:end]
+    if is_plain and (len(digits) >= _MOST_RUNS or not cut_digits):
+        return
+    bounds = sorted({start, *cuts, *digits, end})
+    for one, other in pairwise(bounds):
+        piece = token[one:other]
+        if len(bounds) > 2 and (is_plain or other - one > 1) and piece.lower() not in _ORDINALS:
+            yield one, other
+        if "." in piece:
+            yield from ((one + first, one + last) for first, last in number_parts(piece))
+
+
+def _cuts(pattern: "regex.Pattern[str]", token: str, start: int, end: int) -> list[int]:
+    return [match.start() for match in pattern.finditer(token, start, end) if match.start() > start]
 
 
 @functools.cache
 def _patterns() -> _Patterns:
     """Compiled on first use, as it takes a while."""
     return _Patterns(
-        name=regex.compile(r"[^\-]++"),
-        word=regex.compile(r"(?:[^_.\-:+#]|(?<=\p{N})\.(?=\p{N}))++"),
+        name=regex.compile(rf"[^{HYPHENS}]++"),
+        word=regex.compile(rf"(?:[^{HYPHENS}_.:+#]|(?<=\p{{N}})\.(?=\p{{N}}))++"),
         camel=regex.compile(CAPITALS),
         digits=regex.compile(r"(?<=\p{L}\p{M}*)(?=\p{N})|(?<=\p{N})(?=\p{L})"),
     )

@@ -85,7 +85,8 @@ def _token(first: str, other: str, *, apostrophe_joins: bool) -> str:
     joiner = (
         rf"(?:(?<=[\p{{L}}\p{{M}}]){between_letters}(?=[\p{{L}}])"  # don't, l·l
         r"|(?<=[\p{N}])\.(?=[\p{N}])"  # 1.5.9
-        r"|(?<=[\p{N}]),(?=[\p{N}]{3}(?![\p{N}])))"  # 1,000
+        r"|(?<=[\p{N}]),(?=[\p{N}]{3}(?![\p{N}]))"  # 1,000
+        r"|(?<=\.[\p{N}]{3}),(?=[\p{N}]{1,2}(?![\p{N}])))"  # 1.234,56
     )
     word = rf"{part}(?:{joiner}{part})*+"
     return rf"{word}(?:{CONNECTOR}{word})*+{SYMBOLS}?+"

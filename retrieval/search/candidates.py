@@ -11,6 +11,7 @@ from retrieval.config import Mode
 from retrieval.fusion import Scores
 from retrieval.lexical import LexicalIndex
 from retrieval.search.cosines import Cosines, Scan, float32_scan
+from retrieval.search.function_words import phrase_scores
 from retrieval.search.query import Query, TermsByLanguage
 from retrieval.segments.reader import IndexReader
 from retrieval.segments.stacked import StackedArray
@@ -54,6 +55,8 @@ class QueryScores:
         self.vector = query.vector
         self._cosines = Cosines(query.vector, reader.vectors, scan or reader.products, alive=reader.alive)
         self.lexical, self._matching = _bm25(reader, lexical or reader.lexical, query.terms)
+        if sides != "dense" and (phrase := phrase_scores(reader, query, self._matching)) is not None:
+            self.lexical, self._matching = self.lexical + phrase[0], self._matching | phrase[1]
         self._sides = sides
         self._names: StackedArray[Any] | NDArray[Any] = reader.ids
         self._alive = reader.alive

@@ -49,6 +49,9 @@ def _containing(reader: IndexReader, clause: Clause) -> Mask:
         rows[reader.dead] = False
         spans = analyzer(language).spans(clause.text)
         for term in _smallest(spans):
+            # A phrase is found in capitals and without.
+            if clause.is_phrase and term.isupper():
+                continue
             # The postings have pairs of characters, so that one alone of an unspaced script is not among them.
             if regex.fullmatch(_UNSPACED, term):
                 continue

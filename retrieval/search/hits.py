@@ -1,8 +1,10 @@
 """A ranking -> hits: the passages with their scores, where they stand, and the words that match."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 from retrieval.search.candidates import QueryScores, Ranking
+from retrieval.search.function_words import has_function_words_alone, phrase_spans
 from retrieval.search.highlights import Highlighter
 from retrieval.search.passages import expanded
 from retrieval.search.query import Query
@@ -58,7 +60,16 @@ def hits_of(
                 lexical_score=float(scores.lexical[row]),
                 lexical_rank=lexical_ranks.get(row),
                 rerank_score=None if ranking.rerank is None else float(ranking.rerank[at]),
-                highlights=marking[reader.language(row)].spans(passage.text) if highlight else (),
+                highlights=_highlights(query, reader.language(row), marking, passage.text) if highlight else (),
             )
         )
     return hits
+
+
+def _highlights(
+    query: Query, language: str, marking: Mapping[str, Highlighter], text: str
+) -> tuple[tuple[int, int], ...]:
+    spans = marking[language].spans(text)
+    if not spans and has_function_words_alone(query, language):
+        return phrase_spans(query.text, text)
+    return spans

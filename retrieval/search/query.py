@@ -1,11 +1,10 @@
 """A question, ready to be asked: what is embedded, what BM25 counts, and what its operators demand."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from retrieval.analysis import Analyzer
+from retrieval.analysis import Analyzer, ignored_words, query_terms
 from retrieval.search.operators import Clause
 from retrieval.types import Vectors
 
@@ -29,9 +28,15 @@ class Query:
     clauses: tuple[Clause, ...] = ()
 
 
-def terms_by_language(text: str, languages: Iterable[str]) -> dict[str, Mapping[str, float]]:
-    """A term's weight is how often it occurs."""
-    return {language: Counter(analyzer(language).terms(text)) for language in languages}
+def terms_by_language(text: str, languages: Sequence[str]) -> dict[str, Mapping[str, float]]:
+    """term -> weight, in each language; function words of the query's language in none, unless there is nothing else.
+
+    languages   those of the index, the most frequent first
+    """
+    return {
+        language: query_terms(text, analyzer(language), ignored=ignored) or query_terms(text, analyzer(language))
+        for language, ignored in ignored_words(text, languages).items()
+    }
 
 
 @cache

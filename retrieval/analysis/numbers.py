@@ -1,0 +1,35 @@
+"""Numbers with points in them: dates, versions, addresses, thousands. 14.03.2024, 2.10.3, 10.20.30.40, 1.234,56."""
+
+import re
+from collections.abc import Iterator
+
+_MOST_GROUPS = 6
+"""Groups of digits in a number whose parts are terms; longer ones are paths in a tree, such as 1.3.6.1.4.1.311."""
+
+_DATE = re.compile(r"\d{1,2}\.\d{1,2}\.\d{4}", re.ASCII)
+_THOUSANDS = re.compile(r"\d{1,3}(?:\.\d{3})+", re.ASCII)
+_THOUSANDS_AND_DECIMALS = re.compile(r"\d{1,3}(?:\.\d{3})+,\d{1,2}", re.ASCII)
+
+
+def number_parts(number: str) -> Iterator[tuple[int, int]]:
+    """(start, end) of what people ask for in place of the whole: its first groups of digits (2.10 of 2.10.3), each of
+    three digits or more (2024 of 14.03.2024), and month and year. None for a decimal number, which has two groups."""
+    groups = [match.span() for match in re.finditer(r"[^.]+", number)]
+    if not 3 <= len(groups) <= _MOST_GROUPS or "," in number:
+        return
+    yield from ((0, end) for _, end in groups[1:-1])
+    yield from ((start, end) for start, end in groups if end - start >= 3)
+    if _DATE.fullmatch(number):
+        yield groups[1][0], groups[2][1]
+
+
+def has_thousands(number: str) -> bool:
+    """Whether its points may separate thousands: 1.234 and 1.234.567."""
+    return _THOUSANDS.fullmatch(number) is not None
+
+
+def plain_decimal(number: str) -> str:
+    """1.234,56 as 1234.56, which is what 1,234.56 becomes without its comma; other words as they are."""
+    if _THOUSANDS_AND_DECIMALS.fullmatch(number):
+        return number.replace(".", "").replace(",", ".")
+    return number

@@ -1,0 +1,64 @@
+"""A query of function words alone, which the postings do not have: to be or not to be. The texts are read instead."""
+
+import math
+import re
+
+import numpy as np
+
+from retrieval.fusion import Scores
+from retrieval.search.query import Query, analyzer
+from retrieval.segments.reader import IndexReader
+from retrieval.topk import Mask
+
+_WORD = re.compile(r"\w+")
+
+
+def has_function_words_alone(query: Query, language: str) -> bool:
+    """Whether the query has words, and none that texts of this language are indexed by."""
+    return not analyzer(language).terms(query.text) and _WORD.search(query.text) is not None
+
+
+def phrase_scores(reader: IndexReader, query: Query, matching: Mask) -> tuple[Scores, Mask] | None:
+    """float64 [slots] and bool [slots]: the score of the chunks that have the query's words in a row, in the languages
+    in which these are function words, and whether they have; None where there is no such language.
+
+    matching   bool [slots]: the chunks that have one of the query's terms, perhaps an acronym; a language that has any
+               is not looked through
+    """
+    rows = np.zeros(reader.slots, dtype=np.bool_)
+    for number, language in enumerate(reader.languages):
+        if has_function_words_alone(query, language):
+            of_language = reader.language_of_row == number
+            rows |= of_language if not matching[of_language].any() else False
+    rows[reader.dead] = False
+    if not rows.any():
+        return None
+    found = _with_phrase(reader, rows, query.text)
+    scores = np.zeros(reader.slots)
+    if found.any():
+        # The idf of a term that these chunks have, less the longer they are: how often they have it is not counted.
+        count, lengths = int(found.sum()), np.maximum(reader.tokens_of_row[found], 1)
+        scores[found] = math.log(1 + (reader.size - count + 0.5) / (count + 0.5)) / (1 + lengths / lengths.mean())
+    return scores, found
+
+
+def phrase_spans(phrase: str, text: str) -> tuple[tuple[int, int], ...]:
+    """(start, end) of each place where the words of the phrase, of which it has one at least, stand in a row."""
+    return tuple(match.span() for match in _pattern(phrase).finditer(text))
+
+
+def _with_phrase(reader: IndexReader, rows: Mask, phrase: str) -> Mask:
+    """Those of the rows that have the phrase in their text."""
+    pattern = _pattern(phrase)
+    # A pattern that begins with letters, whatever is before them, is found several times faster.
+    likely = re.compile(r"\W+".join(map(re.escape, _WORD.findall(phrase.lower()))))
+    found = np.zeros(reader.slots, dtype=np.bool_)
+    for row in np.flatnonzero(rows).tolist():
+        text = reader.text(row)
+        found[row] = likely.search(text.lower()) is not None and pattern.search(text) is not None
+    return found
+
+
+def _pattern(phrase: str) -> re.Pattern[str]:
+    words = map(re.escape, _WORD.findall(phrase))
+    return re.compile(r"(?<!\w)" + r"\W+".join(words) + r"(?!\w)", re.IGNORECASE)

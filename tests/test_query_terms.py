@@ -1,0 +1,110 @@
+"""What a query asks for: words in the forms that others write them in, the query's own form first."""
+
+from itertools import permutations
+
+import pytest
+
+from retrieval.analysis import Analyzer, query_terms
+from retrieval.lexical import LexicalIndex
+
+ENGLISH = Analyzer()
+
+
+def ranking(query: str, texts: list[str], analyzer: Analyzer = ENGLISH) -> list[int]:
+    """The texts that the query finds, best first, by number."""
+    index = LexicalIndex([analyzer.terms(text) for text in texts])
+    return [row for row, _ in index.search(query_terms(query, analyzer), top_k=len(texts))]
+
+
+@pytest.mark.parametrize(
+    "forms",
+    [
+        ("KB5034441", "KB 5034441", "KB-5034441"),
+        ("RFC2616", "RFC 2616", "RFC-2616"),
+        ("10kg", "10 kg", "10-kg"),
+        ("5GB", "5 GB", "5-GB"),
+        ("COVID19", "COVID-19", "COVID 19"),
+        ("X200B", "X-200B"),
+        ("wifi", "wi-fi"),
+        ("signoff", "sign-off"),
+        ("email", "e-mail"),
+        ("US", "U.S."),
+        ("20240314", "2024-03-14"),
+        ("0301234567", "030-1234567"),
+        ("1234", "1.234"),
+    ],
+)
+def test_a_word_is_found_however_it_is_joined_and_first_as_it_is_asked_for(forms: tuple[str, ...]) -> None:
+    texts = [f"The {form} is on the table again." for form in forms]
+    texts.append("Something else is on the table again.")
+    for order in permutations(range(len(texts))):
+        shuffled = [texts[number] for number in order]
+        for number, form in enumerate(forms):
+            found = [order[row] for row in ranking(form, shuffled)]
+            assert found[0] == number
+            assert set(found) == set(range(len(forms)))
+
+
+@pytest.mark.parametrize(
+    ("query", "text", "other"),
+    [
+        ("5034441", "KB5034441 breaks it", "KB5034123 breaks it"),
+        ("KB 5034441", "KB5034441 breaks it", "KB5034123 breaks it"),
+        ("12 V", "A 12V battery", "A 12A battery"),
+        ("5 GB", "a card of 5GB", "a card of 3GB"),
+        ("2024", "vom 14.03.2024 an", "vom 14.03.2023 an"),
+        ("03.2024", "vom 14.03.2024 an", "vom 14.04.2024 an"),
+        ("2.10", "release 2.10.3", "release 2.11.3"),
+        ("v2.10", "release v2.10.3", "release v2.11.3"),
+        ("10.20.30", "host 10.20.30.40", "host 10.20.31.40"),
+        ("19045", "build 10.0.19045.3803", "build 10.0.22000.3803"),
+        ("1,234.56", "costs 1.234,56 Euro", "costs 1.235,56 Euro"),
+        ("Email", "eine E-Mail-Adresse", "eine Post-Adresse"),
+        ("COVID19", "COVID-19-Tests", "HIV-19-Tests"),
+        ("CVE 2024 3094", "fixes CVE-2024-3094", "fixes CVE-2024-4040"),
+        ("00-1A-2B-3C-4D-5E", "device 001A2B3C4D5E", "device 001A2B3C4D5F"),
+        ("wi-fi", "Wi\u2011Fi", "hi-fi"),
+        ("030 123 4567", "call 0301234567", "call 0301234568"),
+    ],
+)
+def test_part_of_a_number_or_a_name_finds_it(query: str, text: str, other: str) -> None:
+    assert ranking(query, [other, text])[0] == 1
+
+
+@pytest.mark.parametrize("apart", ["wi fi", "sign off", "data base"])
+def test_two_words_find_the_one_that_others_make_of_them(apart: str) -> None:
+    forms = [apart.replace(" ", ""), apart.replace(" ", "-"), apart]
+    assert ranking(apart, [f"The {form} is on the table again." for form in (*forms, "thing")]) == [2, 1, 0]
+
+
+def test_a_word_with_a_hyphen_weighs_less_than_two_words() -> None:
+    texts = ["The wifi password is on the fridge.", "Wi-Fi 6 needs a new router.", "The oven needs a new lamp."]
+    assert ranking("wi-fi password", texts) == [0, 1]
+    assert ranking("wifi router", texts) == [1, 0]
+
+
+def test_a_word_that_is_asked_for_twice_weighs_twice() -> None:
+    once, twice = query_terms("rain", ENGLISH), query_terms("rain and rain", ENGLISH)
+    assert twice["rain"] == 2 * once["rain"]
+    assert "the" not in query_terms("the rain", ENGLISH)
+
+
+@pytest.mark.parametrize(
+    ("query", "text", "other"),
+    [
+        ("IT", "The IT department resets it.", "The HR department resets it."),
+        ("US tax form", "The US tax form must be signed.", "The UK tax form must be signed by us."),
+        ("WHO guidelines", "The WHO guidelines on sleep.", "Guidelines for those who sleep."),
+        ("vitamin A", "Carrots have vitamin A in them.", "A carrot is not a vitamin."),
+        ("Portland OR", "Portland, OR 97201", "Portland or Salem"),
+    ],
+)
+def test_capitals_tell_an_acronym_from_a_function_word(query: str, text: str, other: str) -> None:
+    assert ranking(query, [other, text])[0] == 1
+
+
+def test_capitals_say_nothing_in_a_heading_and_at_the_beginning_of_a_sentence() -> None:
+    for text in ("WHAT IT IS WORTH TO US", "A dog. A cat", "Yesterday I slept", "cats AND dogs"):
+        assert ENGLISH.terms(text) == ENGLISH.terms(text.lower())
+    assert Analyzer("german").terms("Die DIE und die ODER") == ["DIE"]
+    assert ENGLISH.terms("US GDP") == ["US", "gdp"]
