@@ -17,7 +17,7 @@ from retrieval.search.operators import has_word, read_operators
 from retrieval.search.query import terms_by_language
 from retrieval.segments.reader import IndexReader
 from retrieval.timing import stage
-from retrieval.types import Chunk, DocumentRecord, SearchHit, SyncedFolder, clean_text
+from retrieval.types import Chunk, DocumentRecord, SearchHits, SyncedFolder, clean_text
 
 
 class Searcher:
@@ -43,14 +43,14 @@ class Searcher:
 
     # Searching
 
-    def search(self, query: str, top_k: int = 10, **options: Unpack[SearchKeywords]) -> list[SearchHit]:
+    def search(self, query: str, top_k: int = 10, **options: Unpack[SearchKeywords]) -> SearchHits:
         """As HybridIndex.search, in this generation."""
         return self.search_batch([query], top_k, **options)[0]
 
     @stage("search")
     def search_batch(
         self, queries: Sequence[str], top_k: int = 10, **options: Unpack[SearchKeywords]
-    ) -> list[list[SearchHit]]:
+    ) -> list[SearchHits]:
         """As `search`, for many queries at once: they are embedded together."""
         if isinstance(queries, str) or not all(isinstance(query, str) for query in queries):
             raise QueryError("A query is a string, and a batch is a list of them.")
@@ -58,9 +58,11 @@ class Searcher:
         reranker = self._rerankers.get(chosen.rerank)
         asked = [_checked(query) for query in queries]
         if not self.reader.size:
-            return [[] for _ in asked]
+            return [SearchHits() for _ in asked]
         with self.reader.explaining_damage():
-            return search_all(self.reader, self._analysed(asked, chosen), chosen, reranker=reranker)
+            read = self._analysed(asked, chosen)
+            found = search_all(self.reader, read, chosen, reranker=reranker)
+            return [query.answered(hits) for query, hits in zip(read, found, strict=True)]
 
     def queries(self, texts: Sequence[str]) -> list[Query]:
         """Plain texts, embedded and analysed, as `search` would with operators off. Raises as `search`."""

@@ -3,12 +3,13 @@
 from typing import Literal
 
 from retrieval.search.candidates import QueryScores, Ranking
+from retrieval.search.duplicates import duplicates_of
 from retrieval.search.highlights import Highlighter
 from retrieval.search.passages import expanded
 from retrieval.search.query import Query
 from retrieval.segments.reader import IndexReader
 from retrieval.timing import stage
-from retrieval.topk import Rows
+from retrieval.topk import Mask, Rows
 from retrieval.types import SearchHit
 
 
@@ -22,12 +23,15 @@ def hits_of(
     ranks: tuple[Rows, Rows],
     expand: int | Literal["section"],
     highlight: bool,
+    collapse: bool,
+    allowed: Mask | None,
 ) -> list[SearchHit]:
     """One hit for each passage.
 
     ranks    the candidates of the dense and of the lexical side, best first
     expand   how many neighbours, or that the whole section, goes into a passage; those that touch become one
     highlight   whether to find the words that match
+    collapse    whether to name the other passages with the same text, of those allowed
     """
     dense_ranks, lexical_ranks = ({row: rank for rank, row in enumerate(side.tolist(), 1)} for side in ranks)
     cosines = scores.cosines(ranking.rows)
@@ -36,6 +40,7 @@ def hits_of(
     for rank, (at, passage) in enumerate(expanded(reader, ranking.rows.tolist(), expand), 1):
         row = int(ranking.rows[at])
         chunk = passage if not expand else reader.chunk(row)
+        duplicates, total = duplicates_of(reader, row, allowed) if collapse else ((), 0)
         hits.append(
             SearchHit(
                 id=chunk.id,
@@ -59,6 +64,8 @@ def hits_of(
                 lexical_rank=lexical_ranks.get(row),
                 rerank_score=None if ranking.rerank is None else float(ranking.rerank[at]),
                 highlights=marking[reader.language(row)].spans(passage.text) if highlight else (),
+                duplicates=duplicates,
+                duplicates_total=total,
             )
         )
     return hits

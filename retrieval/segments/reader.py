@@ -50,6 +50,7 @@ class IndexReader:
     alive        bool [slots], the rows that are not deleted; None where all are there
     vectors      float32 [slots, dim], unit rows
     ids, documents, digests   S32 [slots]
+    passages     uint64 [slots], equal where texts are, as passage_numbers
     """
 
     def __init__(self, manifest: Manifest, live: Sequence[LiveSegment], config: Config) -> None:
@@ -151,6 +152,10 @@ class IndexReader:
         return self._stacked([segment.digests for segment in self.segments], np.dtype("S32"))
 
     @cached_property
+    def passages(self) -> "StackedArray[np.uint64]":
+        return self._stacked([segment.passages.numbers for segment in self.segments], np.dtype("u8"))
+
+    @cached_property
     def lexical(self) -> LexicalIndex:
         """BM25 over the same rows, which are its slots."""
         config = self._config
@@ -207,6 +212,13 @@ class IndexReader:
     def rows_of_ids(self, ids: Sequence[str]) -> Rows:
         """intp [k]: the row of each chunk that is not deleted, -1 where there is none."""
         return self._found(keys_of(ids), lambda segment, keys: segment.rows_of_ids(keys))
+
+    def rows_of_passage(self, row: int) -> Rows:
+        """intp [k]: the rows that have the text of this one, which is among them, and are not deleted; ascending."""
+        number = self.passages[row]
+        parts = zip(self.segments, self.starts, strict=False)
+        rows = np.concatenate([segment.passages.rows_of(number) + start for segment, start in parts])
+        return rows if self.alive is None else rows[self.alive[rows]]
 
     def vectors_of(self, digests: Sequence[str]) -> dict[str, Vectors]:
         """float32 [dim] of each embedded text that has a vector here, by its context.embedded_digest. That of a deleted

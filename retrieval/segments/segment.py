@@ -19,6 +19,7 @@ from retrieval.lexical.postings import ARRAYS, Postings
 from retrieval.segments.byte_column import ByteColumn
 from retrieval.segments.columns import Columns
 from retrieval.segments.pack import Pack
+from retrieval.segments.passage_keys import PassageKeys
 from retrieval.segments.quantization import QuantizedVectors
 from retrieval.segments.sorted_keys import Keys, SortedKeys
 from retrieval.topk import Mask, Rows
@@ -42,6 +43,7 @@ class Segment:
     quantized          the same in a byte a dimension
     ids, documents     S32 [n]: each chunk's, and its document's
     digests            S32 [n]: context.embedded_digest of each chunk
+    passages           of each chunk's text
     languages          those that rows were analysed in, and uint8 [n], the place of each row's among them
     postings           of the rows' terms
     columns            of the rows' metadata
@@ -115,6 +117,10 @@ class Segment:
             known = compile_where(where)(self.columns)
             self._filtered = {**dict(list(self._filtered.items())[1 - _KEPT_FILTERS :]), key: known}
         return known
+
+    @cached_property
+    def passages(self) -> PassageKeys:
+        return PassageKeys(self._pack["passages"], self._pack["passage_order"])
 
     @cached_property
     def columns(self) -> Columns:

@@ -18,6 +18,7 @@ from retrieval.segments.byte_column import merge_byte_columns, write_byte_column
 from retrieval.segments.columns import Columns
 from retrieval.segments.live_segment import LiveSegment
 from retrieval.segments.pack import PackWriter
+from retrieval.segments.passage_keys import PassageNumbers, passage_numbers
 from retrieval.segments.quantization import QuantizedVectors
 from retrieval.segments.segment import COLUMNS, SUFFIX, Segment, languages_of, record_to_json
 from retrieval.segments.sorted_keys import Keys, keys_of, order_of
@@ -73,6 +74,7 @@ def write_segment(directory: Path, rows: Rows, records: Records, *, context_head
             digests=keys_of([embedded_digest(chunk, context_header=context_header) for chunk in chunks]),
             records=keys_of([record.id for record in records.records]),
         )
+        _write_passages(pack, passage_numbers(chunk.text for chunk in chunks))
         pack.write("documents", keys_of([chunk.document_id for chunk in chunks]))
         pack.write("languages", language_of_row)
         write_byte_column(pack, "metadata", [orjson.dumps(values) for values in metadata])
@@ -109,6 +111,7 @@ def merge_segments(directory: Path, parts: Sequence[LiveSegment]) -> Segment:
             digests=_joined([_kept(part.segment.digests, part.rows) for part in parts]),
             records=_joined([_kept(part.segment.record_ids, part.records) for part in parts]),
         )
+        _write_passages(pack, np.concatenate([_kept(part.segment.passages.numbers, part.rows) for part in parts]))
         pack.write("documents", _joined([_kept(part.segment.documents, part.rows) for part in parts]))
         pack.write("languages", language_of_row)
         for name in ("metadata", "texts"):
@@ -136,6 +139,11 @@ def _write_keys(pack: PackWriter, *, ids: Keys, digests: Keys, records: Keys) ->
     ):  # fmt: skip
         pack.write(name, keys)
         pack.write(order, order_of(keys))
+
+
+def _write_passages(pack: PackWriter, numbers: PassageNumbers) -> None:
+    pack.write("passages", numbers)
+    pack.write("passage_order", np.argsort(numbers, kind="stable").astype(np.intp))
 
 
 def _write_postings(pack: PackWriter, postings: Postings) -> None:
