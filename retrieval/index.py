@@ -127,6 +127,8 @@ class HybridIndex:
         operators          whether `"exact phrase"`, `+required`, `-"excluded phrase"` and `-excluded` filter the hits:
                            True, all of them; None, all but the last, which may be an option of a command, and none in
                            what reads like a sentence; "required", as None without exclusions; False, none of them.
+        correct_spelling   search for the nearest spelling of a word that no passage has (the default), on the lexical
+                           side; the hits' `corrections` tell.
         rerank             a cross-encoder (name, directory, sentence-transformers CrossEncoder, or Reranker) that
                            rescores the fused candidates.
         mmr_lambda         maximal marginal relevance over the result: 1 is relevance alone, 0 diversity alone.

@@ -13,11 +13,12 @@ from retrieval.inspection.similar import SimilarDocument, SimilarPair, similar_d
 from retrieval.inspection.stats import Stats, describe, describe_embeddings
 from retrieval.rerankers import Rerankers
 from retrieval.search import Query, SearchKeywords, SearchOptions, search_all
+from retrieval.search.corrections import find_corrections, replaced
 from retrieval.search.operators import has_word, read_operators
 from retrieval.search.query import terms_by_language
 from retrieval.segments.reader import IndexReader
 from retrieval.timing import stage
-from retrieval.types import Chunk, DocumentRecord, SearchHits, SyncedFolder, clean_text
+from retrieval.types import Chunk, DocumentRecord, SearchHits, SyncedFolder, Vectors, clean_text
 
 
 class Searcher:
@@ -135,11 +136,27 @@ class Searcher:
 
     def _analysed(self, queries: Sequence[str], options: SearchOptions) -> list[Query]:
         read = [read_operators(query, operators=options.operators) for query in queries]
-        needs_vectors = options.sides != "lexical"
-        vectors = self._embedder().embed_queries([text for text, _ in read]) if needs_vectors else [None] * len(read)
+        found = [
+            find_corrections(self.reader, text, clauses) if options.correct_spelling else [] for text, clauses in read
+        ]
+        embedded = [text for text, _ in read]
+        vectors: Sequence[Vectors | None] = [None] * len(read)
+        if options.sides != "lexical":
+            # What the model knows may well be right: of an unknown word with the same meaning, passages say nothing.
+            embedder = self._embedder()
+            misspelt = [[each for each in some if not embedder.is_word(each.correction.written)] for some in found]
+            embedded = list(map(replaced, embedded, misspelt))
+            vectors = list(embedder.embed_queries(embedded))
+            found = misspelt if options.sides == "dense" else found
         return [
-            Query(text, terms_by_language(text, self.reader.languages), vector, clauses)
-            for (text, clauses), vector in zip(read, vectors, strict=True)
+            Query(
+                asked,
+                terms_by_language(replaced(text, replacements), self.reader.languages),
+                vector,
+                clauses,
+                tuple(dict.fromkeys(replacement.correction for replacement in replacements)),
+            )
+            for (text, clauses), asked, replacements, vector in zip(read, embedded, found, vectors, strict=True)
         ]
 
 

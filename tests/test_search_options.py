@@ -30,7 +30,7 @@ from retrieval.cli_options import flag, search_options
 from retrieval.errors import ModelError, QueryError
 from retrieval.search import OPTIONS, SearchKeywords, SearchOptions
 
-QUERY = 'Why does "rain falls" from the clouds?'
+QUERY = 'Why does "rain falls" from the cluods?'
 
 CHOICES: Mapping[str, Mapping[str, Any]] = {
     "top_k": {"top_k": 2},
@@ -44,6 +44,7 @@ CHOICES: Mapping[str, Mapping[str, Any]] = {
     "where_document": {"where_document": {"$contains": "clouds"}},
     "within": {"within": ["docs/guide/", "notes"]},
     "operators": {"operators": True},
+    "correct_spelling": {"correct_spelling": False},
     "mmr_lambda": {"mmr_lambda": 0.1},
     "collapse": {"collapse": False},
     "expand": {"expand": 1},
@@ -57,6 +58,7 @@ CHOICES: Mapping[str, Mapping[str, Any]] = {
 BAD: Mapping[str, Any] = {
     "top_k": 0, "mode": "sparse", "fusion": "borda", "alpha": 1.5, "rrf_k": 0, "candidates": 0, "feedback": "yes",
     "where": {"a": {"$like": 1}}, "where_document": {"$regex": "("}, "within": "", "operators": "maybe",
+    "correct_spelling": "no",
     "mmr_lambda": -1.0, "expand": -1, "collapse": "no", "group_by_document": "yes", "document_score": "median",
     "min_score": "x", "highlight": "no",
 }  # fmt: skip
@@ -254,7 +256,7 @@ def test_http_refuses_and_names_it(index: HybridIndex, tmp_path: Path) -> None:
 
 
 def test_the_command_line_refuses_in_the_same_words_and_names_the_flag(index: HybridIndex, tmp_path: Path) -> None:
-    switches = {"operators", "collapse", "group_by_document", "highlight"}
+    switches = {"operators", "correct_spelling", "collapse", "group_by_document", "highlight"}
     for name, value in BAD.items():
         if name not in switches | {"min_score"}:  # typer itself refuses what is not a number
             done = from_shell(tmp_path / "index", {name: value})

@@ -36,6 +36,7 @@ class SearchKeywords(TypedDict, total=False):
     where_document: Mapping[str, Any] | None
     within: str | Sequence[str] | None
     operators: bool | Literal["required"] | None
+    correct_spelling: bool
     rerank: "str | Reranker | CrossEncoder | None"
     mmr_lambda: float | None
     expand: int | Literal["section"]
@@ -164,6 +165,9 @@ class SearchOptions:
             'Read "phrase", +must, -"phrase" and -not in the query.',
             if_none="all but -not, which commands have too, and none in a sentence",
         ),
+    )
+    correct_spelling: bool = field(
+        default=True, metadata=_about("Try words that no passage has in their nearest spelling.")
     )
     rerank: "str | Reranker | CrossEncoder | None" = field(
         default=None, metadata=_about("Cross-encoder that rescores the candidates: name or directory.")

@@ -220,6 +220,21 @@ class IndexReader:
         rows = np.concatenate([segment.passages.rows_of(number) + start for segment, start in parts])
         return rows if self.alive is None else rows[self.alive[rows]]
 
+    def words_near(self, word: str, *, most: int) -> dict[str, int]:
+        """The words of texts and headings at most so many edits away from one, and how many, as Words.near; words of
+        deleted rows may be among them."""
+        near = (segment.words.near(word, most=most) for segment in self.segments)
+        return {other: edits for found in near for other, edits in found.items()}
+
+    def stems_near(self, stem: str, *, most: int) -> dict[str, int]:
+        """The same of the stems of such words."""
+        near = (segment.stems.near(stem, most=most) for segment in self.segments)
+        return {other: edits for found in near for other, edits in found.items()}
+
+    def words_beginning(self, prefix: str) -> set[str]:
+        """The words of texts and headings that begin so; words of deleted rows may be among them."""
+        return {word for segment in self.segments for word in segment.words.beginning(prefix)}
+
     def vectors_of(self, digests: Sequence[str]) -> dict[str, Vectors]:
         """float32 [dim] of each embedded text that has a vector here, by its context.embedded_digest. That of a deleted
         row serves as well."""
