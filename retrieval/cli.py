@@ -60,7 +60,7 @@ def search(
     if unknown := sorted(_fields(where) - known) if known else []:
         names, fields = ", ".join(map(repr, unknown)), ", ".join(sorted(known))
         err.print(f"--where: no chunk has a field {printable(names)}; there are {printable(fields)}.", markup=False)
-    print_reading(hits)
+    print_reading(hits, console=err if as_json else out)
     if as_json:
         print_json([hit_as_dict(hit) for hit in hits])
     elif hits:

@@ -100,14 +100,15 @@ def waiting(what: str) -> Iterator[None]:
         yield
 
 
-def print_reading(hits: SearchHits) -> None:
-    """How the query was read, where that is not as it is written: a line each, on standard error."""
+def print_reading(hits: SearchHits, *, console: Console) -> None:
+    """How the query was read, where that is not as it is written, a line each."""
     for correction in hits.corrections:
-        err.print(f'"{correction.searched}" was searched for: no passage has "{correction.written}".', markup=False)
+        written, searched = printable(correction.written), printable(correction.searched)
+        console.print(Text(f'Searched for "{searched}": no passage has "{written}".', style="yellow"))
     for words, which in ((hits.required, "with"), (hits.excluded, "without")):
         if words:
             named = ", ".join(f'"{printable(word)}"' for word in words)
-            err.print(f"Only passages {which} {named} (--no-operators: as plain text).", markup=False)
+            console.print(Text(f"Only passages {which} {named}.", style="yellow"))
 
 
 def print_hits(hits: Sequence[SearchHit], *, explain: bool) -> None:

@@ -142,12 +142,11 @@ class Searcher:
         embedded = [text for text, _ in read]
         vectors: Sequence[Vectors | None] = [None] * len(read)
         if options.sides != "lexical":
-            # What the model knows may well be right: of an unknown word with the same meaning, passages say nothing.
+            # A word that the model knows is rather right, and passages say the same in others.
             embedder = self._embedder()
-            misspelt = [[each for each in some if not embedder.is_word(each.correction.written)] for some in found]
-            embedded = list(map(replaced, embedded, misspelt))
+            found = [[each for each in some if not embedder.is_word(each.correction.written)] for some in found]
+            embedded = list(map(replaced, embedded, found))
             vectors = list(embedder.embed_queries(embedded))
-            found = misspelt if options.sides == "dense" else found
         return [
             Query(
                 asked,

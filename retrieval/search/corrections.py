@@ -97,17 +97,18 @@ class _Languages:
 
     def nearest(self, word: str) -> str | None:
         """The word with the fewest edits; of those alike one that is near in its own letters rather than in its stem's,
-        then the one that most passages have, the shortest, the first in alphabetical order. None where there is none,
-        or a function word is as near: then that was meant."""
+        then one with the same first letter, the one that most passages have, the shortest, the first in alphabetical
+        order. None where there is none, or a function word is as near: then that was meant."""
         for most in (1, 2):
             if len(word) < _LETTERS_FOR[most]:
                 return None
             for near in (self._reader.words_near(word, most=most), self._by_stem(word, most=most)):
                 if any(other in _function_words() for other in near):
                     return None
-                ranked = sorted((-self._passages(other), len(other), other) for other in near)
-                if ranked and ranked[0][0]:
-                    return ranked[0][2]
+                counted = [(other, self._passages(other)) for other in near]
+                found = [(other, passages) for other, passages in counted if passages]
+                if found:  # the first letter is seldom wrong
+                    return min(found, key=lambda each: (each[0][0] != word[0], -each[1], len(each[0]), each[0]))[0]
         return None
 
     def _by_stem(self, word: str, *, most: int) -> set[str]:
