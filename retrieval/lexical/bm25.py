@@ -209,8 +209,8 @@ class LexicalIndex(BM25Okapi):  # type: ignore[misc]  # rank_bm25 has no types
         return self._postings.occurrences(term).slots
 
     def __contains__(self, term: str) -> bool:
-        """Whether some document has the term."""
-        return self._postings.has(term)
+        """Whether some document has the term. What the term is worth is remembered for a search that follows."""
+        return self._term_scores().of(term).lowest < math.inf
 
     def document_frequency(self, term: str) -> int:
         """How many documents have the term."""

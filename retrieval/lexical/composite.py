@@ -122,14 +122,6 @@ class CompositePostings:
             living += part.living_among(documents)
         return Occurrences(_joined(slots, np.int32), _joined(frequencies, np.uint8), living)
 
-    def has(self, term: str) -> bool:
-        """Whether a document that is not deleted has the term."""
-        for part in self.parts:
-            where = part.find(term)
-            if where.start < where.stop and (part.is_whole or part.living_among(part.documents[where])):
-                return True
-        return False
-
     @cached_property
     def is_whole(self) -> bool:
         """Whether no document is deleted, so that slots are positions."""

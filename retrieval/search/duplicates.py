@@ -19,20 +19,23 @@ def choice(reader: IndexReader, *, one_each_document: bool, one_each_text: bool)
     return chosen
 
 
-def duplicates_of(reader: IndexReader, row: int, allowed: Mask | None) -> tuple[tuple[Duplicate, ...], int]:
-    """The other passages with the text of this row, by source, MAX_DUPLICATES at most; and how many there are.
+def duplicates_of(reader: IndexReader, rows: Rows, allowed: Mask | None) -> list[tuple[tuple[Duplicate, ...], int]]:
+    """For each of these rows the other passages with its text, by source, MAX_DUPLICATES at most; and how many there
+    are.
 
     allowed   bool [n], the rows that pass filters and operators; None if there are neither
     """
-    rows = reader.rows_of_passage(row)
-    rows = rows[rows != row]
+    others = reader.rows_of_passages(rows)
     if allowed is not None:
-        rows = rows[allowed[rows]]
-    total = len(rows)
-    if total > MAX_DUPLICATES:  # those chosen do not depend on the order in which documents came
+        others = [some[allowed[some]] for some in others]
+    return [(_named(reader, some), len(some)) for some in others]
+
+
+def _named(reader: IndexReader, rows: Rows) -> tuple[Duplicate, ...]:
+    if len(rows) > MAX_DUPLICATES:  # those chosen do not depend on the order in which documents came
         rows = rows[np.argsort(reader.ids[rows])[:MAX_DUPLICATES]]
     chunks = sorted(map(reader.chunk, rows.tolist()), key=lambda chunk: (chunk.source, chunk.char_start))
-    found = (
+    return tuple(
         Duplicate(
             id=chunk.id,
             document_id=chunk.document_id,
@@ -44,4 +47,3 @@ def duplicates_of(reader: IndexReader, row: int, allowed: Mask | None) -> tuple[
         )
         for chunk in chunks
     )
-    return tuple(found), total

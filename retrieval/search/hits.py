@@ -36,11 +36,12 @@ def hits_of(
     dense_ranks, lexical_ranks = ({row: rank for rank, row in enumerate(side.tolist(), 1)} for side in ranks)
     cosines = scores.cosines(ranking.rows)
     marking = {language: Highlighter(terms, language) for language, terms in query.terms.items()}
+    duplicates = duplicates_of(reader, ranking.rows, allowed) if collapse else [((), 0)] * len(ranking.rows)
     hits = []
     for rank, (at, passage) in enumerate(expanded(reader, ranking.rows.tolist(), expand), 1):
         row = int(ranking.rows[at])
         chunk = passage if not expand else reader.chunk(row)
-        duplicates, total = duplicates_of(reader, row, allowed) if collapse else ((), 0)
+        named, total = duplicates[at]
         hits.append(
             SearchHit(
                 id=chunk.id,
@@ -64,7 +65,7 @@ def hits_of(
                 lexical_rank=lexical_ranks.get(row),
                 rerank_score=None if ranking.rerank is None else float(ranking.rerank[at]),
                 highlights=marking[reader.language(row)].spans(passage.text) if highlight else (),
-                duplicates=duplicates,
+                duplicates=named,
                 duplicates_total=total,
             )
         )

@@ -33,8 +33,8 @@ class PassageKeys:
         self.numbers = numbers
         self._order = order
 
-    def rows_of(self, number: np.uint64) -> Rows:
-        """intp [k]: the rows that have this number, ascending."""
-        first = int(np.searchsorted(self.numbers, number, sorter=self._order))
-        last = int(np.searchsorted(self.numbers, number, side="right", sorter=self._order))
-        return np.sort(self._order[first:last])
+    def rows_of(self, numbers: PassageNumbers) -> list[Rows]:
+        """intp [k] for each of these numbers: the rows that have it, in any order."""
+        first = np.searchsorted(self.numbers, numbers, sorter=self._order).tolist()
+        last = np.searchsorted(self.numbers, numbers, side="right", sorter=self._order).tolist()
+        return [self._order[start:end] for start, end in zip(first, last, strict=True)]

@@ -213,11 +213,15 @@ class IndexReader:
         """intp [k]: the row of each chunk that is not deleted, -1 where there is none."""
         return self._found(keys_of(ids), lambda segment, keys: segment.rows_of_ids(keys))
 
-    def rows_of_passage(self, row: int) -> Rows:
-        """intp [k]: the rows that have the text of this one, which is among them, and are not deleted; ascending."""
-        number = self.passages[row]
+    def rows_of_passages(self, rows: Rows) -> list[Rows]:
+        """intp [k] for each of these rows: the others that have its text and are not deleted, in any order."""
+        numbers = self.passages[rows]
         parts = zip(self.segments, self.starts, strict=False)
-        rows = np.concatenate([segment.passages.rows_of(number) + start for segment, start in parts])
+        found = [[rows + start for rows in segment.passages.rows_of(numbers)] for segment, start in parts]
+        return [self._others(row, np.concatenate(same)) for row, *same in zip(rows.tolist(), *found, strict=True)]
+
+    def _others(self, row: int, rows: Rows) -> Rows:
+        rows = rows[rows != row] if len(rows) > 1 else rows[:0]
         return rows if self.alive is None else rows[self.alive[rows]]
 
     def words_near(self, word: str, *, most: int) -> dict[str, int]:
