@@ -19,6 +19,7 @@ from retrieval.console import (
     out,
     print_hits,
     print_json,
+    print_reading,
     printable,
     run,
     waiting,
@@ -60,6 +61,7 @@ def search(
         hints = searcher.filter_hints(given["where"], given["within"])
     for hint in hints:
         err.print(f"--{printable(hint)}.", markup=False)
+    print_reading(hits, console=err if as_json else out)
     if as_json:
         print_json([hit_as_dict(hit) for hit in hits])
     elif hits:

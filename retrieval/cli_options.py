@@ -61,7 +61,9 @@ def _parameter(option: Option) -> Parameter:
 def _kind(option: Option) -> Any:
     if any(get_origin(type_) is Sequence for type_ in option.types):
         return list[str]
-    simple = [type_ for type_ in (bool, float, int) if type_ in option.types and not option.words]
+    if bool in option.types:
+        return bool  # a switch has no words
+    simple = [type_ for type_ in (float, int) if type_ in option.types and not option.words]
     return simple[0] if simple else str
 
 

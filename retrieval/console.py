@@ -17,7 +17,7 @@ from rich.text import Text
 from retrieval import __version__
 from retrieval.context import context_header
 from retrieval.errors import IndexNotFoundError, IndexUnusableError, RetrievalError
-from retrieval.types import SearchHit
+from retrieval.types import SearchHit, SearchHits
 
 DONE, SOME_FAILED, USAGE, UNUSABLE, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -28,6 +28,9 @@ ConfigOption = Annotated[Path | None, typer.Option("--config", help="YAML file o
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 DEFAULT_INDEX = Path(".retrieval")
+
+_NAMED = 3
+"""Of a hit's duplicates, so many are shown."""
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -91,6 +94,17 @@ def waiting(what: str) -> Iterator[None]:
         yield
 
 
+def print_reading(hits: SearchHits, *, console: Console) -> None:
+    """How the query was read, where that is not as it is written, a line each."""
+    for correction in hits.corrections:
+        written, searched = printable(correction.written), printable(correction.searched)
+        console.print(Text(f'Searched for "{searched}": no passage has "{written}".', style="yellow"))
+    for words, which in ((hits.required, "with"), (hits.excluded, "without")):
+        if words:
+            named = ", ".join(f'"{printable(word)}"' for word in words)
+            console.print(Text(f"Only passages {which} {named}.", style="yellow"))
+
+
 def print_hits(hits: Sequence[SearchHit], *, explain: bool) -> None:
     for hit in hits:
         line = Text(f"{hit.rank:>2}  {hit.score:.3f}  ")
@@ -98,6 +112,8 @@ def print_hits(hits: Sequence[SearchHit], *, explain: bool) -> None:
         if path := context_header(hit.title, hit.headings).strip():
             line.append(f"  {path}", style="dim")
         out.print(line)
+        if hit.duplicates:
+            out.print(Text(f"    {_also_in(hit)}", style="dim"))
         if explain:
             out.print(Text(f"    {_explain(hit)}", style="yellow"))
         out.print(_passage(hit))
@@ -124,6 +140,12 @@ def meant(name: str, sources: Iterable[str]) -> set[str]:
 
 def _is_shown_below(source: str, name: str) -> bool:
     return name.endswith("/") and printable(source).startswith(name)
+
+
+def _also_in(hit: SearchHit) -> str:
+    named = ", ".join(printable(duplicate.citation()) for duplicate in hit.duplicates[:_NAMED])
+    more = hit.duplicates_total - min(len(hit.duplicates), _NAMED)
+    return f"also in {named}" + (f" and {more:,} more" if more else "")
 
 
 def _passage(hit: SearchHit) -> Text:

@@ -14,6 +14,10 @@ from retrieval.types import digest
 _MODEL_NAMES = {"model", "revision", "trust_remote_code"}
 """Names of the model; what it is, the hash of its weights says."""
 
+_SEARCH_FILES = 2
+"""Version of what segments hold beside vectors and terms. Raise it when they hold more: those of before are then made
+again, from the same chunks."""
+
 _REBUILD = "rebuild it: `ingest sync --rebuild FOLDER`"
 _WAY_OUT = f"Open it without that setting (an index remembers its own), or {_REBUILD}."
 
@@ -22,8 +26,8 @@ _WAY_OUT = f"Open it without that setting (an index remembers its own), or {_REB
 class Fingerprint:
     """settings   those of config.INDEX_SETTINGS
     weights    SHA-256
-    analyzer   Analyzer.fingerprint of whichever language, which changes with the stemmer's version: then the BM25
-               postings are made again, from the same chunks
+    analyzer   Analyzer.fingerprint of whichever language, which changes with the stemmer's version, and the version of
+               the search files: where these differ, the files are made again, from the same chunks
     numerics   "fp32" where the vectors are those of full precision or as good as these; else the precision that gave
                others
     """
@@ -119,4 +123,4 @@ class Fingerprint:
 
 def _analyzer(language: str) -> dict[str, Any]:
     """The rules and stemmers that any language's text goes through, and the language, which may be "auto"."""
-    return {**Analyzer("english").fingerprint, "language": language}
+    return {**Analyzer("english").fingerprint, "language": language, "search_files": _SEARCH_FILES}

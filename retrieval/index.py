@@ -25,7 +25,7 @@ from retrieval.search.filter_hints import warn
 from retrieval.searcher import Searcher
 from retrieval.searcher_manager import SearcherManager
 from retrieval.segments.reader import IndexReader
-from retrieval.types import DocumentRecord, SearchHit, SyncedFolder
+from retrieval.types import DocumentRecord, SearchHits, SyncedFolder
 from retrieval.writer.writer import Writer
 
 if TYPE_CHECKING:
@@ -108,8 +108,9 @@ class HybridIndex:
         """The newest generation, to ask several things of the same one. Raises as `open`."""
         return Searcher(self._manager.current(), self.config, embedder=lambda: self.embedder, rerankers=self._rerankers)
 
-    def search(self, query: str, top_k: int = 10, **options: Unpack[SearchKeywords]) -> list[SearchHit]:
-        """The `top_k` best chunks for a question, best first. An option that is None has its default.
+    def search(self, query: str, top_k: int = 10, **options: Unpack[SearchKeywords]) -> SearchHits:
+        """The `top_k` best chunks for a question, best first, and how the question was read. An option that is None has
+        its default.
 
         mode               "hybrid" (the default), or one side: "dense" ranks by cosine, "lexical" ranks by BM25 the
                            chunks that share a term.
@@ -124,13 +125,18 @@ class HybridIndex:
         where, where_document   Chroma's filters, for both sides. Without feedback, a filter never changes a score.
         within             a source prefix such as "docs/guide/", or a list of them: a filter that lets through the
                            documents whose source begins so.
-        operators          whether `"exact phrase"`, `+required` and `-excluded` in the query filter the hits; None
-                           means yes, unless the query reads like a sentence (retrieval/search/operators.py).
+        operators          whether `"exact phrase"`, `+required`, `-"excluded phrase"` and `-excluded` filter the hits:
+                           True, all of them; None, all but the last, which may be an option of a command, and none in
+                           what reads like a sentence; "required", as None without exclusions; False, none of them.
+        correct_spelling   search for the nearest spelling of a word that no passage has (the default), on the lexical
+                           side; the hits' `corrections` tell.
         rerank             a cross-encoder (name, directory, sentence-transformers CrossEncoder, or Reranker) that
                            rescores the fused candidates.
         mmr_lambda         maximal marginal relevance over the result: 1 is relevance alone, 0 diversity alone.
         expand             add so many neighbouring chunks on each side to a hit's text, or its "section": those that
                            begin under the same headings. Hits that touch are merged.
+        collapse           one hit for passages with the same text (the default): the best of them, whose `duplicates`
+                           are the others; False shows each.
         group_by_document  one hit for each document.
         document_score     what ranks a document: "max" (the default), its best chunk; "mean", the cosine of its mean
                            vector and its best BM25 score. `score` is then the document's; the other fields are those
@@ -145,11 +151,11 @@ class HybridIndex:
 
     def search_batch(
         self, queries: Sequence[str], top_k: int = 10, **options: Unpack[SearchKeywords]
-    ) -> list[list[SearchHit]]:
+    ) -> list[SearchHits]:
         """As `search`, for many queries at once: they are embedded together and all read the same generation."""
         return self.searcher().search_batch(queries, top_k, **options)
 
-    async def asearch(self, query: str, top_k: int = 10, **options: Unpack[SearchKeywords]) -> list[SearchHit]:
+    async def asearch(self, query: str, top_k: int = 10, **options: Unpack[SearchKeywords]) -> SearchHits:
         """As `search`, in a thread: the event loop goes on."""
         import asyncio  # callers have loaded it already; commands need not
 

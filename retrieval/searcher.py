@@ -13,12 +13,13 @@ from retrieval.inspection.similar import SimilarDocument, SimilarPair, similar_d
 from retrieval.inspection.stats import Stats, describe, describe_embeddings
 from retrieval.rerankers import Rerankers
 from retrieval.search import Query, SearchKeywords, SearchOptions, search_all
+from retrieval.search.corrections import find_corrections, replaced
 from retrieval.search.filter_hints import filter_hints, warn
 from retrieval.search.operators import has_word, read_operators
 from retrieval.search.query import terms_by_language
 from retrieval.segments.reader import IndexReader
 from retrieval.timing import stage
-from retrieval.types import Chunk, DocumentRecord, SearchHit, SyncedFolder, clean_text
+from retrieval.types import Chunk, DocumentRecord, SearchHits, SyncedFolder, Vectors, clean_text
 
 
 class Searcher:
@@ -44,14 +45,14 @@ class Searcher:
 
     # Searching
 
-    def search(self, query: str, top_k: int = 10, **options: Unpack[SearchKeywords]) -> list[SearchHit]:
+    def search(self, query: str, top_k: int = 10, **options: Unpack[SearchKeywords]) -> SearchHits:
         """As HybridIndex.search, in this generation."""
         return self.search_batch([query], top_k, **options)[0]
 
     @stage("search")
     def search_batch(
         self, queries: Sequence[str], top_k: int = 10, **options: Unpack[SearchKeywords]
-    ) -> list[list[SearchHit]]:
+    ) -> list[SearchHits]:
         """As `search`, for many queries at once: they are embedded together."""
         if isinstance(queries, str) or not all(isinstance(query, str) for query in queries):
             raise QueryError("A query is a string, and a batch is a list of them.")
@@ -60,9 +61,11 @@ class Searcher:
         reranker = self._rerankers.get(chosen.rerank)
         asked = [_checked(query) for query in queries]
         if not self.reader.size:
-            return [[] for _ in asked]
+            return [SearchHits() for _ in asked]
         with self.reader.explaining_damage():
-            return search_all(self.reader, self._analysed(asked, chosen), chosen, reranker=reranker)
+            read = self._analysed(asked, chosen)
+            found = search_all(self.reader, read, chosen, reranker=reranker)
+            return [query.answered(hits) for query, hits in zip(read, found, strict=True)]
 
     def filter_hints(self, where: Mapping[str, Any] | None, within: str | Sequence[str] | None = None) -> list[str]:
         """Why the filters of a search may find less than was meant: fields and folders that there are not, with the
@@ -142,11 +145,26 @@ class Searcher:
 
     def _analysed(self, queries: Sequence[str], options: SearchOptions) -> list[Query]:
         read = [read_operators(query, operators=options.operators) for query in queries]
-        needs_vectors = options.sides != "lexical"
-        vectors = self._embedder().embed_queries([text for text, _ in read]) if needs_vectors else [None] * len(read)
+        found = [
+            find_corrections(self.reader, text, clauses) if options.correct_spelling else [] for text, clauses in read
+        ]
+        embedded = [text for text, _ in read]
+        vectors: Sequence[Vectors | None] = [None] * len(read)
+        if options.sides != "lexical":
+            # A word that the model knows is rather right, and passages say the same in others.
+            embedder = self._embedder()
+            found = [[each for each in some if not embedder.is_word(each.correction.written)] for some in found]
+            embedded = list(map(replaced, embedded, found))
+            vectors = list(embedder.embed_queries(embedded))
         return [
-            Query(text, terms_by_language(text, self.reader.languages_by_size), vector, clauses)
-            for (text, clauses), vector in zip(read, vectors, strict=True)
+            Query(
+                asked,
+                terms_by_language(replaced(text, replacements), self.reader.languages_by_size),
+                vector,
+                clauses,
+                tuple(dict.fromkeys(replacement.correction for replacement in replacements)),
+            )
+            for (text, clauses), asked, replacements, vector in zip(read, embedded, found, vectors, strict=True)
         ]
 
 

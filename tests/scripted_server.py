@@ -44,10 +44,12 @@ def found(*texts: str) -> Answer:
             "citation": f"{n}.md:1", "title": None, "headings": [], "page": None, "page_end": None, "line_start": 1,
             "line_end": 1, "char_start": 0, "char_end": len(text), "metadata": {}, "dense_score": 0.5, "dense_rank": n,
             "lexical_score": 1.0, "lexical_rank": n, "rerank_score": None, "highlights": [],
+            "duplicates": [], "duplicates_total": 0,
         }
         for n, text in enumerate(texts, 1)
     ]  # fmt: skip
-    return Answer({"generation": "1", "seconds": 0.01, "results": [{"query": "", "hits": hits}]})
+    reading: dict[str, Any] = {"query": "", "corrections": [], "required": [], "excluded": []}
+    return Answer({"generation": "1", "seconds": 0.01, "results": [reading | {"hits": hits}]})
 
 
 class ScriptedServer:

@@ -9,9 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from ingest import add
 from retrieval import Document, HybridIndex, SearchHit
+from retrieval.cli import app
 from retrieval.directory.index_directory import IndexDirectory
 
 Open = Callable[..., HybridIndex]
@@ -186,6 +188,24 @@ def test_search_takes_its_options_from_the_shell(folder: Path) -> None:
     given = ("--operators", "--expand", "section", "--feedback", "lexical")
     assert "docs/rain.md:1" in search(*given, "--group-by-document", "--document-score", "max")
     assert "docs/rain.md:1" in search("--no-operators")
+
+
+def test_a_search_says_how_the_query_was_read(open_index: Open, tmp_path: Path) -> None:
+    with open_index() as index:
+        texts = {
+            "rain": "Rain falls from clouds.",
+            "snow": "Snow falls from clouds.",
+            "copy": "Rain falls  from clouds.",
+        }
+        add([Document(source, text) for source, text in texts.items()], index)
+    given = [str(tmp_path / "index"), "--mode", "lexical"]
+    done = CliRunner().invoke(app, ["search", "cluods -snow", "--operators", "--index", *given])
+    lines = done.stdout.splitlines()
+    assert lines[:2] == ['Searched for "clouds": no passage has "cluods".', 'Only passages without "snow".']
+    [also] = [line.strip() for line in lines if "also in" in line]
+    assert also in ("also in copy:1", "also in rain:1")
+    done = CliRunner().invoke(app, ["search", "falls -snow", "--json", "--no-collapse", "--index", *given])
+    assert {hit["source"] for hit in json.loads(done.stdout)} == set(texts)
 
 
 @pytest.mark.slow

@@ -78,10 +78,11 @@ class FakeIndex:
         mode: Mode,
         group_by_document: bool,
         operators: bool,
+        collapse: bool,
         highlight: bool,
     ) -> list[list[SearchHit]]:
         assert group_by_document
-        assert not operators and not highlight
+        assert not operators and not collapse and not highlight
         self.batches.append(len(queries))
         rankings = self.rankings[mode]
         return [

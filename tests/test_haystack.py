@@ -88,7 +88,7 @@ def test_a_filter_asks_for_a_member_of_a_list(
 ) -> None:
     tags = {"rain.txt": {"tags": ["sky", "water"]}, "bread.txt": {}, "snow.txt": {"tags": "sky"}}
     index = open_index()
-    add([Document(source, "It falls.", metadata=metadata) for source, metadata in tags.items()], index)
+    add([Document(source, f"{source} falls.", metadata=metadata) for source, metadata in tags.items()], index)
     found = HybridRetriever(index).run("falls", filters={"field": "meta.tags", "operator": operator, "value": value})[
         "documents"
     ]

@@ -90,7 +90,7 @@ def test_several_queries_are_answered_in_order_from_one_generation(client: httpx
         {"candidates": 5}, {"feedback": "both"}, {"where": {"source": "docs/rain.md"}}, {"operators": True},
         {"where_document": {"$contains": "water"}}, {"mmr_lambda": 0.5}, {"expand": 1}, {"expand": "section"},
         {"group_by_document": True, "document_score": "mean"}, {"min_score": -5.0}, {"highlight": False},
-        {"rerank": False},
+        {"rerank": False}, {"collapse": False}, {"correct_spelling": False}, {"operators": "required"},
     ],
     ids=lambda option: "-".join(option),
 )  # fmt: skip
@@ -98,6 +98,12 @@ def test_every_argument_of_search_is_taken(client: httpx.Client, option: dict[st
     hits = searched(client, query="frozen water", **option)["results"][0]["hits"]
     assert hits[0]["source"] == "docs/rain.md"
     assert "highlight" not in option or hits[0]["highlights"] == []
+
+
+def test_an_answer_says_how_the_query_was_read(client: httpx.Client) -> None:
+    [result] = searched(client, query='cluods "rain falls" -yeast', mode="lexical", operators=True)["results"]
+    assert result["corrections"] == [{"written": "cluods", "searched": "clouds"}]
+    assert (result["required"], result["excluded"]) == (["rain falls"], ["yeast"])
 
 
 @pytest.mark.parametrize(

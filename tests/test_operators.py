@@ -107,7 +107,7 @@ def found(index: HybridIndex, query: str, **options: object) -> set[str]:
 )
 @pytest.mark.parametrize("mode", ["hybrid", "dense", "lexical"])
 def test_operators_filter_both_sides(index: HybridIndex, query: str, sources: set[str], mode: str) -> None:
-    hits = found(index, query, mode=mode)
+    hits = found(index, query, mode=mode, operators=True)
     assert hits == sources if mode != "lexical" else hits <= sources
 
 
@@ -130,6 +130,48 @@ def test_plain_text_stays_plain(query: str) -> None:
     assert read_operators(query, operators=None) == (query, ())
 
 
+COMMANDS = (
+    "gcc -Wall",
+    "tar -xzf archive",
+    "python -m venv",
+    "ls -la",
+    "java -Xmx4g heap",
+    "Monday -Friday",
+    "grep -rn pattern\nsort -u",
+    "- bread\n- milk -eggs",
+    "Kind regards\n-- Ada",
+    "rain -snow",
+)
+
+
+@pytest.mark.parametrize("query", COMMANDS)
+def test_a_hyphen_before_a_word_is_read_on_request_alone(query: str) -> None:
+    for operators in (None, "required", False):
+        assert read_operators(query, operators=operators) == (query, ())
+    if "--" not in query:
+        clauses = read_operators(query, operators=True).clauses
+        assert clauses and all(clause.is_excluded for clause in clauses)
+
+
+def test_a_quoted_phrase_is_excluded_unless_nothing_may_be() -> None:
+    query = 'layer +plate -"of a cone" -thin'
+    assert read_operators(query, operators=None) == (
+        "layer plate  -thin",
+        (Clause("plate", is_phrase=False, is_excluded=False), Clause("of a cone", is_phrase=True, is_excluded=True)),
+    )
+    text, clauses = read_operators(query, operators="required")
+    assert (text, [clause.text for clause in clauses]) == ('layer plate -"of a cone" -thin', ["plate"])
+
+
+def test_the_hits_say_what_was_required_and_excluded(index: HybridIndex) -> None:
+    hits = index.search('layer "boundary layer" -cone', operators=True)
+    assert (hits.required, hits.excluded) == (("boundary layer",), ("cone",))
+    assert {hit.source for hit in hits} == {"plate"}
+    plain = index.search("layer -cone", 100, mode="lexical")
+    assert (plain.required, plain.excluded) == ((), ())
+    assert "cone" in {hit.source for hit in plain}
+
+
 def test_a_sentence_has_operators_if_asked_for() -> None:
     query = 'Who wrote "War and Peace"?'
     assert read_operators(query, operators=True) == ("Who wrote War and Peace ?".replace(" ?", "?"), (PHRASE,))
@@ -141,7 +183,7 @@ PHRASE = Clause("War and Peace", is_phrase=True, is_excluded=False)
 
 
 def test_what_is_embedded_has_no_operators_and_nothing_unwanted() -> None:
-    text, clauses = read_operators('fast +cars -red "very fast cars" -"slow ones"', operators=None)
+    text, clauses = read_operators('fast +cars -red "very fast cars" -"slow ones"', operators=True)
     assert text.split() == ["fast", "cars", "very", "fast", "cars"]
     assert [(clause.text, clause.is_phrase, clause.is_excluded) for clause in clauses] == [
         ("cars", False, False),
@@ -154,7 +196,7 @@ def test_what_is_embedded_has_no_operators_and_nothing_unwanted() -> None:
 def test_a_query_that_wants_nothing_is_refused(index: HybridIndex) -> None:
     for query in ("-rain -snow", "-xzf", "?? -rain"):
         with pytest.raises(QueryError, match=r"not wanted.*operators=False \(--no-operators\)"):
-            index.search(query)
+            index.search(query, operators=True)
 
 
 def test_operators_change_no_score(index: HybridIndex) -> None:

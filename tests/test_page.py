@@ -268,6 +268,15 @@ def test_the_page_has_nothing_that_turns_text_into_markup_and_nothing_from_elsew
     assert len(tree.xpath("//script")) == len(tree.xpath("//style")) == 1
 
 
+def test_the_page_says_how_the_query_was_read(page: Browser, served: Serving) -> None:
+    page.open(served.page(q="landng ottokar -ferry", operators="yes", view="lexical"))
+    page.says(".reading", "Searched for “landing”")
+    assert "Only passages without “ferry”." in page.texts(".reading")
+    page.one("#filters-button").click()
+    page.one("#operators").click()
+    page.until(lambda: "operators" not in page.driver.current_url)
+
+
 # Filters
 
 

@@ -284,7 +284,7 @@ def test_feedback_finds_what_the_first_answers_have_in_common(index: HybridIndex
 
 @pytest.mark.parametrize("feedback", ["dense", "lexical", "both"])
 @pytest.mark.parametrize(
-    ("query", "where"), [("yeast", {"topic": "bread"}), ("+yeast -hops", None), ('+yeast -"barley malt"', None)]
+    ("query", "where"), [("yeast", {"topic": "bread"}), ('+yeast -"hops"', None), ('+yeast -"barley malt"', None)]
 )
 def test_feedback_learns_only_from_what_may_be_found(
     index: HybridIndex, monkeypatch: pytest.MonkeyPatch, feedback: str, query: str, where: dict | None

@@ -30,7 +30,7 @@ from retrieval.cli_options import flag, search_options
 from retrieval.errors import ModelError, QueryError
 from retrieval.search import OPTIONS, SearchKeywords, SearchOptions
 
-QUERY = 'Why does "rain falls" from the clouds?'
+QUERY = 'Why does "rain falls" from the cluods?'
 
 CHOICES: Mapping[str, Mapping[str, Any]] = {
     "top_k": {"top_k": 2},
@@ -44,7 +44,9 @@ CHOICES: Mapping[str, Mapping[str, Any]] = {
     "where_document": {"where_document": {"$contains": "clouds"}},
     "within": {"within": ["docs/guide/", "notes"]},
     "operators": {"operators": True},
+    "correct_spelling": {"correct_spelling": False},
     "mmr_lambda": {"mmr_lambda": 0.1},
+    "collapse": {"collapse": False},
     "expand": {"expand": 1},
     "group_by_document": {"group_by_document": True},
     "document_score": {"document_score": "mean", "group_by_document": True},
@@ -56,8 +58,9 @@ CHOICES: Mapping[str, Mapping[str, Any]] = {
 BAD: Mapping[str, Any] = {
     "top_k": 0, "mode": "sparse", "fusion": "borda", "alpha": 1.5, "rrf_k": 0, "candidates": 0, "feedback": "yes",
     "where": {"a": {"$like": 1}}, "where_document": {"$regex": "("}, "within": "", "operators": "maybe",
-    "mmr_lambda": -1.0, "expand": -1, "group_by_document": "yes", "document_score": "median", "min_score": "x",
-    "highlight": "no",
+    "correct_spelling": "no",
+    "mmr_lambda": -1.0, "expand": -1, "collapse": "no", "group_by_document": "yes", "document_score": "median",
+    "min_score": "x", "highlight": "no",
 }  # fmt: skip
 """A value of each option that makes no sense."""
 
@@ -189,7 +192,7 @@ def test_http_finds_what_python_finds(index: HybridIndex, tmp_path: Path) -> Non
         for name, options in CHOICES.items():
             answer = client.post("/search", json={"query": QUERY, **options})
             assert answer.status_code == 200, answer.text
-            found = [{k: v for k, v in hit.items() if k != "citation"} for hit in answer.json()["results"][0]["hits"]]
+            found = [without_citations(hit) for hit in answer.json()["results"][0]["hits"]]
             assert found == as_json(index.search(QUERY, **options)), name
 
 
@@ -253,7 +256,7 @@ def test_http_refuses_and_names_it(index: HybridIndex, tmp_path: Path) -> None:
 
 
 def test_the_command_line_refuses_in_the_same_words_and_names_the_flag(index: HybridIndex, tmp_path: Path) -> None:
-    switches = {"operators", "group_by_document", "highlight"}
+    switches = {"operators", "correct_spelling", "collapse", "group_by_document", "highlight"}
     for name, value in BAD.items():
         if name not in switches | {"min_score"}:  # typer itself refuses what is not a number
             done = from_shell(tmp_path / "index", {name: value})
@@ -274,6 +277,12 @@ def reason(index: HybridIndex, options: Mapping[str, Any]) -> str:
 
 def as_json(hits: list[SearchHit]) -> list[dict[str, Any]]:
     return list(json.loads(json.dumps([asdict(hit) for hit in hits])))
+
+
+def without_citations(hit: dict[str, Any]) -> dict[str, Any]:
+    """A hit as HTTP answers it, less what it adds."""
+    duplicates = [{k: v for k, v in each.items() if k != "citation"} for each in hit["duplicates"]]
+    return {k: v for k, v in hit.items() if k != "citation"} | {"duplicates": duplicates}
 
 
 def from_shell(path: Path, options: Mapping[str, Any]) -> Any:

@@ -24,7 +24,7 @@ class HybridRetrieval:
         )
 
     def search(self, query: str, k: int, *, setting: str) -> Ranking:
-        hits = self._index.search(query, k, group_by_document=True, operators=False, highlight=False)
+        hits = self._index.search(query, k, group_by_document=True, operators=False, collapse=False, highlight=False)
         return [(hit.source, hit.score) for hit in hits]
 
 

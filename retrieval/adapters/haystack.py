@@ -11,7 +11,7 @@ from retrieval.adapters.search_options import FRAMEWORK_DEFAULTS, checked
 from retrieval.errors import ConfigError, DocumentError
 from retrieval.index import HybridIndex
 from retrieval.search import SearchKeywords
-from retrieval.types import SearchHit
+from retrieval.types import SearchHit, SearchHits
 
 try:
     from haystack import Document, component, default_from_dict, default_to_dict
@@ -53,7 +53,7 @@ class HybridRetriever:
         """
         wanted = self.top_k if top_k is None else top_k
         hits = self._opened().search(query, wanted, **self._given(filters))
-        return {"documents": [_document(hit) for hit in hits]}
+        return {"documents": _documents(hits)}
 
     @component.output_types(documents=list[Document])
     async def run_async(
@@ -62,7 +62,7 @@ class HybridRetriever:
         """As `run`, in a thread: the event loop goes on."""
         wanted = self.top_k if top_k is None else top_k
         hits = await self._opened().asearch(query, wanted, **self._given(filters))
-        return {"documents": [_document(hit) for hit in hits]}
+        return {"documents": _documents(hits)}
 
     def to_dict(self) -> dict[str, Any]:
         """Raises ConfigError where a reranker is a loaded model, which has no name."""
@@ -97,5 +97,5 @@ def hits_of(documents: Sequence[Document]) -> list[SearchHit]:
         raise DocumentError(f"A document has no {error} in its meta; give those of a HybridRetriever.") from None
 
 
-def _document(hit: SearchHit) -> Document:
-    return Document(id=hit.id, content=hit.text, meta=metadata_of(hit), score=hit.score)
+def _documents(hits: SearchHits) -> list[Document]:
+    return [Document(id=hit.id, content=hit.text, meta=metadata_of(hit, hits), score=hit.score) for hit in hits]

@@ -13,7 +13,7 @@ from retrieval.adapters.search_options import option_fields
 from retrieval.errors import DocumentError
 from retrieval.index import HybridIndex
 from retrieval.search import OPTIONS, SearchKeywords
-from retrieval.types import SearchHit
+from retrieval.types import SearchHit, SearchHits
 
 try:
     from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun, CallbackManagerForRetrieverRun
@@ -60,7 +60,7 @@ class HybridRetriever(_OptionFields):
     model_config = ConfigDict(extra="forbid")
 
     index: HybridIndex
-    _found: Mapping[str, Sequence[SearchHit]] = PrivateAttr(default_factory=dict)
+    _found: Mapping[str, SearchHits] = PrivateAttr(default_factory=dict)
 
     def batch(
         self,
@@ -98,9 +98,8 @@ class HybridRetriever(_OptionFields):
         **options: Unpack[SearchKeywords],
     ) -> list[Document]:
         if query in self._found:
-            return [_document(hit) for hit in self._found[query]]
-        hits = self.index.search(query, self._wanted(top_k), **self._options(options))
-        return [_document(hit) for hit in hits]
+            return _documents(self._found[query])
+        return _documents(self.index.search(query, self._wanted(top_k), **self._options(options)))
 
     async def _aget_relevant_documents(
         self,
@@ -111,9 +110,8 @@ class HybridRetriever(_OptionFields):
         **options: Unpack[SearchKeywords],
     ) -> list[Document]:
         if query in self._found:
-            return [_document(hit) for hit in self._found[query]]
-        hits = await self.index.asearch(query, self._wanted(top_k), **self._options(options))
-        return [_document(hit) for hit in hits]
+            return _documents(self._found[query])
+        return _documents(await self.index.asearch(query, self._wanted(top_k), **self._options(options)))
 
     def _answered(self, queries: Sequence[str], given: Mapping[str, Any]) -> Self:
         """A copy that has found already what will be asked; nothing where that fails, for whatever reason: then each
@@ -147,5 +145,5 @@ def hits_of(documents: Sequence[Document]) -> list[SearchHit]:
         raise DocumentError(f"A document has no {error} in its metadata; give those of a HybridRetriever.") from None
 
 
-def _document(hit: SearchHit) -> Document:
-    return Document(id=hit.id, page_content=hit.text, metadata=metadata_of(hit))
+def _documents(hits: SearchHits) -> list[Document]:
+    return [Document(id=hit.id, page_content=hit.text, metadata=metadata_of(hit, hits)) for hit in hits]

@@ -9,7 +9,7 @@ from retrieval.adapters.search_options import FRAMEWORK_DEFAULTS, checked
 from retrieval.errors import DocumentError
 from retrieval.index import HybridIndex
 from retrieval.search import SearchKeywords
-from retrieval.types import SearchHit
+from retrieval.types import SearchHit, SearchHits
 
 try:
     from llama_index.core.callbacks import CallbackManager
@@ -54,11 +54,12 @@ class HybridRetriever(BaseRetriever):
         self._options: SearchKeywords = {**FRAMEWORK_DEFAULTS, **checked(options)}
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        return [_node(hit) for hit in self._index.search(query_bundle.query_str, self._top_k, **self._options)]
+        hits = self._index.search(query_bundle.query_str, self._top_k, **self._options)
+        return [_node(hit, hits) for hit in hits]
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         hits = await self._index.asearch(query_bundle.query_str, self._top_k, **self._options)
-        return [_node(hit) for hit in hits]
+        return [_node(hit, hits) for hit in hits]
 
 
 def hits_of(nodes: Sequence[NodeWithScore]) -> list[SearchHit]:
@@ -72,8 +73,8 @@ def hits_of(nodes: Sequence[NodeWithScore]) -> list[SearchHit]:
         raise DocumentError(f"A node has no {error} in its metadata; give those of a HybridRetriever.") from None
 
 
-def _node(hit: SearchHit) -> NodeWithScore:
-    metadata = metadata_of(hit)
+def _node(hit: SearchHit, hits: SearchHits) -> NodeWithScore:
+    metadata = metadata_of(hit, hits)
     hidden = [name for name in metadata if name not in _SHOWN_TO_THE_MODEL]
     source = RelatedNodeInfo(
         node_id=hit.document_id, node_type=ObjectType.DOCUMENT, metadata={"source": hit.source, **hit.metadata}

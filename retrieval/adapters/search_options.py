@@ -11,8 +11,9 @@ from pydantic import BeforeValidator
 from retrieval.errors import QueryError
 from retrieval.search import OPTIONS, Option, SearchKeywords
 
-FRAMEWORK_DEFAULTS: SearchKeywords = {"highlight": False}
-"""Where they differ from those of HybridIndex.search: a framework's document has no place for highlights."""
+FRAMEWORK_DEFAULTS: SearchKeywords = {"highlight": False, "operators": "required"}
+"""Where they differ from those of HybridIndex.search: a framework's document has no place for highlights, and what a
+program or a model asks excludes nothing unless it says so with operators=True."""
 
 
 def checked(options: SearchKeywords) -> SearchKeywords:

@@ -91,6 +91,10 @@ class Embedder:
         """Tokens of the string as the model would read it, special tokens included."""
         return len(self.tokenizer.encode(text).ids)
 
+    def is_word(self, text: str) -> bool:
+        """Whether it is one token, as words are that the model has read often."""
+        return len(self.tokenizer.encode(text, add_special_tokens=False).ids) == 1
+
     def _encode(self, encoded: Sequence[Sequence[int]], runtime: Runtime) -> Vectors:
         return encode(
             encoded,

@@ -40,21 +40,25 @@ class Searchable(Protocol):
         mode: Mode,
         group_by_document: bool,
         operators: bool,
+        collapse: bool,
         highlight: bool,
-    ) -> list[list[SearchHit]]: ...
+    ) -> Sequence[Sequence[SearchHit]]: ...
 
 
 def answer(index: Searchable, queries: Mapping[str, str], *, mode: Mode, depth: int) -> dict[str, dict[str, float]]:
     """A run of at most `depth` documents a query; each stands where its best chunk does.
 
-    The queries are natural language: what looks like an operator in them is none.
+    The queries are natural language: what looks like an operator in them is none. Documents were judged one by one:
+    those that say the same are not collapsed.
     """
     run: dict[str, dict[str, float]] = {}
     ids = list(queries)
     for start in range(0, len(ids), _QUERIES_AT_ONCE):
         batch = ids[start : start + _QUERIES_AT_ONCE]
         texts = [queries[query] for query in batch]
-        answers = index.search_batch(texts, depth, mode=mode, group_by_document=True, operators=False, highlight=False)
+        answers = index.search_batch(
+            texts, depth, mode=mode, group_by_document=True, operators=False, collapse=False, highlight=False
+        )
         for query, hits in zip(batch, answers, strict=True):
             best: dict[str, float] = {}
             for hit in hits:

@@ -1,6 +1,7 @@
 """The documents that a query finds under many settings at once: each side is scored once, the rest is arithmetic.
 
-The rankings are those of `search_batch(..., mode="hybrid", group_by_document=True)`, made by the same `Scorer`.
+The rankings are those of `search_batch(..., mode="hybrid", group_by_document=True, collapse=False)`, made by the same
+`Scorer`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,8 +13,9 @@ from retrieval.search.candidates import QueryScores
 from retrieval.search.options import SearchOptions
 from retrieval.search.query import Query
 from retrieval.search.reformulation import reformulated
-from retrieval.search.scoring import Scorer, first_of_each_document
+from retrieval.search.scoring import Scorer, first_of_each
 from retrieval.segments.reader import IndexReader
+from retrieval.topk import Rows
 
 
 class Settings(NamedTuple):
@@ -51,7 +53,13 @@ class Rankings:
 
     def options(self, settings: Settings) -> SearchOptions:
         """The options of a search with these settings; k1 and b are those of the LexicalIndex."""
-        return SearchOptions(top_k=self._depth, fusion=settings.fusion, alpha=settings.alpha, feedback=self._feedback)
+        return SearchOptions(
+            top_k=self._depth,
+            fusion=settings.fusion,
+            alpha=settings.alpha,
+            feedback=self._feedback,
+            collapse=False,
+        )
 
     def best_documents(
         self, query: Query, lexical: LexicalIndex, options: Sequence[SearchOptions]
@@ -59,13 +67,16 @@ class Rankings:
         """The sources of the best documents, best first, under each of the options; `lexical` gives the BM25 scores."""
         documents = self._reader.documents
         scores = QueryScores(self._reader, query, lexical=lexical)
-        scorer = Scorer(scores, documents=documents)
+        scorer = Scorer(scores)
+
+        def one_each(rows: Rows) -> Rows:
+            return first_of_each(documents, rows)
+
         for each in options:
             asked = scorer
             if each.feedback != "none":
                 first = scorer.ranking(each).rows
                 again = reformulated(self._reader, query, scores, first, feedback=each.feedback)
-                asked = Scorer(QueryScores(self._reader, again, lexical=lexical), documents=documents)
-            rows = asked.ranking(each, documents=each.top_k).rows
-            best = rows[first_of_each_document(documents, rows)[: self._cutoff]]
+                asked = Scorer(QueryScores(self._reader, again, lexical=lexical))
+            best = asked.ranking(each, choose=one_each).rows[: self._cutoff]
             yield [self._sources[document] for document in documents[best].tolist()]

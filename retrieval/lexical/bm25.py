@@ -208,6 +208,10 @@ class LexicalIndex(BM25Okapi):  # type: ignore[misc]  # rank_bm25 has no types
         """The slots of the documents that have the term, ascending, deleted ones included."""
         return self._postings.occurrences(term).slots
 
+    def __contains__(self, term: str) -> bool:
+        """Whether some document has the term. What the term is worth is remembered for a search that follows."""
+        return self._term_scores().of(term).lowest < math.inf
+
     def document_frequency(self, term: str) -> int:
         """How many documents have the term."""
         return self._postings.occurrences(term).living

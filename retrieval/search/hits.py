@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from typing import Literal
 
 from retrieval.search.candidates import QueryScores, Ranking
+from retrieval.search.duplicates import duplicates_of
 from retrieval.search.function_words import has_function_words_alone, phrase_spans
 from retrieval.search.highlights import Highlighter
 from retrieval.search.passages import expanded
 from retrieval.search.query import Query
 from retrieval.segments.reader import IndexReader
 from retrieval.timing import stage
-from retrieval.topk import Rows
+from retrieval.topk import Mask, Rows
 from retrieval.types import SearchHit
 
 
@@ -24,20 +25,25 @@ def hits_of(
     ranks: tuple[Rows, Rows],
     expand: int | Literal["section"],
     highlight: bool,
+    collapse: bool,
+    allowed: Mask | None,
 ) -> list[SearchHit]:
     """One hit for each passage.
 
     ranks    the candidates of the dense and of the lexical side, best first
     expand   how many neighbours, or that the whole section, goes into a passage; those that touch become one
     highlight   whether to find the words that match
+    collapse    whether to name the other passages with the same text, of those allowed
     """
     dense_ranks, lexical_ranks = ({row: rank for rank, row in enumerate(side.tolist(), 1)} for side in ranks)
     cosines = scores.cosines(ranking.rows)
     marking = {language: Highlighter(terms, language) for language, terms in query.terms.items()}
+    duplicates = duplicates_of(reader, ranking.rows, allowed) if collapse else [((), 0)] * len(ranking.rows)
     hits = []
     for rank, (at, passage) in enumerate(expanded(reader, ranking.rows.tolist(), expand), 1):
         row = int(ranking.rows[at])
         chunk = passage if not expand else reader.chunk(row)
+        named, total = duplicates[at]
         hits.append(
             SearchHit(
                 id=chunk.id,
@@ -61,6 +67,8 @@ def hits_of(
                 lexical_rank=lexical_ranks.get(row),
                 rerank_score=None if ranking.rerank is None else float(ranking.rerank[at]),
                 highlights=_highlights(query, reader.language(row), marking, passage.text) if highlight else (),
+                duplicates=named,
+                duplicates_total=total,
             )
         )
     return hits

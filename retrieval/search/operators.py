@@ -4,10 +4,13 @@ They are filters: a hit has every required word and phrase, and none that is exc
 words as such. Plain text stays plain: an operator stands at the beginning of a word, before a letter or a quotation
 mark, so that C++, e-mail, --force and -5 mean themselves; and what reads like a sentence, with a full stop, question or
 exclamation mark at its end, has no operators unless the caller says so. Quotation marks may be of any shape.
+
+A hyphen before a word is an option of a command more often than an operator (gcc -Wall), and would exclude the very
+passage that was asked for. So it excludes only where the caller says so, or before a quotation mark.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import regex
 
@@ -30,6 +33,11 @@ class Clause:
     is_excluded: bool
 
 
+Reading = bool | Literal["required"] | None
+"""Which operators are read. True: all. None: all but a hyphen before a bare word, and none in what reads like a
+sentence. "required": as None, and nothing is excluded. False: none."""
+
+
 class Operators(NamedTuple):
     """What is asked once the operators are taken out, and what they said."""
 
@@ -37,20 +45,18 @@ class Operators(NamedTuple):
     clauses: tuple[Clause, ...]
 
 
-def read_operators(query: str, *, operators: bool | None) -> Operators:
-    """Take a query apart.
-
-    operators   whether to look for them; None does so unless the query reads like a sentence.
-
-    Raises QueryError where no word is wanted, only excluded.
-    """
-    if operators is False or (operators is None and _is_sentence(query)):
+def read_operators(query: str, *, operators: Reading) -> Operators:
+    """Take a query apart. Raises QueryError where no word is wanted, only excluded."""
+    if operators is False or (operators is not True and _is_sentence(query)):
         return Operators(query, ())
     clauses: list[Clause] = []
 
     def take(match: "regex.Match[str]") -> str:
         phrase, word = match["phrase"], match["word"]
-        clause = Clause(phrase or word, is_phrase=word is None, is_excluded=match["sign"] == "-")
+        is_excluded = match["sign"] == "-"
+        if is_excluded and operators is not True and (word is not None or operators == "required"):
+            return match[0]
+        clause = Clause(phrase or word, is_phrase=word is None, is_excluded=is_excluded)
         clauses.append(clause)
         return "" if clause.is_excluded else clause.text
 

@@ -35,10 +35,12 @@ class SearchKeywords(TypedDict, total=False):
     where: Mapping[str, Any] | None
     where_document: Mapping[str, Any] | None
     within: str | Sequence[str] | None
-    operators: bool | None
+    operators: bool | Literal["required"] | None
+    correct_spelling: bool
     rerank: "str | Reranker | CrossEncoder | None"
     mmr_lambda: float | None
     expand: int | Literal["section"]
+    collapse: bool
     group_by_document: bool
     document_score: DocumentScore
     min_score: float | None
@@ -86,7 +88,8 @@ class Option:
             is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
             fits = is_number and self.least <= value <= self.most  # type: ignore[operator]
         elif bool in self.types:
-            wanted = "True, False or None" if NoneType in self.types else "True or False"
+            allowed = ["True", "False", *(f'"{word}"' for word in self.words), *["None"][: NoneType in self.types]]
+            wanted = f"{', '.join(allowed[:-1])} or {allowed[-1]}"
             fits = isinstance(value, bool | np.bool_)
         elif self.words:
             wanted, fits = f"one of {', '.join(self.words)}", False
@@ -156,9 +159,15 @@ class SearchOptions:
     within: str | Sequence[str] | None = field(
         default=None, metadata=_about("Only documents whose source begins so: docs/guide/. May be several.")
     )
-    operators: bool | None = field(
+    operators: bool | Literal["required"] | None = field(
         default=None,
-        metadata=_about('Read "phrase", +must and -not in the query.', if_none="read, unless it is a sentence"),
+        metadata=_about(
+            'Read "phrase", +must, -"phrase" and -not in the query.',
+            if_none="all but -not, which commands have too, and none in a sentence",
+        ),
+    )
+    correct_spelling: bool = field(
+        default=True, metadata=_about("Try words that no passage has in their nearest spelling.")
     )
     rerank: "str | Reranker | CrossEncoder | None" = field(
         default=None, metadata=_about("Cross-encoder that rescores the candidates: name or directory.")
@@ -170,6 +179,9 @@ class SearchOptions:
     expand: int | Literal["section"] = field(
         default=0,
         metadata=_about("Neighbouring chunks to show around a hit, or `section`: all under its headings.", least=0),
+    )
+    collapse: bool = field(
+        default=True, metadata=_about("One hit for passages with the same text, which names the others.")
     )
     group_by_document: bool = field(default=False, metadata=_about("One hit per document."))
     document_score: DocumentScore = field(

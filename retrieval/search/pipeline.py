@@ -1,20 +1,23 @@
 """One query over one reader: candidates from both sides, both scores completed, fused, filtered and ranked."""
 
+from functools import cache
+
 import numpy as np
 
 from retrieval.rerank import mmr
 from retrieval.search.candidates import QueryScores, Ranking, any_of
 from retrieval.search.clauses import satisfying
 from retrieval.search.cosines import Scan
+from retrieval.search.duplicates import choice
 from retrieval.search.hits import hits_of
 from retrieval.search.options import SearchOptions
 from retrieval.search.query import Query
 from retrieval.search.reformulation import reformulated
-from retrieval.search.scoring import Scorer, first_of_each_document
+from retrieval.search.scoring import Scorer
 from retrieval.search.within import within
 from retrieval.segments.reader import IndexReader
 from retrieval.timing import stage
-from retrieval.topk import Mask
+from retrieval.topk import Mask, Rows
 from retrieval.types import Reranker, SearchHit
 
 
@@ -30,7 +33,8 @@ def search(
     scores = QueryScores(reader, query, options.sides, scan=scan)
     allowed = _allowed(reader, query, options)
     if options.feedback != "none":
-        first = Scorer(scores, allowed).ranking(options)
+        one_each = choice(reader, one_each_document=False, one_each_text=options.collapse)
+        first = Scorer(scores, allowed).ranking(options, choose=one_each)
         asked = reformulated(reader, query, scores, first.rows, feedback=options.feedback)
         scores = QueryScores(reader, asked, options.sides)
     ranking = _ranked(reader, scores, options, allowed)
@@ -43,7 +47,17 @@ def search(
         ranking = ranking.take(mmr(ranking.scores, vectors, lambda_=options.mmr_lambda, top_k=options.top_k))
     ranking = ranking.take(slice(0, options.top_k))
     ranks = scores.candidates(options.depth, allowed)
-    return hits_of(reader, query, scores, ranking, ranks=ranks, expand=options.expand, highlight=options.highlight)
+    return hits_of(
+        reader,
+        query,
+        scores,
+        ranking,
+        ranks=ranks,
+        expand=options.expand,
+        highlight=options.highlight,
+        collapse=options.collapse,
+        allowed=allowed,
+    )
 
 
 def _allowed(reader: IndexReader, query: Query, options: SearchOptions) -> Mask | None:
@@ -56,27 +70,31 @@ def _allowed(reader: IndexReader, query: Query, options: SearchOptions) -> Mask 
 
 def _ranked(reader: IndexReader, scores: QueryScores, options: SearchOptions, allowed: Mask | None) -> Ranking:
     """The fused candidates: chunks, or one chunk for each document."""
-    if not options.group_by_document:
-        return Scorer(scores, allowed).ranking(options)
-    if options.document_score == "mean":
+    if options.group_by_document and options.document_score == "mean":
         return _best_documents(reader, scores, options, allowed)
-    ranking = Scorer(scores, allowed, documents=reader.documents).ranking(options, documents=options.top_k)
-    return ranking.take(first_of_each_document(reader.documents, ranking.rows))
+    choose = choice(reader, one_each_document=options.group_by_document, one_each_text=options.collapse)
+    return Scorer(scores, allowed).ranking(options, choose=choose)
 
 
 def _best_documents(reader: IndexReader, scores: QueryScores, options: SearchOptions, allowed: Mask | None) -> Ranking:
     """Documents by the scores of the whole, each shown by its chunk that the dense side, or else BM25, likes best."""
     rows, starts = reader.rows_by_document
-    scorer = Scorer(scores.by_document(reader), None if allowed is None else any_of(allowed, reader))
-    ranking = scorer.ranking(options)
     ends = np.append(starts[1:], reader.size)
-    shown = []
-    for document in ranking.rows.tolist():
+
+    @cache
+    def shown(document: int) -> int:
         chunks = rows[starts[document] : ends[document]]
         chunks = chunks if allowed is None else chunks[allowed[chunks]]
         liking = scores.lexical[chunks] if options.sides == "lexical" else scores.cosines(chunks)
-        shown.append(chunks[scores.in_order(chunks, liking)[0]])
-    return Ranking(np.array(shown, dtype=np.intp), ranking.scores)
+        return int(chunks[scores.in_order(chunks, liking)[0]])
+
+    def rows_of(documents: Rows) -> Rows:
+        return np.array([shown(document) for document in documents.tolist()], dtype=np.intp)
+
+    choose = choice(reader, one_each_document=True, one_each_text=options.collapse)
+    scorer = Scorer(scores.by_document(reader), None if allowed is None else any_of(allowed, reader))
+    ranking = scorer.ranking(options, choose=lambda documents: choose(rows_of(documents)))
+    return Ranking(rows_of(ranking.rows), ranking.scores)
 
 
 def _reranked(reader: IndexReader, scores: QueryScores, ranking: Ranking, query: Query, reranker: Reranker) -> Ranking:

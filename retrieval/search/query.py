@@ -1,12 +1,12 @@
 """A question, ready to be asked: what is embedded, what BM25 counts, and what its operators demand."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 from retrieval.analysis import Analyzer, ignored_words, query_terms
 from retrieval.search.operators import Clause
-from retrieval.types import Vectors
+from retrieval.types import Correction, SearchHit, SearchHits, Vectors
 
 TermsByLanguage = Mapping[str, Mapping[str, float]]
 """Language -> term -> weight."""
@@ -20,12 +20,23 @@ class Query:
     terms     as each language of the index sees it, so that query and chunk are always analysed alike
     vector    float32 [dim], of unit length; None where only BM25 takes part
     clauses   what every hit must or must not contain
+    corrections   the words that stand in `terms` in another spelling
     """
 
     text: str
     terms: TermsByLanguage
     vector: Vectors | None
     clauses: tuple[Clause, ...] = ()
+    corrections: tuple[Correction, ...] = ()
+
+    def answered(self, hits: Iterable[SearchHit]) -> SearchHits:
+        """Its hits, with how it was read."""
+        return SearchHits(
+            hits,
+            corrections=self.corrections,
+            required=tuple(clause.text for clause in self.clauses if not clause.is_excluded),
+            excluded=tuple(clause.text for clause in self.clauses if clause.is_excluded),
+        )
 
 
 def terms_by_language(text: str, languages: Sequence[str]) -> dict[str, Mapping[str, float]]:

@@ -1,5 +1,6 @@
 """Scoring: a query's candidates, both sides' scores of them completed, and the ranking that a fusion makes of those."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,9 @@ from retrieval.search.options import SearchOptions
 from retrieval.segments.stacked import StackedArray
 from retrieval.topk import Mask, Rows
 
+Choose = Callable[[Rows], NDArray[np.intp]]
+"""Rows, best first -> the places of those that are kept, ascending."""
+
 
 class Scorer:
     """Ranks one query's candidates, under one or many options.
@@ -21,43 +25,50 @@ class Scorer:
 
     scores      both sides' scores of the query
     allowed     bool [n], the rows that pass filters and operators; None if there are neither
-    documents   [n], the document of each row; needed for `documents` of the ranking alone
     """
 
-    def __init__(
-        self, scores: QueryScores, allowed: Mask | None = None, *, documents: StackedArray[Any] | None = None
-    ) -> None:
+    def __init__(self, scores: QueryScores, allowed: Mask | None = None) -> None:
         self._scores = scores
         self._allowed = allowed
-        self._documents = documents
-        self._candidates: dict[tuple[Mode, int, int], Rows] = {}
-        self._scaled: dict[tuple[FusionMethod, int, int, int, int], tuple[Scores, Scores]] = {}
+        self._candidates: dict[tuple[Mode, int], Rows] = {}
+        self._scaled: dict[tuple[FusionMethod, int, int, Mode, int], tuple[Scores, Scores]] = {}
 
-    def ranking(self, options: SearchOptions, *, documents: int = 0) -> Ranking:
+    def ranking(self, options: SearchOptions, *, choose: Choose | None = None) -> Ranking:
         """The candidates of both sides, or of the one that is asked for, best first; ties by id.
 
-        documents   take more candidates than `options.depth` until they are of so many documents, or are all chunks
+        choose   leaves out those that say nothing new; then more candidates are taken than `options.depth`, until
+                 `options.top_k` remain or there are no more
         """
-        rows = self._rows(options, documents)
+        depth = options.depth
+        rows = self._rows(options, depth)
+        ranking = self._ranked(options, rows, depth)
+        if choose is None:
+            return ranking
+        chosen = ranking.take(choose(ranking.rows))
+        while len(chosen.rows) < min(options.top_k, len(rows)) and depth < len(self._scores.lexical):
+            depth *= 4  # many are alike
+            known, rows = len(rows), self._rows(options, depth)
+            if len(rows) == known:
+                break
+            ranking = self._ranked(options, rows, depth)
+            chosen = ranking.take(choose(ranking.rows))
+        return chosen
+
+    def _ranked(self, options: SearchOptions, rows: Rows, depth: int) -> Ranking:
         if options.sides == "lexical":
             scores = self._scores.lexical[rows]
         elif options.sides == "dense" or not len(rows):
             scores = self._scores.cosines(rows)
         else:
-            dense, lexical = self._scaled_scores(options, rows, documents)
+            dense, lexical = self._scaled_scores(options, rows, depth)
             scores = fuse(dense, lexical, alpha=options.alpha)
         return Ranking(rows, scores).take(self._scores.in_order(rows, scores))
 
-    def _rows(self, options: SearchOptions, documents: int) -> Rows:
-        """The candidates, ascending."""
-        key = options.sides, options.depth, documents
+    def _rows(self, options: SearchOptions, depth: int) -> Rows:
+        """The `depth` best of each side that is asked, ascending."""
+        key = options.sides, depth
         if key not in self._candidates:
-            depth = options.depth
-            rows = self._union(options.sides, depth)
-            while documents and depth < len(self._scores.lexical) and self._count_documents(rows) < documents:
-                depth *= 4  # the best chunks crowd into few documents
-                rows = self._union(options.sides, depth)
-            self._candidates[key] = rows
+            self._candidates[key] = self._union(options.sides, depth)
         return self._candidates[key]
 
     def _union(self, sides: Mode, depth: int, *, filtered: bool = True) -> Rows:
@@ -67,17 +78,13 @@ class Scorer:
             np.unique({"dense": dense, "lexical": lexical}[sides]) if sides != "hybrid" else np.union1d(dense, lexical)
         )
 
-    def _count_documents(self, rows: Rows) -> int:
-        assert self._documents is not None
-        return len(set(self._documents[rows].tolist()))
-
-    def _scaled_scores(self, options: SearchOptions, rows: Rows, documents: int) -> tuple[Scores, Scores]:
+    def _scaled_scores(self, options: SearchOptions, rows: Rows, depth: int) -> tuple[Scores, Scores]:
         """Both sides' scores of the rows on the fusion's scale.
 
         The scale comes from the unfiltered candidates, or if those are all alike on one side, from all rows; for ranks
         always from all rows.
         """
-        key = options.fusion, options.rrf_k, options.candidates, options.depth, documents
+        key = options.fusion, options.rrf_k, options.candidates, options.sides, depth
         if key not in self._scaled:
             scores = self._scores
             if options.fusion == "rrf":
@@ -99,9 +106,12 @@ class Scorer:
         return self._scaled[key]
 
 
-def first_of_each_document(documents: StackedArray[Any], rows: Rows) -> NDArray[np.intp]:
-    """The places in `rows` at which a document comes for the first time, ascending."""
-    names = documents[rows].tolist()
-    # Backwards, so that the first place of a document is the one that stays.
-    first = dict(zip(reversed(names), range(len(names) - 1, -1, -1), strict=True))
+def first_of_each(names: StackedArray[Any], rows: Rows) -> NDArray[np.intp]:
+    """The places in `rows` at which a name comes for the first time, ascending: of a document, say.
+
+    names   [n], of each row
+    """
+    found = names[rows].tolist()
+    # Backwards, so that the first place of a name is the one that stays.
+    first = dict(zip(reversed(found), range(len(found) - 1, -1, -1), strict=True))
     return np.sort(np.fromiter(first.values(), np.intp, len(first)))

@@ -51,6 +51,7 @@ class IndexReader:
     alive        bool [slots], the rows that are not deleted; None where all are there
     vectors      float32 [slots, dim], unit rows
     ids, documents, digests   S32 [slots]
+    passages     uint64 [slots], equal where texts are, as passage_numbers
     """
 
     def __init__(self, manifest: Manifest, live: Sequence[LiveSegment], config: Config) -> None:
@@ -152,6 +153,10 @@ class IndexReader:
         return self._stacked([segment.digests for segment in self.segments], np.dtype("S32"))
 
     @cached_property
+    def passages(self) -> "StackedArray[np.uint64]":
+        return self._stacked([segment.passages.numbers for segment in self.segments], np.dtype("u8"))
+
+    @cached_property
     def lexical(self) -> LexicalIndex:
         """BM25 over the same rows, which are its slots."""
         config = self._config
@@ -214,6 +219,32 @@ class IndexReader:
     def rows_of_ids(self, ids: Sequence[str]) -> Rows:
         """intp [k]: the row of each chunk that is not deleted, -1 where there is none."""
         return self._found(keys_of(ids), lambda segment, keys: segment.rows_of_ids(keys))
+
+    def rows_of_passages(self, rows: Rows) -> list[Rows]:
+        """intp [k] for each of these rows: the others that have its text and are not deleted, in any order."""
+        numbers = self.passages[rows]
+        parts = zip(self.segments, self.starts, strict=False)
+        found = [[rows + start for rows in segment.passages.rows_of(numbers)] for segment, start in parts]
+        return [self._others(row, np.concatenate(same)) for row, *same in zip(rows.tolist(), *found, strict=True)]
+
+    def _others(self, row: int, rows: Rows) -> Rows:
+        rows = rows[rows != row] if len(rows) > 1 else rows[:0]
+        return rows if self.alive is None else rows[self.alive[rows]]
+
+    def words_near(self, word: str, *, most: int) -> dict[str, int]:
+        """The words of texts and headings at most so many edits away from one, and how many, as Words.near; words of
+        deleted rows may be among them."""
+        near = (segment.words.near(word, most=most) for segment in self.segments)
+        return {other: edits for found in near for other, edits in found.items()}
+
+    def stems_near(self, stem: str, *, most: int) -> dict[str, int]:
+        """The same of the stems of such words."""
+        near = (segment.stems.near(stem, most=most) for segment in self.segments)
+        return {other: edits for found in near for other, edits in found.items()}
+
+    def words_beginning(self, prefix: str) -> set[str]:
+        """The words of texts and headings that begin so; words of deleted rows may be among them."""
+        return {word for segment in self.segments for word in segment.words.beginning(prefix)}
 
     def vectors_of(self, digests: Sequence[str]) -> dict[str, Vectors]:
         """float32 [dim] of each embedded text that has a vector here, by its context.embedded_digest. That of a deleted

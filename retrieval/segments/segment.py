@@ -19,15 +19,17 @@ from retrieval.lexical.postings import ARRAYS, Postings
 from retrieval.segments.byte_column import ByteColumn
 from retrieval.segments.columns import Columns
 from retrieval.segments.pack import Pack
+from retrieval.segments.passage_keys import PassageKeys
 from retrieval.segments.quantization import QuantizedVectors
 from retrieval.segments.sorted_keys import Keys, SortedKeys
+from retrieval.segments.words import Words
 from retrieval.topk import Mask, Rows
 from retrieval.types import Chunk, DocumentRecord, Vectors
 
 SUFFIX = ".segment"
 
-COLUMNS = "columns."
-"""How the names of the columns' arrays begin."""
+COLUMNS, WORDS, STEMS = "columns.", "words.", "stems."
+"""How the names of the arrays begin: of columns, words and stems."""
 
 _KEPT_FILTERS = 16
 
@@ -42,6 +44,8 @@ class Segment:
     quantized          the same in a byte a dimension
     ids, documents     S32 [n]: each chunk's, and its document's
     digests            S32 [n]: context.embedded_digest of each chunk
+    passages           of each chunk's text
+    words, stems       of all texts and headings, those of some deleted rows included
     languages          those that rows were analysed in, and uint8 [n], the place of each row's among them
     postings           of the rows' terms
     columns            of the rows' metadata
@@ -117,9 +121,24 @@ class Segment:
         return known
 
     @cached_property
+    def passages(self) -> PassageKeys:
+        return PassageKeys(self._pack["passages"], self._pack["passage_order"])
+
+    @cached_property
+    def words(self) -> Words:
+        return Words.load(self._part(WORDS))
+
+    @cached_property
+    def stems(self) -> Words:
+        return Words.load(self._part(STEMS))
+
+    @cached_property
     def columns(self) -> Columns:
-        arrays = {name.removeprefix(COLUMNS): self._pack[name] for name in self._pack.names(COLUMNS)}
-        return Columns.load(self.size, self._pack.about["columns"], arrays)
+        return Columns.load(self.size, self._pack.about["columns"], self._part(COLUMNS))
+
+    def _part(self, prefix: str) -> dict[str, NDArray[Any]]:
+        """The arrays whose names begin so, by what follows."""
+        return {name.removeprefix(prefix): self._pack[name] for name in self._pack.names(prefix)}
 
     # The ledger
 

@@ -1,7 +1,7 @@
 """Chunks and records -> a segment; several segments -> one."""
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,14 +13,16 @@ from retrieval.analysis import Analyzer
 from retrieval.chroma.rows import chunk_metadata
 from retrieval.context import embedded_digest, terms_of
 from retrieval.errors import IndexDamagedError
-from retrieval.lexical.postings import ARRAYS, Postings, build, merge
+from retrieval.lexical.postings import ARRAYS, Postings, build, decode, merge
 from retrieval.segments.byte_column import merge_byte_columns, write_byte_column
 from retrieval.segments.columns import Columns
 from retrieval.segments.live_segment import LiveSegment
 from retrieval.segments.pack import PackWriter
+from retrieval.segments.passage_keys import PassageNumbers, passage_numbers
 from retrieval.segments.quantization import QuantizedVectors
-from retrieval.segments.segment import COLUMNS, SUFFIX, Segment, languages_of, record_to_json
+from retrieval.segments.segment import COLUMNS, STEMS, SUFFIX, WORDS, Segment, languages_of, record_to_json
 from retrieval.segments.sorted_keys import Keys, keys_of, order_of
+from retrieval.segments.words import Words, stems_of, words_of
 from retrieval.topk import Mask
 from retrieval.types import Chunk, DocumentRecord, Vectors
 
@@ -73,6 +75,7 @@ def write_segment(directory: Path, rows: Rows, records: Records, *, context_head
             digests=keys_of([embedded_digest(chunk, context_header=context_header) for chunk in chunks]),
             records=keys_of([record.id for record in records.records]),
         )
+        _write_passages(pack, passage_numbers(chunk.text for chunk in chunks))
         pack.write("documents", keys_of([chunk.document_id for chunk in chunks]))
         pack.write("languages", language_of_row)
         write_byte_column(pack, "metadata", [orjson.dumps(values) for values in metadata])
@@ -80,7 +83,8 @@ def write_segment(directory: Path, rows: Rows, records: Records, *, context_head
         write_byte_column(pack, "records", [record_to_json(record) for record in records.records])
         write_byte_column(pack, "contents", [content.encode() for content in records.contents])
         _write_postings(pack, build(terms))
-        _write_columns(pack, columns)
+        _write_arrays(pack, WORDS, Words.of(words_of(chunks)).arrays())
+        _write_arrays(pack, COLUMNS, columns.arrays())
         pack.finish({"languages": languages, "columns": columns.description()})
     return Segment(path)
 
@@ -109,6 +113,7 @@ def merge_segments(directory: Path, parts: Sequence[LiveSegment]) -> Segment:
             digests=_joined([_kept(part.segment.digests, part.rows) for part in parts]),
             records=_joined([_kept(part.segment.record_ids, part.records) for part in parts]),
         )
+        _write_passages(pack, np.concatenate([_kept(part.segment.passages.numbers, part.rows) for part in parts]))
         pack.write("documents", _joined([_kept(part.segment.documents, part.rows) for part in parts]))
         pack.write("languages", language_of_row)
         for name in ("metadata", "texts"):
@@ -120,7 +125,9 @@ def merge_segments(directory: Path, parts: Sequence[LiveSegment]) -> Segment:
         _write_postings(pack, merge([part.postings for part in parts]))
         _release(parts)
         columns = Columns.merged([(part.segment.columns, part.rows) for part in parts])
-        _write_columns(pack, columns)
+        _write_arrays(pack, WORDS, Words.of(set().union(*map(_words, parts))).arrays())
+        _release(parts)
+        _write_arrays(pack, COLUMNS, columns.arrays())
         pack.finish({"languages": languages, "columns": columns.description()})
     return Segment(path)
 
@@ -138,14 +145,28 @@ def _write_keys(pack: PackWriter, *, ids: Keys, digests: Keys, records: Keys) ->
         pack.write(order, order_of(keys))
 
 
+def _write_passages(pack: PackWriter, numbers: PassageNumbers) -> None:
+    pack.write("passages", numbers)
+    pack.write("passage_order", np.argsort(numbers, kind="stable").astype(np.intp))
+
+
 def _write_postings(pack: PackWriter, postings: Postings) -> None:
     for name in ARRAYS:
         pack.write(f"postings.{name}", getattr(postings, name))
+    _write_arrays(pack, STEMS, Words.of(stems_of(map(decode, postings.vocabulary()))).arrays())
 
 
-def _write_columns(pack: PackWriter, columns: Columns) -> None:
-    for name, array in columns.arrays().items():
-        pack.write(COLUMNS + name, array)
+def _write_arrays(pack: PackWriter, prefix: str, arrays: Mapping[str, NDArray[Any]]) -> None:
+    for name, array in arrays.items():
+        pack.write(prefix + name, array)
+
+
+def _words(part: LiveSegment) -> set[str]:
+    """Those of the rows that live."""
+    segment = part.segment
+    if part.rows is None:
+        return set(segment.words)
+    return words_of(segment.chunk(row) for row in np.flatnonzero(part.rows).tolist())
 
 
 def _blocks(part: LiveSegment, name: str) -> Iterator[NDArray[Any]]:

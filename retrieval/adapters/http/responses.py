@@ -6,7 +6,21 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from retrieval.adapters.http.jobs import JobStatus
 from retrieval.config import Bm25Variant
-from retrieval.types import MetadataValue, Status
+from retrieval.types import MAX_DUPLICATES, MetadataValue, Status
+
+
+class DuplicateOut(BaseModel):
+    """Another passage with the same text, and where it stands."""
+
+    id: str
+    document_id: str
+    source: str
+    page: int | None
+    page_end: int | None
+    line_start: int
+    line_end: int
+    metadata: dict[str, MetadataValue]
+    citation: str
 
 
 class HitOut(BaseModel):
@@ -33,11 +47,25 @@ class HitOut(BaseModel):
     lexical_rank: int | None
     rerank_score: float | None
     highlights: list[tuple[int, int]]
+    duplicates: list[DuplicateOut] = Field(description=f"{MAX_DUPLICATES} at most; empty without collapse.")
+    duplicates_total: int
     citation: str
 
 
+class CorrectionOut(BaseModel):
+    """A word that no passage has, and the nearest one, which was searched for."""
+
+    written: str
+    searched: str
+
+
 class ResultOut(BaseModel):
+    """The hits of one query, and how it was read."""
+
     query: str
+    corrections: list[CorrectionOut]
+    required: list[str] = Field(description="Words and phrases that every hit has.")
+    excluded: list[str] = Field(description="Words and phrases that no hit has.")
     hits: list[HitOut]
 
 

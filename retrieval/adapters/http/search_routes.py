@@ -17,7 +17,7 @@ from retrieval.adapters.http.responses import SearchOut
 from retrieval.adapters.http.service import Service
 from retrieval.adapters.http.settings import ConfiguredReranker
 from retrieval.searcher import Searcher
-from retrieval.types import Reranker, SearchHit
+from retrieval.types import Reranker, SearchHits
 
 _LONGEST = 10_000_000
 """Characters of the texts of all hits together."""
@@ -51,7 +51,7 @@ def search_routes(service: Service) -> APIRouter:
 
 def _searched(
     searcher: Searcher, queries: list[str], options: Mapping[str, Any], metrics: Metrics
-) -> tuple[str, list[list[SearchHit]]]:
+) -> tuple[str, list[SearchHits]]:
     """The generation and its hits."""
     found = searcher.search_batch(queries, **options)
     alpha = searcher.config.alpha if options["alpha"] is None else options["alpha"]
@@ -71,7 +71,7 @@ def _reranker(asked: bool | str | None, configured: ConfiguredReranker | None) -
     return configured.model
 
 
-def _check_size(found: list[list[SearchHit]]) -> None:
+def _check_size(found: list[SearchHits]) -> None:
     """Raises Refusal for too much text in one answer: a section may be as long as a book."""
     size = sum(len(hit.text) for hits in found for hit in hits)
     if size > _LONGEST:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from retrieval.adapters.redaction import redact_paths
-from retrieval.types import Chunk, DocumentRecord, SearchHit, clean_text, document_metadata
+from retrieval.types import Chunk, DocumentRecord, SearchHit, SearchHits, clean_text, document_metadata
 
 _CHUNK = (
     "id", "ordinal", "text", "char_start", "char_end", "line_start", "line_end", "page", "page_end", "headings",
@@ -15,12 +15,23 @@ _CHUNK = (
 _NANOSECONDS = 10**9
 
 
-def result(query: str, hits: Sequence[SearchHit]) -> dict[str, Any]:
-    return {"query": clean_text(query), "hits": [_hit(hit) for hit in hits]}
+def result(query: str, hits: SearchHits) -> dict[str, Any]:
+    return {
+        "query": clean_text(query),
+        "corrections": [asdict(correction) for correction in hits.corrections],
+        "required": hits.required,
+        "excluded": hits.excluded,
+        "hits": [_hit(hit) for hit in hits],
+    }
 
 
 def _hit(hit: SearchHit) -> dict[str, Any]:
-    return {**asdict(hit), "metadata": dict(hit.metadata), "citation": hit.citation()}
+    return {
+        **asdict(hit),
+        "metadata": dict(hit.metadata),
+        "citation": hit.citation(),
+        "duplicates": [{**asdict(duplicate), "citation": duplicate.citation()} for duplicate in hit.duplicates],
+    }
 
 
 def listed(record: DocumentRecord) -> dict[str, Any]:

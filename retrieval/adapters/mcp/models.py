@@ -7,7 +7,10 @@ from pydantic import BaseModel, Field
 
 from ingest.report import SyncReport
 from retrieval.adapters.redaction import redact_paths
-from retrieval.types import Chunk, DocumentRecord, MetadataValue, SearchHit, Status
+from retrieval.types import Chunk, DocumentRecord, MetadataValue, SearchHit, SearchHits, Status
+
+_NAMED = 10
+"""Of the places where the same text stands."""
 
 
 class Found(BaseModel):
@@ -25,16 +28,36 @@ class Found(BaseModel):
     line_end: int
     text: str
     metadata: dict[str, MetadataValue]
+    also_in: list[str] = Field(description="Where the same text stands as well.")
 
     @classmethod
     def of(cls, hit: SearchHit) -> Self:
         values = {name: value for name, value in asdict(hit).items() if name in cls.model_fields}
-        return cls(**values, citation=hit.citation())
+        also_in = [duplicate.citation() for duplicate in hit.duplicates[:_NAMED]]
+        if hit.duplicates_total > len(also_in):
+            also_in.append(f"{hit.duplicates_total - len(also_in)} more")
+        return cls(**values, citation=hit.citation(), also_in=also_in)
+
+
+class Corrected(BaseModel):
+    written: str
+    searched: str
 
 
 class SearchResult(BaseModel):
     passages: list[Found] = Field(description="Best first.")
+    corrections: list[Corrected] = Field(description="Words that no document has, and what was searched for instead.")
+    required: list[str] = Field(description="Words and phrases in the query that every passage has.")
     warnings: list[str] = Field(description="What is wrong with the filters, such as a field that no part has.")
+
+    @classmethod
+    def of(cls, hits: SearchHits, warnings: list[str]) -> Self:
+        return cls(
+            passages=[Found.of(hit) for hit in hits],
+            corrections=[Corrected(**asdict(correction)) for correction in hits.corrections],
+            required=list(hits.required),
+            warnings=warnings,
+        )
 
 
 class Part(BaseModel):

@@ -11,12 +11,14 @@ from mcp_types import ToolAnnotations
 from pydantic import Field
 
 from retrieval.adapters.filter_limits import MAX_PREFIXES, check_filter
-from retrieval.adapters.mcp.models import DocumentInfo, DocumentList, DocumentText, Found, Part, SearchResult
+from retrieval.adapters.mcp.models import DocumentInfo, DocumentList, DocumentText, Part, SearchResult
 from retrieval.adapters.mcp.tools import strict_tool
 from retrieval.adapters.redaction import client_message
+from retrieval.adapters.search_options import FRAMEWORK_DEFAULTS
 from retrieval.config import Mode
 from retrieval.errors import QueryError, RetrievalError
 from retrieval.index import HybridIndex
+from retrieval.search import SearchKeywords
 from retrieval.types import DocumentRecord, document_metadata
 
 _READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
@@ -72,10 +74,12 @@ def _search(current: Current) -> Callable[..., SearchResult]:
         """Find the passages of the documents that answer a question best."""
         with told_to_the_model():
             check_filter("where", where)
+            chosen: SearchKeywords = {"mode": mode, "where": where, "within": within, "expand": expand}
+            options: SearchKeywords = {**FRAMEWORK_DEFAULTS, **chosen}
             searcher = current().searcher()
-            hits = searcher.search(query, top_k, mode=mode, where=where, within=within, expand=expand, highlight=False)
+            hits = searcher.search(query, top_k, **options)
             warnings = searcher.filter_hints(where, within)
-        return SearchResult(passages=[Found.of(hit) for hit in hits], warnings=warnings)
+        return SearchResult.of(hits, warnings)
 
     return search
 

@@ -118,7 +118,10 @@ function failure(problem, retry, signal = null) {
 
 // ---- The address holds the question, so that it can be shared and gone back to ----
 
-const NOTHING_ASKED = { q: "", view: "hybrid", k: "10", rerank: "", prefix: "", where: "", document: "", chunk: "" };
+const NOTHING_ASKED = {
+  q: "", view: "hybrid", k: "10", rerank: "", prefix: "", where: "", operators: "", document: "", chunk: "",
+};
+const SWITCHES = ["rerank", "operators"]; // "yes" where they are on
 const FIELDS = { q: "query", k: "top-k", prefix: "prefix", where: "where" }; // where each is written in the form
 
 function asked() {
@@ -152,9 +155,9 @@ async function show() {
 
 function fillForm(state) {
   for (const [name, id] of Object.entries(FIELDS)) $(id).value = state[name];
-  $("rerank").checked = state.rerank !== "";
+  for (const name of SWITCHES) $(name).checked = state[name] !== "";
   for (const radio of document.getElementsByName("view")) radio.checked = radio.value === state.view;
-  const filters = [state.where, state.prefix].filter(Boolean).length;
+  const filters = [state.where, state.prefix, state.operators].filter(Boolean).length;
   $("filters-button").textContent = filters ? `Filters (${filters})` : "Filters";
   if (filters) openFilters(true);
   document.title = state.q ? `${state.q} – hybrid-retrieval` : "hybrid-retrieval";
@@ -164,7 +167,8 @@ function ask() {
   current.key = null; // the same question is asked of the server again
   const written = Object.fromEntries(Object.entries(FIELDS).map(([name, id]) => [name, $(id).value.trim()]));
   const view = document.querySelector("[name=view]:checked").value;
-  return go({ ...written, view, rerank: $("rerank").checked ? "yes" : "", document: "", chunk: "" });
+  const switched = Object.fromEntries(SWITCHES.map((name) => [name, $(name).checked ? "yes" : ""]));
+  return go({ ...written, ...switched, view, document: "", chunk: "" });
 }
 
 /** Enter in a field goes on to the hits, unless something else is done while they come. */
@@ -228,7 +232,7 @@ function narrow(field, condition) {
 const current = { key: null, where: null, hits: new Map(), abort: new AbortController(), done: Promise.resolve() };
 
 function search(state) {
-  const key = JSON.stringify([state.q, state.view, state.k, state.rerank, state.where, state.prefix]);
+  const key = JSON.stringify([state.q, state.view, state.k, state.rerank, state.where, state.prefix, state.operators]);
   if (key !== current.key) {
     current.abort.abort();
     Object.assign(current, { key, where: null, hits: new Map(), abort: new AbortController() });
@@ -248,7 +252,8 @@ async function searchAll(state, signal) {
       throw new Problem("Nothing was asked: the metadata filter cannot be read.", { status: 400 });
     }
     const where = both(current.where, state.prefix && (await sourcesBelow(state.prefix, signal)));
-    const body = { query: state.q, top_k: Number(state.k), rerank: state.rerank !== "", where };
+    const operators = state.operators ? true : null;
+    const body = { query: state.q, top_k: Number(state.k), rerank: state.rerank !== "", operators, where };
     const answers = await Promise.all(modes.map((mode) =>
       call("search", { method: "POST", body: { ...body, mode }, signal }).catch((error) => error)));
     signal.throwIfAborted();
@@ -280,7 +285,7 @@ async function welcome(state, signal) {
     element("h2", {}, "What do you want to know?"),
     element("p", {}, "Passages are found by meaning and by words. Compare shows what each side brings."),
     element("dl", {}, ...example('"exact phrase"', "these words, in this order"),
-      ...example("+word", "only passages with it"), ...example("-word", "only passages without it")));
+      ...example("+word", "only passages with it"), ...example('-"phrase"', "only passages without it")));
   setBusy(false);
   announce("");
   $(isFilterRead ? "query" : "where").focus();
@@ -322,16 +327,27 @@ function column(mode, answer, { state, signal }) {
   const hits = answer.results[0].hits;
   const counts = `${counted(hits.length, "hit")} in ${number(answer.seconds * 1000)} ms`;
   made.append(element("h2", {}, title(mode), element("span", {}, ` ${MODES[mode]} · ${counts}`)));
+  made.append(...reading(answer.results[0]));
   made.append(hits.length ? list(hits, state.view === "compare" ? 200 : 320) : nothingFound(state));
   for (const hit of hits) if (!current.hits.has(hit.id)) current.hits.set(hit.id, hit);
   return made;
 }
 
+/** How the question was read, where that is not as it is written. */
+function reading({ corrections, required, excluded }) {
+  const quoted = (words) => words.map((word) => `“${word}”`).join(", ");
+  return [
+    ...corrections.map(({ written, searched }) => `Searched for “${searched}”: no passage has “${written}”.`),
+    required.length && `Only passages with ${quoted(required)}.`,
+    excluded.length && `Only passages without ${quoted(excluded)}.`,
+  ].filter(Boolean).map((says) => element("p", { class: "reading" }, says));
+}
+
 function nothingFound(state) {
-  const filtered = state.where || state.prefix;
+  const filtered = state.where || state.prefix || state.operators;
   return element("div", { class: "note" },
     element("p", {}, filtered ? "Nothing found that passes the filters." : "Nothing found."),
-    filtered && button("Search without filters", () => go({ where: "", prefix: "" })));
+    filtered && button("Search without filters", () => go({ where: "", prefix: "", operators: "" })));
 }
 
 /** length: of an excerpt, in code points */
@@ -354,6 +370,7 @@ function card(hit, best, length) {
     element("div", {},
       element("h3", {}, button(citation(hit), null, { class: "link open" })),
       path && element("p", { class: "path" }, path),
+      hit.duplicates.length && alsoIn(hit),
       excerpt(hit, length),
       chips.length && element("div", { class: "chips" }, ...chips)),
     scores(hit, best));
@@ -361,6 +378,14 @@ function card(hit, best, length) {
   for (const type of ["mouseenter", "focusin"]) made.addEventListener(type, () => markSame(hit.id));
   for (const type of ["mouseleave", "focusout"]) made.addEventListener(type, () => markSame(null));
   return made;
+}
+
+/** The same text elsewhere: each place opens its document. */
+function alsoIn({ duplicates, duplicates_total: total }) {
+  const shown = duplicates.slice(0, 3).flatMap((place) => [
+    " ", button(place.citation, () => go({ document: place.document_id, chunk: place.id }), { class: "link" })]);
+  const more = total > 3 && ` and ${number(total - 3)} more`;
+  return element("p", { class: "also" }, "Also in", ...shown, more);
 }
 
 /** May break after each folder, and says loudest what the file is called. */
@@ -707,7 +732,7 @@ function listen() {
   document.addEventListener("keydown", onKey);
   addEventListener("popstate", show);
   $("form").addEventListener("submit", submit);
-  for (const chosen of [...document.getElementsByName("view"), $("top-k"), $("rerank")]) chosen.addEventListener("change", ask);
+  for (const chosen of [...document.getElementsByName("view"), $("top-k"), ...SWITCHES.map($)]) chosen.addEventListener("change", ask);
   $("filters-button").addEventListener("click", () => openFilters($("filters").hidden));
   $("where").addEventListener("change", () => readWhere($("where").value.trim()));
   $("index-button").addEventListener("click", openIndex);

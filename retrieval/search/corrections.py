@@ -1,0 +1,140 @@
+"""Words of a query that no passage has are tried in their nearest spelling: "comit" finds "commit".
+
+What is meant as it is written is left alone: operators, names with digits or signs in them, names in capitals, options
+of commands. So are function words, of whichever language, and a query of which most words are unknown: it is in another
+language.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from functools import cache
+from typing import NamedTuple
+
+import regex
+
+from retrieval.analysis.analyzer import LANGUAGES
+from retrieval.analysis.stopwords import stop_words
+from retrieval.search.operators import Clause
+from retrieval.search.query import terms_by_language
+from retrieval.segments.reader import IndexReader
+from retrieval.types import Correction
+
+_LETTERS_FOR = {1: 4, 2: 8}
+"""So many letters has a word, at least, for so many edits, and a stem one more: of shorter ones, too many are near."""
+
+_LONGEST = 40
+"""Letters of a word that is corrected."""
+
+_MANY = 4
+"""Words of a query of which half at least must be known."""
+
+_QUOTED = re.compile('["“”„‟«»][^"“”„‟«»]*["“”„‟«»]')
+_LETTERS = regex.compile(r"[\p{L}\p{M}]+")
+_PIECE = re.compile(r"\S+")
+_EDGE = r"[\p{P}--[\-@#&/\\_*%]]*+"
+_WORD = regex.compile(rf"{_EDGE}(?P<word>\p{{L}}[\p{{L}}\p{{M}}]++){_EDGE}", regex.VERSION1)
+"""A word between blanks, with punctuation around it."""
+
+
+class Replacement(NamedTuple):
+    """A word at text[start:end] that no passage has, and its nearest spelling."""
+
+    start: int
+    end: int
+    correction: Correction
+
+
+def find_corrections(reader: IndexReader, text: str, clauses: Sequence[Clause]) -> list[Replacement]:
+    """The words of a query to be tried in another spelling, in order.
+
+    text      without operators
+    clauses   of the same query: their words stay as they are
+    """
+    languages = _Languages(reader)
+    exact = {word.lower() for clause in clauses for word in _LETTERS.findall(clause.text)}
+    words = [match for match in _plain_words(text) if match["word"].lower() not in exact]
+    unknown = [match for match in words if not languages.know(match["word"].lower())]
+    if not unknown:
+        return []
+    content = [match for match in words if match["word"].lower() not in _function_words()]
+    unknown = [match for match in unknown if match in content]
+    if len(content) >= _MANY and 2 * len(unknown) > len(content):
+        return []
+    nearest = [(match, languages.nearest(match["word"].lower())) for match in unknown]
+    return [Replacement(*match.span("word"), Correction(match["word"], other)) for match, other in nearest if other]
+
+
+def replaced(text: str, replacements: Sequence[Replacement]) -> str:
+    """The text in the other spelling."""
+    for start, end, correction in reversed(replacements):
+        text = text[:start] + correction.searched + text[end:]
+    return text
+
+
+def _plain_words(text: str) -> Iterator["regex.Match[str]"]:
+    """Those of letters alone that are neither quoted nor written as names of code or in capitals."""
+    is_shouted = text.isupper()
+    quoted = [match.span() for match in _QUOTED.finditer(text)]
+    for piece in _PIECE.finditer(text):
+        match = _WORD.fullmatch(text, *piece.span())
+        if match is None or not _LETTERS_FOR[1] <= len(match["word"]) <= _LONGEST:
+            continue
+        at, ending = match.start("word"), match["word"][1:]
+        if (ending == ending.lower() or is_shouted) and not any(start <= at < end for start, end in quoted):
+            yield match
+
+
+class _Languages:
+    """How the languages of an index see a word."""
+
+    def __init__(self, reader: IndexReader) -> None:
+        self._reader = reader
+
+    def know(self, word: str) -> bool:
+        """Whether some passage has the word, or all languages take it for a function word."""
+        terms = [term for language in self._reader.languages for term in self._terms(word, language)]
+        return not terms or any(term in self._reader.lexical for term in terms)
+
+    def nearest(self, word: str) -> str | None:
+        """The word with the fewest edits; of those alike one that is near in its own letters rather than in its stem's,
+        then one with the same first letter, the one that most passages have, the shortest, the first in alphabetical
+        order. None where there is none, or a function word is as near: then that was meant."""
+        for most in (1, 2):
+            if len(word) < _LETTERS_FOR[most]:
+                return None
+            for near in (self._reader.words_near(word, most=most), self._by_stem(word, most=most)):
+                if any(other in _function_words() for other in near):
+                    return None
+                counted = [(other, self._passages(other)) for other in near]
+                found = [(other, passages) for other, passages in counted if passages]
+                if found:  # the first letter is seldom wrong
+                    return min(found, key=lambda each: (each[0][0] != word[0], -each[1], len(each[0]), each[0]))[0]
+        return None
+
+    def _by_stem(self, word: str, *, most: int) -> set[str]:
+        """The words whose stems are near its own: other forms of what was meant."""
+        near = set()
+        for language in self._reader.languages:
+            for term in self._terms(word, language):
+                if len(term) > _LETTERS_FOR[most]:
+                    stems = self._reader.stems_near(term, most=most)
+                    near |= {self._written(stem, language) for stem in stems}
+        return {other for other in near if other is not None}
+
+    def _written(self, stem: str, language: str) -> str | None:
+        """The shortest word with this stem; its last letter may differ: polici, policy."""
+        words = sorted(self._reader.words_beginning(stem[:-1]), key=lambda word: (len(word), word))
+        return next((word for word in words if stem in self._terms(word, language)), None)
+
+    def _terms(self, word: str, language: str) -> Collection[str]:
+        return terms_by_language(word, [language])[language].keys()
+
+    def _passages(self, word: str) -> int:
+        terms = {term for language in self._reader.languages for term in self._terms(word, language)}
+        return max((self._reader.lexical.document_frequency(term) for term in terms), default=0)
+
+
+@cache
+def _function_words() -> frozenset[str]:
+    """Of all languages, in lower case."""
+    return frozenset[str]().union(*map(stop_words, LANGUAGES))
