@@ -184,6 +184,22 @@ def test_contents_lines_are_left_out_where_their_words_stand_in_the_text() -> No
 
 
 @pytest.mark.parametrize(
+    ("entries", "headings"),
+    [
+        (["Chapter 1 ........ 3", "Chapter 2 ........ 9"], ["Chapter 1: Dredging", "Chapter 2: Pilotage"]),
+        (
+            ["Kapitel 1 Baggern ........ 3", "Kapitel 2 Lotsen ........ 9"],
+            ["Kapitel 1. Baggern im", "Kapitel 2. Lotsen an"],
+        ),
+        (["Pilotage ........ 17"], ["Dredging", "Pilotage"]),
+    ],
+)
+def test_contents_lines_go_however_the_headings_are_set(entries: list[str], headings: list[str]) -> None:
+    pages = [["Contents", *entries], *([heading, *lines] for heading, lines in zip(headings, BODY, strict=False))]
+    assert read(pages).text == "\n\n".join(["Contents", *("\n".join(page) for page in pages[1:])])
+
+
+@pytest.mark.parametrize(
     "lines",
     [
         ["Espresso ........ 3", "Cappuccino ........ 2"],

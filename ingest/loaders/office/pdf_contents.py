@@ -11,6 +11,9 @@ _LEAST_DOTS = 4
 
 _SECTION_NUMBER = re.compile(r"(?:(?:chapter|section|part|appendix)\s+)?(?:\d+|[A-Z])(?:\.\d+)*[.:)]?\s+", re.I)
 
+_NUMBERED = re.compile(r"(?:chapter|section|part|appendix|kapitel|teil|chapitre|parte?|cap[ií]tulo|capitolo)?\s*\d+\b")
+_PARTED = re.compile(r"\s*[:–—]\s|\.\s")
+
 
 class _Entry(NamedTuple):
     words: str
@@ -29,8 +32,9 @@ def _folded(line: str) -> str:
 def without_contents_lines(pages: Sequence[str]) -> list[str]:
     """The pages without the lines of a table of contents whose words stand in the text too.
 
-    Lines with dot leaders on a page, or on pages in a row, are such a table where the page numbers never fall and most
-    entries are lines of the text, its headings, in their order: a price list is none.
+    Lines with dot leaders on a page, or on pages in a row, are such a table where the page numbers never fall, and most
+    entries are lines of the text, its headings, in their order, or begin with the number of a section: a price list is
+    none.
     """
     entries = [[entry for line in page.split("\n") if (entry := _entry(line))] for page in pages]
     if not any(entries):
@@ -38,6 +42,7 @@ def without_contents_lines(pages: Sequence[str]) -> list[str]:
     text = [line for page in pages for line in page.split("\n") if not _entry(line)]
     places: dict[str, int] = {}
     for place, line in enumerate(text):
+        places[_folded(_PARTED.split(line, maxsplit=1)[0])] = place  # "Chapter 3: Pumps"
         places[_folded(line)] = places[bare(line)] = place  # the last: a heading stands behind what announces it
     known = frozenset(re.findall(r"\w+", " ".join(text).casefold()))
     cleaned: list[str] = []
@@ -65,7 +70,10 @@ def _is_table(entries: Sequence[_Entry], places: Mapping[str, int]) -> bool:
     numbers = [int(entry.page) for entry in entries if entry.page.isdigit()]
     found = [places.get(_folded(entry.words), places.get(bare(entry.words), -1)) for entry in entries]
     found = [place for place in found if place >= 0]
-    return 2 * len(found) >= len(entries) and _mostly_rise(numbers) and _mostly_rise(found)
+    if not _mostly_rise(numbers):
+        return False
+    are_numbered = len(entries) > 1 and all(_NUMBERED.match(entry.words) for entry in entries)
+    return are_numbered or (2 * len(found) >= len(entries) and _mostly_rise(found))
 
 
 def _mostly_rise(numbers: Sequence[int]) -> bool:
