@@ -4,6 +4,7 @@ import pytest
 
 from ingest.loaders.office.ocr import NoTextError
 from ingest.loaders.office.pdf import load_pdf
+from ingest.loaders.office.pdf_running_lines import without_running_lines
 from retrieval.types import Document
 from tests.loaders_samples import pdf
 
@@ -163,6 +164,11 @@ def test_short_pages_between_long_running_lines_are_text() -> None:
 def test_without_page_numbers_a_running_line_stays_once() -> None:
     body = "\n\n".join(map("\n".join, BODY))
     assert read([["Harbour Rules", *lines] for lines in BODY]).text == f"Harbour Rules\n{body}"
+
+
+def test_a_line_as_long_as_a_text_is_none_and_costs_no_more() -> None:
+    pages = ["1 " * 50_000 + "x"] * 5
+    assert without_running_lines(pages, kept={}).pages == pages
 
 
 def test_a_heading_that_runs_on_as_header_stays_on_its_own_page() -> None:

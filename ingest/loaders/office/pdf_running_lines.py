@@ -14,6 +14,9 @@ _LEAST_PAGES = 4
 
 _LEAST_REPEATS = 3
 _LEAST_DENSITY = 0.4  # of the pages between the first and the last that have it: left and right pages may differ
+_LONGEST = 200
+"""Characters of a running line; a text's line may be as long as the text."""
+
 _EDGE = 3
 """Lines from the top or the bottom of a page, among which running lines are."""
 
@@ -122,7 +125,9 @@ def _edges(pages: Sequence[str]) -> _Edges:
 
 
 def _forms(line: str, side: str, page: int) -> Iterator[tuple[_Form, str]]:
-    """The forms that a line of a page has, each with the number that it has there."""
+    """The forms that a line of a page has, each with the number that it has there; none of a long line."""
+    if len(line) > _LONGEST:
+        return
     words = " ".join(line.split())
     yield _Form(side, words), ""
     found = list(_NUMBER.finditer(words))
