@@ -4,6 +4,7 @@ import pytest
 
 from ingest.loaders.office.ocr import NoTextError
 from ingest.loaders.office.pdf import load_pdf
+from ingest.loaders.office.pdf_running_lines import without_running_lines
 from retrieval.types import Document
 from tests.loaders_samples import pdf
 
@@ -143,11 +144,31 @@ def test_roman_numbers_and_chapters_that_end_in_the_number_are_running_lines_too
         [["Certificate of attendance", "This is to certify that", name, "has been here.", "May"] for name in "ABCDEF"],
         [[*lines, f"In total {n * n} hulls"] for n, lines in enumerate(BODY, 1)],
         [[f"{n}. {line}" for line in lines] for n, lines in enumerate(BODY, 1)],
+        [[f"Chapter {n}", *lines] for n, lines in enumerate(BODY, 1)],
+        [[*lines, f"Harbour order {n}"] for n, lines in enumerate(BODY, 2041)],
+        [[*lines, f"{n} {n % 7} {n % 5}"] for n, lines in enumerate(BODY, 2019)],
+        [[f"To {name}", "Invoice", "1 gasket", f"In total {len(name)}"] for name in ("Ada", "Bo", "Cyrus", "Dora")],
     ],
-    ids=["short", "mail merge", "other numbers", "numbered"],
+    ids=["short", "mail merge", "other numbers", "numbered", "chapters", "tickets", "years", "letters"],
 )
 def test_what_belongs_to_the_text_stays(pages: list[list[str]]) -> None:
     assert read(pages).text == "\n\n".join("\n".join(lines) for lines in pages)
+
+
+def test_short_pages_between_long_running_lines_are_text() -> None:
+    body = [line for line, _ in BODY]
+    pages = [["ACME Ltd", f"QP-7 Rev 3  Page {n}/5", line, "Not to be copied"] for n, line in enumerate(body, 1)]
+    assert read(pages).text == "\n\n".join(body)
+
+
+def test_without_page_numbers_a_running_line_stays_once() -> None:
+    body = "\n\n".join(map("\n".join, BODY))
+    assert read([["Harbour Rules", *lines] for lines in BODY]).text == f"Harbour Rules\n{body}"
+
+
+def test_a_line_as_long_as_a_text_is_none_and_costs_no_more() -> None:
+    pages = ["1 " * 50_000 + "x"] * 5
+    assert without_running_lines(pages, kept={}).pages == pages
 
 
 def test_a_heading_that_runs_on_as_header_stays_on_its_own_page() -> None:
@@ -169,14 +190,30 @@ def test_contents_lines_are_left_out_where_their_words_stand_in_the_text() -> No
 
 
 @pytest.mark.parametrize(
+    ("entries", "headings"),
+    [
+        (["Chapter 1 ........ 3", "Chapter 2 ........ 9"], ["Chapter 1: Dredging", "Chapter 2: Pilotage"]),
+        (
+            ["Kapitel 1 Baggern ........ 3", "Kapitel 2 Lotsen ........ 9"],
+            ["Kapitel 1. Baggern im", "Kapitel 2. Lotsen an"],
+        ),
+        (["Pilotage ........ 17"], ["Dredging", "Pilotage"]),
+    ],
+)
+def test_contents_lines_go_however_the_headings_are_set(entries: list[str], headings: list[str]) -> None:
+    pages = [["Contents", *entries], *([heading, *lines] for heading, lines in zip(headings, BODY, strict=False))]
+    assert read(pages).text == "\n\n".join(["Contents", *("\n".join(page) for page in pages[1:])])
+
+
+@pytest.mark.parametrize(
     "lines",
     [
         ["Espresso ........ 3", "Cappuccino ........ 2"],
         ["Dredging ........ 3", "Unheard of ........ 4", "Nor of this ........ 5"],
         ["Dredging ........ 2.50", "Pilotage ........ 3.50"],
-        ["Dredging ........ 2"],
+        ["hull ........ 2", "lock ........ 3"],
     ],
-    ids=["falling", "not in the text", "prices", "one"],
+    ids=["falling", "not in the text", "prices", "no headings"],
 )
 def test_other_lines_with_leaders_stay(lines: list[str]) -> None:
     assert read([lines, ["Dredging", *BODY[0]], ["Pilotage", *BODY[1]]]).text.startswith("\n".join(lines))

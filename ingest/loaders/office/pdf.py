@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from ingest.loaders.office.ocr import NoTextError
 from ingest.loaders.office.pdf_annotations import notes_of
-from ingest.loaders.office.pdf_contents import without_contents_lines
-from ingest.loaders.office.pdf_running_lines import bare, without_running_lines
+from ingest.loaders.office.pdf_contents import bare, without_contents_lines
+from ingest.loaders.office.pdf_running_lines import without_running_lines
 from ingest.loaders.office.pdf_xfa import xfa_values
 from ingest.loaders.titles import meaningful_title
 from ingest.skip_reasons import is_blank
@@ -23,17 +23,22 @@ _SOFT_HYPHEN = re.compile("(\\w{0,40})[\x02\ufffe]\n*(\\w{0,40})")  # PDFium's h
 _NUMBER = re.compile(r"(?:(?:chapter|section|part|appendix)\s+)?(?:\d+|[A-Z]|[IVXLC]+)(?:\.\d+)*[.:)]?\s+", re.I)
 
 
+_LITTLE_TEXT = 200
+"""Characters: as many as what runs along the edges of a page."""
+
 _MOST_RANGES = 8
 """Of pages, that a notice names."""
 
 
 class _Page(NamedTuple):
     """notes   the lines of its form fields and annotations
-    label   the page number that the file gives it, "" where it gives none"""
+    label   the page number that the file gives it, "" where it gives none
+    is_picture   whether it holds a picture and little text, as a scan does"""
 
     text: str
     notes: list[str]
     label: str
+    is_picture: bool
 
 
 def load_pdf(data: bytes, *, source: str) -> Document:
@@ -55,7 +60,11 @@ def load_pdf(data: bytes, *, source: str) -> Document:
     cleaned = without_running_lines(texts, kept=headings_of)
     texts = without_contents_lines(cleaned.pages)
     pages = ["\n\n".join(filter(None, [text, *page.notes])) for text, page in zip(texts, read, strict=True)]
-    without_text = [number for number, page in enumerate(pages, 1) if is_blank(page)]
+    without_text = [
+        number
+        for number, (page, text) in enumerate(zip(read, cleaned.pages, strict=True), 1)
+        if not page.notes and is_blank(text if page.is_picture else page.text)
+    ]
     if len(without_text) == len(pages):
         has_none = "its only page has no text" if len(pages) == 1 else f"none of its {len(pages)} pages has text"
         raise NoTextError(
@@ -120,17 +129,20 @@ def _reason(error: Exception) -> str:
 
 
 def _page(pdf: Any, index: int) -> _Page:
+    from pypdfium2.raw import FPDF_PAGEOBJ_IMAGE
+
     page = pdf[index]
     try:
         text_page = page.get_textpage()
         try:
             text = _clean(text_page.get_text_bounded())
             notes = [_clean(note) for note in notes_of(pdf, page, text_page, text)]
+            is_picture = len(text) <= _LITTLE_TEXT and any(page.get_objects([FPDF_PAGEOBJ_IMAGE], max_depth=3))
         finally:
             text_page.close()
     finally:
         page.close()
-    return _Page(text, notes, pdf.get_page_label(index))
+    return _Page(text, notes, pdf.get_page_label(index), is_picture)
 
 
 def _clean(text: str) -> str:

@@ -1,19 +1,18 @@
 """The table of contents that a PDF prints: lines such as "Pumps ........ 17"."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import chain, groupby, pairwise
 from typing import NamedTuple
 
 _NUMBER_AT_END = re.compile(r"(?<![^\W_])(?:\d{1,5}|[ivxlc]{1,7})$", re.I)
 _LEADER = " \t.·•_…"
 _LEAST_DOTS = 4
-_LEAST_ENTRIES = 2
-_MOST_ENTRIES = 200
-"""Entries that are looked for in the text to tell whether they are contents: more would only cost time."""
 
-SECTION_NUMBER = re.compile(r"(?:(?:chapter|section|part|appendix)\s+)?(?:\d+|[A-Z])(?:\.\d+)*[.:)]?\s+", re.I)
-"""What may stand before the words of a heading."""
+_SECTION_NUMBER = re.compile(r"(?:(?:chapter|section|part|appendix)\s+)?(?:\d+|[A-Z])(?:\.\d+)*[.:)]?\s+", re.I)
+
+_NUMBERED = re.compile(r"(?:chapter|section|part|appendix|kapitel|teil|chapitre|parte?|cap[ií]tulo|capitolo)?\s*\d+\b")
+_PARTED = re.compile(r"\s*[:–—]\s|\.\s")
 
 
 class _Entry(NamedTuple):
@@ -21,22 +20,35 @@ class _Entry(NamedTuple):
     page: str
 
 
+def bare(line: str) -> str:
+    """A line's words to compare them by: without a section number in front, nor a mark at the end."""
+    return _folded(_SECTION_NUMBER.sub("", " ".join(line.split()), count=1))
+
+
+def _folded(line: str) -> str:
+    return " ".join(line.split()).casefold().rstrip(" .:")
+
+
 def without_contents_lines(pages: Sequence[str]) -> list[str]:
     """The pages without the lines of a table of contents whose words stand in the text too.
 
-    Lines with dot leaders on a page, or on pages in a row, are such a table where the page numbers never fall and most
-    entries are found in the text, in their order: a price list is none.
+    Lines with dot leaders on a page, or on pages in a row, are such a table where the page numbers never fall, and most
+    entries are lines of the text, its headings, in their order, or begin with the number of a section: a price list is
+    none.
     """
     entries = [[entry for line in page.split("\n") if (entry := _entry(line))] for page in pages]
-    if sum(map(len, entries)) < _LEAST_ENTRIES:
+    if not any(entries):
         return list(pages)
-    lines = (line for page in pages for line in page.split("\n"))
-    text = " ".join(word for line in lines if not _entry(line) for word in line.split()).casefold()
-    known = frozenset(re.findall(r"\w+", text))
+    text = [line for page in pages for line in page.split("\n") if not _entry(line)]
+    places: dict[str, int] = {}
+    for place, line in enumerate(text):
+        places[_folded(_PARTED.split(line, maxsplit=1)[0])] = place  # "Chapter 3: Pumps"
+        places[_folded(line)] = places[bare(line)] = place  # the last: a heading stands behind what announces it
+    known = frozenset(re.findall(r"\w+", " ".join(text).casefold()))
     cleaned: list[str] = []
     for has_entries, run in groupby(range(len(pages)), lambda page: bool(entries[page])):
         numbers = list(run)
-        is_table = has_entries and _are_contents(list(chain.from_iterable(entries[page] for page in numbers)), text)
+        is_table = has_entries and _is_table(list(chain.from_iterable(entries[page] for page in numbers)), places)
         cleaned += [_without_told(pages[page], known) if is_table else pages[page] for page in numbers]
     return cleaned
 
@@ -54,19 +66,18 @@ def _entry(line: str) -> _Entry | None:
     return _Entry(" ".join(words.split()).casefold(), number[0]) if words.strip() and dots >= _LEAST_DOTS else None
 
 
-def _are_contents(entries: Sequence[_Entry], text: str) -> bool:
-    if len(entries) < _LEAST_ENTRIES:
-        return False
+def _is_table(entries: Sequence[_Entry], places: Mapping[str, int]) -> bool:
     numbers = [int(entry.page) for entry in entries if entry.page.isdigit()]
-    if sum(one > other for one, other in pairwise(numbers)) > len(numbers) // 10:
+    found = [places.get(_folded(entry.words), places.get(bare(entry.words), -1)) for entry in entries]
+    found = [place for place in found if place >= 0]
+    if not _mostly_rise(numbers):
         return False
-    some = entries[:_MOST_ENTRIES]
-    found = at = 0
-    for entry in some:
-        place = max(text.find(words, at) for words in (entry.words, SECTION_NUMBER.sub("", entry.words, count=1)))
-        if place >= 0:
-            found, at = found + 1, place
-    return 2 * found >= len(some)
+    are_numbered = len(entries) > 1 and all(_NUMBERED.match(entry.words) for entry in entries)
+    return are_numbered or (2 * len(found) >= len(entries) and _mostly_rise(found))
+
+
+def _mostly_rise(numbers: Sequence[int]) -> bool:
+    return 10 * sum(one > other for one, other in pairwise(numbers)) <= len(numbers)
 
 
 def _without_told(page: str, known: Collection[str]) -> str:

@@ -7,23 +7,33 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import NamedTuple
 
-from ingest.loaders.office.pdf_contents import SECTION_NUMBER
+from ingest.loaders.office.pdf_contents import bare
 
 _LEAST_PAGES = 4
 """Of a document that has running lines; in a shorter one the same line may stand on each page for its own sake."""
 
 _LEAST_REPEATS = 3
 _LEAST_DENSITY = 0.4  # of the pages between the first and the last that have it: left and right pages may differ
+_LONGEST = 200
+"""Characters of a running line; a text's line may be as long as the text."""
+
 _EDGE = 3
 """Lines from the top or the bottom of a page, among which running lines are."""
 
 _MOST = 0.5
-"""Share of a document's characters: where more would go, the pages are alike because their text is."""
+_MOST_NUMBERED = 0.85
+"""Shares of a document's characters: where more would go, the pages are alike because their text is. Page numbers speak
+for running lines: a batch of letters or certificates seldom has any."""
+
+_MOST_AHEAD = 30
+"""How much higher than its page a number beside words may be: "Rules of the harbour 12", but not an order's number."""
 
 _NUMBER = re.compile(r"(?<![\w.,])\d{1,5}(?![\w,]|\.\d)")
 _ROMAN = re.compile(r"\b(m{0,3}(?:cm|cd|d?c{0,3})(?:xc|xl|l?x{0,3})(?:ix|iv|v?i{0,3}))\b", re.I)
 _ROMAN_VALUES = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100, "d": 500, "m": 1000}
-_NO_WORDS = re.compile(r"(?:[\W\d_]|\b(?:page|seite|página|pagina|pág|p|s|of|von|de|di|sur|[ivxlc]+)\b)*", re.I)
+_NO_WORDS = re.compile(
+    r"(?:[\W\d_]|\b(?:page|seite|página|pagina|pág|of|von|de|sur|[ivxlc]{2,}|[^\W\d_])\b)*", re.I
+)  # beside a page number
 _RULES = " |–—-·•"  # what parts a page number from words
 
 
@@ -64,7 +74,8 @@ def without_running_lines(pages: Sequence[str], kept: Mapping[int, Collection[st
     """The pages without the lines that run along their tops and bottoms.
 
     Such a line stands at the edge of several pages in a row, or of every other one: with the same words, or with a
-    number that grows with the page. A line that runs through less than half of the pages stays where it comes first.
+    number that grows with the page. The words of a line stay where they come first if it runs through less than half of
+    the pages, or if the pages have no numbers.
 
     kept   the lines that are headings, by the index of their page: they stay.
     """
@@ -84,11 +95,14 @@ def without_running_lines(pages: Sequence[str], kept: Mapping[int, Collection[st
             told = [form for form in numbered if _is_told_elsewhere(form, known)]
             if not (runs or told):
                 break
-            if told or any(page > min(repeated[form]) or _is_throughout(repeated[form], len(pages)) for form in runs):
+            if told or any(
+                page > min(repeated[form]) or (offsets and _is_throughout(repeated[form], len(pages))) for form in runs
+            ):
                 gone.add(place)
                 numbers[page] = numbers[page] or next((forms[form] for form in (*told, *numbered)), "")
     total = sum(len(line) for line in chain.from_iterable(edges.lines))
-    if sum(len(edges.lines[place.page][place.line]) for place in gone) > _MOST * total:
+    most = _MOST_NUMBERED if offsets else _MOST
+    if sum(len(edges.lines[place.page][place.line]) for place in gone) > most * total:
         return CleanedPages(list(pages), [""] * len(pages))
     cleaned = [
         "\n".join(line for number, line in enumerate(lines) if _Place(page, number) not in gone).strip("\n")
@@ -111,7 +125,9 @@ def _edges(pages: Sequence[str]) -> _Edges:
 
 
 def _forms(line: str, side: str, page: int) -> Iterator[tuple[_Form, str]]:
-    """The forms that a line of a page has, each with the number that it has there."""
+    """The forms that a line of a page has, each with the number that it has there; none of a long line."""
+    if len(line) > _LONGEST:
+        return
     words = " ".join(line.split())
     yield _Form(side, words), ""
     found = list(_NUMBER.finditer(words))
@@ -138,7 +154,9 @@ def _repeated(edges: _Edges, count: int) -> dict[_Form, set[int]]:
     return {
         form: pages
         for form, pages in found.items()
-        if len(pages) >= _LEAST_REPEATS and len(pages) >= _LEAST_DENSITY * (max(pages) - min(pages) + 1)
+        if len(pages) >= _LEAST_REPEATS
+        and len(pages) >= _LEAST_DENSITY * (max(pages) - min(pages) + 1)
+        and (form.offset is None or _is_of_pages(form))
     }
 
 
@@ -155,10 +173,13 @@ def _other_lines(edges: _Edges, offsets: Collection[tuple[str, int | None]]) -> 
     )
 
 
-def bare(line: str) -> str:
-    """A line's words without a section number in front."""
-    words = " ".join(line.split())
-    return SECTION_NUMBER.sub("", words, count=1).casefold()
+def _is_of_pages(form: _Form) -> bool:
+    """Whether its number may be a page's. "Chapter 3", "Ticket 12" and "Order 2041" are of something else."""
+    words = form.words.replace("#", " ")
+    if _NO_WORDS.fullmatch(words):
+        return True
+    is_parted = form.words.strip("# ").strip(_RULES) != form.words.strip("# ").strip()
+    return (form.offset or 0) <= _MOST_AHEAD and (is_parted or len(re.findall(r"[^\W\d_]{2,}", words)) > 1)
 
 
 def _is_told_elsewhere(form: _Form, known: Collection[str]) -> bool:
