@@ -448,6 +448,21 @@ def test_the_title_and_the_frames_of_a_saved_page() -> None:
         read(empty, "a.mht")
 
 
+def test_damage_takes_linear_time() -> None:
+    header = f"{HEADER}Subject: a\n"
+    boundary = "\nContent-Type: multipart/alternative; boundary=b\n"
+    damaged = {
+        "a.eml": header + "no header\n" * 5_000 + "Content-Type: text/plain\n\nbody",
+        "b.eml": header + "\n" + "-----BEGIN PGP MESSAGE-----\nbegin 644 x\n" * 5_000 + "\nend",
+        "c.eml": header.rstrip() + boundary + "\n--b\nContent-Type: text/html\n\nx" * 500,
+        "d.ics": "BEGIN:VCALENDAR\nBEGIN:VEVENT\nSUMMARY" + ';A="b"' * 5_000 + "\nSUMMARY:a",
+        "Inbox": ("From a@b Mon Jan  1 10:00:00 2024\nFrom: a\nTo: b\nContent-Length: 99999\n\nb\n\n") * 500,
+    }
+    started = time.process_time()
+    assert all(read(text, name).text for name, text in damaged.items())
+    assert time.process_time() - started < 4
+
+
 # Calendars
 
 EVENT = (

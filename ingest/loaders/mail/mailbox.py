@@ -141,18 +141,17 @@ def _fields(data: bytes, position: int) -> _Fields:
 def mended_header(data: bytes) -> bytes:
     """A message whose header holds lines that are none, before others that are: they become part of the line above,
     rather than the end of the header."""
-    pieces: list[bytes] = []
-    position = 0
-    while True:
-        names, end, is_complete = _fields(data, position)
-        pieces.append(data[position:end])
-        blank = _BLANK_LINE.search(data, end)
-        rest = data[end : blank.start() if blank else len(data)]
-        if is_complete or not (names or pieces[1:]) or not _MIME_FIELD.search(rest):
-            return b"".join([*pieces, data[end:]])
-        line = data.find(b"\n", end) + 1
-        pieces.append(b" " + data[end:line])
-        position = line
+    blank = _BLANK_LINE.search(data)
+    fields = _MIME_FIELD.finditer(data, 0, blank.start() if blank else len(data))
+    last = max((field.start() for field in fields), default=0)
+    position = _fields(data, 0).end
+    pieces = [data[:position]]
+    while 0 < position < last:
+        end = data.index(b"\n", position) + 1
+        after = _fields(data, end).end
+        pieces += [b" ", data[position:after]]
+        position = after
+    return b"".join([*pieces, data[position:]])
 
 
 def _without_emlx_frame(data: bytes) -> bytes:
