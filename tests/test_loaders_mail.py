@@ -137,6 +137,15 @@ def test_a_line_that_is_no_header_does_not_end_the_header() -> None:
     assert document.text == "a\n\nplain text"
 
 
+def test_lines_before_the_header_are_passed_over() -> None:
+    assert mail(f"X\n\nwritten by a gateway at 10:30\n{HEADER}Subject: a\n\nbody").text == f"a\n\n{SHOWN}\n\nbody"
+
+
+def test_parts_are_found_between_other_lines_than_the_header_says() -> None:
+    parts = multipart("mixed", PLAIN, MARKUP).replace("boundary=b-mixed", "boundary=_b-mixed_")
+    assert mail(f"Subject: a\n{parts}").text == "a\n\nplain text\n\nHead\n\nmarked up"
+
+
 def test_base64_rubbish_does_not_lose_the_mail() -> None:
     rubbish = "Content-Type: text/plain\nContent-Transfer-Encoding: base64\n\n%%% no base64 \xff ="
     assert "plain text" in mail(multipart("mixed", PLAIN, rubbish)).text

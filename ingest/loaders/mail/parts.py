@@ -36,6 +36,7 @@ _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|\w+")
 _ADDRESS = re.compile(r"\b(?:https?|mailto|cid):[^\s>\"]+")
 _NOT_BASE64 = re.compile(r"^.*[^A-Za-z0-9+/=\s].*", re.M)
 _BASE64 = re.compile(r"^[A-Za-z0-9+/=]{60,}\s*$", re.M)
+_BOUNDARY = re.compile(r"^--([^\s\"\\]{1,200})[ \t]*\r?\n(?=Content-[\w-]+[ \t]*:)", re.M | re.I)
 _MOST_LOST = 0.1  # of the words of the HTML, where the plain text is read alone; and the other way round
 _PLACEHOLDER = 40  # words that a plain text may have besides, if it only says that there is HTML
 
@@ -74,13 +75,26 @@ def leaves(message: Message) -> Iterator[Leaf]:
     """The parts to be read, in order: of alternatives the one that says most, and all that is attached."""
     stack = [message]
     while stack:
-        part = stack.pop()
+        part = _with_children(stack.pop())
         if part.get_content_maintype() != "multipart" or not children(part):
             yield Leaf(part, _is_body(part))
         elif part.get_content_subtype() == "alternative":
             yield from _chosen(list(_all_leaves(part)))
         else:
             stack.extend(reversed(children(part)))
+
+
+def _with_children(part: Message) -> Message:
+    """A multipart whose parts stand between other lines than it says: the message with the lines that are there."""
+    payload = part.get_payload()
+    if part.get_content_maintype() != "multipart" or not isinstance(payload, str):
+        return part
+    found = _BOUNDARY.search(payload)
+    if found is None:
+        return part
+    header = f'Content-Type: {part.get_content_type()}; boundary="{found[1]}"\n\n'
+    parsed = parse_message((header + payload).encode("utf-8", "surrogateescape"))
+    return parsed if children(parsed) else part
 
 
 def children(part: Message) -> list[Message]:
@@ -161,7 +175,7 @@ def inner_mail(part: Message) -> Message | None:
 def _all_leaves(part: Message) -> Iterator[Message]:
     stack = children(part)[::-1]
     while stack:
-        child = stack.pop()
+        child = _with_children(stack.pop())
         if child.get_content_maintype() == "multipart" and children(child):
             stack.extend(reversed(children(child)))
         else:
