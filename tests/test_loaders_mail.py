@@ -137,6 +137,15 @@ def test_a_line_that_is_no_header_does_not_end_the_header() -> None:
     assert document.text == "a\n\nplain text"
 
 
+def test_lines_before_the_header_are_passed_over() -> None:
+    assert mail(f"X\n\nwritten by a gateway at 10:30\n{HEADER}Subject: a\n\nbody").text == f"a\n\n{SHOWN}\n\nbody"
+
+
+def test_parts_are_found_between_other_lines_than_the_header_says() -> None:
+    parts = multipart("mixed", PLAIN, MARKUP).replace("boundary=b-mixed", "boundary=_b-mixed_")
+    assert mail(f"Subject: a\n{parts}").text == "a\n\nplain text\n\nHead\n\nmarked up"
+
+
 def test_base64_rubbish_does_not_lose_the_mail() -> None:
     rubbish = "Content-Type: text/plain\nContent-Transfer-Encoding: base64\n\n%%% no base64 \xff ="
     assert "plain text" in mail(multipart("mixed", PLAIN, rubbish)).text
@@ -446,6 +455,21 @@ def test_the_title_and_the_frames_of_a_saved_page() -> None:
     empty = archive(BLINK, markup=title).replace("The frame.", "")
     with pytest.raises(LoadError, match="no text"):
         read(empty, "a.mht")
+
+
+def test_damage_takes_linear_time() -> None:
+    header = f"{HEADER}Subject: a\n"
+    boundary = "\nContent-Type: multipart/alternative; boundary=b\n"
+    damaged = {
+        "a.eml": header + "no header\n" * 5_000 + "Content-Type: text/plain\n\nbody",
+        "b.eml": header + "\n" + "-----BEGIN PGP MESSAGE-----\nbegin 644 x\n" * 5_000 + "\nend",
+        "c.eml": header.rstrip() + boundary + "\n--b\nContent-Type: text/html\n\nx" * 500,
+        "d.ics": "BEGIN:VCALENDAR\nBEGIN:VEVENT\nSUMMARY" + ';A="b"' * 5_000 + "\nSUMMARY:a",
+        "Inbox": ("From a@b Mon Jan  1 10:00:00 2024\nFrom: a\nTo: b\nContent-Length: 99999\n\nb\n\n") * 500,
+    }
+    started = time.process_time()
+    assert all(read(text, name).text for name, text in damaged.items())
+    assert time.process_time() - started < 4
 
 
 # Calendars

@@ -15,8 +15,8 @@ from retrieval.errors import LoadError
 from retrieval.types import OWN_PART, Document
 
 _ENTRIES = frozenset({"VEVENT", "VTODO", "VJOURNAL"})
-_LINE = re.compile(r"""(?P<name>[\w.-]+)(?P<parameters>(?:;[\w-]+(?:=(?:"[^"]*"|[^";:]*)*)?)*):(?P<value>.*)""")
-_PARAMETER = re.compile(r""";([\w-]+)(?:=((?:"[^"]*"|[^";:])*))?""")
+_LINE = re.compile(r"""(?P<name>[\w.-]+)(?P<parameters>(?:;[\w-]++(?:=(?:"[^"]*+"|[^";:]++)*+)?)*+):(?P<value>.*)""")
+_PARAMETER = re.compile(r""";([\w-]++)(?:=((?:"[^"]*+"|[^";:]++)*+))?""")
 _ESCAPE = re.compile(r"\\([\\;,nN])")
 _FOLD = re.compile(rb"\r?\n[ \t]")
 _MARKUP = re.compile(r"</?(?:html|body|p|br|b|i|u|a|div|span|ul|ol|li|table)\b[^>]*>", re.I)

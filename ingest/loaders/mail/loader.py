@@ -4,9 +4,10 @@ from dataclasses import replace
 from email.message import Message
 
 from ingest.loaders.mail.charsets import decode_body
+from ingest.loaders.mail.leaves import leaves
 from ingest.loaders.mail.mailbox import has_header, messages_of
 from ingest.loaders.mail.message import MessageWriter
-from ingest.loaders.mail.parts import charset, content, header, leaves, parse_message
+from ingest.loaders.mail.parts import charset, content, header, parse_message
 from ingest.loaders.markup.html import write_html
 from ingest.loaders.text_builder import TextBuilder
 from retrieval.errors import LoadError

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 _FROM_LINE = re.compile(rb"^From [^\n]*\n", re.M)
-_GIT_LINE = re.compile(rb"From [0-9a-f]{40} Mon Sep 17 00:00:00 2001\s")
+_GIT_LINE = re.compile(rb"From [0-9a-f]{40,64} Mon Sep 17 00:00:00 2001\b")
 _DATED = re.compile(rb"\d:\d\d.*\d{4}|\d{4}.*\d:\d\d")
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:[^\n]*(?:\n[ \t][^\n]*)*(?:\n|\Z)|>From [^\n]*\n")
+_FIELD_NAME = re.compile(rb"^[!-9;-~]+[ \t]*:", re.M)
 _BLANK = re.compile(rb"[ \t]*\r?(?:\n|\Z)")
 _BLANK_LINE = re.compile(rb"^[ \t]*\r?\n", re.M)
 _MIME_FIELD = re.compile(rb"^(?:MIME-Version|Content-Type|Content-Transfer-Encoding)[ \t]*:", re.M | re.I)
@@ -17,6 +18,7 @@ _MOZILLA_STATUS = re.compile(rb"^X-Mozilla-Status[ \t]*:[ \t]*([0-9a-f]{4})\b", 
 _MOZILLA_EXPUNGED = 0x0008
 _FOLDER_DATA = re.compile(rb"^Subject:[^\n]*FOLDER INTERNAL DATA", re.M)
 _EMLX = re.compile(rb"\s*(\d{1,10})[ \t]*\r?\n")
+_FIRST_LINES = 8192  # bytes
 _BEFORE = b"\xef\xbb\xbf\r\n \t"
 
 _ADDRESSED = frozenset({b"from", b"to", b"cc", b"date", b"subject", b"sender", b"reply-to", b"newsgroups"})
@@ -63,7 +65,7 @@ def is_mail(head: bytes) -> bool:
 
 def has_header(data: bytes) -> bool:
     """Whether a header field stands among the first lines."""
-    return bool(_FIELD.search(data[:8192]))
+    return bool(_FIELD_NAME.search(data, 0, _FIRST_LINES))
 
 
 def messages_of(data: bytes) -> list[bytes]:
@@ -76,7 +78,7 @@ def messages_of(data: bytes) -> list[bytes]:
     if b"\n" not in data:
         data = data.replace(b"\r", b"\n")
     if not (data.startswith(b"From ") and _begins_message(data, 0)):
-        return [_without_emlx_frame(data)]
+        return [_without_foreign_lines(_without_emlx_frame(data))]
     return list(_split(data))
 
 
@@ -141,18 +143,30 @@ def _fields(data: bytes, position: int) -> _Fields:
 def mended_header(data: bytes) -> bytes:
     """A message whose header holds lines that are none, before others that are: they become part of the line above,
     rather than the end of the header."""
-    pieces: list[bytes] = []
+    blank = _BLANK_LINE.search(data)
+    fields = _MIME_FIELD.finditer(data, 0, blank.start() if blank else len(data))
+    last = max((field.start() for field in fields), default=0)
+    position = _fields(data, 0).end
+    pieces = [data[:position]]
+    while 0 < position < last:
+        end = data.index(b"\n", position) + 1
+        after = _fields(data, end).end
+        pieces += [b" ", data[position:after]]
+        position = after
+    return b"".join([*pieces, data[position:]])
+
+
+def _without_foreign_lines(data: bytes) -> bytes:
+    """The message from its header on, where some lines come before that."""
+    if _fields(data, 0).end:
+        return data
     position = 0
-    while True:
-        names, end, is_complete = _fields(data, position)
-        pieces.append(data[position:end])
-        blank = _BLANK_LINE.search(data, end)
-        rest = data[end : blank.start() if blank else len(data)]
-        if is_complete or not (names or pieces[1:]) or not _MIME_FIELD.search(rest):
-            return b"".join([*pieces, data[end:]])
-        line = data.find(b"\n", end) + 1
-        pieces.append(b" " + data[end:line])
-        position = line
+    while match := _FIELD_NAME.search(data, position, _FIRST_LINES):
+        names, end, _ = _fields(data, match.start())
+        if len(names & (_ADDRESSED | _TRACES)) >= 2:
+            return data[match.start() :]
+        position = max(end, match.end())
+    return data
 
 
 def _without_emlx_frame(data: bytes) -> bytes:

@@ -6,8 +6,8 @@ from itertools import chain
 
 from ingest.loaders.mail.calendar import unfolded, write_calendar
 from ingest.loaders.mail.charsets import decode_body, decode_header
+from ingest.loaders.mail.leaves import Leaf, leaves
 from ingest.loaders.mail.parts import (
-    Leaf,
     charset,
     children,
     content,
@@ -15,7 +15,6 @@ from ingest.loaders.mail.parts import (
     header,
     inner_mail,
     kind_of,
-    leaves,
     text_of,
 )
 from ingest.loaders.markup.html import write_html

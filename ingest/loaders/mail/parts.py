@@ -1,27 +1,22 @@
-"""The parts of a message: which are its text, which are attached, and what they say. Nothing here is written."""
+"""The parts of a message: what each is to be read as, and what it holds. Nothing here is written."""
 
 import binascii
 import email
 import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from email.message import Message
 from email.policy import Compat32
 from pathlib import PurePosixPath
-from typing import NamedTuple
 
 from ingest.loaders.mail.charsets import decode_body, decode_header
 from ingest.loaders.mail.mailbox import has_header, mended_header
 from ingest.loaders.mail.signed import signed_content
-from ingest.loaders.markup.html import write_html
-from ingest.loaders.text_builder import TextBuilder
 from retrieval.errors import LoadError
 
-TEXT_SUFFIXES = frozenset({".txt", ".text", ".md", ".markdown", ".rst", ".csv", ".tsv", ".log", ".json"})
-HTML_SUFFIXES = frozenset({".html", ".htm", ".xhtml"})
-CALENDAR_SUFFIXES = frozenset({".ics", ".ical", ".vcs"})
-MAIL_SUFFIXES = frozenset({".eml", ".mht", ".mhtml"})
+_TEXT_SUFFIXES = frozenset({".txt", ".text", ".md", ".markdown", ".rst", ".csv", ".tsv", ".log", ".json"})
+_HTML_SUFFIXES = frozenset({".html", ".htm", ".xhtml"})
+_CALENDAR_SUFFIXES = frozenset({".ics", ".ical", ".vcs"})
+_MAIL_SUFFIXES = frozenset({".eml", ".mht", ".mhtml"})
 _TEXT_TYPES = frozenset({"text", "message", "multipart"})  # the last where its boundary is nowhere
 _MAIL_TYPES = frozenset({"message/rfc822", "message/global", "message/news"})
 _INVISIBLE = frozenset(
@@ -32,12 +27,8 @@ _INVISIBLE = frozenset(
 )  # fmt: skip
 _CALENDAR_TYPES = frozenset({"text/calendar", "application/ics", "text/x-vcalendar"})
 _ENVELOPES = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
-_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|\w+")
-_ADDRESS = re.compile(r"\b(?:https?|mailto|cid):[^\s>\"]+")
 _NOT_BASE64 = re.compile(r"^.*[^A-Za-z0-9+/=\s].*", re.M)
 _BASE64 = re.compile(r"^[A-Za-z0-9+/=]{60,}\s*$", re.M)
-_MOST_LOST = 0.1  # of the words of the HTML, where the plain text is read alone; and the other way round
-_PLACEHOLDER = 40  # words that a plain text may have besides, if it only says that there is HTML
 
 
 class _Policy(Compat32):
@@ -48,13 +39,6 @@ class _Policy(Compat32):
 
 
 _POLICY = _Policy()
-
-
-class Leaf(NamedTuple):
-    """A part that holds no others, and whether it is a piece of the message's text rather than attached to it."""
-
-    part: Message
-    is_body: bool
 
 
 def parse_message(data: bytes) -> Message:
@@ -70,19 +54,6 @@ def header(message: Message, name: str) -> str:
     return decode_header(str(message.get(name, "")))
 
 
-def leaves(message: Message) -> Iterator[Leaf]:
-    """The parts to be read, in order: of alternatives the one that says most, and all that is attached."""
-    stack = [message]
-    while stack:
-        part = stack.pop()
-        if part.get_content_maintype() != "multipart" or not children(part):
-            yield Leaf(part, _is_body(part))
-        elif part.get_content_subtype() == "alternative":
-            yield from _chosen(list(_all_leaves(part)))
-        else:
-            stack.extend(reversed(children(part)))
-
-
 def children(part: Message) -> list[Message]:
     payload = part.get_payload()
     return [child for child in payload if isinstance(child, Message)] if isinstance(payload, list) else []
@@ -96,15 +67,15 @@ def kind_of(part: Message) -> str:
         return "invisible"
     if kind in _ENVELOPES or suffix == ".p7m":
         return "envelope"
-    if kind in _MAIL_TYPES or suffix in MAIL_SUFFIXES:
+    if kind in _MAIL_TYPES or suffix in _MAIL_SUFFIXES:
         return "mail"
-    if kind in _CALENDAR_TYPES or suffix in CALENDAR_SUFFIXES:
+    if kind in _CALENDAR_TYPES or suffix in _CALENDAR_SUFFIXES:
         return "calendar"
-    if kind == "text/html" or suffix in HTML_SUFFIXES:
+    if kind == "text/html" or suffix in _HTML_SUFFIXES:
         return "html"
     if part.get_content_maintype() == "message" and children(part):
         return "report"
-    return "text" if part.get_content_maintype() in _TEXT_TYPES or suffix in TEXT_SUFFIXES else "file"
+    return "text" if part.get_content_maintype() in _TEXT_TYPES or suffix in _TEXT_SUFFIXES else "file"
 
 
 def content(part: Message) -> bytes:
@@ -158,60 +129,9 @@ def inner_mail(part: Message) -> Message | None:
     return inner
 
 
-def _all_leaves(part: Message) -> Iterator[Message]:
-    stack = children(part)[::-1]
-    while stack:
-        child = stack.pop()
-        if child.get_content_maintype() == "multipart" and children(child):
-            stack.extend(reversed(children(child)))
-        else:
-            yield child
-
-
-def _is_body(part: Message) -> bool:
+def is_body(part: Message) -> bool:
     return kind_of(part) in {"text", "html", "report"} and not file_name(part) and _disposition(part) != "attachment"
 
 
 def _disposition(part: Message) -> str:
     return str(part.get("Content-Disposition", "")).partition(";")[0].strip().lower()
-
-
-def _chosen(parts: Sequence[Message]) -> Iterator[Leaf]:
-    """Of the bodies among the leaves of alternatives those that say most, and everything that is no body, but for the
-    pictures in HTML that is not read."""
-    bodies = [part for part in parts if _is_body(part)]
-    plain = [part for part in bodies if part.get_content_type() == "text/plain" and content(part).strip()]
-    html = [part for part in bodies if part.get_content_type() == "text/html"]
-    chosen = _fuller(plain, html) or [part for part in bodies if content(part).strip()][-1:]
-    shows_pictures = not html or html[0] in chosen
-    ids = set(map(id, chosen))
-    for part in parts:
-        is_picture = part.get_content_maintype() == "image" and "Content-ID" in part
-        if id(part) in ids or not (_is_body(part) or (is_picture and not shows_pictures)):
-            yield Leaf(part, id(part) in ids)
-
-
-def _fuller(plain: list[Message], html: list[Message]) -> list[Message]:
-    """The plain text, or the HTML where that says more; both where each says what the other does not."""
-    if not (plain and html):
-        return plain or html
-    in_plain = Counter(word for part in plain for word in _words(text_of(part)))
-    in_html = Counter(word for part in html for word in _words(_visible(part)))
-    if (in_html - in_plain).total() <= _MOST_LOST * in_html.total():
-        return plain
-    lost = in_plain - in_html
-    is_placeholder = "html" in lost and lost.total() <= _PLACEHOLDER
-    return html if is_placeholder or lost.total() <= _MOST_LOST * in_plain.total() else [*plain, *html]
-
-
-def _visible(part: Message) -> str:
-    builder = TextBuilder()
-    try:
-        write_html(content(part), builder, charset=charset(part))
-    except LoadError:
-        return ""
-    return builder.text()
-
-
-def _words(text: str) -> list[str]:
-    return _WORD.findall(_ADDRESS.sub(" ", text.casefold()))
