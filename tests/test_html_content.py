@@ -90,6 +90,8 @@ def test_names_of_icons_are_not_text(icon: str, shown: str) -> None:
         ("<ruby><rb>漢<rb>字<rt>かん<rt>じ</ruby>", "漢字"),
         ("<ruby>漢<rt>かん<rb>字<rt>じ</ruby>", "漢字"),
         ("<ruby><rbc><rb>漢</rb><rb>字</rb></rbc><rtc><rt>かん</rt><rt>じ</rt></rtc></ruby>", "漢字"),
+        ("私は\n  <ruby>東<rt>とう</rt></ruby>\n  <ruby>京<rt>きょう</rt></ruby>\n  で", "私は東京で"),
+        ("the\n<ruby>漢<rt>かん</rt></ruby>\nsign", "the 漢 sign"),
         ("<ruby>World<rt>ワールド</rt> Wide<rt>ワイド</rt></ruby>", "World Wide"),
         ("<ruby><ruby>東<rt>とう</rt>京<rt>きょう</rt></ruby><rt>capital</rt></ruby>", "東京"),
     ],
