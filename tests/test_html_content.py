@@ -54,6 +54,7 @@ def test_headings_inside_kept_elements_are_headings() -> None:
         ("<pre><button>Copy</button>x = 1</pre>", "x = 1"),
         ("<p>a</p><button aria-expanded=false class=navbar-toggler>Toggle</button>", "a"),
         ("<button>One</button><button>Two</button><p>a</p>", "a"),
+        ("<p>a<div><button data-bs-toggle=collapse>Care</button></div><div>b</div>", "a\n\nCare\n\nb"),
         ("<button role=tab>One</button><button role=tab>Two</button>", "One Two"),
     ],
 )
@@ -89,6 +90,8 @@ def test_names_of_icons_are_not_text(icon: str, shown: str) -> None:
         ("<ruby><rb>漢<rb>字<rt>かん<rt>じ</ruby>", "漢字"),
         ("<ruby>漢<rt>かん<rb>字<rt>じ</ruby>", "漢字"),
         ("<ruby><rbc><rb>漢</rb><rb>字</rb></rbc><rtc><rt>かん</rt><rt>じ</rt></rtc></ruby>", "漢字"),
+        ("私は\n  <ruby>東<rt>とう</rt></ruby>\n  <ruby>京<rt>きょう</rt></ruby>\n  で", "私は東京で"),
+        ("the\n<ruby>漢<rt>かん</rt></ruby>\nsign", "the 漢 sign"),
         ("<ruby>World<rt>ワールド</rt> Wide<rt>ワイド</rt></ruby>", "World Wide"),
         ("<ruby><ruby>東<rt>とう</rt>京<rt>きょう</rt></ruby><rt>capital</rt></ruby>", "東京"),
     ],
@@ -120,6 +123,7 @@ def test_long_hidden_text_is_not_the_page() -> None:
     ("style", "head", "is_seen"),
     [
         ("p.x, #y { color: red; display: none }", "", False),
+        (".x { display: none; display: block }", "", True),
         ("/* .x {} */ a{} .x{visibility:hidden !important}", "", False),
         ("#x{display:none}", "", False),
         (".x{display:none} .x.open{display:block}", "", True),
@@ -140,6 +144,7 @@ def test_what_a_stylesheet_hides_for_good_is_not_read(style: str, head: str, is_
 def test_what_a_control_elsewhere_shows_is_read() -> None:
     page = '<a onclick="toggle(\'a-1\')">more</a><p>bread<div id=a-1 style="display:none">rye</div>'
     assert text_of(page) == "more\n\nbread\n\nrye"
+    assert text_of("<a href='#t'>tab</a><p>bread<div id=t hidden>rye</div>") == "tab\n\nbread\n\nrye"
     modal = "<button data-bs-target='#m'>More</button><p>bread<div id=m hidden>rye</div>"
     assert text_of(modal) == "More\n\nbread\n\nrye"
 

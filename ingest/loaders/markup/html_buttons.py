@@ -9,6 +9,7 @@ _CONTROL_NAMES = frozenset(
     {"clipboard", "close", "copy", "dropdown", "hamburger", "menu", "nav", "navbar", "next", "prev", "print", "reply",
      "search", "share", "submit", "subscribe", "theme", "toggler", "vote"}
 )  # fmt: skip
+_OPENING = ("aria-expanded", "data-toggle", "data-bs-toggle")
 _PANELS = frozenset({"div", "section", "p", "article", "dd", "table"})
 _WORDS = 4  # from which on a button says more than what it does
 _LETTERS = 25  # the same, for scripts that put no spaces between words
@@ -28,7 +29,7 @@ def _is_text(button: Any) -> bool:
         return False
     if len(text.split()) >= _WORDS or len("".join(text.split())) > _LETTERS:
         return True
-    if button.get("role") == "tab" or button.get("aria-expanded") is not None:
+    if button.get("role") == "tab" or any(button.get(name) is not None for name in _OPENING):
         return True
     return _is_in_sentence(button) or _is_over_panel(button)
 

@@ -7,14 +7,23 @@ _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.S)
 _BRACES = re.compile(r"[{}]")
 _NAME = re.compile(r"[.#][\w-]+")
 _SIMPLE = re.compile(r"\s*[a-z0-9]*([.#][\w-]+)\s*", re.I)
-_HIDES = re.compile(
-    r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|mso-hide\s*:\s*all)\s*(?:!|;|$)", re.I
+_DECLARATION = re.compile(r"(?:^|;)\s*(display|visibility|mso-hide)\s*:\s*([\w-]+)", re.I)
+_HIDING = frozenset(
+    {
+        ("display", "none"),
+        ("visibility", "hidden"),
+        ("visibility", "collapse"),
+        ("mso-hide", "all"),
+    }  # the last is Word's
 )
 
 
 def hides(declarations: str) -> bool:
     """Whether declarations, as in a style attribute, keep an element from being displayed."""
-    return _HIDES.search(declarations) is not None
+    if not declarations:
+        return False
+    last = {name.lower(): value.lower() for name, value in _DECLARATION.findall(declarations)}
+    return not _HIDING.isdisjoint(last.items())
 
 
 def hidden_names(stylesheet: str) -> frozenset[str]:

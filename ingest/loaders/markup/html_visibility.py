@@ -28,7 +28,7 @@ _QUESTION = (
 )
 _CONTROLLED = (
     " | ".join(f"descendant::*/@{name}" for name in ("aria-controls", "data-target", "data-bs-target", "onclick"))
-    + " | descendant::*[@data-toggle]/@href"
+    + " | descendant::a/@href[starts-with(., '#')]"
 )
 _WORD = re.compile(r"[\w-]+")
 _STREAMED = re.compile(r"S:[0-9a-f]+")  # the ids of what React sends late and a script moves to its place
@@ -113,7 +113,7 @@ def _is_hidden(element: Any, unused: Set[str]) -> bool:
 
 
 def _controlled(root: Any) -> frozenset[str]:
-    """The ids of what a button, a tab or the like on the page shows."""
+    """The ids of what a button, a tab or a link within the page shows."""
     controls = root.xpath(_CONTROLLED)
     return frozenset(name for value in controls for name in _WORD.findall(str(value)))
 
