@@ -19,6 +19,8 @@ from retrieval.config import AUTO
 from retrieval.errors import ConfigError
 
 _PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
+_SIZE_OF_LIMIT = 10_000_000
+"""Bytes of which a slow and busy core parses and chunks any in the default time limit."""
 
 
 class ParserSettings(NamedTuple):
@@ -32,6 +34,10 @@ class ParserSettings(NamedTuple):
     memory_bytes: int
     ocr_command: str | None
     keeps_content: bool = False
+
+    def seconds_for(self, size: int) -> float:
+        """The limit for a file of so many bytes: `seconds`, and in proportion more beyond _SIZE_OF_LIMIT."""
+        return self.seconds * max(1.0, size / _SIZE_OF_LIMIT)
 
 
 def serve(descriptor: int) -> None:
@@ -52,7 +58,7 @@ def serve(descriptor: int) -> None:
         connection.send(None)
         while True:
             path, source = connection.recv()
-            signal.setitimer(signal.ITIMER_REAL, settings.seconds)
+            signal.setitimer(signal.ITIMER_REAL, settings.seconds_for(_size_of(path)))
             try:
                 outcome = parse(
                     Path(path),
@@ -68,6 +74,14 @@ def serve(descriptor: int) -> None:
             except MemoryError:
                 signal.setitimer(signal.ITIMER_REAL, 0)
                 connection.send((Unparsed(memory_reason(settings)), True))
+
+
+def _size_of(path: str) -> int:
+    """0 for what cannot be looked at: parsing it will say why."""
+    try:
+        return Path(path).stat().st_size
+    except OSError:
+        return 0
 
 
 def memory_reason(settings: ParserSettings) -> str:
