@@ -21,7 +21,7 @@ from retrieval.analysis.stopwords import stop_words
 from retrieval.analysis.tokens import APOSTROPHES, IGNORABLE, ascii_words, tokens
 from retrieval.errors import ConfigError
 
-RULES_VERSION = 3
+RULES_VERSION = 4
 """Raise it with every change that can change a term: indexes stored under another version are then rebuilt."""
 
 # Accents, Hebrew points, Arabic vowel signs, variation selectors. The vowel signs of Indic scripts and the voicing
