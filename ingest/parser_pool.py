@@ -188,7 +188,7 @@ class _Worker:
             return outcome
         except (EOFError, OSError):
             self.is_spent = True
-            return Unparsed(self._reason_of_death())
+            return Unparsed(self._reason_of_death(file))
 
     def kill(self) -> None:
         """Whatever it is doing, with what it started; the thread that waits for it then finds it dead. Nothing
@@ -207,12 +207,13 @@ class _Worker:
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
 
-    def _reason_of_death(self) -> str:
+    def _reason_of_death(self, file: ScannedFile) -> str:
         code = self.end()
         self._kill_group()  # what it started, should that be running still: then the id is still this group's
         self._scratch.cleanup()
         if code == -signal.SIGALRM:
-            return f"parsing it took more than {self._settings.seconds:g} s: raise parse_seconds, or split it"
+            seconds = self._settings.seconds_for(file.size)
+            return f"parsing it took more than {seconds:g} s: raise parse_seconds, or split it"
         if code in (-signal.SIGABRT, -signal.SIGKILL):  # how native code fails to get memory, and the kernel's way
             return memory_reason(self._settings)
         died = f"of signal {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"

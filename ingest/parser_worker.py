@@ -20,6 +20,8 @@ from retrieval.config import AUTO
 from retrieval.errors import ConfigError
 
 _PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
+_SIZE_OF_LIMIT = 10_000_000
+"""Bytes of which a slow and busy core parses and chunks any in the default time limit."""
 
 
 class ParserSettings(NamedTuple):
@@ -35,6 +37,10 @@ class ParserSettings(NamedTuple):
     ocr_command: str | None
     keeps_content: bool = False
     converters: tuple[tuple[str, str], ...] = ()
+
+    def seconds_for(self, size: int) -> float:
+        """The limit for a file of so many bytes: `seconds`, and in proportion more beyond _SIZE_OF_LIMIT."""
+        return self.seconds * max(1.0, size / _SIZE_OF_LIMIT)
 
 
 def serve(descriptor: int) -> None:
@@ -55,7 +61,7 @@ def serve(descriptor: int) -> None:
         connection.send(None)
         while True:
             file: ScannedFile = connection.recv()
-            signal.setitimer(signal.ITIMER_REAL, settings.seconds)
+            signal.setitimer(signal.ITIMER_REAL, settings.seconds_for(file.size))
             try:
                 outcome = parse(
                     file,

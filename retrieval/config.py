@@ -98,7 +98,7 @@ class Config(BaseModel):
     parse_workers: int = Field(2, ge=1)
     """Processes that read, parse and chunk files, at most: another starts where files are waited for."""
     parse_seconds: float = Field(120, gt=0)
-    """Wall-clock seconds that one file may take to be parsed and chunked."""
+    """Wall-clock seconds that one file may take to be parsed and chunked; beyond 10 MB in proportion more."""
     parse_memory_mb: int = Field(1024, ge=256)
     """Megabytes of memory that parsing one file may take."""
     ocr_command: str | None = None

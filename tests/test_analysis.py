@@ -259,6 +259,11 @@ def test_vowel_signs_may_be_written_on_function_words() -> None:
     assert Analyzer("hindi").terms("परन्तु हाँ हां") == Analyzer("hindi").terms("परंतु हां हाँ")
 
 
+def test_loan_words_are_inflected_like_others() -> None:
+    for language, words in (("german", "Café Cafés Cafe Cafes"), ("swedish", "idé idéer ide ideer")):
+        assert len(set(Analyzer(language).terms(words))) == 1, language
+
+
 def test_accents_may_be_left_out_of_function_words() -> None:
     spanish = Analyzer("spanish")
     assert spanish.terms("¿Qué también está aquí?") == spanish.terms("que tambien esta aqui") == []

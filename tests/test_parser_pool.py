@@ -77,6 +77,11 @@ def test_files_come_back_in_order_with_their_chunks(settings: ParserSettings, sm
         assert (chunk.source, chunk.text) == (file.source, f"# Title {n}\n\nText of number {n}.")
 
 
+def test_a_large_file_has_more_time_in_proportion(settings: ParserSettings) -> None:
+    assert settings.seconds_for(0) == settings.seconds_for(10**7) == settings.seconds
+    assert settings.seconds_for(3 * 10**7) == 3 * settings.seconds
+
+
 def test_without_files_no_process_is_started(settings: ParserSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ingest.parser_pool._Worker", lambda settings: pytest.fail("a process was started"))
     with ParserPool(settings, workers=2) as pool:

@@ -10,11 +10,16 @@ _Letters = Mapping[int, int | str | None]
 # Short vowels, their absence, doubling; and the bar that stretches a word.
 _SIGNS: _Letters = dict.fromkeys([*range(0x064B, 0x0653), 0x0670, 0x0640])
 
+_FOREIGN: _Letters = str.maketrans("àáâãçèéêëìíîïñòóôõùúû", "aaaaceeeeiiiinoooouuu")
+"""Letters that these languages have in loan words alone, which their stemmers do not know: Cafés was not of Café.
+In Danish allé would become a function word."""
+
 _LETTERS: Mapping[str, _Letters] = {
     # Signs that most writers leave out, and letters of a Persian keyboard.
     "arabic": {**_SIGNS, **str.maketrans("یک", "يك")},
     "persian": {**_SIGNS, **str.maketrans("يىك", "ییک")},
     # The nasal sign with and without its moon; the dot below loan sounds and flaps is often left out.
+    **dict.fromkeys(("german", "swedish"), _FOREIGN),
     "hindi": {ord("ँ"): "ं", 0x093C: None, ord("ऩ"): "न", ord("ऱ"): "र", ord("ऴ"): "ळ"},
 }
 

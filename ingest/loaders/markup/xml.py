@@ -7,7 +7,7 @@ from typing import Any
 
 from ingest.loaders.markup.xml_walker import XmlWalker
 from ingest.loaders.office.xml_elements import local_name
-from ingest.loaders.text.decoding import UnsupportedFormatError, decode
+from ingest.loaders.text.decoding import UnsupportedFormatError, decode_noting
 from retrieval.errors import LoadError
 from retrieval.types import Document
 
@@ -36,7 +36,7 @@ def load_xml(data: bytes, *, source: str) -> Document:
     Raises UnsupportedFormatError for an SVG image, LoadError for a damaged file in which no text is found.
     """
     declared = _ENCODING.search(data[:1024])
-    markup = decode(data, declared=declared[1].decode("ascii", "replace") if declared else None)
+    markup, notices = decode_noting(data, declared=declared[1].decode("ascii", "replace") if declared else None)
     prepared = _prepared(markup)
     root, is_well_formed = _parse(prepared)
     if root is not None and len(root) and local_name(root[0]) == "svg":
@@ -48,7 +48,7 @@ def load_xml(data: bytes, *, source: str) -> Document:
         if not text and markup:
             raise LoadError("it is damaged XML without any text; save it again")
         if root is None or _size("".join(root.itertext())) < (1 - _LOST) * _size(text):
-            return Document(source, text)
+            return Document(source, text, notices=notices)
     walker = XmlWalker()
     walker.walk(root)
     builder = walker.builder
@@ -59,6 +59,7 @@ def load_xml(data: bytes, *, source: str) -> Document:
         title=first_level[0] if len(first_level) == 1 else None,
         headings=tuple(builder.headings),
         tables=tuple(builder.tables),
+        notices=notices,
     )
 
 

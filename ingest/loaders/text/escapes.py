@@ -15,7 +15,8 @@ _JSON = re.compile(
 )
 _YAML = re.compile(
     r"\\(?:u(?P<high>[dD][89abAB][0-9a-fA-F]{2})\\u(?P<low>[dD][c-fC-F][0-9a-fA-F]{2})"
-    r"|(?:x(?=[89a-fA-F][0-9a-fA-F])|u(?=[0-9a-fA-F]{4})|U(?=00[01][0-9a-fA-F]{5}))"
+    r"|(?:x(?=[89a-fA-F][0-9a-fA-F])|u(?!00[0-7])(?=[0-9a-fA-F]{4})"
+    r"|U(?!000000[0-7])(?=00[01][0-9a-fA-F]{5}))"
     r"(?P<code>(?<=x)..|(?<=u).{4}|(?<=U).{8})|(?P<sign>.))"
 )
 _PROPERTIES = re.compile(
