@@ -41,8 +41,9 @@ def test_headers_and_footers_are_written_once() -> None:
             h2=("header", part("w:hdr", paragraph("Project Heron"))),
             f1=("footer", part("w:ftr", paragraph("Draft") + f"<w:p>{page}</w:p>")),
             f2=("footer", ruled),
+            f3=("footer", part("w:ftr", f"<w:p>{run('HX-12 / ')}{field(PAGE, '3')}</w:p>")),
         )
-        == "one\n\nProject Heron\n\nDraft\nPage"
+        == "one\n\nProject Heron\n\nDraft\n\nHX-12 /"
     )
 
 

@@ -2,11 +2,10 @@
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from ingest import sync
+from ingest import add
 from ingest.documents import document_from_json, document_to_json
 from ingest.loaders.office.spreadsheet import load_spreadsheet
 from retrieval import HybridIndex
@@ -67,13 +66,11 @@ def test_other_metadata_is_no_place(metadata: dict[str, object]) -> None:
     assert joined_places(metadata, {"other": 1}) == metadata
 
 
-def test_a_hit_is_cited_by_its_rows(open_index: Callable[..., HybridIndex], tmp_path: Path) -> None:
-    (tmp_path / "docs").mkdir()
-    (tmp_path / "docs" / "stock.xlsx").write_bytes(BOOK)
+def test_a_hit_is_cited_by_its_rows(open_index: Callable[..., HybridIndex]) -> None:
     index = open_index(config=Config(chunk_size=64))
-    sync(tmp_path / "docs", index)
+    add([load_spreadsheet(BOOK, source="stock.xlsx")], index)
     (hit,) = index.search("lamp17", 1, mode="lexical", where={"sheet": "Lamps"})
     numbers = [int(number) for number in re.findall(r"lamp(\d+)", hit.text)]
-    assert hit.citation() == f"docs/stock.xlsx, sheet Lamps, rows {numbers[0]}–{numbers[-1]}"
+    assert hit.citation() == f"stock.xlsx, sheet Lamps, rows {numbers[0]}–{numbers[-1]}"
     (whole,) = index.search("lamp17", 1, mode="lexical", expand=99)
-    assert whole.citation() == "docs/stock.xlsx, sheet Lamps, row 3, to sheet Desks, row 2"
+    assert whole.citation() == "stock.xlsx, sheet Lamps, row 3, to sheet Desks, row 2"

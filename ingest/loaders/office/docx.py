@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from ingest.loaders.office.archive import Archive, refuse_ole
 from ingest.loaders.office.docx_body import BodyWriter
 from ingest.loaders.office.docx_styles import Styles
-from ingest.loaders.office.furniture import write_furniture
+from ingest.loaders.office.furniture import PAGE_NUMBER, write_furniture
 from ingest.loaders.office.ooxml import Relationship, core_title, main_part, relationships
 from ingest.loaders.text_builder import TextBuilder
 from retrieval.types import Document
@@ -43,9 +43,9 @@ def _write(archive: Archive, builder: TextBuilder, *, depth: int) -> list[str]:
         if depth < _MAX_DEPTH:
             _write(Archive(data, kind="DOCX"), builder, depth=depth + 1)
 
-    def write(part: str, target: TextBuilder) -> list[str]:
+    def write(part: str, target: TextBuilder, page_number: str = "") -> list[str]:
         root = archive.xml(part)
-        writer = BodyWriter(archive, part, styles, target, write_document=write_inner)
+        writer = BodyWriter(archive, part, styles, target, write_document=write_inner, page_number=page_number)
         return [] if root is None else writer.write(root)
 
     titles = write(main, builder)
@@ -54,7 +54,7 @@ def _write(archive: Archive, builder: TextBuilder, *, depth: int) -> list[str]:
     for kind in ("header", "footer"):
         for part in _targets(related, kind):
             alone = TextBuilder()
-            write(part, alone)
+            write(part, alone, PAGE_NUMBER)
             write_furniture(alone.text(), furniture, builder)
     for kind in ("footnotes", "endnotes", "comments"):
         for part in _targets(related, kind) or [posixpath.join(posixpath.dirname(main), f"{kind}.xml")]:

@@ -24,15 +24,24 @@ class BodyWriter:
     """Writes what stands in one part.
 
     write_document  is called with the bytes of a DOCX that is a part of this document, to write it.
+    page_number     what is written for the number of a page, which is another on each.
     """
 
     def __init__(
-        self, archive: Archive, part: str, styles: Styles, builder: TextBuilder, *, write_document: WriteDocument
+        self,
+        archive: Archive,
+        part: str,
+        styles: Styles,
+        builder: TextBuilder,
+        *,
+        write_document: WriteDocument,
+        page_number: str = "",
     ) -> None:
         self._archive, self._styles, self._builder = archive, styles, builder
         self._targets = {id_: relation.target for id_, relation in relationships(archive, part).items()}
         self._drawings = Drawings(archive, part, builder)
         self._write_document = write_document
+        self._page_number = page_number
         self._titles: list[str] = []
         self._stack: list[Any] = []  # elements still to be written, and calls that end one
         self._anchored: list[Any] = []  # what follows the paragraph that is being written
@@ -75,7 +84,9 @@ class BodyWriter:
         if tag == "tc":
             return child(child(element, "tcPr"), "cellDel") is not None
         if tag == "fldSimple":
-            return is_page_number(attribute(element, "instr") or "")
+            is_number = is_page_number(attribute(element, "instr") or "")
+            self._builder.write(self._page_number if is_number else "")
+            return is_number
         if tag == "p":
             names = self._styles.names(element)
             return bool(names) and names[0].startswith("toc ")
@@ -85,7 +96,8 @@ class BodyWriter:
         """Write what stands before the element's children; return what is to be called after them, last first."""
         builder = self._builder
         if tag == "t":
-            builder.write(element.text or "" if self._fields.are_shown else "")
+            hidden = self._page_number if self._fields.are_page_numbers else ""
+            builder.write(element.text or "" if self._fields.are_shown else hidden)
         elif tag == "sym":
             builder.write(symbol(attribute(element, "font") or "", attribute(element, "char") or ""))
         elif tag == "instrText":

@@ -44,7 +44,11 @@ class Fields:
 
     @property
     def are_shown(self) -> bool:
-        return all(self._have_results) and not any(map(is_page_number, self._instructions))
+        return all(self._have_results) and not self.are_page_numbers
+
+    @property
+    def are_page_numbers(self) -> bool:
+        return any(map(is_page_number, self._instructions))
 
     def instruct(self, text: str) -> None:
         if self._instructions and not self._have_results[-1]:

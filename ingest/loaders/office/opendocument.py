@@ -3,7 +3,7 @@
 from typing import Any
 
 from ingest.loaders.office.archive import Archive
-from ingest.loaders.office.furniture import write_furniture
+from ingest.loaders.office.furniture import PAGE_NUMBER, write_furniture
 from ingest.loaders.office.opendocument_body import OpenDocumentWriter
 from ingest.loaders.office.xml_elements import attribute, child, child_text, children, local_name
 from ingest.loaders.text_builder import TextBuilder
@@ -61,5 +61,5 @@ def _write_furniture(archive: Archive, body: Any, styles: Any | None, builder: T
     seen: set[str] = set()
     for part in sorted(found, key=lambda part: not local_name(part).startswith("header")):
         alone = TextBuilder()
-        OpenDocumentWriter(archive, alone, ()).write(part)
+        OpenDocumentWriter(archive, alone, page_number=PAGE_NUMBER).write(part)
         write_furniture(alone.text(), seen, builder)

@@ -13,6 +13,7 @@ _DROPPED = frozenset(
      "alphabetical-index", "note-citation", "ruby-text", "forms", "script", "binary-data", "page-number", "page-count",
      "header-decl", "footer-decl", "date-time-decl", "covered-table-cell", "hidden-text", "placeholder"}
 )  # fmt: skip
+_PAGE_NUMBERS = frozenset({"page-number", "page-count"})
 _PAGE_FURNITURE = frozenset({"header", "footer", "date-time", "page-number"})  # the same on every slide
 _BLOCKS = frozenset({"text-box", "section", "list", "custom-shape", "note-body", "notes", "title", "subtitle", "desc"})
 _ANCHORED = frozenset({"frame", "custom-shape", "rect", "ellipse", "g"})  # what follows the paragraph that it is in
@@ -47,12 +48,16 @@ class OpenDocumentWriter:
     """Writes elements into `builder`.
 
     styles  by which titles and hidden texts are known.
+    page_number  what is written for the number of a page, which is another on each.
     titles  the texts of the paragraphs in the style "Title" so far.
     """
 
-    def __init__(self, archive: Archive, builder: TextBuilder, styles: Iterable[Any] = ()) -> None:
+    def __init__(
+        self, archive: Archive, builder: TextBuilder, styles: Iterable[Any] = (), *, page_number: str = ""
+    ) -> None:
         self.titles: list[str] = []
         self._archive, self._builder = archive, builder
+        self._page_number = page_number
         self._notes: list[Any] = []
         self._anchored: list[Any] = []
         self._paragraphs = 0  # that were begun and have not ended
@@ -90,6 +95,7 @@ class OpenDocumentWriter:
     def _write_element(self, element: Any, stack: list[Any], *, is_root: bool) -> None:
         tag = local_name(element)
         if not is_root and self._is_left_out(element, tag):
+            self._builder.write(self._page_number if tag in _PAGE_NUMBERS else "")
             return
         if tag in {"note-body", "annotation"} and not is_root:
             self._notes.append(element)

@@ -56,6 +56,12 @@ def refuse_too_many(cells: int) -> None:
         )
 
 
+def _is_drawn_on(sheet: Sheet) -> bool:
+    drawn = TextBuilder()
+    sheet.write_drawings(drawn)
+    return drawn.length > 0
+
+
 class SheetsWriter:
     """Writes sheets into `builder`, and remembers which line of the text is which row."""
 
@@ -80,9 +86,7 @@ class SheetsWriter:
         characters.
         """
         builder = self.builder
-        drawn = TextBuilder()
-        sheet.write_drawings(drawn)
-        if not sheet.rows and not drawn.length:
+        if not sheet.rows and not _is_drawn_on(sheet):
             return
         builder.paragraph()
         builder.begin_heading(1)
@@ -92,9 +96,8 @@ class SheetsWriter:
         builder.paragraph()
         self._write_rows(sheet)
         builder.paragraph()
-        if drawn.length:
-            self._note(sheet.name, 0, below=1)
-            sheet.write_drawings(builder)
+        self._note(sheet.name, 0, below=1)
+        sheet.write_drawings(builder)
 
     def _note(self, sheet: str, row: int, *, below: int = 0) -> None:
         """That the line written last, or one below it, is this row."""

@@ -28,8 +28,8 @@ def load_spreadsheet(data: bytes, *, source: str) -> Document:
     """For each sheet, hidden ones included, its name as a heading, its rows as lines, then its charts.
 
     Between a row's cells is " | "; empty rows and columns are left out, and empty cells at the end of a row. Numbers
-    and dates are as the sheet shows them in XLSX and ODS, else without a format; a formula that no program has worked
-    out stands for its value. Comments follow what they are on, in brackets. A sheet whose first row looks like a header
+    and dates are as the sheet shows them, but for XLSB; in XLSX and ODS a formula that no program has worked out stands
+    for its value. Comments follow what they are on, in brackets. A sheet whose first row looks like a header
     is a table.
 
     Raises LoadError where the library for XLS and XLSB is missing, and for a file that is damaged, encrypted, unpacks

@@ -18,6 +18,7 @@ from ingest.loaders.text_builder import TextBuilder
 _ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _CODE = re.compile(r'&(?:(&)|"[^"]*"|\d+|K[0-9A-Fa-f]{6}|K\d\d[+-]\d{3}|.)', re.S)
 _SIDE, _PAGE_NUMBER = re.compile(r"(?<!&)&[LCR]"), re.compile(r"(?<!&)&[PN]")
+_DIGITS = "0123456789"
 _TRUE = frozenset({"1", "true"})
 
 
@@ -104,6 +105,7 @@ class _Cells:
         self._strings, self._formats = strings, formats
         self._plain = NumberFormat("")
         self.furniture: list[str] = []
+        self._columns: dict[str, int | None] = {}  # by their letters
         self._shared: dict[
             str, tuple[int, int, str]
         ] = {}  # formulas that cells share: row, column and text of the first
@@ -129,8 +131,12 @@ class _Cells:
         for cell in element:
             if local_name(cell) != "c":
                 continue
-            place = position(cell.get("r", ""))
-            column = place[1] if place is not None else column + 1
+            letters = cell.get("r", "").rstrip(_DIGITS)
+            if letters not in self._columns:
+                place = position(f"{letters}1")
+                self._columns[letters] = None if place is None else place[1]
+            named = self._columns[letters]
+            column = column + 1 if named is None else named
             if len(cell) and (text := self._text(cell, number, column)):
                 row[column] = text
         return row
