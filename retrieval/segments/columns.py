@@ -22,7 +22,6 @@ class Columns:
     """The metadata of n rows, read-only.
 
     size     n
-    fields   every field that some row has
     """
 
     def __init__(self, size: int, columns: Mapping[tuple[str, Kind], Column]) -> None:
@@ -30,7 +29,6 @@ class Columns:
         self._columns: dict[str, dict[Kind, Column]] = {}
         for (field, kind), column in sorted(columns.items(), key=lambda item: item[0]):
             self._columns.setdefault(field, {})[kind] = column
-        self.fields = frozenset(self._columns)
         self._times: dict[str, NDArray[np.int64]] = {}
 
     @classmethod
