@@ -122,7 +122,9 @@ class HybridIndex:
         feedback           ask again with what the first answers have in common: on the "dense" side their mean vector
                            (Rocchio), on the "lexical" side their terms (RM3), or "both". Scores are then those of the
                            query as it was asked again. The first answers pass filters and operators.
-        where, where_document   Chroma's filters, for both sides. Without feedback, a filter never changes a score.
+        where, where_document   Chroma's filters, for both sides. Without feedback, a filter never changes a score. A
+                           condition that no chunk can decide is logged as a warning, with the nearest names:
+                           Searcher.filter_hints.
         within             a source prefix such as "docs/guide/", or a list of them: a filter that lets through the
                            documents whose source begins so.
         operators          whether `"exact phrase"`, `+required`, `-"excluded phrase"` and `-excluded` filter the hits:

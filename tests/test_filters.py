@@ -361,7 +361,8 @@ def test_loaded_columns_are_those_that_were_stored(rows: list[dict[str, Any]], w
     described = json.loads(json.dumps(columns.description()))
     arrays = {name: np.frombuffer(array.tobytes(), array.dtype) for name, array in columns.arrays().items()}
     loaded = Columns.load(len(rows), described, arrays)
-    assert loaded.fields == columns.fields == frozenset().union(*rows)
+    assert loaded.kinds() == columns.kinds()
+    assert loaded.kinds().keys() == frozenset().union(*rows)
     assert stored(loaded) == stored(columns)
     assert stored(Columns.merged([(loaded, None)])) == stored(columns)
     assert (compile_where(where)(loaded) == compile_where(where)(columns)).all()

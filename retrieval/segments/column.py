@@ -14,6 +14,8 @@ from retrieval.iso_times import microseconds
 from retrieval.segments.dictionary import Dictionary, narrowed
 from retrieval.types import Scalar
 
+NO_TIME = np.iinfo(np.int64).min
+
 Type = Literal["bool", "float", "int", "str"]
 
 
@@ -113,14 +115,18 @@ class Column:
         places = self.dictionary.places_beginning(prefix)
         return np.asarray((self.values >= places.start) & (self.values < places.stop))
 
-    def compared_times(self, comparison: Comparison, bound: int) -> Mask:
-        """bool [m], of a column of strings: whether the value is an ISO date or time after (before) `bound`, in
-        microseconds since the epoch."""
+    def times(self) -> NDArray[np.int64]:
+        """int64, of a column of strings: what each string of the dictionary is in microseconds since the epoch; NO_TIME
+        for one that is no ISO date or time."""
         assert self.dictionary is not None
-        compare, _ = _COMPARISONS[comparison]
         times = (microseconds(string.decode()) for string in self.dictionary)
-        hit = np.fromiter((time is not None and compare(time, bound) for time in times), np.bool_, len(self.dictionary))
-        return np.asarray(hit[self.values])
+        return np.fromiter((NO_TIME if time is None else time for time in times), np.int64, len(self.dictionary))
+
+    def compared_times(self, comparison: Comparison, bound: int, times: NDArray[np.int64]) -> Mask:
+        """bool [m], of a column of strings: whether the value is an ISO date or time after (before) `bound`, in
+        microseconds since the epoch. `times` are its own."""
+        compare, _ = _COMPARISONS[comparison]
+        return np.asarray((compare(times, bound) & (times != NO_TIME))[self.values])
 
     def compared(self, comparison: Comparison, bound: float) -> Mask:
         """bool [m], of a column of numbers: whether the value is greater (less) than `bound`, exactly.

@@ -22,7 +22,6 @@ class Columns:
     """The metadata of n rows, read-only.
 
     size     n
-    fields   every field that some row has
     """
 
     def __init__(self, size: int, columns: Mapping[tuple[str, Kind], Column]) -> None:
@@ -30,7 +29,7 @@ class Columns:
         self._columns: dict[str, dict[Kind, Column]] = {}
         for (field, kind), column in sorted(columns.items(), key=lambda item: item[0]):
             self._columns.setdefault(field, {})[kind] = column
-        self.fields = frozenset(self._columns)
+        self._times: dict[str, NDArray[np.int64]] = {}
 
     @classmethod
     def of(cls, rows: Sequence[Metadata]) -> Self:
@@ -135,7 +134,12 @@ class Columns:
         """bool [n]: the rows whose value in `field` is an ISO date or time after (before) `bound`, in microseconds
         since the epoch."""
         column = self._columns.get(field, {}).get(Kind("str"))
-        return self._rows([(column, column.compared_times(comparison, bound))] if column else [])
+        if column is None:
+            return self._rows([])
+        times = self._times.get(field)
+        if times is None:  # programs ask with another bound each time, such as an hour ago
+            times = self._times[field] = column.times()
+        return self._rows([(column, column.compared_times(comparison, bound, times))])
 
     def strings(self, field: str) -> Iterator[str]:
         """The different strings that some row has in `field`, ascending."""

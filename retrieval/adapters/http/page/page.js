@@ -259,6 +259,8 @@ async function searchAll(state, signal) {
     signal.throwIfAborted();
     if (answers.every((answer) => answer instanceof Error)) throw answers[0];
     fill(...modes.map((mode, i) => column(mode, answers[i], { state, signal })));
+    const warnings = new Set(answers.flatMap((answer) => answer.warnings ?? []));
+    $("where-complaint").textContent = [...warnings].map((warning) => `${warning}.`).join(" ");
     announce(modes.map((mode, i) => heading(mode, answers[i])).join("; "));
   } catch (error) {
     if (signal.aborted) return;
