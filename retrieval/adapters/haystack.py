@@ -30,7 +30,7 @@ class HybridRetriever:
     ranks, source, title, headings, page, lines, spans) with `citation`; where the names are the same, the hit's are
     shown.
 
-    By default nothing is excluded: `-not` and `-"phrase"` are read with operators=True. Where a word was searched for in
+    By default nothing is excluded: operators=True reads `-not` and `-"phrase"`. Where a word was searched for in
     another spelling, `corrections` in the meta say so.
 
     Raises QueryError for an option that a search lacks and for a value that makes no sense.
