@@ -110,7 +110,8 @@ class HybridIndex:
 
     def search(self, query: str, top_k: int = 10, **options: Unpack[SearchKeywords]) -> SearchHits:
         """The `top_k` best chunks for a question, best first, and how the question was read. An option that is None has
-        its default.
+        its default. The list's `corrections`, `required` and `excluded` tell what was searched for in another spelling,
+        and what every hit, or none, has.
 
         mode               "hybrid" (the default), or one side: "dense" ranks by cosine, "lexical" ranks by BM25 the
                            chunks that share a term.
@@ -128,10 +129,11 @@ class HybridIndex:
         within             a source prefix such as "docs/guide/", or a list of them: a filter that lets through the
                            documents whose source begins so.
         operators          whether `"exact phrase"`, `+required`, `-"excluded phrase"` and `-excluded` filter the hits:
-                           True, all of them; None, all but the last, which may be an option of a command, and none in
-                           what reads like a sentence; "required", as None without exclusions; False, none of them.
-        correct_spelling   search for the nearest spelling of a word that no passage has (the default), on the lexical
-                           side; the hits' `corrections` tell.
+                           True, all of them; None, all but what may be an option of a command (-Wall, +x), and none
+                           in what reads like a sentence; "required", as None without exclusions; False, none of them.
+        correct_spelling   search for the nearest spelling of a word that no passage has (the default); the hits'
+                           `corrections` tell. What the model knows as one token is left to it, unless the mode is
+                           "lexical".
         rerank             a cross-encoder (name, directory, sentence-transformers CrossEncoder, or Reranker) that
                            rescores the fused candidates.
         mmr_lambda         maximal marginal relevance over the result: 1 is relevance alone, 0 diversity alone.

@@ -42,7 +42,7 @@ def index(tmp_path_factory: pytest.TempPathFactory, loaded_embedder: Embedder) -
     [
         ("comit", "comit", "commit", "commit"),
         ("how to comit, please", "comit", "commit", "commit"),
-        ("COMIT", "COMIT", "commit", "commit"),
+        ("COMIT CHANGES", "COMIT", "commit", "commit"),
         ("runnign shoes", "runnign", "running", "run"),
         ("Kuberntees", "Kuberntees", "kubernetes", "nodes"),
         ("boilr", "boilr", "boilers", "boiler"),
@@ -75,6 +75,8 @@ def test_a_misspelt_word_finds_the_nearest_and_says_so(
         "my_comit",
         "getComit",
         "a COMIT in mixed case",
+        "COMIT",
+        "comit " + " ".join(f"pusj{letter} git" for letter in "abcdefghi"),
         "thier",
         "nicht Lennon",
         "zzzyx",

@@ -141,16 +141,17 @@ COMMANDS = (
     "- bread\n- milk -eggs",
     "Kind regards\n-- Ada",
     "rain -snow",
+    "chmod +x script",
 )
 
 
 @pytest.mark.parametrize("query", COMMANDS)
-def test_a_hyphen_before_a_word_is_read_on_request_alone(query: str) -> None:
+def test_options_of_commands_are_operators_on_request_alone(query: str) -> None:
     for operators in (None, "required", False):
         assert read_operators(query, operators=operators) == (query, ())
     if "--" not in query:
         clauses = read_operators(query, operators=True).clauses
-        assert clauses and all(clause.is_excluded for clause in clauses)
+        assert clauses and all(clause.is_excluded != ("+" in query) for clause in clauses)
 
 
 def test_a_quoted_phrase_is_excluded_unless_nothing_may_be() -> None:

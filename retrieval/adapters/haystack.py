@@ -28,7 +28,12 @@ class HybridRetriever:
 
     A document's id is the chunk's. Its meta are the document's own and the hit's fields (rank, both sides' scores and
     ranks, source, title, headings, page, lines, spans) with `citation`; where the names are the same, the hit's are
-    shown. Raises QueryError for an option that a search lacks and for a value that makes no sense.
+    shown.
+
+    By default nothing is excluded: operators=True reads `-not` and `-"phrase"`. Where a word was searched for in
+    another spelling, `corrections` in the meta say so.
+
+    Raises QueryError for an option that a search lacks and for a value that makes no sense.
     """
 
     def __init__(self, index: HybridIndex | Path | str, *, top_k: int = 10, **options: Unpack[SearchKeywords]) -> None:

@@ -54,6 +54,9 @@ class HybridRetriever(_OptionFields):
     scores and ranks, source, title, headings, page, lines, spans) with `citation`; where the names are the same, the
     hit's are shown.
 
+    By default nothing is excluded: operators=True reads `-not` and `-"phrase"`. Where a word was searched for in
+    another spelling, `corrections` in the metadata say so.
+
     Raises what `HybridIndex.search` raises.
     """
 

@@ -36,6 +36,9 @@ class HybridRetriever(BaseRetriever):
     are the same, the hit's are shown. Of these a language model is given `citation` and `title`. An embedding in the
     query bundle is not used: the index embeds the question itself.
 
+    By default nothing is excluded: operators=True reads `-not` and `-"phrase"`. Where a word was searched for in
+    another spelling, `corrections` in the metadata say so.
+
     Raises QueryError for an option that a search lacks and for a value that makes no sense; a search raises what
     `HybridIndex.search` raises.
     """

@@ -25,8 +25,8 @@ _LETTERS_FOR = {1: 4, 2: 8}
 _LONGEST = 40
 """Letters of a word that is corrected."""
 
-_MANY = 4
-"""Words of a query of which half at least must be known."""
+_MANY, _MOST = 4, 8
+"""Words of a query of which half at least must be known, and those that are corrected at most: each takes a while."""
 
 _QUOTED = re.compile('["“”„‟«»][^"“”„‟«»]*["“”„‟«»]')
 _LETTERS = regex.compile(r"[\p{L}\p{M}]+")
@@ -52,16 +52,20 @@ def find_corrections(reader: IndexReader, text: str, clauses: Sequence[Clause]) 
     """
     languages = _Languages(reader)
     exact = {word.lower() for clause in clauses for word in _LETTERS.findall(clause.text)}
-    words = [match for match in _plain_words(text) if match["word"].lower() not in exact]
-    unknown = [match for match in words if not languages.know(match["word"].lower())]
+    places = [match for match in _plain_words(text) if match["word"].lower() not in exact]
+    words = {match["word"].lower() for match in places}
+    unknown = {word for word in words if not languages.know(word)}
     if not unknown:
         return []
-    content = [match for match in words if match["word"].lower() not in _function_words()]
-    unknown = [match for match in unknown if match in content]
-    if len(content) >= _MANY and 2 * len(unknown) > len(content):
+    words, unknown = words - _function_words(), unknown - _function_words()
+    if len(unknown) > _MOST or (len(words) >= _MANY and 2 * len(unknown) > len(words)):
         return []
-    nearest = [(match, languages.nearest(match["word"].lower())) for match in unknown]
-    return [Replacement(*match.span("word"), Correction(match["word"], other)) for match, other in nearest if other]
+    nearest = {word: other for word in unknown if (other := languages.nearest(word)) is not None}
+    return [
+        Replacement(*match.span("word"), Correction(match["word"], nearest[word]))
+        for match in places
+        if (word := match["word"].lower()) in nearest
+    ]
 
 
 def replaced(text: str, replacements: Sequence[Replacement]) -> str:
@@ -73,7 +77,7 @@ def replaced(text: str, replacements: Sequence[Replacement]) -> str:
 
 def _plain_words(text: str) -> Iterator["regex.Match[str]"]:
     """Those of letters alone that are neither quoted nor written as names of code or in capitals."""
-    is_shouted = text.isupper()
+    is_shouted = text.isupper() and len(text.split()) > 1  # one word may be an acronym
     quoted = [match.span() for match in _QUOTED.finditer(text)]
     for piece in _PIECE.finditer(text):
         match = _WORD.fullmatch(text, *piece.span())

@@ -6,7 +6,8 @@ mark, so that C++, e-mail, --force and -5 mean themselves; and what reads like a
 exclamation mark at its end, has no operators unless the caller says so. Quotation marks may be of any shape.
 
 A hyphen before a word is an option of a command more often than an operator (gcc -Wall), and would exclude the very
-passage that was asked for. So it excludes only where the caller says so, or before a quotation mark.
+passage that was asked for. So it excludes only where the caller says so, or before a quotation mark; and a plus sign
+before a single letter (chmod +x) demands it only where the caller says so.
 """
 
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ class Clause:
 
 
 Reading = bool | Literal["required"] | None
-"""Which operators are read. True: all. None: all but a hyphen before a bare word, and none in what reads like a
+"""Which operators are read. True: all. None: all but those that are options of commands, and none in what reads like a
 sentence. "required": as None, and nothing is excluded. False: none."""
 
 
@@ -54,7 +55,7 @@ def read_operators(query: str, *, operators: Reading) -> Operators:
     def take(match: "regex.Match[str]") -> str:
         phrase, word = match["phrase"], match["word"]
         is_excluded = match["sign"] == "-"
-        if is_excluded and operators is not True and (word is not None or operators == "required"):
+        if operators is not True and _is_option(match, excludes=operators != "required"):
             return match[0]
         clause = Clause(phrase or word, is_phrase=word is None, is_excluded=is_excluded)
         clauses.append(clause)
@@ -69,6 +70,14 @@ def read_operators(query: str, *, operators: Reading) -> Operators:
             "operators=False (--no-operators)."
         )
     return Operators(text, tuple(clauses))
+
+
+def _is_option(match: "regex.Match[str]", *, excludes: bool) -> bool:
+    """Whether it is to be taken for an option of a command, or would exclude where nothing may be."""
+    word = match["word"]
+    if match["sign"] == "-":
+        return word is not None or not excludes
+    return word is not None and len(word) == 1
 
 
 def has_word(query: str) -> bool:
