@@ -1,8 +1,5 @@
 """`retrieve`: search an index, serve it, look at it, and measure how well it answers."""
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -20,7 +17,6 @@ from retrieval.console import (
     print_hits,
     print_json,
     print_reading,
-    printable,
     run,
     waiting,
 )
@@ -52,15 +48,11 @@ def search(
     from retrieval.index import HybridIndex
 
     given = search_options(options)
-    with waiting("Searching"), _without_warnings(), HybridIndex.open(index, config=config, read_only=True) as opened:
-        searcher = opened.searcher()
+    with waiting("Searching"), HybridIndex.open(index, config=config, read_only=True) as opened:
         try:
-            hits = searcher.search(query, **given)
+            hits = opened.search(query, **given)
         except QueryError as error:
             raise naming_flags(error) from error
-        hints = searcher.filter_hints(given["where"], given["within"])
-    for hint in hints:
-        err.print(f"--{printable(hint)}.", markup=False)
     print_reading(hits, console=err if as_json else out)
     if as_json:
         print_json([hit_as_dict(hit) for hit in hits])
@@ -76,18 +68,6 @@ app.command()(evaluate)
 app.command()(tune)
 app.command()(mcp)
 app.command()(serve)
-
-
-@contextmanager
-def _without_warnings() -> Iterator[None]:
-    """A search logs what is wrong with its filters; here it is shown."""
-    logger = logging.getLogger("retrieval.search.filter_hints")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from retrieval.inspection.stats import Stats, describe, describe_embeddings
 from retrieval.rerankers import Rerankers
 from retrieval.search import Query, SearchKeywords, SearchOptions, search_all
 from retrieval.search.corrections import find_corrections, replaced
-from retrieval.search.filter_hints import filter_hints, warn
+from retrieval.search.filter_hints import warn
 from retrieval.search.operators import has_word, read_operators
 from retrieval.search.query import terms_by_language
 from retrieval.segments.reader import IndexReader
@@ -57,7 +57,7 @@ class Searcher:
         if isinstance(queries, str) or not all(isinstance(query, str) for query in queries):
             raise QueryError("A query is a string, and a batch is a list of them.")
         chosen = SearchOptions.of(self.config, top_k, options)
-        warn(self.reader, chosen.where, chosen.within)
+        warnings = warn(self.reader, chosen.where, chosen.within)
         reranker = self._rerankers.get(chosen.rerank)
         asked = [_checked(query) for query in queries]
         if not self.reader.size:
@@ -65,12 +65,7 @@ class Searcher:
         with self.reader.explaining_damage():
             read = self._analysed(asked, chosen)
             found = search_all(self.reader, read, chosen, reranker=reranker)
-            return [query.answered(hits) for query, hits in zip(read, found, strict=True)]
-
-    def filter_hints(self, where: Mapping[str, Any] | None, within: str | Sequence[str] | None = None) -> list[str]:
-        """Why the filters of a search may find less than was meant: fields and folders that there are not, with the
-        nearest names, and values of another type. Each search logs them as warnings."""
-        return filter_hints(self.reader, where, within)
+            return [query.answered(hits, warnings=warnings) for query, hits in zip(read, found, strict=True)]
 
     def queries(self, texts: Sequence[str]) -> list[Query]:
         """Plain texts, embedded and analysed, as `search` would with operators off. Raises as `search`."""

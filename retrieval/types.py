@@ -461,6 +461,8 @@ class SearchHits(list[SearchHit]):
     corrections   the words that were searched for in another spelling, in order
     required      the words and phrases that every hit has
     excluded      those that no hit has
+    warnings      why the filters may find less than was meant: fields and folders that there are not, with the nearest
+                  names, and values of another type
     """
 
     def __init__(
@@ -470,11 +472,13 @@ class SearchHits(list[SearchHit]):
         corrections: tuple[Correction, ...] = (),
         required: tuple[str, ...] = (),
         excluded: tuple[str, ...] = (),
+        warnings: tuple[str, ...] = (),
     ) -> None:
         super().__init__(hits)
         self.corrections = corrections
         self.required = required
         self.excluded = excluded
+        self.warnings = warnings
 
 
 class Encoder(Protocol):

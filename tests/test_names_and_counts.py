@@ -116,15 +116,20 @@ def test_verbose_names_what_changed(shell: Shell) -> None:
     assert len(shell("ingest", "sync", "docs", "-v").out.splitlines()) == 2
 
 
-def test_a_filter_on_a_field_that_there_is_not_says_which_there_are(shell: Shell) -> None:
+def test_a_filter_on_a_field_that_there_is_not_says_which_there_are(
+    shell: Shell, caplog: pytest.LogCaptureFixture
+) -> None:
     search = ("retrieve", "search", "rain", "--mode", "lexical", "--where")
     asked = shell(*search, '{"$or": [{"autor": "Ada"}, {"source": {"$in": ["docs/rain.md"]}}]}')
     assert "docs/rain.md" in asked.out
-    assert asked.err.startswith("--where: no chunk has a field 'autor'; there are char_end, ")
-    assert " source, " in asked.err
-    assert shell(*search, '{"sorce": "x"}').err == "--where: no chunk has a field 'sorce'; the nearest: 'source'.\n"
+    (warning,) = caplog.messages  # a log message goes to standard error
+    assert warning.startswith("where: no chunk has a field 'autor'; there are char_end, ")
+    assert " source, " in warning
+    assert (
+        shell(*search, '{"sorce": "x"}').err == "WARNING: where: no chunk has a field 'sorce'; the nearest: 'source'.\n"
+    )
     near = shell("retrieve", "search", "rain", "--mode", "lexical", "--within", "doc/")
-    assert near.err == "--within: no source begins with 'doc/'; the nearest: 'docs/'.\n"
+    assert near.err == "WARNING: within: no source begins with 'doc/'; the nearest: 'docs/'.\n"
     assert shell(*search, '{"source": "docs/none.md"}').err == ""
 
 

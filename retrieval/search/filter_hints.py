@@ -48,10 +48,14 @@ def filter_hints(
     return list(islice(dict.fromkeys(found), _MOST))
 
 
-def warn(reader: IndexReader, where: Mapping[str, Any] | None, within: str | Sequence[str] | None = None) -> None:
-    """Log what filter_hints has to say."""
-    for hint in filter_hints(reader, where, within):
+def warn(
+    reader: IndexReader, where: Mapping[str, Any] | None, within: str | Sequence[str] | None = None
+) -> tuple[str, ...]:
+    """Log what filter_hints has to say, and return it."""
+    hints = tuple(filter_hints(reader, where, within))
+    for hint in hints:
         log.warning("%s.", hint)
+    return hints
 
 
 def _field_hint(known: Mapping[str, Collection[Kind]], field: str, operator: str, operand: object) -> str | None:

@@ -29,13 +29,14 @@ class Query:
     clauses: tuple[Clause, ...] = ()
     corrections: tuple[Correction, ...] = ()
 
-    def answered(self, hits: Iterable[SearchHit]) -> SearchHits:
-        """Its hits, with how it was read."""
+    def answered(self, hits: Iterable[SearchHit], *, warnings: tuple[str, ...]) -> SearchHits:
+        """Its hits, with how it was read, and what is wrong with its filters."""
         return SearchHits(
             hits,
             corrections=self.corrections,
             required=tuple(clause.text for clause in self.clauses if not clause.is_excluded),
             excluded=tuple(clause.text for clause in self.clauses if clause.is_excluded),
+            warnings=warnings,
         )
 
 

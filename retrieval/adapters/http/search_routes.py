@@ -40,7 +40,7 @@ def search_routes(service: Service) -> APIRouter:
             _check_size(found)
             results = [serializers.result(query, hits) for query, hits in zip(body.asked, found, strict=True)]
             seconds = time.monotonic() - started
-            warnings = searcher.filter_hints(options["where"], options["within"])
+            warnings = found[0].warnings if found else ()
             answer = {"generation": generation, "seconds": seconds, "results": results, "warnings": warnings}
             return JSONResponse(answer)
 

@@ -51,12 +51,12 @@ class SearchResult(BaseModel):
     warnings: list[str] = Field(description="What is wrong with the filters, such as a field that no part has.")
 
     @classmethod
-    def of(cls, hits: SearchHits, warnings: list[str]) -> Self:
+    def of(cls, hits: SearchHits) -> Self:
         return cls(
             passages=[Found.of(hit) for hit in hits],
             corrections=[Corrected(**asdict(correction)) for correction in hits.corrections],
             required=list(hits.required),
-            warnings=warnings,
+            warnings=list(hits.warnings),
         )
 
 

@@ -76,10 +76,8 @@ def _search(current: Current) -> Callable[..., SearchResult]:
             check_filter("where", where)
             chosen: SearchKeywords = {"mode": mode, "where": where, "within": within, "expand": expand}
             options: SearchKeywords = {**FRAMEWORK_DEFAULTS, **chosen}
-            searcher = current().searcher()
-            hits = searcher.search(query, top_k, **options)
-            warnings = searcher.filter_hints(where, within)
-        return SearchResult.of(hits, warnings)
+            hits = current().searcher().search(query, top_k, **options)
+        return SearchResult.of(hits)
 
     return search
 
