@@ -61,6 +61,16 @@ def test_comments_follow_their_slide() -> None:
     assert document.text == "words\n\nAnn: too long\n\nBen: cut it\n\ndone"
 
 
+def test_all_that_stands_on_a_page_of_notes_is_written() -> None:
+    shapes = (
+        shape("said aloud", placeholder='type="body"') + shape("in a box") + shape("7", placeholder='type="sldNum"')
+    )
+    header = shape("Heron", placeholder='type="hdr"')
+    notes = part("p:notes", f"<p:cSld><p:spTree>{header}{shapes}</p:spTree></p:cSld>")
+    document = load_presentation(slides(shape("a"), shape("b"), n=("notesSlide", notes)), source="a")
+    assert document.text == "a\n\nHeron\n\nsaid aloud\n\nin a box\n\nb\n\nsaid aloud\n\nin a box"
+
+
 def test_a_footer_of_every_slide_is_written_once() -> None:
     footer = shape("Project Heron", placeholder='type="ftr"') + shape("3", placeholder='type="sldNum"')
     other = shape("Appendix", placeholder='type="ftr"')

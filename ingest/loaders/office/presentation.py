@@ -61,8 +61,7 @@ class _SlideWriter:
             drawings = Drawings(self._archive, slide, self.builder)
             drawings.write(sorted(shapes, key=lambda shape: not is_title(shape)))
         for notes in related_parts(self._archive, slide, "notesSlide"):
-            bodies = [shape for shape in _shapes(notes) if placeholder(shape) == "body"]
-            Drawings(self._archive, None, self.builder).write(bodies)
+            Drawings(self._archive, None, self.builder).write(filter(self._is_new, _shapes(notes)))
         for comments in related_parts(self._archive, slide, "comments"):
             self._write_comments(comments, Drawings(self._archive, None, self.builder))
 
