@@ -15,7 +15,7 @@ import regex
 from retrieval.analysis.analyzer import LANGUAGES
 from retrieval.analysis.stopwords import stop_words
 from retrieval.search.operators import Clause
-from retrieval.search.query import terms_by_language
+from retrieval.search.query import analyzer, terms_by_language
 from retrieval.segments.reader import IndexReader
 from retrieval.types import Correction
 
@@ -53,11 +53,11 @@ def find_corrections(reader: IndexReader, text: str, clauses: Sequence[Clause]) 
     languages = _Languages(reader)
     exact = {word.lower() for clause in clauses for word in _LETTERS.findall(clause.text)}
     places = [match for match in _plain_words(text) if match["word"].lower() not in exact]
-    words = {match["word"].lower() for match in places}
-    unknown = {word for word in words if not languages.know(word)}
+    unknown = languages.unknown(text, places)
     if not unknown:
         return []
-    words, unknown = words - _function_words(), unknown - _function_words()
+    words = {match["word"].lower() for match in places} - _function_words()
+    unknown = unknown & words
     if len(unknown) > _MOST or (len(words) >= _MANY and 2 * len(unknown) > len(words)):
         return []
     nearest = {word: other for word in unknown if (other := languages.nearest(word)) is not None}
@@ -94,10 +94,17 @@ class _Languages:
     def __init__(self, reader: IndexReader) -> None:
         self._reader = reader
 
-    def know(self, word: str) -> bool:
-        """Whether some passage has the word, or all languages take it for a function word."""
-        terms = [term for language in self._reader.languages for term in self._terms(word, language)]
-        return not terms or any(term in self._reader.lexical for term in terms)
+    def unknown(self, text: str, places: Sequence["regex.Match[str]"]) -> set[str]:
+        """The words at these places that no passage has; what all languages take for a function word is none."""
+        seen: list[tuple[int, int]] = []
+        known: list[tuple[int, int]] = []
+        for language in self._reader.languages:
+            for term, start, end in analyzer(language).spans(text):
+                seen.append((start, end))
+                if term in self._reader.lexical:
+                    known.append((start, end))
+        words = {match["word"].lower() for match in places if _is_at(seen, match) and not _is_at(known, match)}
+        return {word for word in words if not self._passages(word)}
 
     def nearest(self, word: str) -> str | None:
         """The word with the fewest edits; of those alike one that is near in its own letters rather than in its stem's,
@@ -136,6 +143,12 @@ class _Languages:
     def _passages(self, word: str) -> int:
         terms = {term for language in self._reader.languages for term in self._terms(word, language)}
         return max((self._reader.lexical.document_frequency(term) for term in terms), default=0)
+
+
+def _is_at(spans: Sequence[tuple[int, int]], match: "regex.Match[str]") -> bool:
+    """Whether one of the spans lies in the word."""
+    first, last = match.span("word")
+    return any(first <= start and end <= last for start, end in spans)
 
 
 @cache

@@ -28,15 +28,15 @@ class Found(BaseModel):
     line_end: int
     text: str
     metadata: dict[str, MetadataValue]
-    also_in: list[str] = Field(description="Where the same text stands as well.")
+    duplicates: list[str] = Field(description="Where the same text stands as well.")
 
     @classmethod
     def of(cls, hit: SearchHit) -> Self:
         values = {name: value for name, value in asdict(hit).items() if name in cls.model_fields}
-        also_in = [duplicate.citation() for duplicate in hit.duplicates[:_NAMED]]
-        if hit.duplicates_total > len(also_in):
-            also_in.append(f"{hit.duplicates_total - len(also_in)} more")
-        return cls(**values, citation=hit.citation(), also_in=also_in)
+        places = [duplicate.citation() for duplicate in hit.duplicates[:_NAMED]]
+        if hit.duplicates_total > len(places):
+            places.append(f"{hit.duplicates_total - len(places)} more")
+        return cls(**{**values, "duplicates": places}, citation=hit.citation())
 
 
 class Corrected(BaseModel):
