@@ -81,6 +81,13 @@ PAGES = {
         "</div><div class=sphinxsidebar role=navigation><h3>THIS PAGE</h3></div></div><div class=footer>© COPYRIGHT "
         "2024. THIS PAGE IS LICENSED UNDER SOME LICENSE. SEE <a href=/l>LICENSE</a> FOR MORE.</div>"
     ),
+    "mdBook": (
+        "<div id=body-container><nav id=sidebar><ol><li><a href=a.html>INTRO</a></ol></nav><div class=page-wrapper>"
+        "<div id=menu-bar class='menu-bar sticky'><button class=icon-button>TOGGLE</button>"
+        "<h1 class=menu-title>THE BOOK OF RYE</h1><a href=print.html>PRINT</a></div><div id=content class=content>"
+        f"<main><h2 id=rye><a class=header href=#rye>rye</a></h2><p>{LOREM}</p></main>"
+        "<nav class=nav-wrapper><a href=b.html>NEXT</a></nav></div></div></div>"
+    ),
     "MkDocs Material": (
         "<div data-md-component=announce><aside class=md-banner></aside></div><header class='md-header' "
         "data-md-component=header><nav class=md-header__inner><a href=.>PROJECT</a><form><button>SEARCH</button></form>"
@@ -127,6 +134,7 @@ PAGES = {
         "<div hidden>send it within thirty days</div></div><button class=accordion>shipping</button>"
         "<div class=panel>we ship on friday</div><div class=q onclick='show(1)'>may i pay later</div>"
         "<div style='height: 0px; display: none;'>you may</div><dl><dt>is it safe<dd style='display:none'>it is</dl>"
+        "<div class=expand-control>more</div><div class=expand-content style='display:none'>rye is old</div>"
         "<h3><a href=#a4>who are you</a></h3><div id=a4 style='display:none;'>two bakers</div></main>"
         "<script>RUN()</script>"
     ),

@@ -233,11 +233,16 @@ def open_document(body: str, *, kind: str = "text", title: str = "", manifest: s
 
 
 def epub(
-    chapters: Mapping[str, str], *, spine: Sequence[str] | None = None, title: str = "", encryption: str | None = None
+    chapters: Mapping[str, str],
+    *,
+    spine: Sequence[str] | None = None,
+    title: str = "",
+    encryption: str | None = None,
+    media_type: str = "application/xhtml+xml",
 ) -> bytes:
     """An EPUB of XHTML bodies by name; "nav.xhtml" is its navigation, and `spine` the reading order of the names."""
     items = "".join(
-        f'<item id="{name}" href="text/{name.replace(" ", "%20")}" media-type="application/xhtml+xml"'
+        f'<item id="{name}" href="text/{name.replace(" ", "%20")}" media-type="{media_type}"'
         + (' properties="nav"/>' if name == "nav.xhtml" else "/>")
         for name in {*chapters, *(spine or ())}
     )

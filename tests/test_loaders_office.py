@@ -497,6 +497,10 @@ def test_epub_with_obfuscated_fonts_is_readable_and_one_with_drm_is_not() -> Non
         load_epub(epub(chapters, encryption=drm), source="a")
 
 
+def test_epub_chapters_of_a_wrong_media_type_are_read() -> None:
+    assert load_epub(epub({"a.xhtml": "<p>a</p>"}, media_type="text/xml"), source="a").text == "a"
+
+
 def test_epub_without_chapters_says_so() -> None:
     with pytest.raises(LoadError, match="without chapters"):
         load_epub(epub({}, spine=["missing.xhtml"]), source="a")

@@ -125,11 +125,10 @@ def test_a_filter_on_a_field_that_there_is_not_says_which_there_are(
     (warning,) = caplog.messages  # a log message goes to standard error
     assert warning.startswith("where: no chunk has a field 'autor'; there are char_end, ")
     assert " source, " in warning
-    assert (
-        shell(*search, '{"sorce": "x"}').err == "WARNING: where: no chunk has a field 'sorce'; the nearest: 'source'.\n"
-    )
-    near = shell("retrieve", "search", "rain", "--mode", "lexical", "--within", "doc/")
-    assert near.err == "WARNING: within: no source begins with 'doc/'; the nearest: 'docs/'.\n"
+    shell(*search, '{"sorce": "x"}')
+    assert caplog.messages[1:] == ["where: no chunk has a field 'sorce'; the nearest: 'source'."]
+    shell("retrieve", "search", "rain", "--mode", "lexical", "--within", "doc/")
+    assert caplog.messages[2:] == ["within: no source begins with 'doc/'; the nearest: 'docs/'."]
     assert shell(*search, '{"source": "docs/none.md"}').err == ""
 
 

@@ -13,7 +13,7 @@ from retrieval.types import Document
 _PHRASES = frozenset({"em", "strong", "code", "b", "i", "tt", "kbd", "samp", "var", "cite", "sub", "sup", "abbr", "u"})
 _LAYOUT = (*HEADINGS, "table", "pre")
 _VERBATIM = frozenset({"pre", "textarea"})
-_PERMALINKS = frozenset({"¶", "#", "§", "\uf0c1", "🔗"})
+_PERMALINKS = frozenset({"¶", "#", "§", "\uf0c1", "\u200b", "🔗"})
 _CHARSET = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([\w.:-]+)""", re.I)
 
 

@@ -92,8 +92,9 @@ def empty(elements: Iterable[Any]) -> None:
 
 
 def names(element: Any) -> frozenset[str]:
-    """The words of an element's classes and its id, in lower case: {"site", "footer"} for class="siteFooter"."""
-    return frozenset(map(str.lower, _NAME.findall(f"{element.get('class', '')} {element.get('id', '')}")))
+    """An element's classes, its id, and the words of these, in lower case: {"sitefooter", "site", "footer"}."""
+    whole = f"{element.get('class', '')} {element.get('id', '')}"
+    return frozenset(map(str.lower, (*whole.split(), *_NAME.findall(whole))))
 
 
 def is_footnote(element: Any) -> bool:

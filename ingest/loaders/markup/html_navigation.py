@@ -25,7 +25,7 @@ _SURELY_SITE_NAMES = frozenset(
     {"breadcrumb", "breadcrumbs", "consent", "cookie", "cookies", "copyright", "footer", "gdpr", "navbar"}
 )
 _DIALOGS = frozenset({"dialog", "alertdialog"})
-_SITE_NAMES = _SURELY_SITE_NAMES | {"nav", "navigation", "sidebar"}
+_SITE_NAMES = _SURELY_SITE_NAMES | {"menu-bar", "menubar", "nav", "navigation", "sidebar", "topbar"}
 _LEAD_NAMES = frozenset({"abstract", "dek", "intro", "lead", "lede", "standfirst", "subtitle", "summary"})
 _AUTHOR_NAMES = frozenset({"author", "authors", "byline"})
 _PROSE = 40  # characters; the slogans of sites are mostly shorter
@@ -129,7 +129,7 @@ def _empty_surroundings(members: Collection[Any], kind: str) -> bool:
         [
             element
             for element, size in around.items()
-            if (is_titled or not _holds_title(element)) and (size.is_navigation or _is_of_site(element))
+            if _is_of_site(element) or (size.is_navigation and (is_titled or not _holds_title(element)))
         ]
     )
     return True

@@ -5,7 +5,7 @@ from collections.abc import Set
 from math import inf
 from typing import Any
 
-from ingest.loaders.markup.html_elements import Size, empty, find, is_footnote, length
+from ingest.loaders.markup.html_elements import Size, empty, find, is_footnote, length, names
 from ingest.loaders.markup.html_ruby import reduce_ruby
 from ingest.loaders.markup.html_stylesheet import hidden_names, hides
 
@@ -25,6 +25,9 @@ _CONTROL = f"{_OPENS} or @role='button' or self::button or self::a[starts-with(@
 _QUESTION = (
     f"boolean(self::*[{_CONTROL}] | self::*[self::h1 or self::h2 or self::h3 or self::h4 or self::h5 or self::h6 or"
     f" self::dt]//*[{_CONTROL}] | self::*[string-length(normalize-space(.)) < 200]//*[{_OPENS}])"
+)
+_OPENED_NAMES = frozenset(
+    {"accordion", "answer", "collapse", "collapsible", "expand", "expander", "faq", "question", "spoiler", "tab"}
 )
 _CONTROLLED = (
     " | ".join(f"descendant::*/@{name}" for name in ("aria-controls", "data-target", "data-bs-target", "onclick"))
@@ -108,8 +111,8 @@ def _is_hidden(element: Any, unused: Set[str]) -> bool:
         return True
     if not unused:
         return False
-    names = [f"#{element.get('id', '')}", *(f".{name}" for name in element.get("class", "").split())]
-    return not unused.isdisjoint(names)
+    own = [f"#{element.get('id', '')}", *(f".{name}" for name in element.get("class", "").split())]
+    return not unused.isdisjoint(own)
 
 
 def _controlled(root: Any) -> frozenset[str]:
@@ -120,12 +123,13 @@ def _controlled(root: Any) -> frozenset[str]:
 
 def _can_be_opened(element: Any, controlled: frozenset[str]) -> bool:
     """Whether a click, or the script of the page, shows a hidden element."""
-    name, before = element.get("id", ""), element.getprevious()
+    identifier, before = element.get("id", ""), element.getprevious()
     return (
         element.get("role") == "tabpanel"
         or element.tag == "dd"
-        or name in controlled
-        or _STREAMED.fullmatch(name) is not None
+        or identifier in controlled
+        or _STREAMED.fullmatch(identifier) is not None
         or is_footnote(element)
-        or (before is not None and bool(before.xpath(_QUESTION)))
+        or not _OPENED_NAMES.isdisjoint(names(element))
+        or (before is not None and (not _OPENED_NAMES.isdisjoint(names(before)) or bool(before.xpath(_QUESTION))))
     )
