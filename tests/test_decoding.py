@@ -84,6 +84,10 @@ def test_time_grows_with_the_damage_not_its_square() -> None:
         (LOG * 30 + b"\0" * 4096 + LOG, LOG * 31),
         (LOG * 3 + b"\0" * 100, LOG * 3),
         (b"INSERT INTO people VALUES ('Smith\0\0\0\0\0John', 7);\n" * 30, None),
+        (
+            LOG * 3 + "a line of another program\r\n".encode("utf-16-le") * 9,
+            LOG * 3 + b"a line of another program\n" * 9,
+        ),
         (b"one line\0\nanother line\0\n", b"one line\nanother line\n"),
         ("Die Überprüfung\n".encode() + b"\0" * 50 + "läuft\n".encode(), "Die Überprüfung\nläuft\n".encode()),
     ],

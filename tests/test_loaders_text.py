@@ -67,6 +67,12 @@ def test_escapes_are_what_they_stand_for(source: str, written: str, meant: str) 
     assert read(written, source).text == meant
 
 
+@pytest.mark.parametrize("source", ["app.log", "a.txt", "export", "a.geojson"])
+def test_json_is_known_by_its_content(source: str) -> None:
+    assert read('{"message": "K\\u00fchlung"}\n' * 2, source).text == '{"message": "Kühlung"}\n' * 2
+    assert read("[K\\u00fchlung]\n", "a.txt").text == "[K\\u00fchlung]\n"
+
+
 def test_properties_are_read_in_either_encoding() -> None:
     text = "greeting=Grüße aus Köln\nfarewell=Tschüß\n"
     assert load(text.encode("latin-1"), source="a.properties").text == read(text, "a.properties").text == text
@@ -242,6 +248,11 @@ def test_a_wiki_is_read_page_by_page() -> None:
     assert tables(document) == [("Month | Who", "Month | Who\nMay | Jürgen")]
     assert (document.title, document.notices) == ("House wiki", ())
     assert read(wiki(page("Boiler", "old", BOILER)), "dump").title == "Boiler"
+
+
+def test_a_page_of_a_wiki_alone() -> None:
+    document = read("Hot.\n== Care ==\n* [[oil|Oil]] it\n", "boiler.mediawiki")
+    assert (document.text, document.title) == ("Hot.\n\nCare\n\nOil it", "Care")
 
 
 def test_a_wiki_that_was_cut_off_says_so() -> None:

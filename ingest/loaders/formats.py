@@ -24,7 +24,7 @@ from ingest.loaders.text.decoding import HEAD, magic_number, why_binary
 from ingest.loaders.text.escapes import load_json, load_properties, load_yaml
 from ingest.loaders.text.latex import load_bibtex, load_latex
 from ingest.loaders.text.markdown import load_markdown
-from ingest.loaders.text.mediawiki import load_mediawiki
+from ingest.loaders.text.mediawiki import load_mediawiki, load_wikitext
 from ingest.loaders.text.notebook import load_notebook
 from ingest.loaders.text.org import load_org
 from ingest.loaders.text.plain import LANGUAGES, load_code, load_text
@@ -51,16 +51,17 @@ _BINARY: Mapping[str, Loader] = {**_OFFICE, ".pdf": load_pdf, ".rtf": load_rtf}
 LOADERS: Mapping[str, Loader] = {
     **dict.fromkeys(LANGUAGES, load_code),
     **dict.fromkeys((".txt", ".text", ".log", ".ini", ".cfg", ".conf"), load_text),
-    **dict.fromkeys((".json", ".jsonl", ".ndjson"), load_json),
+    **dict.fromkeys((".json", ".jsonl", ".ndjson", ".jsonc", ".json5", ".geojson", ".har", ".arb"), load_json),
     **dict.fromkeys((".yaml", ".yml", ".toml"), load_yaml),
     ".properties": load_properties,
     **dict.fromkeys((".vcf", ".vcard"), load_vcard),
     **dict.fromkeys((".csv", ".tsv"), load_tabular),
-    **dict.fromkeys((".md", ".markdown", ".mdown", ".mdx"), load_markdown),
+    **dict.fromkeys((".md", ".markdown", ".mdown", ".mdx", ".rmd", ".qmd"), load_markdown),
     **dict.fromkeys((".rst", ".rest"), load_restructuredtext),
     **dict.fromkeys((".adoc", ".asciidoc"), load_asciidoc),
     **dict.fromkeys((".tex", ".latex", ".ltx"), load_latex),
-    ".bib": load_bibtex,
+    **dict.fromkeys((".bib", ".bbl"), load_bibtex),
+    **dict.fromkeys((".mediawiki", ".wikitext"), load_wikitext),
     ".org": load_org,
     **dict.fromkeys((".html", ".htm", ".xhtml"), load_html),
     **dict.fromkeys((".xml", ".docbook", ".dbk"), load_xml),
@@ -77,6 +78,7 @@ _BEGINNING = rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.{0,1000}?-->\s*)
 _HTML = re.compile(_BEGINNING + rb"html\b", re.I | re.S)
 _SVG = re.compile(_BEGINNING + rb"svg[\s>]", re.I | re.S)
 _MEDIAWIKI = re.compile(_BEGINNING + rb"mediawiki[\s>]", re.S)
+_JSON = re.compile(rb"""(?:\xef\xbb\xbf)?\s*(?:\[\s*)?\{\s*"[^"\n]{1,200}"\s*:""")
 _XML = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*<(?:\?xml\s|!DOCTYPE\s+\w+\s+PUBLIC\s+\S{0,20}OASIS//DTD DocBook"
     rb"|\w+\s[^>]{0,1000}http://docbook\.org/ns/docbook)"
@@ -138,6 +140,8 @@ def _text_loader(head: bytes, suffix: str) -> Loader:
         return load_mail
     if known in (None, load_xml, load_mail) and _HTML.match(head):
         return load_html
+    if known in (None, load_text) and _JSON.match(head):  # a log of JSON lines, say
+        return load_json
     if known is None and _XML.match(head):
         return load_xml
     if known is None and _MANUAL_SUFFIX.fullmatch(suffix) and _ROFF.search(head):

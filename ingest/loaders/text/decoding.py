@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ingest.loaders.text.damaged_utf8 import count_sequences, repaired
 from ingest.loaders.text.legacy_encodings import LATIN_1, detected_encoding
-from ingest.loaders.text.nul_bytes import is_text_with_nuls, without_nuls
+from ingest.loaders.text.nul_bytes import is_text_with_nuls, narrowed, without_nuls
 from retrieval.errors import LoadError
 
 HEAD = 8192
@@ -86,7 +86,7 @@ def why_binary(head: bytes) -> str | None:
         return f"no loader reads its format ({name}); set a converter for its suffix, or ignore it in .gitignore"
     if 0 in head:
         is_unknown = len(head) >= HEAD and not any(head)  # only what follows can tell
-        may_be_text = is_unknown or any(_wide_encodings(head)) or is_text_with_nuls(head)
+        may_be_text = is_unknown or any(_wide_encodings(head)) or is_text_with_nuls(narrowed(head))
         return None if may_be_text else _HOLDS_NULS
     if len(head) - len(head.translate(None, _CONTROLS)) > _MAX_CONTROL_SHARE * len(head):
         return "it is a binary file (it is full of control characters), which no loader reads"
@@ -118,6 +118,7 @@ def _decode(data: bytes, declared: str | None) -> Decoded:
     head = data[:HEAD]
     if reason := why_binary(head):
         raise UnsupportedFormatError(reason)
+    data = narrowed(data) if 0 in head else data
     if 0 in head and not is_text_with_nuls(data):
         for encoding in _wide_encodings(head):
             text = _strict(data, encoding)

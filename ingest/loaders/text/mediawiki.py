@@ -1,7 +1,9 @@
-"""MediaWiki's XML exports: each page a section, in its latest version."""
+"""MediaWiki's pages: those of an XML export, each a section in its latest version, and a page alone."""
 
 import io
+from dataclasses import replace
 
+from ingest.loaders.text.decoding import decode_noting
 from ingest.loaders.text.wikitext import write_wikitext
 from ingest.loaders.text_builder import TextBuilder
 from retrieval.errors import LoadError
@@ -52,3 +54,12 @@ def load_mediawiki(data: bytes, *, source: str) -> Document:
         tables=tuple(builder.tables),
         notices=notices,
     )
+
+
+def load_wikitext(data: bytes, *, source: str) -> Document:
+    """A page in MediaWiki's own markup; its title is the first heading."""
+    text, notices = decode_noting(data)
+    builder = TextBuilder()
+    write_wikitext(text, builder)
+    title = builder.headings[0].text if builder.headings else None
+    return replace(builder.document(source, title=title), notices=notices)

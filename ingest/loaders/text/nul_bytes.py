@@ -4,6 +4,8 @@ import re
 
 _WORDS = re.compile(rb"[^\s]\s+[^\s]|[^\s]\s*\n")
 _RUN = re.compile(rb"\0+")
+_WIDE_PART = re.compile(rb"(?:[\t\n\r\x20-\x7e]\0){8,}")
+_NARROW_PART = re.compile(rb"[\t\n\r\x20-\x7e]{32}")
 _ASCII = bytes(range(128))
 _CONTROLS = bytes(byte for byte in (*range(1, 32), 127) if byte not in b"\t\n\v\f\r\x1b")
 _MIN_TEXT = 8  # bytes for each run of NUL bytes
@@ -28,6 +30,12 @@ def is_text_with_nuls(data: bytes) -> bool:
     high = len(_UTF8.sub(b"", rest).translate(None, _ASCII))
     marks = len(rest) - len(rest.translate(None, _MARKS))
     return controls <= _MAX_CONTROLS * len(rest) and high <= _MAX_HIGH * len(rest) and marks <= _MAX_MARKS * len(rest)
+
+
+def narrowed(data: bytes) -> bytes:
+    """Text in two encodings with ASCII characters in one byte each: some programs append UTF-16 to what is not. Data
+    that is UTF-16 throughout stays as it is."""
+    return _WIDE_PART.sub(lambda run: run[0][::2], data) if _NARROW_PART.search(data) else data
 
 
 def without_nuls(text: str) -> str:
