@@ -10,7 +10,7 @@ from retrieval.analysis.folding import fold_case
 _PART = 0.6
 """Of a part of a word: kg in 10kg, wi in wi-fi."""
 
-_WITH_PARTS, _LEAST = 1.6, 0.3
+_WITH_PARTS, _LEAST = 1.7, 0.5
 """Of wi-fi, where the query has it with its hyphen, together with its parts: less than two words; and of it alone, at
 least."""
 
