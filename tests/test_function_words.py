@@ -40,6 +40,7 @@ def test_what_a_query_finds_it_also_marks(open_index: Callable[..., HybridIndex]
     assert found("03.2024") == [("update", ["03.2024"])]
     assert [source for source, _ in found("does a package have a maintainer")] == ["packages"]
     assert [source for source, _ in found('"it department"')] == ["computers"]
+    assert [source for source, _ in found("+wifi breaks")] == ["update"]
     assert {hit.source for hit in index.search('"the who"', mode="lexical")} == {"health"}
 
 

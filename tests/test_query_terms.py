@@ -96,11 +96,18 @@ def test_a_word_that_is_asked_for_twice_weighs_twice() -> None:
         ("US tax form", "The US tax form must be signed.", "The UK tax form must be signed by us."),
         ("WHO guidelines", "The WHO guidelines on sleep.", "Guidelines for those who sleep."),
         ("vitamin A", "Carrots have vitamin A in them.", "A carrot is not a vitamin."),
+        ("it support", "The IT support is here.", "To support it is all."),
+        ("vitamin a", "Carrots have vitamin A in them.", "A carrot is a vitamin."),
         ("Portland OR", "Portland, OR 97201", "Portland or Salem"),
     ],
 )
 def test_capitals_tell_an_acronym_from_a_function_word(query: str, text: str, other: str) -> None:
     assert ranking(query, [other, text])[0] == 1
+
+
+def test_a_question_is_not_about_what_its_function_words_might_stand_for() -> None:
+    assert "WHO" not in query_terms("who wrote this book in it", ENGLISH)
+    assert not {"WHO", "IT"} & query_terms("who wrote it", ENGLISH).keys()
 
 
 def test_capitals_say_nothing_in_a_heading_and_at_the_beginning_of_a_sentence() -> None:

@@ -6,11 +6,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from retrieval.analysis.analyzer import JOINED, Analyzer
 from retrieval.analysis.folding import fold_case
+from retrieval.analysis.stopwords import function_words
 
 _PART = 0.6
 """Of a part of a word: kg in 10kg, wi in wi-fi."""
 
-_WITH_PARTS, _LEAST = 1.6, 0.3
+_WITH_PARTS, _LEAST = 1.7, 0.5
 """Of wi-fi, where the query has it with its hyphen, together with its parts: less than two words; and of it alone, at
 least."""
 
@@ -19,6 +20,10 @@ _SOLID, _HYPHENATED = 0.9, 0.8
 
 _APART = 0.4
 """Of two words as one: signoff, where the query has sign off."""
+
+_ACRONYM, _MOST_WORDS = 0.3, 4
+"""Of IT, where the query has it and no other function word; and how many words such a query has at most: a question has
+more."""
 
 _PLAIN = Analyzer("none")
 
@@ -49,16 +54,22 @@ def query_terms(text: str, analyzer: Analyzer, *, ignored: Collection[str] = ())
             weights[solid] += _SOLID * (1 if solid.isalpha() else weight)
     for term in _joined_neighbours(text, analyzer, ignored):
         weights[term] = max(weights[term], _APART)
-    return dict(weights) or _acronym(text, analyzer)
+    acronym, weight = _acronym(text, analyzer.language, alone=not weights)
+    if acronym and acronym not in weights:
+        weights[acronym], weights[JOINED + acronym] = weight, _HYPHENATED * weight
+    return dict(weights)
 
 
-def _acronym(text: str, analyzer: Analyzer) -> dict[str, float]:
-    """A function word that is all the query has, as the acronym that it may be spelled like: WHO, for who."""
+def _acronym(text: str, language: str, *, alone: bool) -> tuple[str, float]:
+    """What the one function word of a short query may stand for, and its weight: IT, for it support; or "".
+
+    alone   whether the query has nothing else
+    """
     words = _PLAIN.terms(text)
-    if len(words) != 1 or analyzer.language == "none":
-        return {}
-    acronym = words[0].upper()
-    return {acronym: 1.0, JOINED + acronym: _HYPHENATED}
+    spelled_alike = [word for word in words if word in function_words(language)]
+    if len(spelled_alike) != 1 or len(words) > _MOST_WORDS:
+        return "", 0.0
+    return spelled_alike[0].upper(), 1.0 if alone else _ACRONYM
 
 
 def _words(spans: Iterable[Span]) -> Iterator[list[Span]]:

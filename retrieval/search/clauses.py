@@ -7,6 +7,7 @@ import numpy as np
 import regex
 from numpy.typing import NDArray
 
+from retrieval.analysis.analyzer import JOINED
 from retrieval.analysis.identifiers import CAPITALS, SYMBOLS
 from retrieval.context import embedded_text
 from retrieval.search.operators import Clause
@@ -56,7 +57,8 @@ def _containing(reader: IndexReader, clause: Clause) -> Mask:
             if regex.fullmatch(_UNSPACED, term):
                 continue
             has_term = np.zeros(reader.slots, dtype=np.bool_)
-            has_term[reader.lexical.matching_slots(term)] = True
+            for form in (term, JOINED + term):  # wifi, wi-fi
+                has_term[reader.lexical.matching_slots(form)] = True
             if regex.match(_UNSPACED, term):
                 has_term |= _with_broken(reader, rows & ~has_term, term)
             rows &= has_term
@@ -70,7 +72,10 @@ def _smallest(spans: Sequence[tuple[str, int, int]]) -> set[str]:
     return {
         term
         for at, (term, start, end) in enumerate(spans)
-        if not any(start <= one and other <= end for _, one, other in (*spans[:at], *spans[at + 1 :]))
+        if not any(
+            start <= one and other <= end and (start, end) != (one, other)
+            for _, one, other in (*spans[:at], *spans[at + 1 :])
+        )
     }
 
 
