@@ -6,6 +6,7 @@ from time import process_time
 import pytest
 
 from ingest.loaders import load
+from retrieval.analysis import Analyzer, detect_language
 from retrieval.types import Document
 
 
@@ -312,3 +313,19 @@ def test_time_grows_with_the_text_not_its_square(source: str, pattern: str) -> N
 
     seconds(1000)
     assert seconds(80_000) < 12 * seconds(20_000) + 0.05
+
+
+@pytest.mark.parametrize("pattern", ["0f", "aB", "a_", "a-", "wort", "語", "a1.", "e\u0301"])
+def test_a_line_without_spaces_costs_no_more_than_its_length(pattern: str) -> None:
+    analyzer = Analyzer("german")
+
+    def seconds(size: int) -> float:
+        data = (pattern * size).encode()
+        started = process_time()
+        text = load(data, source="a.txt").text
+        detect_language(text)
+        analyzer.terms(text)
+        return process_time() - started
+
+    seconds(1000)
+    assert seconds(20_000) < 12 * seconds(5000) + 0.05
