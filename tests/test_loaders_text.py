@@ -96,6 +96,15 @@ def test_markdown_entities_are_decoded_outside_code() -> None:
     assert tables(document) == [("Über | B", "| Über | B |\n|---|---|\n| 1 | € |")]
 
 
+def test_asciidoc_entities_are_decoded_outside_verbatim_blocks() -> None:
+    text = "= Gr&ouml;&szlig;en\n\nDas Caf&#233;.\n\n----\n&ouml;\n----\n\n"
+    text += "== &Uuml;ber\n\n|===\n|A&auml; |B\n\n|1 |2\n|===\n"
+    document = read(text, "a.adoc")
+    assert document.text == ("= Größen\n\nDas Café.\n\n----\n&ouml;\n----\n\n== Über\n\n|===\n|Aä |B\n\n|1 |2\n|===\n")
+    assert headings(document) == [(1, "Größen"), (2, "Über")]
+    assert tables(document) == [("Aä | B", "|Aä |B\n\n|1 |2")]
+
+
 def test_an_entity_begins_no_line() -> None:
     assert read("a&#10;# b &#13;&#x2028; c\n", "a.md").text == "a # b    c\n"
 
