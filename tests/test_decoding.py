@@ -37,6 +37,7 @@ def text(data: bytes, source: str = "a.txt") -> Document:
         ("Die Größe".encode()[:-1] + b"\n", "Die Größ\n", None),
         ("Er läuft auf der Stra".encode() + b"\xc3", "Er läuft auf der Stra\ufffd", "line 1"),
         ("Die Größe ist gr".encode() + b"\xc3\nund", "Die Größe ist gr\ufffd\nund", "line 1"),
+        ("Größe \u2014".encode()[:-1] + b"\nund", "Größe \ufffd\nund", "line 1"),
         (CHINESE.strip().encode()[:-1], CHINESE.strip()[:-1] + "\ufffd", "line 1"),
     ],
 )

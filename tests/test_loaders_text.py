@@ -6,6 +6,7 @@ from time import process_time
 import pytest
 
 from ingest.loaders import load
+from retrieval.analysis import Analyzer, detect_language
 from retrieval.types import Document
 
 
@@ -93,6 +94,15 @@ def test_markdown_entities_are_decoded_outside_code() -> None:
     )
     assert headings(document) == [(1, "Größen"), (2, "Ende <x>")]
     assert tables(document) == [("Über | B", "| Über | B |\n|---|---|\n| 1 | € |")]
+
+
+def test_asciidoc_entities_are_decoded_outside_verbatim_blocks() -> None:
+    text = "= Gr&ouml;&szlig;en\n\nDas Caf&#233;.\n\n----\n&ouml;\n----\n\n"
+    text += "== &Uuml;ber\n\n|===\n|A&auml; |B\n\n|1 |2\n|===\n"
+    document = read(text, "a.adoc")
+    assert document.text == ("= Größen\n\nDas Café.\n\n----\n&ouml;\n----\n\n== Über\n\n|===\n|Aä |B\n\n|1 |2\n|===\n")
+    assert headings(document) == [(1, "Größen"), (2, "Über")]
+    assert tables(document) == [("Aä | B", "|Aä |B\n\n|1 |2")]
 
 
 def test_an_entity_begins_no_line() -> None:
@@ -312,3 +322,19 @@ def test_time_grows_with_the_text_not_its_square(source: str, pattern: str) -> N
 
     seconds(1000)
     assert seconds(80_000) < 12 * seconds(20_000) + 0.05
+
+
+@pytest.mark.parametrize("pattern", ["0f", "aB", "a_", "a-", "wort", "語", "a1.", "e\u0301"])
+def test_a_line_without_spaces_costs_no_more_than_its_length(pattern: str) -> None:
+    analyzer = Analyzer("german")
+
+    def seconds(size: int) -> float:
+        data = (pattern * size).encode()
+        started = process_time()
+        text = load(data, source="a.txt").text
+        detect_language(text)
+        analyzer.terms(text)
+        return process_time() - started
+
+    seconds(1000)
+    assert seconds(20_000) < 12 * seconds(5000) + 0.05

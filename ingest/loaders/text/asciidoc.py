@@ -1,10 +1,13 @@
-"""AsciiDoc: the file's text as it is, with its section titles, its title, and its tables with a header row."""
+"""AsciiDoc: the file's text with its entities decoded, its section titles, title, and tables with a header row."""
 
 import re
 from collections.abc import Iterator, Sequence
+from html import unescape
 from typing import NamedTuple
 
 from ingest.loaders.text.decoding import decode_noting
+from ingest.loaders.text.markdown_entities import entities
+from ingest.loaders.text.replacements import Replacement, replace_parts
 from retrieval.types import Document, Heading, Table
 
 _MAX_LINE = 1000  # a longer title is none
@@ -36,20 +39,23 @@ class _Line(NamedTuple):
 
 
 def load_asciidoc(data: bytes, *, source: str) -> Document:
-    """The file's text as it is; headings are its section titles, of one line or two, the document's title among them.
+    """The file's text with the characters that its entities stand for, outside verbatim blocks; headings are its
+    section titles, of one line or two, the document's title among them.
 
     A table has a header row where its options say so, or where an empty line follows its first row.
     """
     text, notices = decode_noting(data)
     parts = list(_parts(text))
-    headings = tuple(part for part in parts if isinstance(part, Heading))
+    decoded, moved = replace_parts(text, _entities(text) if "&" in text else ())
+    headings = tuple(part._replace(char_start=moved(part.char_start)) for part in parts if isinstance(part, Heading))
+    tables = (part for part in parts if isinstance(part, Table))
     title = next((heading.text for heading in headings if heading.level == 1), None)
     return Document(
         source,
-        text,
+        decoded,
         title=title or (headings[0].text if headings else None),
         headings=headings,
-        tables=tuple(part for part in parts if isinstance(part, Table)),
+        tables=tuple(Table(moved(start), moved(end), header) for start, end, header in tables),
         notices=notices,
     )
 
@@ -82,6 +88,18 @@ def _parts(text: str) -> Iterator[Heading | Table]:
         else:
             first = None if in_paragraph or line.text[0].isspace() else line
             attributes, in_paragraph = "", True
+
+
+def _entities(text: str) -> Iterator[Replacement]:
+    closing = ""  # the delimiter that ends the verbatim block
+    for line in _lines(text):
+        if closing:
+            closing = "" if line.text.rstrip() == closing else closing
+        elif block := _VERBATIM.match(line.text):
+            closing = block["fence"] or block["ticks"]
+        else:
+            end = text.find("\n", line.start)
+            yield from entities(text, line.start, len(text) if end < 0 else end)
 
 
 def _lines(text: str) -> Iterator[_Line]:
@@ -135,4 +153,4 @@ def _columns(attributes: str) -> int:
 def _plain_words(markup: str) -> str:
     for pattern, replacement in _INLINE:
         markup = pattern.sub(replacement, markup)
-    return " ".join(markup.split())
+    return " ".join(unescape(markup).split())

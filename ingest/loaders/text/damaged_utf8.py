@@ -15,6 +15,7 @@ _SEQUENCE = re.compile(
 _RUNS = re.compile(
     rb"(?:[\x00-\x7f]|%(sequence)s)++|(?P<invalid>(?:(?!%(sequence)s)[\x80-\xff])++)" % {b"sequence": _SEQUENCE.pattern}
 )
+_CUT_SIGN = re.compile(rb"\xe2\x80")  # the beginning of a dash or a quotation mark
 _CUT = re.compile(rb"[\xc2-\xf4][\x80-\xbf]{0,2}")
 _ASCII = bytes(range(128))
 _NOT_WIDE = bytes(range(0xE0))
@@ -106,4 +107,5 @@ def _guessed(line: bytes, encoding: str, *, is_wide: bool, is_last: bool) -> Ite
         after = line[match.end() : match.end() + 1]
         is_cut_at_end = is_last and not after and _CUT.fullmatch(run)
         is_cut_inside = letters.isupper() and before[-1:].islower() and not after.isupper()
-        yield _UNKNOWN if is_cut_at_end or is_cut_inside or (is_wide and len(run) > 1) else letters or _UNKNOWN
+        is_cut = is_cut_at_end or is_cut_inside or _CUT_SIGN.fullmatch(run)
+        yield _UNKNOWN if is_cut or (is_wide and len(run) > 1) else letters or _UNKNOWN

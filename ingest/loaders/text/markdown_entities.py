@@ -23,10 +23,15 @@ def decode_entities(text: str, start: int) -> tuple[str, Moved]:
 
 def _replacements(text: str, start: int) -> Iterator[Replacement]:
     for first, last in _prose_spans(text, start):
-        for entity in _ENTITY.finditer(text, first, last):
-            characters = unescape(entity[0])
-            if characters != entity[0]:
-                yield Replacement(*entity.span(), on_one_line(characters))
+        yield from entities(text, first, last)
+
+
+def entities(text: str, start: int, end: int) -> Iterator[Replacement]:
+    """What stands for the entities in `text[start:end]`; those that nobody knows, and escaped ones, stay."""
+    for entity in _ENTITY.finditer(text, start, end):
+        characters = unescape(entity[0])
+        if characters != entity[0]:
+            yield Replacement(*entity.span(), on_one_line(characters))
 
 
 def _prose_spans(text: str, start: int) -> Iterator[tuple[int, int]]:
