@@ -17,7 +17,7 @@ _ROLES = {
     "complementary": "aside", "main": "main", "article": "article",
 }  # fmt: skip
 _LANDMARKS = frozenset(_ROLES.values())
-_WITH_ROLE = "descendant::*/@role/.."
+_WITH_ROLE = "descendant::*[@role]"
 _DOCBOOK = frozenset({"navheader", "navfooter"})
 _SECTIONS = frozenset({"main", "article", "section", "blockquote", "figure"})
 _SIDEBAR_NAMES = frozenset({"menu", "nav", "newsletter", "share", "sidebar", "sidenav", "toc", "widget", "widgets"})

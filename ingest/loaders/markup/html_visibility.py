@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Set
+from itertools import chain
 from math import inf
 from typing import Any
 
@@ -14,11 +15,13 @@ _NEVER_SEEN = frozenset(
      "annotation-xml"}
 )  # fmt: skip
 _MAYBE_SEEN = frozenset({"noscript", "template", "dialog", "title", "desc", "defs", "metadata"})
-_ICONS = (
-    "descendant::*/@aria-hidden[. = 'true']/.."
-    " | descendant::*/@class[contains(., 'material-icons') or contains(., 'material-symbols')]/.."
-)
-_MAYBE_HIDDEN = "descendant::*/@hidden/.. | descendant::*/@popover/.. | descendant::*/@style/.."
+# Each of these takes linear time, which unions and steps to parents in XPath do not.
+_ICONS = ("descendant::*[@aria-hidden = 'true']", "descendant::*[contains(@class, 'material-')]")
+_MAYBE_HIDDEN = "descendant::*[@hidden or @style or @popover]"
+_CONTROLLED = (
+    "descendant::*/@aria-controls", "descendant::*/@data-target", "descendant::*/@data-bs-target",
+    "descendant::*/@onclick", "descendant::a/@href[starts-with(., '#')]",
+)  # fmt: skip
 _PAGE = frozenset({"html", "body"})
 _OPENS = "@aria-expanded or @onclick"
 _CONTROL = f"{_OPENS} or @role='button' or self::button or self::a[starts-with(@href, '#')]"
@@ -29,12 +32,9 @@ _QUESTION = (
 _OPENED_NAMES = frozenset(
     {"accordion", "answer", "collapse", "collapsible", "expand", "expander", "faq", "question", "spoiler", "tab"}
 )
-_CONTROLLED = (
-    " | ".join(f"descendant::*/@{name}" for name in ("aria-controls", "data-target", "data-bs-target", "onclick"))
-    + " | descendant::a/@href[starts-with(., '#')]"
-)
 _WORD = re.compile(r"[\w-]+")
 _STREAMED = re.compile(r"S:[0-9a-f]+")  # the ids of what React sends late and a script moves to its place
+_ICON_FONT = re.compile(r"\bmaterial-(?:icons|symbols)\b")
 _ICON_CLASS = re.compile(r"icon|symbol|glyph|material", re.I)
 _ICON_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _WHOLE_PAGE = 0.95  # the share of a page's text that is hidden only until a script shows it
@@ -51,7 +51,7 @@ def empty_invisible(root: Any, *, without_scripts: bool = False) -> None:
     empty(list(root.iter(*_NEVER_SEEN)))
     empty([element for element in root.iter(*_MAYBE_SEEN) if not _is_seen(element, without_scripts=without_scripts)])
     reduce_ruby(root)
-    empty([element for element in root.xpath(_ICONS) if _is_icon(element)])
+    empty([element for path in _ICONS for element in root.xpath(path) if _is_icon(element)])
     _empty_hidden(root, unused, has_script=has_script)
 
 
@@ -79,6 +79,8 @@ def _is_icon(element: Any) -> bool:
     """Whether a decoration is a sign, the name by which a font draws one, or a formula that is also there as MathML."""
     classes = element.get("class", "")
     text = (element.text or "").strip()
+    if element.get("aria-hidden") != "true" and not _ICON_FONT.search(classes):
+        return False
     if len(element):
         return "katex-html" in classes
     if not any(map(str.isalnum, text)):
@@ -117,7 +119,7 @@ def _is_hidden(element: Any, unused: Set[str]) -> bool:
 
 def _controlled(root: Any) -> frozenset[str]:
     """The ids of what a button, a tab or a link within the page shows."""
-    controls = root.xpath(_CONTROLLED)
+    controls = chain.from_iterable(map(root.xpath, _CONTROLLED))
     return frozenset(name for value in controls for name in _WORD.findall(str(value)))
 
 
