@@ -83,6 +83,12 @@ class Dictionary:
         start, end = self.bounds[place : place + 2].tolist()
         return self.data[start:end].tobytes()
 
+    def texts(self, places: NDArray[np.intp]) -> list[str]:
+        """The strings at many places."""
+        data = self.data.data
+        starts, ends = self.bounds[places].tolist(), self.bounds[places + 1].tolist()
+        return [str(data[start:end], "utf-8") for start, end in zip(starts, ends, strict=True)]
+
     def __iter__(self) -> Iterator[bytes]:
         for first in range(0, len(self), _BLOCK):
             bounds = self.bounds[first : first + _BLOCK + 1].tolist()

@@ -117,7 +117,7 @@ class Words:
                 if 0 <= other < len(differing):
                     differing[other] = 2 * most - by
         found = np.bitwise_count(self._letters ^ letters).view(np.int8) <= differing[self._lengths]
-        others = [self._strings[place].decode() for place in np.flatnonzero(found).tolist()]
+        others = self._strings.texts(np.flatnonzero(found))
         distances = edit_distances(wanted, [plain(other) for other in others], most=most).tolist()
         near = zip(others, distances, strict=True)
         return {other: distance for other, distance in near if distance <= most and other != word}
