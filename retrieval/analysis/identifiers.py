@@ -88,8 +88,12 @@ def joined(name: str) -> str:
 
 
 def is_plain(word: str) -> bool:
-    """Whether there is nothing in it to cut: digits, or letters of which the first may be a capital, or all are."""
-    return word.isdecimal() or (word.isalpha() and (word.islower() or word[1:].islower() or word.isupper()))
+    """Whether there is nothing in it to cut: digits, or letters of which the first may be a capital, or all are; or a
+    decimal number, of which the point cannot stand before thousands."""
+    if word.isdecimal() or (word.isalpha() and (word.islower() or word[1:].islower() or word.isupper())):
+        return True
+    whole, _, fraction = word.partition(".")
+    return len(fraction) != 3 and whole.isdecimal() and fraction.isdecimal()
 
 
 def _names(token: str) -> list[Span]:
