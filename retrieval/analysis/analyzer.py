@@ -16,7 +16,7 @@ import Stemmer
 
 from retrieval.analysis.capitals import is_acronym, without_idle_capitals
 from retrieval.analysis.folding import fold_accents, fold_case
-from retrieval.analysis.identifiers import joined, parts_of
+from retrieval.analysis.identifiers import is_plain, joined, parts_of
 from retrieval.analysis.spelling import unify, without_article
 from retrieval.analysis.stopwords import function_words
 from retrieval.analysis.tokens import ascii_words, tokens
@@ -112,6 +112,8 @@ class Analyzer:
 @functools.lru_cache(maxsize=_KNOWN_TOKENS)
 def _terms(token: str, language: str) -> tuple[tuple[str, int, int], ...]:
     """The terms of one token, with their places in it."""
+    if is_plain(token):  # nearly all
+        return ((term, 0, len(token)),) if (term := _term(token, language)) else ()
     parts = parts_of(token)
     terms = [_term(token[start:end], language) if form == "word" else "" for start, end, form in parts]
     if len(parts) > 1:
@@ -125,6 +127,7 @@ def _terms(token: str, language: str) -> tuple[tuple[str, int, int], ...]:
     return tuple((term, start, end) for (start, end, _), term in zip(parts, terms, strict=True) if term)
 
 
+@functools.lru_cache(maxsize=_KNOWN_TOKENS)
 def _term(word: str, language: str) -> str:
     """The term a word stands for; empty for a function word, and for an acronym that is spelled like one as it is."""
     if language == "none":

@@ -65,15 +65,15 @@ def parts_of(token: str) -> list[Part]:
     Single letters that come of cutting within a word (the p of pH, the i of iPhone) are left out, but not those beside
     digits (12V).
     """
-    if _is_plain(token):
-        return [Part(0, len(token), "word")]  # nearly all words
+    if is_plain(token):
+        return [Part(0, len(token), "word")]
     words = [match.span() for match in _patterns().word.finditer(token)]
     one_word = list(_joined(token, words)) if len(words) > 1 else []
     parts = [Part(*span, "joined") for span in one_word]
     parts += [Part(*name, "name") for name in _names(token) if name not in words and name not in one_word]
     for word in words:
         parts.append(Part(*word, "word"))
-        if _is_plain(written := token[slice(*word)]):
+        if is_plain(written := token[slice(*word)]):
             continue
         parts += [Part(*piece, "word") for piece in _pieces(token, *word, cut_digits=len(words) <= _MOST_WORDS)]
         if "." in written and has_thousands(written):
@@ -87,9 +87,13 @@ def joined(name: str) -> str:
     return without_hyphens if without_hyphens != name else name.replace(".", "")
 
 
-def _is_plain(word: str) -> bool:
-    """Whether there is nothing in it to cut: digits, or letters of which the first may be a capital, or all are."""
-    return word.isdecimal() or (word.isalpha() and (word.islower() or word[1:].islower() or word.isupper()))
+def is_plain(word: str) -> bool:
+    """Whether there is nothing in it to cut: digits, or letters of which the first may be a capital, or all are; or a
+    decimal number, of which the point cannot stand before thousands."""
+    if word.isdecimal() or (word.isalpha() and (word.islower() or word[1:].islower() or word.isupper())):
+        return True
+    whole, _, fraction = word.partition(".")
+    return len(fraction) != 3 and whole.isdecimal() and fraction.isdecimal()
 
 
 def _names(token: str) -> list[Span]:
@@ -130,13 +134,13 @@ def _pieces(token: str, start: int, end: int, *, cut_digits: bool) -> Iterator[S
     the parts of a number."""
     cuts = _cuts(_patterns().camel, token, start, end)
     digits = _cuts(_patterns().digits, token, start, end)
-    is_plain = not cuts and "." not in token[start:end]
-    if is_plain and (len(digits) >= _MOST_RUNS or not cut_digits):
+    is_simple = not cuts and "." not in token[start:end]
+    if is_simple and (len(digits) >= _MOST_RUNS or not cut_digits):
         return
     bounds = sorted({start, *cuts, *digits, end})
     for one, other in pairwise(bounds):
         piece = token[one:other]
-        if len(bounds) > 2 and (is_plain or other - one > 1) and piece.lower() not in _ORDINALS:
+        if len(bounds) > 2 and (is_simple or other - one > 1) and piece.lower() not in _ORDINALS:
             yield one, other
         if "." in piece:
             yield from ((one + first, one + last) for first, last in number_parts(piece))
