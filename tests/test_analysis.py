@@ -174,7 +174,7 @@ def test_ordinary_words_are_no_identifiers(text: str) -> None:
 
 
 def test_a_word_of_any_length_gives_terms_in_proportion() -> None:
-    for piece in ("aB", "a_", "a.", "1.", "a-1", "Ab", "::a"):
+    for piece in ("aB", "a_", "a.", "1.", "a-1", "Ab", "::a", "a-b_"):
         counts = [len(ENGLISH.spans(piece * n)) for n in (1_000, 4_000)]
         assert counts[1] <= 4 * counts[0] + 8
         assert all(len(term) <= 100 or "_" not in term for term in ENGLISH.terms(piece * 1_000))

@@ -8,6 +8,7 @@ pairs of characters. A name from code or a catalogue is a term as a whole, and s
 
 import functools
 import itertools
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -117,14 +118,20 @@ def _terms(token: str, language: str) -> tuple[tuple[str, int, int], ...]:
     parts = parts_of(token)
     terms = [_term(token[start:end], language) if form == "word" else "" for start, end, form in parts]
     if len(parts) > 1:
-        content = [(start, end) for (start, end, _), term in zip(parts, terms, strict=True) if term]
+        content = sorted((start, end) for (start, end, _), term in zip(parts, terms, strict=True) if term)
         for number, (start, end, form) in enumerate(parts):
             if form == "name":
                 terms[number] = _fold_identifier(token[start:end])
-            elif form == "joined" and any(start <= first and last <= end for first, last in content):
+            elif form == "joined" and _has_within(content, start, end):
                 term = _term(joined(token[start:end]), language)
                 terms[number] = term and JOINED + term
     return tuple((term, start, end) for (start, end, _), term in zip(parts, terms, strict=True) if term)
+
+
+def _has_within(spans: list[tuple[int, int]], start: int, end: int) -> bool:
+    """Whether one of the sorted spans lies within these bounds: est-ce has function words alone."""
+    first = bisect_left(spans, (start, start))
+    return first < len(spans) and spans[first][1] <= end
 
 
 @functools.lru_cache(maxsize=_KNOWN_TOKENS)

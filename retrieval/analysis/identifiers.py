@@ -70,7 +70,8 @@ def parts_of(token: str) -> list[Part]:
     words = [match.span() for match in _patterns().word.finditer(token)]
     one_word = list(_joined(token, words)) if len(words) > 1 else []
     parts = [Part(*span, "joined") for span in one_word]
-    parts += [Part(*name, "name") for name in _names(token) if name not in words and name not in one_word]
+    known = {*words, *one_word}
+    parts += [Part(*name, "name") for name in _names(token) if name not in known]
     for word in words:
         parts.append(Part(*word, "word"))
         if is_plain(written := token[slice(*word)]):

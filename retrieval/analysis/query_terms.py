@@ -41,6 +41,7 @@ def query_terms(text: str, analyzer: Analyzer, *, ignored: Collection[str] = ())
     weights: defaultdict[str, float] = defaultdict(float)
     for word in _words(analyzer.spans(text)):
         wanted = [term for term, start, end in word if term.isupper() or fold_case(text[start:end]) not in ignored]
+        parts = sum(not term.startswith(JOINED) for term in wanted)
         for number, term in enumerate(wanted):
             weight = _PART if number else 1.0
             if not term.startswith(JOINED):
@@ -48,7 +49,7 @@ def query_terms(text: str, analyzer: Analyzer, *, ignored: Collection[str] = ())
                 weights[JOINED + term] += _HYPHENATED * weight
                 continue
             solid = term.removeprefix(JOINED)
-            weight *= max(_LEAST, _WITH_PARTS - _PART * sum(not other.startswith(JOINED) for other in wanted))
+            weight *= max(_LEAST, _WITH_PARTS - _PART * parts)
             weights[term] += weight
             # KB5034441 has the parts of KB-5034441 as well, wifi has not those of wi-fi.
             weights[solid] += _SOLID * (1 if solid.isalpha() else weight)
