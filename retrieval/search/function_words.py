@@ -49,16 +49,25 @@ def phrase_spans(phrase: str, text: str) -> tuple[tuple[int, int], ...]:
 
 def _with_phrase(reader: IndexReader, rows: Mask, phrase: str) -> Mask:
     """Those of the rows that have the phrase in their text."""
-    pattern = _pattern(phrase)
-    # A pattern that begins with letters, whatever is before them, is found several times faster.
-    likely = re.compile(r"\W+".join(map(re.escape, _WORD.findall(phrase.lower()))))
+    pattern, likely = _pattern(phrase), _pattern_of_bytes(phrase)
     found = np.zeros(reader.slots, dtype=np.bool_)
-    for row in np.flatnonzero(rows).tolist():
-        text = reader.text(row)
-        found[row] = likely.search(text.lower()) is not None and pattern.search(text) is not None
+    for segment, start in zip(reader.segments, reader.starts, strict=False):
+        for at in segment.rows_with(likely):
+            found[start + at] = rows[start + at] and pattern.search(segment.text(at)) is not None
     return found
 
 
 def _pattern(phrase: str) -> re.Pattern[str]:
     words = map(re.escape, _WORD.findall(phrase))
     return re.compile(r"(?<!\w)" + r"\W+".join(words) + r"(?!\w)", re.IGNORECASE)
+
+
+def _pattern_of_bytes(phrase: str) -> re.Pattern[bytes]:
+    """Matches wherever UTF-8 text has the phrase, and rarely elsewhere: bytes are searched five times faster."""
+    words = (b"".join(map(_any_case, word)) for word in _WORD.findall(phrase))
+    return re.compile(rb"[^A-Za-z0-9_]+".join(words))
+
+
+def _any_case(character: str) -> bytes:
+    forms = sorted({form.encode() for form in (character, character.lower(), character.upper())})
+    return b"(?:" + b"|".join(map(re.escape, forms)) + b")"

@@ -1,5 +1,6 @@
 """Many byte strings in two arrays: one after the other in NAME.bytes, and where each ends in NAME.ends."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -32,6 +33,15 @@ class ByteColumn:
     def __getitem__(self, position: int) -> bytes:
         start = int(self._ends[position - 1]) if position else 0
         return self._data[start : int(self._ends[position])].tobytes()
+
+    def rows_with(self, pattern: re.Pattern[bytes]) -> Iterator[int]:
+        """The positions of the strings in which the pattern is found, ascending; reads all of them."""
+        data, start = self._data.data, 0
+        while match := pattern.search(data, start):
+            row = int(np.searchsorted(self._ends, match.start(), side="right"))
+            start = int(self._ends[row])
+            if match.end() <= start:
+                yield row
 
     def lengths(self, kept: NDArray[np.bool_] | None) -> NDArray[np.int64]:
         """int64 [k]: the lengths of the strings that are kept, or of all."""

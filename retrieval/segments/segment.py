@@ -4,7 +4,8 @@ Rows are chunks. What is deleted later is noted beside the segment (live_segment
 manifest (manifest.py); the next merge leaves it out.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,10 @@ class Segment:
 
     def text(self, row: int) -> str:
         return self._texts[row].decode("utf-8")
+
+    def rows_with(self, pattern: re.Pattern[bytes]) -> Iterator[int]:
+        """The rows in whose text, in UTF-8, the pattern is found, ascending; reads all texts."""
+        return self._texts.rows_with(pattern)
 
     def rows_of_ids(self, ids: Keys) -> Rows:
         """intp [k], -1 where the id is not here."""
