@@ -114,16 +114,7 @@ class Chunker:
                 tokens=piece.tokens,
                 headings=paths[bisect_right(starts, piece.char_start)],
                 title=title,
-                metadata=_metadata(
-                    document,
-                    piece,
-                    line,
-                    line
-                    + texts[ordinal].count(
-                        "\
-"
-                    ),
-                ),
+                metadata=_metadata(document, piece, line, line + texts[ordinal].count("\n")),
             )
             for ordinal, (piece, line) in enumerate(zip(pieces, lines, strict=True))
         ]

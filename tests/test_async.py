@@ -125,8 +125,8 @@ def test_threads_share_one_index_with_a_thread_that_writes(open_index: Open) -> 
         start.wait(_DEADLINE)
         counts = []
         while not written.is_set():
-            counts.append(len(index.search("stone", 100, mode="lexical")))
-        return [*counts, len(index.search("stone", 100, mode="lexical"))]
+            counts.append(len(index.search("stone", 100, mode="lexical", collapse=False)))
+        return [*counts, len(index.search("stone", 100, mode="lexical", collapse=False))]
 
     with ThreadPoolExecutor(5) as threads:
         readers = [threads.submit(read) for _ in range(4)]

@@ -465,7 +465,7 @@ def test_a_chroma_that_was_removed_does_not_empty_the_search_files(open_index: O
         before = contents(index)
     shutil.rmtree(path / "chroma")
     for _ in range(2):
-        with open_index() as index, pytest.raises(IndexDamagedError, match=r"has no Chroma database.*doctor --repair"):
+        with open_index() as index, pytest.raises(IndexDamagedError, match=r"has no Chroma database.*ingest doctor"):
             add([Document("late", "text")], index)
         assert [finding.mended for finding in examine(path)] == [False]
     with open_index(read_only=True) as index:

@@ -14,6 +14,7 @@ from ingest import add, sync
 from ingest.chunking import Chunker
 from ingest.documents import document_from_json, document_to_json
 from ingest.parsing import Parsed, Unparsed, parse
+from ingest.scan import ScannedFile
 from ingest.status import folder_status
 from retrieval.index import HybridIndex
 from retrieval.types import Document
@@ -63,10 +64,8 @@ def chunker() -> Chunker:
 
 def parsed(tmp_path: Path, name: str, data: bytes) -> Parsed | Unparsed:
     (tmp_path / name).write_bytes(data)
-    return parse(
-        tmp_path / name, f"docs/{name}", chunker=chunker(),
-        language="english", max_bytes=10**6, ocr_command=None,
-    )  # fmt: skip
+    file = ScannedFile(f"docs/{name}", str(tmp_path / name), len(data), 0)
+    return parse(file, chunker=chunker(), language="english", max_bytes=10**6, ocr_command=None)
 
 
 @pytest.mark.parametrize(

@@ -102,9 +102,3 @@ def test_what_lies_below_an_unreadable_folder_is_unknown_rather_than_gone() -> N
     result = plan([], ledger, folder="docs", unknown=("docs/closed/",))
     assert [record.source for record in result.delete] == ["docs/a", "docs/closed-not/c"]
     assert plan([], ledger, folder="docs", unknown=("docs/a",)).delete == tuple(ledger.values())[1:]
-
-
-def test_a_document_that_an_older_version_kept_without_chunks_is_read_again() -> None:
-    record = replace(recorded("docs/a", 1, 9, "ready", "docs"), chunk_ids=())
-    result = plan([Candidate(scanned("docs/a", 1, 9), None)], {"docs/a": record}, folder="docs")
-    assert ([file.source for file in result.update], result.unchanged) == (["docs/a"], 0)

@@ -152,7 +152,7 @@ def test_files_of_equal_content_are_documents_each_and_embedded_once(open_index:
             (docs / f"copy{n}.txt").write_text("A text that stands in three files.\n")
         report = sync(docs, index)
         assert (report.added, report.chunks_added, report.chunks_reused) == (3, 3, 2)
-        hits = index.search("a text that stands in files", 3)
+        hits = index.search("a text that stands in files", 3, collapse=False)
         assert {hit.source for hit in hits} == {f"docs/copy{n}.txt" for n in range(3)}
         assert report.tokens_embedded <= 20
 
