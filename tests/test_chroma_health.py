@@ -204,6 +204,7 @@ def test_a_failed_call_names_a_way_out(chroma: Path) -> None:
     assert not is_as_sealed(chroma)
 
 
+@pytest.mark.slow
 def test_a_panic_of_the_core_is_an_error_of_ours(chroma: Path) -> None:
     """As the last byte of the database gives it, in some layouts: there it is no UTF-8."""
     database = chroma / "chroma.sqlite3"

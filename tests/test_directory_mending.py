@@ -192,6 +192,7 @@ print(sorted(record.source for record in index.documents()))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_forked_child_does_not_hold_its_parents_lock(tmp_path: Path) -> None:
     command = [sys.executable, "-c", FORKED, str(tmp_path / "index")]

@@ -231,9 +231,9 @@ def test_files_are_read_by_the_same_loaders_as_a_folders(client: httpx.Client) -
     ("name", "data"),
     [
         ("scan.docx", word(lambda document: document)),
-        ("blank.txt", b" \n"),
-        ("empty.txt", b""),
-        ("app.html", b"<html><body><script>draw()</script></body></html>"),
+        pytest.param("blank.txt", b" \n", marks=pytest.mark.slow),
+        pytest.param("empty.txt", b"", marks=pytest.mark.slow),
+        pytest.param("app.html", b"<html><body><script>draw()</script></body></html>", marks=pytest.mark.slow),
         ("photo.png", b"\x89PNG\r\n\x1a\n\0"),
     ],
 )

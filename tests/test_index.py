@@ -223,6 +223,7 @@ def test_a_damaged_cache_heals_itself_on_open(open_index: Open, tmp_path: Path, 
         assert contents(index) == before
 
 
+@pytest.mark.slow
 def test_a_pointer_that_is_lost_is_an_error_that_names_the_way_out(open_index: Open, tmp_path: Path) -> None:
     from ingest.doctor import examine
 

@@ -64,6 +64,7 @@ with HybridIndex.open(path) as index:
 """
 
 
+@pytest.mark.slow
 def test_a_writer_whose_file_loses_its_end_goes_on(tmp_path: Path) -> None:
     run = subprocess.run([sys.executable, "-c", WRITES_ON, tmp_path / "index"], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr

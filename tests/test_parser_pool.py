@@ -88,6 +88,7 @@ def test_without_files_no_process_is_started(settings: ParserSettings, monkeypat
         assert list(pool.parse([])) == []
 
 
+@pytest.mark.slow
 def test_another_process_starts_only_where_files_are_waited_for(
     waiting: ParserSettings, scan: ScannedFile, fifo: Path, small: list[ScannedFile], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,6 +110,7 @@ def _write_once_there_are(fifo: Path, pool: ParserPool, workers: int) -> None:
         file.write(pdf([["Some text."]]))
 
 
+@pytest.mark.slow
 def test_a_file_that_takes_too_long_costs_itself_alone(
     settings: ParserSettings, small: list[ScannedFile], tmp_path: Path
 ) -> None:

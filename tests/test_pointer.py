@@ -112,6 +112,7 @@ def test_the_pointer_of_the_version_before_loses_nothing(open_index: Open, path:
     assert replace(after, generation="") == replace(before, generation="")
 
 
+@pytest.mark.slow
 def test_damage_to_the_pointer_of_the_version_before_is_ours_to_tell(path: Path) -> None:
     """It has no checksum, and so not all is noticed; but nothing else comes out."""
     directory = IndexDirectory(path)

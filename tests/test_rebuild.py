@@ -239,6 +239,7 @@ def test_what_cannot_be_had_again_is_refused_before_anything_is_done(
     assert not list(index_path.glob("rebuild-*"))
 
 
+@pytest.mark.slow
 def test_damaged_search_files_do_not_matter(open_index: Open, index_path: Path) -> None:
     for segment in index_path.glob("segments/*.segment"):
         segment.write_bytes(segment.read_bytes()[:-7])
@@ -256,6 +257,7 @@ def test_documents_that_never_were_indexed_stay_known(open_index: Open, index_pa
         assert {record.source: record.status for record in index.documents()}["odd"] == "failed"
 
 
+@pytest.mark.slow
 def test_an_index_without_documents_takes_up_the_settings(open_index: Open, index_path: Path) -> None:
     with open_index() as index:
         index.delete(["docs/", "memo"])

@@ -160,6 +160,7 @@ def test_no_text_is_padded_beyond_what_the_model_reads(loaded_embedder: Embedder
     assert shapes == [(1, 248), (2, 250)]
 
 
+@pytest.mark.slow
 def test_once_the_model_is_exported_nothing_loads_torch(tmp_path: Path, loaded_embedder: Embedder) -> None:
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "rain.txt").write_text("Warm air rises, cools, and rain falls.")
