@@ -204,6 +204,7 @@ def test_a_list_that_cannot_be_kept_is_refused(client: httpx.Client, value: list
     assert says in refused(response, 422, kind)
 
 
+@pytest.mark.slow
 def test_files_are_read_by_the_same_loaders_as_a_folders(client: httpx.Client) -> None:
     manual = pdf([["Turn the valve to the left."], ["Then wait."]])
     files = [
