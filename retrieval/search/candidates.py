@@ -55,12 +55,16 @@ class QueryScores:
         self.vector = query.vector
         self._cosines = Cosines(query.vector, reader.vectors, scan or reader.products, alive=reader.alive)
         self.lexical, self._matching = _bm25(reader, lexical or reader.lexical, query.terms)
-        if sides != "dense" and (phrase := phrase_scores(reader, query, self._matching)) is not None:
+        if sides != "dense" and (phrase := phrase_scores(reader, query, self._matching, self._near)) is not None:
             self.lexical, self._matching = self.lexical + phrase[0], self._matching | phrase[1]
         self._sides = sides
         self._names: StackedArray[Any] | NDArray[Any] = reader.ids
         self._alive = reader.alive
         self._unfiltered: dict[int, tuple[Rows, Rows]] = {}
+
+    def _near(self, most: int) -> Rows | None:
+        """So many of the nearest rows; None where the query has no vector."""
+        return None if self.vector is None else self._cosines.best(most, None)[0]
 
     def by_document(self, reader: IndexReader) -> Self:
         """The same of whole documents, numbered as in `reader.rows_by_document`: the cosine of a document's mean

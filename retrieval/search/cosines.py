@@ -41,8 +41,9 @@ class Cosines:
         if self._vector is None:
             return np.zeros(len(rows))
         new = rows[~self._is_known[rows]]
-        self._exact[new] = np.vecdot(self._vectors[new].astype(np.float64), self._vector.astype(np.float64))
-        self._is_known[new] = True
+        if len(new):
+            self._exact[new] = np.vecdot(self._vectors[new].astype(np.float64), self._vector.astype(np.float64))
+            self._is_known[new] = True
         return self._exact[rows]
 
     @cached_property

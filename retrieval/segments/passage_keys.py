@@ -1,7 +1,7 @@
 """Which passages say the same: a number for each text, and all rows that have it."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,8 +33,12 @@ class PassageKeys:
         self.numbers = numbers
         self._order = order
 
-    def rows_of(self, numbers: PassageNumbers) -> list[Rows]:
-        """intp [k] for each of these numbers: the rows that have it, in any order."""
-        first = np.searchsorted(self.numbers, numbers, sorter=self._order).tolist()
-        last = np.searchsorted(self.numbers, numbers, side="right", sorter=self._order).tolist()
-        return [self._order[start:end] for start, end in zip(first, last, strict=True)]
+    def rows_of(self, numbers: PassageNumbers) -> Iterator[tuple[int, Rows]]:
+        """Of those of these numbers that are here, the place among them and, intp [k], the rows that have it."""
+        if not len(self.numbers):
+            return
+        first = np.searchsorted(self.numbers, numbers, sorter=self._order)
+        smallest = self.numbers[self._order[np.minimum(first, len(self.numbers) - 1)]]
+        for place in np.flatnonzero(smallest == numbers).tolist():
+            last = np.searchsorted(self.numbers, numbers[place], side="right", sorter=self._order)
+            yield place, self._order[first[place] : last]

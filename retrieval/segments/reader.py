@@ -223,9 +223,11 @@ class IndexReader:
     def rows_of_passages(self, rows: Rows) -> list[Rows]:
         """intp [k] for each of these rows: the others that have its text and are not deleted, in any order."""
         numbers = self.passages[rows]
-        parts = zip(self.segments, self.starts, strict=False)
-        found = [[rows + start for rows in segment.passages.rows_of(numbers)] for segment, start in parts]
-        return [self._others(row, np.concatenate(same)) for row, *same in zip(rows.tolist(), *found, strict=True)]
+        found: list[list[Rows]] = [[] for _ in rows]
+        for segment, start in zip(self.segments, self.starts, strict=False):
+            for place, same in segment.passages.rows_of(numbers):
+                found[place].append(same + start)
+        return [self._others(row, np.concatenate(same)) for row, same in zip(rows.tolist(), found, strict=True)]
 
     def _others(self, row: int, rows: Rows) -> Rows:
         rows = rows[rows != row] if len(rows) > 1 else rows[:0]

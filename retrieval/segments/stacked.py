@@ -57,8 +57,13 @@ class StackedArray(Generic[_Scalar]):
 
     def _taken(self, rows: NDArray[np.intp]) -> NDArray[_Scalar]:
         taken = np.empty((len(rows), *self.shape[1:]), self.parts[-1].dtype)
-        if len(rows) and not (rows.min() >= 0 and rows.max() < len(self)):
-            raise IndexError(f"Rows {rows.min()} to {rows.max()} of {len(self)}.")
+        if not len(rows):
+            return taken
+        least, most = int(rows.min()), int(rows.max())
+        if not 0 <= least <= most < len(self):
+            raise IndexError(f"Rows {least} to {most} of {len(self)}.")
+        if (number := bisect_right(self.starts, least)) == bisect_right(self.starts, most):
+            return self.parts[number - 1][rows - self.starts[number - 1]]
         order = rows.argsort(kind="stable")  # nothing to do where rows are ascending, as they mostly are
         ascending = rows[order]
         bounds = ascending.searchsorted(self._starts).tolist()
