@@ -115,4 +115,4 @@ def test_texts_are_alike_but_for_white_space() -> None:
     assert numbers.tolist().count(numbers[0]) == 3
     keys = PassageKeys(numbers, np.argsort(numbers, kind="stable"))
     wanted = np.array([numbers[0], numbers[3], 12345], np.uint64)
-    assert [sorted(rows.tolist()) for rows in keys.rows_of(wanted)] == [[0, 1, 4], [3], []]
+    assert [(at, sorted(rows.tolist())) for at, rows in keys.rows_of(wanted)] == [(0, [0, 1, 4]), (1, [3])]
