@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from ingest import add
 from retrieval import Document, HybridIndex
 from retrieval.embedding import Embedder
+from retrieval.search_hits import Correction
 from retrieval.segments.edit_distance import edit_distances
 from retrieval.segments.words import Words, stems_of, words_of
-from retrieval.types import Correction
 
 TEXTS = {
     "commit": "Use git commit to record changes in the repository.",

@@ -16,8 +16,8 @@ from retrieval.analysis.analyzer import LANGUAGES
 from retrieval.analysis.stopwords import stop_words
 from retrieval.search.operators import Clause
 from retrieval.search.query import analyzer, terms_by_language
+from retrieval.search_hits import Correction
 from retrieval.segments.reader import IndexReader
-from retrieval.types import Correction
 
 _LETTERS_FOR = {1: 4, 2: 8}
 """So many letters has a word, at least, for so many edits, and a stem one more: of shorter ones, too many are near."""
