@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from retrieval.types import Chunk, Document, DocumentRecord, Heading, SearchHit
+from retrieval.search_hits import SearchHit
+from retrieval.types import Chunk, Document, DocumentRecord, Heading
 
 if TYPE_CHECKING:
     from retrieval.config import Config

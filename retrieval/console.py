@@ -17,7 +17,7 @@ from rich.text import Text
 from retrieval import __version__
 from retrieval.context import context_header
 from retrieval.errors import IndexNotFoundError, IndexUnusableError, RetrievalError
-from retrieval.types import SearchHit, SearchHits
+from retrieval.search_hits import SearchHit, SearchHits
 
 DONE, SOME_FAILED, USAGE, UNUSABLE, INTERRUPTED = 0, 1, 2, 3, 130
 

@@ -22,10 +22,11 @@ from retrieval.inspection.stats import Stats, place_of
 from retrieval.rerankers import Rerankers
 from retrieval.search import SearchKeywords
 from retrieval.search.filter_hints import warn
+from retrieval.search_hits import SearchHits
 from retrieval.searcher import Searcher
 from retrieval.searcher_manager import SearcherManager
 from retrieval.segments.reader import IndexReader
-from retrieval.types import DocumentRecord, SearchHits, SyncedFolder
+from retrieval.types import DocumentRecord, SyncedFolder
 from retrieval.writer.writer import Writer
 
 if TYPE_CHECKING:

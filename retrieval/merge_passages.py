@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from retrieval.search_hits import SearchHit
 from retrieval.sheet_rows import joined_places
-from retrieval.types import PAGE_LABEL, Chunk, SearchHit
+from retrieval.types import PAGE_LABEL, Chunk
 
 Piece = TypeVar("Piece", Chunk, SearchHit)
 

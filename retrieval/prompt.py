@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from retrieval.context import context_header
 from retrieval.errors import QueryError
 from retrieval.merge_passages import joined, touch
+from retrieval.search_hits import SearchHit
 from retrieval.token_counts import Encoding, TokenCount, token_counter
-from retrieval.types import SearchHit, digest
+from retrieval.types import digest
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

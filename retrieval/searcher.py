@@ -17,9 +17,10 @@ from retrieval.search.corrections import find_corrections, replaced
 from retrieval.search.filter_hints import warn
 from retrieval.search.operators import has_word, read_operators
 from retrieval.search.query import terms_by_language
+from retrieval.search_hits import SearchHits
 from retrieval.segments.reader import IndexReader
 from retrieval.timing import stage
-from retrieval.types import Chunk, DocumentRecord, SearchHits, SyncedFolder, Vectors, clean_text
+from retrieval.types import Chunk, DocumentRecord, SyncedFolder, Vectors, clean_text
 
 
 class Searcher:

@@ -19,7 +19,7 @@ FRAMEWORKS = {"fastapi", "uvicorn", "mcp", "langchain_core", "llama_index", "hay
 LAYERS = {
     "retrieval": [
         {"errors", "topk", "timing", "npy", "config_errors", "token_counts", "words", "sheet_rows", "iso_times"},
-        {"types", "analysis", "directory"},
+        {"types", "search_hits", "analysis", "directory"},
         {"config", "context", "filters", "merge_passages", "prompt"},
         {"chroma", "embedding", "fusion", "lexical", "rerank", "rerankers", "fingerprint", "server_watch"},
         {"segments"},

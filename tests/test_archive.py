@@ -31,8 +31,8 @@ from retrieval.errors import (
     IndexNotFoundError,
     RetrievalError,
 )
+from retrieval.search_hits import SearchHit
 from retrieval.segments.manifest import Entry, Manifest, manifest_path
-from retrieval.types import SearchHit
 
 Open = Callable[..., HybridIndex]
 

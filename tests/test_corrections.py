@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from ingest import add
 from retrieval import Document, HybridIndex
 from retrieval.embedding import Embedder
+from retrieval.search_hits import Correction
 from retrieval.segments.edit_distance import edit_distances
 from retrieval.segments.words import Words, stems_of, words_of
-from retrieval.types import Correction
 
 TEXTS = {
     "commit": "Use git commit to record changes in the repository.",
@@ -25,6 +25,7 @@ TEXTS = {
     "code": "Call parseHttpHeaders before the first request.",
     "russian": "Кошка спит на крыше дома, а собака охраняет двор.",
     "night": "The night was dark, and the lemon was sour.",
+    "chart": "A flowchart of the slow checkout.",
 }
 
 
@@ -82,10 +83,17 @@ def test_a_misspelt_word_finds_the_nearest_and_says_so(
         "zzzyx",
         "cmt",
         "Wo wohnen comit nachtigall lemonen",
+        "flow chart",
+        "check out",
     ],
 )
 def test_what_is_known_exact_or_a_name_stays_as_it_is_written(index: HybridIndex, query: str) -> None:
     assert index.search(query, mode="lexical").corrections == ()
+
+
+def test_words_that_passages_have_in_one_find_that_and_are_corrected_beside_others(index: HybridIndex) -> None:
+    assert [hit.source for hit in index.search("Flow chart", mode="lexical")] == ["chart"]
+    assert index.search("flow of", mode="lexical").corrections == (Correction("flow", "slow"),)
 
 
 def test_the_scores_are_those_of_the_word_itself(index: HybridIndex) -> None:

@@ -9,8 +9,8 @@ import pytest
 from ingest import add
 from retrieval import Config, Document, HybridIndex
 from retrieval.embedding import Embedder
+from retrieval.search_hits import MAX_DUPLICATES
 from retrieval.segments.passage_keys import PassageKeys, passage_numbers
-from retrieval.types import MAX_DUPLICATES
 
 LATIN = "The Latin character set has 191 letters and signs."
 COPIES = 6

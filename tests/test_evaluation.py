@@ -29,7 +29,8 @@ from retrieval.evaluation import (
 )
 from retrieval.evaluation.measures import judge_beside
 from retrieval.evaluation.runs import escaped, strictly_falling
-from retrieval.types import Document, SearchHit
+from retrieval.search_hits import SearchHit
+from retrieval.types import Document
 
 CORPUS = [
     {"_id": "d1", "title": "Rain", "text": "Rain Water falls."},

@@ -44,6 +44,14 @@ def test_what_a_query_finds_it_also_marks(open_index: Callable[..., HybridIndex]
     assert {hit.source for hit in index.search('"the who"', mode="lexical")} == {"health"}
 
 
+def test_a_phrase_in_another_script_takes_no_longer(open_index: Callable[..., HybridIndex]) -> None:
+    index = open_index()
+    text = "Кошка и собака спят на крыше, и на ней, и на нём. " * 40
+    add([Document("cats", text), Document("hamlet", "Гамлет говорит, что это и не то, и не другое.")], index)
+    assert index.search("и на не и на не и на не он", mode="lexical") == []
+    assert [hit.source for hit in index.search("и не то", mode="lexical")] == ["hamlet"]
+
+
 @pytest.mark.parametrize(
     ("phrase", "text", "expected"),
     [

@@ -22,9 +22,10 @@ from retrieval.config import Config
 from retrieval.directory.index_directory import IndexDirectory
 from retrieval.directory.staging import adopt
 from retrieval.errors import ConfigError, IndexLockedError, IndexMismatchError, IndexNotFoundError
+from retrieval.search_hits import SearchHit
 from retrieval.searcher_manager import SearcherManager
 from retrieval.segments.reader import IndexReader
-from retrieval.types import DocumentRecord, SearchHit
+from retrieval.types import DocumentRecord
 
 Open = Callable[..., HybridIndex]
 

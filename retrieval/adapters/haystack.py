@@ -11,7 +11,7 @@ from retrieval.adapters.search_options import FRAMEWORK_DEFAULTS, checked
 from retrieval.errors import ConfigError, DocumentError
 from retrieval.index import HybridIndex
 from retrieval.search import SearchKeywords
-from retrieval.types import SearchHit, SearchHits
+from retrieval.search_hits import SearchHit, SearchHits
 
 try:
     from haystack import Document, component, default_from_dict, default_to_dict

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from retrieval.types import Duplicate, SearchHit, SearchHits
+from retrieval.search_hits import Duplicate, SearchHit, SearchHits
 
 _ELSEWHERE = {"id", "text", "metadata", "highlights"}
 _KEPT = [field.name for field in fields(SearchHit) if field.name not in _ELSEWHERE]

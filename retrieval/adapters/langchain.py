@@ -13,7 +13,7 @@ from retrieval.adapters.search_options import option_fields
 from retrieval.errors import DocumentError
 from retrieval.index import HybridIndex
 from retrieval.search import OPTIONS, SearchKeywords
-from retrieval.types import SearchHit, SearchHits
+from retrieval.search_hits import SearchHit, SearchHits
 
 try:
     from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun, CallbackManagerForRetrieverRun

@@ -9,7 +9,7 @@ from retrieval.adapters.search_options import FRAMEWORK_DEFAULTS, checked
 from retrieval.errors import DocumentError
 from retrieval.index import HybridIndex
 from retrieval.search import SearchKeywords
-from retrieval.types import SearchHit, SearchHits
+from retrieval.search_hits import SearchHit, SearchHits
 
 try:
     from llama_index.core.callbacks import CallbackManager

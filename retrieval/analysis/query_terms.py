@@ -85,10 +85,16 @@ def _words(spans: Iterable[Span]) -> Iterator[list[Span]]:
         yield word
 
 
-def _joined_neighbours(text: str, analyzer: Analyzer, ignored: Collection[str]) -> Iterator[str]:
-    """Two words that some write in one, of which the first is no function word; and groups of digits."""
+def neighbours(text: str) -> Iterator[tuple[str, str]]:
+    """Each two words that have nothing but a blank between them, and that some may write in one."""
     for match in _NEIGHBOURS.finditer(text):
         first, second = match[1].split(" ")
+        yield first, second
+
+
+def _joined_neighbours(text: str, analyzer: Analyzer, ignored: Collection[str]) -> Iterator[str]:
+    """Two words that some write in one, of which the first is no function word; and groups of digits."""
+    for first, second in neighbours(text):
         if fold_case(first) not in ignored and analyzer.terms(first):
             yield from analyzer.terms(first + second)
     for match in _DIGITS.finditer(text):

@@ -21,7 +21,7 @@ from retrieval.config import Mode
 from retrieval.errors import ConfigError
 from retrieval.evaluation.judgements import Qrels
 from retrieval.evaluation.lines import read_lines
-from retrieval.types import SearchHit
+from retrieval.search_hits import SearchHit
 
 Run = Mapping[str, Mapping[str, float]]
 """Query id -> document's source -> score, strictly falling as float32."""

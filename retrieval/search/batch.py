@@ -13,8 +13,9 @@ from retrieval.search.cosines import Scan, float32_products
 from retrieval.search.options import SearchOptions
 from retrieval.search.pipeline import search
 from retrieval.search.query import Query
+from retrieval.search_hits import SearchHit
 from retrieval.segments.reader import IndexReader
-from retrieval.types import Reranker, SearchHit, Vectors
+from retrieval.types import Reranker, Vectors
 
 _FEW, _MOST = 16, 128
 """The fewest queries that are scanned together, and the most."""

@@ -13,11 +13,12 @@ from typing import NamedTuple
 import regex
 
 from retrieval.analysis.analyzer import LANGUAGES
+from retrieval.analysis.query_terms import neighbours
 from retrieval.analysis.stopwords import stop_words
 from retrieval.search.operators import Clause
 from retrieval.search.query import analyzer, terms_by_language
+from retrieval.search_hits import Correction
 from retrieval.segments.reader import IndexReader
-from retrieval.types import Correction
 
 _LETTERS_FOR = {1: 4, 2: 8}
 """So many letters has a word, at least, for so many edits, and a stem one more: of shorter ones, too many are near."""
@@ -104,7 +105,13 @@ class _Languages:
                 if term in self._reader.lexical:
                     known.append((start, end))
         words = {match["word"].lower() for match in places if _is_at(seen, match) and not _is_at(known, match)}
-        return {word for word in words if not self._passages(word)}
+        words = {word for word in words if not self._passages(word)}
+        return words - self._written_in_one(text) if words else words
+
+    def _written_in_one(self, text: str) -> set[str]:
+        """The words that passages have joined to their neighbour: flow and chart, where they have flowchart."""
+        pairs = (pair for pair in neighbours(text.lower()) if self._passages("".join(pair)))
+        return {word for pair in pairs for word in pair}
 
     def nearest(self, word: str) -> str | None:
         """The word with the fewest edits; of those alike one that is near in its own letters rather than in its stem's,

@@ -4,9 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.search.scoring import Choose, first_of_each
+from retrieval.search_hits import MAX_DUPLICATES, Duplicate
 from retrieval.segments.reader import IndexReader
 from retrieval.topk import Mask, Rows
-from retrieval.types import MAX_DUPLICATES, Duplicate
 
 
 def choice(reader: IndexReader, *, one_each_document: bool, one_each_text: bool) -> Choose:

@@ -76,9 +76,13 @@ def _pattern(phrase: str) -> re.Pattern[str]:
 
 
 def _pattern_of_bytes(phrase: str) -> re.Pattern[bytes]:
-    """Matches wherever UTF-8 text has the phrase, and rarely elsewhere: bytes are searched five times faster."""
-    words = (b"".join(map(_any_case, word)) for word in _WORD.findall(phrase))
-    return re.compile(rb"[^A-Za-z0-9_]+".join(words))
+    """Matches wherever UTF-8 text has the phrase, and rarely elsewhere: bytes are searched five times faster.
+
+    Only ASCII tells in bytes where a word ends. Of another phrase the longest word alone is looked for: what may stand
+    between words would match other words too, and the search take time without bounds.
+    """
+    words = [b"".join(map(_any_case, word)) for word in _WORD.findall(phrase)]
+    return re.compile(rb"[^A-Za-z0-9_]++".join(words) if phrase.isascii() else max(words, key=len))
 
 
 def _any_case(character: str) -> bytes:

@@ -9,10 +9,10 @@ from retrieval.search.function_words import has_function_words_alone, phrase_spa
 from retrieval.search.highlights import Highlighter
 from retrieval.search.passages import expanded
 from retrieval.search.query import Query
+from retrieval.search_hits import SearchHit
 from retrieval.segments.reader import IndexReader
 from retrieval.timing import stage
 from retrieval.topk import Mask, Rows
-from retrieval.types import SearchHit
 
 
 @stage("hits")

@@ -15,10 +15,11 @@ from retrieval.search.query import Query
 from retrieval.search.reformulation import reformulated
 from retrieval.search.scoring import Scorer
 from retrieval.search.within import within
+from retrieval.search_hits import SearchHit
 from retrieval.segments.reader import IndexReader
 from retrieval.timing import stage
 from retrieval.topk import Mask, Rows
-from retrieval.types import Reranker, SearchHit
+from retrieval.types import Reranker
 
 
 def search(

@@ -6,7 +6,8 @@ from functools import cache
 
 from retrieval.analysis import Analyzer, ignored_words, query_terms
 from retrieval.search.operators import Clause
-from retrieval.types import Correction, SearchHit, SearchHits, Vectors
+from retrieval.search_hits import Correction, SearchHit, SearchHits
+from retrieval.types import Vectors
 
 TermsByLanguage = Mapping[str, Mapping[str, float]]
 """Language -> term -> weight."""

@@ -6,7 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from retrieval.adapters.http.jobs import JobStatus
 from retrieval.config import Bm25Variant
-from retrieval.types import MAX_DUPLICATES, MetadataValue, Status
+from retrieval.search_hits import MAX_DUPLICATES
+from retrieval.types import MetadataValue, Status
 
 
 class DuplicateOut(BaseModel):

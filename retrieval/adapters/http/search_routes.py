@@ -16,8 +16,9 @@ from retrieval.adapters.http.requests import SearchBody
 from retrieval.adapters.http.responses import SearchOut
 from retrieval.adapters.http.service import Service
 from retrieval.adapters.http.settings import ConfiguredReranker
+from retrieval.search_hits import SearchHits
 from retrieval.searcher import Searcher
-from retrieval.types import Reranker, SearchHits
+from retrieval.types import Reranker
 
 _LONGEST = 10_000_000
 """Characters of the texts of all hits together."""

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from retrieval.adapters.redaction import redact_paths
-from retrieval.types import Chunk, DocumentRecord, SearchHit, SearchHits, clean_text, document_metadata
+from retrieval.search_hits import SearchHit, SearchHits
+from retrieval.types import Chunk, DocumentRecord, clean_text, document_metadata
 
 _CHUNK = (
     "id", "ordinal", "text", "char_start", "char_end", "line_start", "line_end", "page", "page_end", "headings",

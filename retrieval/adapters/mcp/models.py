@@ -7,7 +7,8 @@ from pydantic import BaseModel, Field
 
 from ingest.report import SyncReport
 from retrieval.adapters.redaction import redact_paths
-from retrieval.types import Chunk, DocumentRecord, MetadataValue, SearchHit, SearchHits, Status
+from retrieval.search_hits import SearchHit, SearchHits
+from retrieval.types import Chunk, DocumentRecord, MetadataValue, Status
 
 _NAMED = 10
 """Of the places where the same text stands."""
