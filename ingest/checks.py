@@ -53,6 +53,16 @@ class Trouble(NamedTuple):
     record: DocumentRecord | None = None
 
 
+class Finding(NamedTuple):
+    """What is wrong, in words; whether it has been mended; what mended it, or what would, or why nothing could; and
+    its kind, as in Trouble."""
+
+    what: str
+    mended: bool
+    action: str
+    kind: str = ""
+
+
 class Differences(NamedTuple):
     """What Chroma holds otherwise than the search files.
 

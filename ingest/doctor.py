@@ -8,10 +8,10 @@ the folders. What one part has lost is taken from another that still has it.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
 
 from ingest.adding import add
 from ingest.checks import (
+    Finding,
     Remedy,
     Trouble,
     compare_chroma,
@@ -19,23 +19,21 @@ from ingest.checks import (
     examine_folder,
     examine_segments,
 )
+from ingest.damaged_chroma import examine_chroma
 from ingest.documents import document_from_json
 from ingest.report import OnProgress
 from ingest.sync import resync
-from retrieval.backup.replace_chroma import replace_chroma
 from retrieval.backup.restore_chroma import restore_chunks, restore_records
-from retrieval.backup.salvage import Salvage, salvage
-from retrieval.chroma.health import check
-from retrieval.chroma.store import State, Store
+from retrieval.chroma.store import Store
 from retrieval.config import Config
 from retrieval.directory.index_directory import IndexDirectory
 from retrieval.directory.mending import mend, problems
 from retrieval.directory.pointer import REWRITTEN, Pointer
 from retrieval.errors import ConfigError, DeletionsRefusedError, IndexDamagedError, IndexNotFoundError
 from retrieval.index import HybridIndex, remembered_settings
-from retrieval.inspection.stats import place_of
 from retrieval.segments.manifest import Manifest, newest_manifest
 from retrieval.segments.reader import IndexReader
+from retrieval.types import SyncedFolder
 from retrieval.words import counted
 from retrieval.writer.writer import Writer
 
@@ -60,16 +58,6 @@ _MENDED: dict[Remedy, str] = {
     "sync": "brought in step",
     "none": "gone by itself",
 }
-
-
-class Finding(NamedTuple):
-    """What is wrong, in words; whether it has been mended; what mended it, or what would, or why nothing could; and
-    its kind, as in Trouble."""
-
-    what: str
-    mended: bool
-    action: str
-    kind: str = ""
 
 
 def examine(
@@ -100,13 +88,15 @@ def examine(
     pointer = directory.read_pointer()
     if pointer is None:
         raise IndexNotFoundError(f"There is no index at {path}; `ingest sync FOLDER --index {path}` makes one.")
-    found = list(_examine_chroma(directory, pointer, config, repair=repair))
+    settings = config if isinstance(config, Config) else Config.load(config, base=remembered_settings(pointer))
+    found, forgotten = examine_chroma(directory, pointer, settings, repair=repair)
     findings += found
     if found and not repair:
         return findings
     if not about_pointer and not found:
         findings += _examine_generation(directory, directory.read_pointer() or pointer)
     with HybridIndex.open(path, config=config) as index:
+        findings += _sync_forgotten(index, forgotten, on_progress)
         troubles = _troubles(index)
         if not troubles or not repair:
             return [*findings, *(_found(trouble) for trouble in troubles)]
@@ -187,71 +177,7 @@ def _examine_pointer(
         directory.write_pointer(Pointer(generation=generation, writing=True, fingerprint=fingerprint, chroma=server))
 
 
-# Chroma
-
-
-def _examine_chroma(
-    directory: IndexDirectory, pointer: Pointer, config: Config | Path | str | None, *, repair: bool
-) -> Iterator[Finding]:
-    """Whether Chroma can be opened and holds anything; a damaged one is replaced from the search files."""
-    settings = config if isinstance(config, Config) else Config.load(config, base=remembered_settings(pointer))
-    with directory.locked():
-        damage = _damage_to_chroma(directory, pointer, settings)
-        if damage is None:
-            return
-        salvaged = salvage(directory, pointer, settings)
-        if salvaged is None:
-            raise IndexDamagedError(
-                f"{damage}, and no search file can take its place; restore {directory.path} from a backup, or remove "
-                "it and sync again."
-            )
-        aside = replace_chroma(directory, pointer, salvaged, settings) if repair else None
-    yield from _in_place_of_chroma(damage, salvaged, repair=repair, was_writing=pointer.writing)
-    if aside is not None:
-        kept = f"{aside} has what was damaged; remove it once you miss nothing"
-        yield Finding(_damaged_files(salvaged), True, f"made again from the new Chroma; {kept}")
-
-
-def _in_place_of_chroma(damage: str, salvaged: Salvage, *, repair: bool, was_writing: bool) -> Iterator[Finding]:
-    """What takes the place of a Chroma that is damaged or lost, and what is lost with it for good."""
-    made = "a Chroma made of the search files, which have all that was committed"
-    if salvaged.damaged:
-        made = "a Chroma made of what can be read of the search files"
-    since = "; what was being written is synced again from the folders" if was_writing else ""
-    yield Finding(damage, repair, f"replaced by {made}{since}" if repair else f"--repair puts in its place {made}")
-    if salvaged.damaged and not repair:
-        yield Finding(_damaged_files(salvaged), False, "--repair makes the search files again from the new Chroma")
-    if salvaged.lost is None:
-        what = "nothing tells which documents were deleted, and which were in the search files that are damaged"
-        yield Finding(what, False, "look at `ingest status`; sync the folders again, and add what is missing")
-        return
-    for name, count in sorted(salvaged.lost.items()):
-        gone = f"{counted(count, 'document')} {{}} had their records in search files that are damaged"
-        if count and not name:
-            action = "nothing else has them: add them again, or restore a backup"
-            yield Finding(gone.format("added from memory"), False, action)
-        elif count and not repair:  # the repair tells of each that it finds in the folder
-            yield Finding(gone.format(f"of {name}"), False, "--repair indexes again what their folder still has")
-
-
-def _damaged_files(salvaged: Salvage) -> str:
-    names = salvaged.damaged
-    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-    return f"Search files are damaged: {names[0]}{more}"
-
-
-def _damage_to_chroma(directory: IndexDirectory, pointer: Pointer, settings: Config) -> str | None:
-    try:
-        directory.check_chroma(pointer)
-    except IndexDamagedError as error:
-        return str(error).partition(";")[0]
-    if not pointer.chroma and (damage := check(directory.chroma)):
-        return f"Chroma is damaged: {damage}"
-    with closing(Store.open(directory.chroma, settings, patient=True)) as store:
-        if not pointer.chroma:
-            store.vouch_for(directory.chroma)
-        is_emptied = bool(pointer.generation) and store.state() == State() and not any(store.pages_of_chunk_ids())
-    return f"{place_of(pointer.chroma)} holds nothing of what was indexed" if is_emptied else None
+# The search files
 
 
 def _examine_generation(directory: IndexDirectory, pointer: Pointer) -> Iterator[Finding]:
@@ -309,6 +235,22 @@ def _mend(index: HybridIndex, troubles: Sequence[Trouble], on_progress: OnProgre
         else:
             reasons.update(report.failed)
     return reasons
+
+
+def _sync_forgotten(
+    index: HybridIndex, forgotten: Mapping[str, SyncedFolder], on_progress: OnProgress | None
+) -> Iterator[Finding]:
+    """Sync folders that lost records with the search files, and so perhaps are not known any more."""
+    for name, folder in sorted(forgotten.items()):
+        try:
+            report = resync(name, folder, index, on_progress=on_progress)
+        except ConfigError as error:
+            yield Finding(f"documents of {name} were in search files that are damaged", False, str(error).rstrip("."))
+        else:
+            what = (
+                f"{counted(report.added + report.updated, 'document')} of {name} were in search files that are damaged"
+            )
+            yield Finding(what, True, f"indexed again from {folder.path}")
 
 
 def _documents_of(troubles: Iterable[Trouble]) -> set[str]:

@@ -35,7 +35,7 @@ LAYERS = {
         {"skipped_kinds"},
         {"chunking", "parsing", "plan", "report", "diff", "deletions"},
         {"parser_worker", "parser_pool", "indexer"},
-        {"pipeline", "adding", "sync", "rebuild", "status", "checks"},
+        {"pipeline", "adding", "sync", "rebuild", "status", "checks", "damaged_chroma"},
         {"doctor"},
     ],
 }

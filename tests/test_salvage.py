@@ -90,6 +90,21 @@ def test_what_whole_segments_hold_is_saved(open_index: Open, path: Path) -> None
     assert (aside / "segments" / damaged.name).is_file()
 
 
+def test_a_folder_whose_records_are_all_lost_is_synced(open_index: Open, tmp_path: Path) -> None:
+    docs, path = tmp_path / "docs", tmp_path / "index"
+    docs.mkdir()
+    (docs / "mill.txt").write_text(FILES["mill.txt"])
+    with open_index(path) as index:
+        sync(docs, index)
+        add([MEMO], index)
+    damaged = segment_of(path, "docs/mill.txt", open_index)
+    lose_chroma(path)
+    cut(damaged)
+    assert "1 document of docs" in told(path)
+    assert "indexed again from" in told(path, repair=True)
+    assert sources(path, open_index) == {"memo", "docs/mill.txt"}
+
+
 @pytest.mark.slow
 def test_a_lost_memo_is_named(open_index: Open, path: Path) -> None:
     damaged = segment_of(path, "memo", open_index)
