@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
+from retrieval.words import counted
+
 _SUFFIX = re.compile(r"\.\w{1,12}")
 _FORMAT = re.compile(r"no loader reads its format \((.*)\);")
 _KINDS_SHOWN = 8
@@ -32,7 +34,7 @@ def in_words(kinds: Sequence[SkippedKind]) -> str:
     shown = [f"{kind.files:,} {kind.suffix or 'without a suffix'} ({kind.reason})" for kind in kinds[:_KINDS_SHOWN]]
     if others := sum(kind.files for kind in kinds[_KINDS_SHOWN:]):
         shown.append(f"{others:,} of {len(kinds) - _KINDS_SHOWN:,} other kinds")
-    return f"{files:,} file{'' if files == 1 else 's'}: {', '.join(shown)}"
+    return f"{counted(files, 'file')}: {', '.join(shown)}"
 
 
 def _suffix(source: str) -> str:

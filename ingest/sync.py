@@ -49,8 +49,7 @@ def sync(
     Documents of other folders and added ones are left alone. A file that cannot be read is reported and the others
     are indexed. Raises ConfigError where there is no such folder or its name belongs to another one,
     DeletionsRefusedError as said and DocumentError for metadata that cannot be stored, before anything is written,
-    IndexLockedError where another process writes, and what
-    embedding and storing raise.
+    IndexLockedError where another process writes, and what embedding and storing raise.
     """
     started = time.monotonic()
     config = index.config

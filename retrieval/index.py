@@ -112,7 +112,7 @@ class HybridIndex:
     def search(self, query: str, top_k: int = 10, **options: Unpack[SearchKeywords]) -> SearchHits:
         """The `top_k` best chunks for a question, best first, and how the question was read. An option that is None has
         its default. The list's `corrections`, `required` and `excluded` tell what was searched for in another spelling,
-        and what every hit, or none, has.
+        and what every hit, or none, has; its `warnings`, what is wrong with the filters.
 
         mode               "hybrid" (the default), or one side: "dense" ranks by cosine, "lexical" ranks by BM25 the
                            chunks that share a term.
@@ -125,8 +125,8 @@ class HybridIndex:
                            (Rocchio), on the "lexical" side their terms (RM3), or "both". Scores are then those of the
                            query as it was asked again. The first answers pass filters and operators.
         where, where_document   Chroma's filters, for both sides. Without feedback, a filter never changes a score. A
-                           condition that no chunk can decide is logged as a warning, with the nearest names:
-                           Searcher.filter_hints.
+                           condition that no chunk can decide is in the hits' `warnings`, with the nearest names, and
+                           is logged.
         within             a source prefix such as "docs/guide/", or a list of them: a filter that lets through the
                            documents whose source begins so.
         operators          whether `"exact phrase"`, `+required`, `-"excluded phrase"` and `-excluded` filter the hits:

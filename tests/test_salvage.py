@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from ingest import add, sync
 from ingest.doctor import examine
 from retrieval import Document, HybridIndex
+from retrieval.directory.index_directory import IndexDirectory
 from retrieval.errors import IndexDamagedError
 from retrieval.segments.live_segment import LiveSegment
 from retrieval.segments.pack import Pack
@@ -130,11 +132,11 @@ def test_a_memo_with_altered_vectors_is_made_of_what_it_was(open_index: Open, pa
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("pattern", ["generations/*.json", "segments/*.deletions"])
+@pytest.mark.parametrize("pattern", ["generations/*.json", "generations", "segments/*.deletions"])
 def test_what_the_segments_hold_survives_without(open_index: Open, path: Path, pattern: str) -> None:
     lose_chroma(path)
-    for file in path.glob(pattern):
-        file.unlink()
+    for found in list(path.glob(pattern)):
+        shutil.rmtree(found) if found.is_dir() else found.unlink()
     told(path, repair=True)
     assert sources(path, open_index) >= {"memo"}
     with open_index(path) as index:
@@ -142,6 +144,22 @@ def test_what_the_segments_hold_survives_without(open_index: Open, path: Path, p
         assert [hit.source for hit in index.search("honey", top_k=1)] == ["docs/bread.txt"]
         assert not any("sugar" in hit.text for hit in index.search("sugar"))
     assert examine(path) == []
+
+
+@pytest.mark.slow
+def test_versions_of_a_document_in_several_segments_are_one(open_index: Open, path: Path) -> None:
+    directory = IndexDirectory(path)
+    pointer = directory.read_pointer()
+    assert pointer is not None
+    directory.write_pointer(replace(pointer, generation="", writing=True))
+    for file in path.glob("segments/*.deletions"):
+        file.unlink()
+    lose_chroma(path)
+    told(path, repair=True)
+    assert sources(path, open_index) == ALL
+    with open_index(path) as index:
+        assert [hit.source for hit in index.search("honey", top_k=1)] == ["docs/bread.txt"]
+    assert examine(path, repair=True) == []
 
 
 @pytest.mark.slow

@@ -17,15 +17,14 @@ from retrieval.directory.pointer import Pointer
 def replace_chroma(directory: IndexDirectory, pointer: Pointer, salvage: Salvage, config: Config) -> Path | None:
     """Make a Chroma of what was salvaged and let the pointer name it; the lock is held.
 
-    Where search files are damaged too, the next to open the index makes them again from the new Chroma; the damaged
-    files and the old Chroma are kept, and the directory that they are in is returned. A server's database is filled in
-    place; it is empty. Killed before the pointer is written, the index is as it was, and the next writer removes what
-    is left. Raises as Store.open.
+    Where search files are damaged too, or no generation is named, the next to open the index makes them again from the
+    new Chroma. Damaged files are kept with the old Chroma, and the directory that they are in is returned. A server's
+    database is filled in place; it is empty. Killed before the pointer is written, the index is as it was, and the next
+    writer removes what is left. Raises as Store.open.
     """
     reader = salvage.reader
-    after = replace(pointer, generation=reader.generation, writing=False)
-    if salvage.damaged:
-        after = replace(pointer, generation="", writing=True)
+    generation = "" if salvage.damaged else reader.generation
+    after = replace(pointer, generation=generation, writing=not generation)
     chromas = directory.chromas()
     if pointer.chroma:
         with closing(Store.open(directory.chroma, config, patient=True)) as store:
@@ -43,5 +42,6 @@ def replace_chroma(directory: IndexDirectory, pointer: Pointer, salvage: Salvage
     aside = directory.path / f"damaged-{secrets.token_hex(4)}"
     make_private_directory(aside)
     for path in (directory.segments, directory.generations, *chromas):
-        path.rename(aside / path.name)
+        if path.is_dir():  # who lost a part of an index may have lost all of a directory
+            path.rename(aside / path.name)
     return aside

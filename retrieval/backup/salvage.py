@@ -73,7 +73,7 @@ def salvage(directory: IndexDirectory, pointer: Pointer, config: Config) -> Salv
             records = np.arange(segment.records_size if altered & _OF_RECORDS else 0)
             part = part.without(rows, records)
         live.append(part)
-    if damaged:
+    if damaged or known is None:
         live = _without_superseded(live)
     reader = IndexReader(manifest, live, config)
     if (damaged or known is None) and not reader.size and not reader.records:

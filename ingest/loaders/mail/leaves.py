@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from email.message import Message
 from typing import NamedTuple
 
-from ingest.loaders.mail.parts import charset, children, content, is_body, parse_message, text_of
-from ingest.loaders.markup.html import write_html
+from ingest.loaders.mail.parts import children, content, is_body, parse_message, text_of, write_page
 from ingest.loaders.text_builder import TextBuilder
 from retrieval.errors import LoadError
 
@@ -92,7 +91,7 @@ def _fuller(plain: list[Message], html: list[Message]) -> list[Message]:
 def _visible(part: Message) -> str:
     builder = TextBuilder()
     try:
-        write_html(content(part), builder, charset=charset(part))
+        write_page(part, builder)
     except LoadError:
         return ""
     return builder.text()

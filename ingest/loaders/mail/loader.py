@@ -3,12 +3,10 @@
 from dataclasses import replace
 from email.message import Message
 
-from ingest.loaders.mail.charsets import decode_body
 from ingest.loaders.mail.leaves import leaves
 from ingest.loaders.mail.mailbox import has_header, messages_of
 from ingest.loaders.mail.message import MessageWriter
-from ingest.loaders.mail.parts import charset, content, header, parse_message
-from ingest.loaders.markup.html import write_html
+from ingest.loaders.mail.parts import header, parse_message, write_page
 from ingest.loaders.text_builder import TextBuilder
 from retrieval.errors import LoadError
 from retrieval.types import Document
@@ -83,9 +81,7 @@ def _load_web_archive(message: Message, source: str) -> Document:
     builder = TextBuilder()
     title = ""
     for page in pages:
-        said = charset(page)
-        markup = decode_body(content(page), said).encode("utf-8", "replace") if said else content(page)
-        title = write_html(markup, builder, charset=said and "utf-8") or title
+        title = write_page(page, builder) or title
         if builder.length:
             break
     if not builder.length:

@@ -16,8 +16,8 @@ from ingest.loaders.mail.parts import (
     inner_mail,
     kind_of,
     text_of,
+    write_page,
 )
-from ingest.loaders.markup.html import write_html
 from ingest.loaders.text_builder import TextBuilder
 from retrieval.errors import LoadError
 
@@ -126,11 +126,9 @@ class MessageWriter:
         self.says_something |= bool(text)
 
     def _html(self, part: Message, depth: int) -> None:
-        said = charset(part)
-        page = decode_body(content(part), said).encode("utf-8", "replace") if said else content(part)
         base, self._builder.base_level = self._builder.base_level, depth + 1
         try:
-            write_html(page, self._builder, charset=said and "utf-8")
+            write_page(part, self._builder)
         except LoadError:  # its bytes are no text in any encoding: a mail is worth its other parts
             self._verbatim(text_of(part))
         finally:

@@ -1,4 +1,4 @@
-"""The parts of a message: what each is to be read as, and what it holds. Nothing here is written."""
+"""The parts of a message: what each is to be read as, and what it holds."""
 
 import binascii
 import email
@@ -11,6 +11,8 @@ from pathlib import PurePosixPath
 from ingest.loaders.mail.charsets import decode_body, decode_header
 from ingest.loaders.mail.mailbox import has_header, mended_header
 from ingest.loaders.mail.signed import signed_content
+from ingest.loaders.markup.html import write_html
+from ingest.loaders.text_builder import TextBuilder
 from retrieval.errors import LoadError
 
 _TEXT_SUFFIXES = frozenset({".txt", ".text", ".md", ".markdown", ".rst", ".csv", ".tsv", ".log", ".json"})
@@ -97,6 +99,13 @@ def content(part: Message) -> bytes:
 
 def text_of(part: Message) -> str:
     return decode_body(content(part), charset(part)).replace("\r\n", "\n")
+
+
+def write_page(part: Message, builder: TextBuilder) -> str:
+    """Write a part that is HTML; return the page's title, which may be "". Raises as write_html."""
+    said = charset(part)
+    page = decode_body(content(part), said).encode("utf-8", "replace") if said else content(part)
+    return write_html(page, builder, charset=said and "utf-8")
 
 
 def charset(part: Message) -> str | None:
