@@ -136,3 +136,30 @@ def test_binary_files_are_refused(name: str, data: bytes, source: str) -> None:
     with pytest.raises(LoadError) as caught:
         load(data, source=source)
     assert isinstance(caught.value, UnsupportedFormatError), name
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("\x1b[32mok\x1b[0m, \x1b[1;31mlost\x1b(B\x1b[m", "ok, lost"),
+        ("\x1b[38;5;10mserver\x1b[K up", "server up"),
+        ("\x1b]0;host: ~\x1b\\$ make\x1b]8;;\x1b\\", "$ make"),
+        ("N\bNA\bAM\bME\bE _\bf_\bi_\bl_\be", "NAME file"),
+        ("Ü\bÜB\bBE\bER\bR", "ÜBER"),
+    ],
+)
+def test_words_are_free_of_what_a_terminal_obeys(written: str, read: str) -> None:
+    data = (written + "\n").encode()
+    assert why_unsupported(data, source="a.log") is None
+    assert text(data, "a.log").text == read + "\n"
+
+
+def test_colours_in_a_log_of_json_lines_are_left_out() -> None:
+    line = rb'{"log":"\u001b[32mok\u001b[0m caf\u00e9"}'
+    assert text(line, "a.log").text == '{"log":"ok café"}'
+
+
+def test_japanese_in_seven_bits_is_no_ascii() -> None:
+    japanese = "これは日本語の文章です。\n"
+    assert text(japanese.encode("iso2022_jp")).text == japanese
+    assert text(b"\x1b$ no such code\n").text.endswith(" no such code\n")

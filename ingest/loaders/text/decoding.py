@@ -8,6 +8,7 @@ from typing import NamedTuple
 from ingest.loaders.text.damaged_utf8 import count_sequences, repaired
 from ingest.loaders.text.legacy_encodings import LATIN_1, detected_encoding
 from ingest.loaders.text.nul_bytes import is_text_with_nuls, narrowed, without_nuls
+from ingest.loaders.text.terminal import without_overstriking, without_terminal_codes
 from retrieval.errors import LoadError
 
 HEAD = 8192
@@ -56,6 +57,7 @@ _CONTROLS = bytes(byte for byte in (*range(0x20), 0x7F) if byte not in _TEXT_CON
 _HIGH = bytes(range(128, 256))
 _MAX_CONTROL_SHARE = 0.02
 _MAX_UNKNOWN = 0.1
+_JIS, _JIS_BEGINS = "iso2022_jp", b"\x1b$"  # in seven bits, and so valid UTF-8 too
 _HOLDS_NULS = "it is a binary file (it holds NUL bytes), which no loader reads"
 _CODING = re.compile(rb"(?:.*\n)?.*?coding[:=][ \t]*([-\w.]+)")  # in the first two lines, as in PEP 263 and Emacs
 
@@ -88,6 +90,7 @@ def why_binary(head: bytes) -> str | None:
         is_unknown = len(head) >= HEAD and not any(head)  # only what follows can tell
         may_be_text = is_unknown or any(_wide_encodings(head)) or is_text_with_nuls(narrowed(head))
         return None if may_be_text else _HOLDS_NULS
+    head = without_overstriking(head)
     if len(head) - len(head.translate(None, _CONTROLS)) > _MAX_CONTROL_SHARE * len(head):
         return "it is a binary file (it is full of control characters), which no loader reads"
     return None
@@ -99,7 +102,8 @@ def decode(data: bytes, *, declared: str | None = None) -> str:
 
 
 def decode_noting(data: bytes, *, declared: str | None = None) -> Decoded:
-    r"""The text in `data`: newlines are \n, there is no NUL and no byte order mark; else nothing is changed.
+    r"""The text in `data`: newlines are \n, there is no NUL, no byte order mark and nothing that only a
+    terminal obeys; else nothing is changed.
 
     By byte order mark, the pattern of UTF-16 and UTF-32, strict UTF-8, UTF-8 with damaged bytes (of which each is
     guessed), the encoding that the file itself declares (`declared`, or a comment at its start), and statistics, in
@@ -127,7 +131,9 @@ def _decode(data: bytes, declared: str | None) -> Decoded:
         raise UnsupportedFormatError(_HOLDS_NULS)
     if reason := why_binary(data.lstrip(b"\0")[:HEAD]):
         raise UnsupportedFormatError(reason)
-    text = _strict(data, "utf-8")
+    text = _strict(data, _JIS if _JIS_BEGINS in data else "utf-8")
+    if text is None:
+        text = _strict(data, "utf-8")
     if text is not None:
         return Decoded(text)
     valid, invalid = count_sequences(data)
@@ -201,5 +207,5 @@ def _replacing(data: bytes, encoding: str) -> Decoded:
 
 
 def _normalise(text: str) -> str:
-    text = without_nuls(text.removeprefix("\ufeff"))
+    text = without_terminal_codes(without_nuls(text.removeprefix("\ufeff")))
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text

@@ -7,6 +7,7 @@ import re
 
 from ingest.loaders.text.decoding import decode_noting
 from ingest.loaders.text.replacements import on_one_line
+from ingest.loaders.text.terminal import without_codes_in_json
 from retrieval.types import Document
 
 _JSON = re.compile(
@@ -32,7 +33,8 @@ def load_json(data: bytes, *, source: str) -> Document:
 
     Quotes and backslashes keep their backslash.
     """
-    return _load(data, source, _JSON, _JSON_SIGNS)
+    text, notices = decode_noting(data)
+    return Document(source, unescaped(without_codes_in_json(text), _JSON, _JSON_SIGNS), notices=notices)
 
 
 def load_yaml(data: bytes, *, source: str) -> Document:

@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 from ingest.loaders.markup.html import write_html
 from ingest.loaders.text.decoding import decode_noting
 from ingest.loaders.text.markdown import outline
+from ingest.loaders.text.terminal import without_terminal_codes
 from ingest.loaders.text_builder import TextBuilder
 from retrieval.errors import LoadError
 from retrieval.types import Document, Heading, Table
 
 _DAMAGED = "it is a damaged notebook, or none ({}); save it again"
 _BETWEEN = "\n\n"
-_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
 _SAYS_NOTHING = re.compile(r"<[\w.]+(?: [^<>\n]*)?>")  # what stands for a picture or a widget
 
 
@@ -109,7 +109,7 @@ def _output(output: dict[Any, Any]) -> _Block:
 
 
 def _plain(text: str) -> _Block:
-    return _Block(_ANSI.sub("", text).strip("\n"))
+    return _Block(without_terminal_codes(text).strip("\n"))
 
 
 def _markdown(text: str) -> _Block:
