@@ -534,6 +534,8 @@ def test_a_calendar_is_read_as_people_see_it() -> None:
     )
     text = "Kühlung\n\nWhen: 2024-03-05 14:00 Europe/Berlin\n\nAgenda\nHeat & cold\nnext"
     assert load(entry, source="a.ics").text == text
+    assert load(entry, source="a.ics").notices == ()
+    assert load(entry.replace(b"Agenda", b"\xfcber"), source="a.ics").notices != ()
 
 
 def test_an_invitation_says_once_when_and_where() -> None:
