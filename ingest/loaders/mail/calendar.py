@@ -2,7 +2,6 @@
 
 import re
 from contextlib import suppress
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from ingest.loaders.content_lines import ContentLine, content_lines, decode_unfolded, unescaped
@@ -40,7 +39,7 @@ def load_calendar(data: bytes, *, source: str) -> Document:
     if not builder.length:
         raise LoadError("its calendar has no entries; ignore it in .gitignore")
     only = builder.headings[0].text if len(builder.headings) == 1 else None
-    return replace(builder.document(source, title=name or only), notices=notices)
+    return builder.document(source, title=name or only, notices=notices)
 
 
 def write_calendar(text: str, builder: TextBuilder, *, level: int) -> str:
