@@ -39,8 +39,8 @@ class SearchHit:
     dense_rank, lexical_rank   from 1; None where that side did not return the chunk among its candidates.
     page, page_end, line_start, line_end, char_start, char_end   as in Chunk, of all of `text`, neighbours included.
     highlights     (start, end) spans in `text` of the words that match a term of the query.
-    duplicates     the other passages that have this text, white space aside, and pass the filters, by source; of many,
-                   MAX_DUPLICATES. Empty where passages are not collapsed.
+    duplicates     the other passages that have the text of the chunk, white space aside, and pass the filters, by
+                   source; of many, MAX_DUPLICATES. Empty where passages are not collapsed.
     duplicates_total   how many there are.
     """
 

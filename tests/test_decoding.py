@@ -49,7 +49,10 @@ def test_what_is_utf8_stays_and_the_damaged_bytes_alone_are_guessed(
     assert [line in notice for notice in document.notices] == ([True] if line else [])
 
 
-@pytest.mark.parametrize("source", ["a.csv", "a.json", "a.md", "a.rst", "a.tex", "a.adoc", "a.log", "a.py", "a.org"])
+@pytest.mark.parametrize(
+    "source",
+    ["a.csv", "a.json", "a.md", "a.rst", "a.tex", "a.adoc", "a.log", "a.py", "a.org", "a.html", "a.vcf", "a.wikitext"],
+)
 def test_every_kind_of_text_says_what_was_damaged(source: str) -> None:
     assert len(text(GERMAN.encode() + b"it\x92s\n", source).notices) == 1
     assert not text(GERMAN.encode(), source).notices

@@ -126,9 +126,14 @@ def test_documents_within_documents_end_somewhere() -> None:
     assert set(load_docx(data, source="a").text.split()) == {"one"}
 
 
-def test_a_damaged_document_within_is_reported() -> None:
-    with pytest.raises(LoadError, match="damaged"):
-        text('<w:altChunk r:id="k"/>', k=("aFChunk", b"PK\x03\x04"))
+@pytest.mark.parametrize("content", [b"PK\x03\x04", b"\x89PNG\r\n\x1a\n" + bytes(range(32))])
+def test_a_damaged_document_within_is_reported(content: bytes) -> None:
+    taken_in = '<w:altChunk r:id="k"/>'
+    with pytest.raises(LoadError, match="takes in cannot be read: "):
+        text(taken_in, k=("aFChunk", content))
+    document = load_docx(docx(f"{ONE}{taken_in}{paragraph('two')}", {"k": ("aFChunk", content)}), source="a.docx")
+    assert document.text == "one\n\ntwo"
+    assert ["cannot be read" in notice for notice in document.notices] == [True]
 
 
 @pytest.mark.parametrize(

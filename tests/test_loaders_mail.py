@@ -465,6 +465,7 @@ def test_damage_takes_linear_time() -> None:
         "b.eml": header + "\n" + "-----BEGIN PGP MESSAGE-----\nbegin 644 x\n" * 5_000 + "\nend",
         "c.eml": header.rstrip() + boundary + "\n--b\nContent-Type: text/html\n\nx" * 500,
         "d.ics": "BEGIN:VCALENDAR\nBEGIN:VEVENT\nSUMMARY" + ';A="b"' * 5_000 + "\nSUMMARY:a",
+        "Sent": f"From a@b Mon Jan  1 10:00:00 2024\n{HEADER}Subject: a\n\nb\n\nFrom {'1:11 ' * 50_000}\nTo: x\n",
         "Inbox": ("From a@b Mon Jan  1 10:00:00 2024\nFrom: a\nTo: b\nContent-Length: 99999\n\nb\n\n") * 500,
     }
     started = time.process_time()
@@ -534,6 +535,8 @@ def test_a_calendar_is_read_as_people_see_it() -> None:
     )
     text = "Kühlung\n\nWhen: 2024-03-05 14:00 Europe/Berlin\n\nAgenda\nHeat & cold\nnext"
     assert load(entry, source="a.ics").text == text
+    assert load(entry, source="a.ics").notices == ()
+    assert load(entry.replace(b"Agenda", b"\xfcber"), source="a.ics").notices != ()
 
 
 def test_an_invitation_says_once_when_and_where() -> None:

@@ -477,6 +477,8 @@ def test_epub_chapters_in_reading_order() -> None:
     assert document.text == "One\n\nPart\n\na\n\nTwo\n\nb c\nd"
     assert headings(document) == [(1, "One"), (2, "Part"), (1, "Two")]
     assert (document.title, dict(document.metadata)) == ("A book", {"language": "en-GB"})
+    assert document.notices == ("1 of its 3 chapters are missing or no text; save it again",)
+    assert load_epub(epub({"a.xhtml": "<p>a</p>"}), source="a").notices == ()
 
 
 def encryption(algorithm: str, target: str) -> str:

@@ -169,6 +169,28 @@ def test_vcards_are_people() -> None:
     assert (document.title, read(new, "zoe.vcf").title) == (None, "Zoë Ångström")
 
 
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        (b"NOTE:K\xc3\r\n \xbchler", "K\u00fchler"),
+        (b"NOTE;QUOTED-PRINTABLE:two =\r\n words =\r\n=FC", "two  words \u00fc"),
+        (b"NOTE:C:\\Users\\Ann\\, B\\\\C", "C:\\Users\\Ann, B\\C"),
+        (b"NOTE:one\r two", "onetwo"),
+        (b"NOTE;QUOTED-PRINTABLE:a=00=01=02b", "ab"),
+    ],
+)
+def test_the_lines_of_a_vcard_are_put_together_and_decoded(line: bytes, shown: str) -> None:
+    lines = (b"BEGIN:VCARD", line, b"TEL:1234", b"END:VCARD")
+    text = load(b"\r\n".join(lines), source="a.vcf").text
+    assert "".join(filter(str.isprintable, text.replace("\n", "|"))) == f"NOTE: {shown}|TEL: 1234"
+
+
+def test_many_lines_of_one_value_take_linear_time() -> None:
+    started = process_time()
+    read("BEGIN:VCARD\nNOTE;QUOTED-PRINTABLE:" + "a=\n" * 100_000 + "\nTEL:1", "a.vcf")
+    assert process_time() - started < 2
+
+
 # Tables
 
 

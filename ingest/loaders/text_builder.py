@@ -43,8 +43,8 @@ class TextBuilder:
         """The offsets in `text()` at which the pages begun so far start."""
         return (*self._pages, *[self.length] * self._pages_begun)
 
-    def document(self, source: str, *, title: str | None) -> Document:
-        """What has been written, with all that was noted of it."""
+    def document(self, source: str, *, title: str | None, notices: tuple[str, ...] = ()) -> Document:
+        """What has been written, with all that was noted of it; `notices` as in Document."""
         return Document(
             source,
             self.text(),
@@ -52,6 +52,7 @@ class TextBuilder:
             pages=self.pages(),
             headings=tuple(self.headings),
             tables=tuple(self.tables),
+            notices=notices,
         )
 
     def write(self, text: str) -> None:

@@ -1,24 +1,16 @@
 """Calendars (iCalendar, RFC 5545, and vCalendar): each entry's summary, when and where it is, and what it says."""
 
-import binascii
 import re
-from collections.abc import Iterator
 from contextlib import suppress
 from datetime import date, datetime, timedelta
-from typing import NamedTuple
 
-from ingest.loaders.mail.charsets import decode_body
+from ingest.loaders.content_lines import ContentLine, content_lines, decode_unfolded, unescaped
 from ingest.loaders.markup.html import write_html
-from ingest.loaders.text.decoding import decode
 from ingest.loaders.text_builder import TextBuilder
 from retrieval.errors import LoadError
 from retrieval.types import OWN_PART, Document
 
 _ENTRIES = frozenset({"VEVENT", "VTODO", "VJOURNAL"})
-_LINE = re.compile(r"""(?P<name>[\w.-]+)(?P<parameters>(?:;[\w-]++(?:=(?:"[^"]*+"|[^";:]++)*+)?)*+):(?P<value>.*)""")
-_PARAMETER = re.compile(r""";([\w-]++)(?:=((?:"[^"]*+"|[^";:]++)*+))?""")
-_ESCAPE = re.compile(r"\\([\\;,nN])")
-_FOLD = re.compile(rb"\r?\n[ \t]")
 _MARKUP = re.compile(r"</?(?:html|body|p|br|b|i|u|a|div|span|ul|ol|li|table)\b[^>]*>", re.I)
 _TIME = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(\d\d)?)?(Z?)")
 _DURATION = re.compile(r"\+?P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
@@ -30,12 +22,7 @@ _SHOWN = (
 _TIMES, _PEOPLE = frozenset({"DUE", "COMPLETED"}), frozenset({"ORGANIZER", "ATTENDEE"})
 
 
-class _Property(NamedTuple):
-    parameters: dict[str, str]
-    value: str
-
-
-_Entry = dict[str, list[_Property]]
+_Entry = dict[str, list[ContentLine]]
 
 
 def load_calendar(data: bytes, *, source: str) -> Document:
@@ -44,7 +31,7 @@ def load_calendar(data: bytes, *, source: str) -> Document:
     Reminders, time zones' rules and files inside are left out. The title is the calendar's name, else the summary of
     its only entry. Raises LoadError for what is no calendar, or holds no entry.
     """
-    text = decode(unfolded(data))
+    text, notices = decode_unfolded(data)
     if "BEGIN:VCALENDAR" not in text.upper():
         raise LoadError("it is no calendar (it has no line BEGIN:VCALENDAR); export it again as .ics")
     builder = TextBuilder()
@@ -52,12 +39,7 @@ def load_calendar(data: bytes, *, source: str) -> Document:
     if not builder.length:
         raise LoadError("its calendar has no entries; ignore it in .gitignore")
     only = builder.headings[0].text if len(builder.headings) == 1 else None
-    return builder.document(source, title=name or only)
-
-
-def unfolded(data: bytes) -> bytes:
-    """A calendar's bytes with folded lines put together: some programs fold inside a character."""
-    return data if b"\0" in data[:100] else _FOLD.sub(b"", data)
+    return builder.document(source, title=name or only, notices=notices)
 
 
 def write_calendar(text: str, builder: TextBuilder, *, level: int) -> str:
@@ -65,7 +47,8 @@ def write_calendar(text: str, builder: TextBuilder, *, level: int) -> str:
     name = ""
     inside: list[str] = []
     entry: _Entry = {}
-    for key, found in _properties(text):
+    for found in content_lines(text):
+        key = found.name
         if key == "BEGIN":
             inside.append(found.value.strip().upper())
             if inside[-1] in _ENTRIES:
@@ -76,7 +59,7 @@ def write_calendar(text: str, builder: TextBuilder, *, level: int) -> str:
         elif inside and inside[-1] in _ENTRIES:
             entry.setdefault(key, []).append(found)
         elif key == "X-WR-CALNAME":
-            name = _unescaped(found.value)
+            name = unescaped(found.value)
     if inside and inside[-1] in _ENTRIES:  # the file is cut off
         _write_entry(entry, builder, level)
     return " ".join(name.split())
@@ -94,7 +77,7 @@ def _write_entry(entry: _Entry, builder: TextBuilder, level: int) -> None:
             builder.line()
             builder.write(f"{label}: {value}")
     for found in [*(entry.get("DESCRIPTION") or entry.get("X-ALT-DESC", [])), *entry.get("COMMENT", [])]:
-        _write_text(_unescaped(found.value), builder)
+        _write_text(unescaped(found.value), builder)
 
 
 def _write_text(text: str, builder: TextBuilder) -> None:
@@ -109,21 +92,6 @@ def _write_text(text: str, builder: TextBuilder) -> None:
     builder.paragraph()
 
 
-def _properties(text: str) -> Iterator[tuple[str, _Property]]:
-    lines = iter(text.splitlines())
-    for line in lines:
-        match = _LINE.match(line)
-        if match is None:
-            continue
-        parameters = {name.upper(): value.replace('"', "") for name, value in _PARAMETER.findall(match["parameters"])}
-        value = match["value"]
-        if "QUOTED-PRINTABLE" in (parameters.get("ENCODING", "").upper(), *map(str.upper, parameters)):
-            while value.endswith("="):  # which folds lines in its own way
-                value = value[:-1] + next(lines, "")
-            value = decode_body(binascii.a2b_qp(value.encode("utf-8")), parameters.get("CHARSET"))
-        yield match["name"].rpartition(".")[2].upper(), _Property(parameters, value)
-
-
 def _joined(entry: _Entry, name: str) -> str:
     """All the entry's properties of that name, on one line."""
     found = entry.get(name, ())
@@ -132,13 +100,13 @@ def _joined(entry: _Entry, name: str) -> str:
     elif name in _PEOPLE:
         values = [_person(one) for one in found]
     else:
-        values = [_unescaped(one.value) for one in found]
+        values = [unescaped(one.value) for one in found]
     return ", ".join(" ".join(value.split()) for value in values if value.strip())
 
 
-def _person(found: _Property) -> str:
+def _person(found: ContentLine) -> str:
     address = re.sub(r"^mailto:", "", found.value.strip(), flags=re.I)
-    name = found.parameters.get("CN", "").strip()
+    name = found.parameter("CN").strip()
     return f"{name} <{address}>" if name and name != address else address
 
 
@@ -162,12 +130,12 @@ def _when(entry: _Entry) -> str:
     return f"{shown}{between}{shown_end} {end_zone}".strip()
 
 
-def _moment(found: _Property) -> tuple[date | None, str, str]:
+def _moment(found: ContentLine) -> tuple[date | None, str, str]:
     """The time, how it is written, and its zone; None and the value itself where that is no time."""
     match = _TIME.fullmatch(found.value.strip())
     if match is None:
         return None, found.value.strip(), ""
-    zone = "UTC" if match[7] else found.parameters.get("TZID", "")
+    zone = "UTC" if match[7] else found.parameter("TZID")
     zone = "/".join(zone.split("/")[-2:]) if zone.startswith("/") else zone  # "/registry/Europe/Berlin"
     year, month, day = (int(number) for number in match.group(1, 2, 3))
     moment: date
@@ -190,7 +158,3 @@ def _after(start: date, duration: str) -> date | None:
     with suppress(OverflowError):
         return start + timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds)
     return None
-
-
-def _unescaped(value: str) -> str:
-    return _ESCAPE.sub(lambda match: "\n" if match[1] in "nN" else match[1], value)

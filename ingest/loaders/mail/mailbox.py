@@ -19,6 +19,7 @@ _MOZILLA_EXPUNGED = 0x0008
 _FOLDER_DATA = re.compile(rb"^Subject:[^\n]*FOLDER INTERNAL DATA", re.M)
 _EMLX = re.compile(rb"\s*(\d{1,10})[ \t]*\r?\n")
 _FIRST_LINES = 8192  # bytes
+_LONGEST_FROM_LINE = 1000  # bytes: an address and a date
 _BEFORE = b"\xef\xbb\xbf\r\n \t"
 
 _ADDRESSED = frozenset({b"from", b"to", b"cc", b"date", b"subject", b"sender", b"reply-to", b"newsgroups"})
@@ -107,7 +108,7 @@ def _split(data: bytes) -> Iterator[bytes]:
 def _begins_message(data: bytes, position: int) -> bool:
     """Whether the "From " line there separates messages, rather than being one of prose."""
     end = data.find(b"\n", position) + 1
-    if not end:
+    if not 0 < end - position <= _LONGEST_FROM_LINE:
         return False
     is_apart = position == 0 or data[max(0, position - 3) : position].replace(b"\r", b"").endswith(b"\n\n")
     if not is_apart and not _DATED.search(data, position, end):

@@ -4,7 +4,8 @@ import re
 from email.message import Message
 from itertools import chain
 
-from ingest.loaders.mail.calendar import unfolded, write_calendar
+from ingest.loaders.content_lines import unfolded
+from ingest.loaders.mail.calendar import write_calendar
 from ingest.loaders.mail.charsets import decode_body, decode_header
 from ingest.loaders.mail.leaves import Leaf, leaves
 from ingest.loaders.mail.parts import (

@@ -25,7 +25,7 @@ def load_epub(data: bytes, *, source: str) -> Document:
     """The text of the chapters in the order of the spine, with their headings and tables as in HTML.
 
     The title is that of the package, else the first heading; its language goes into the metadata as "language".
-    Chapters that are missing or damaged are skipped.
+    A notice tells of chapters that are missing or no text.
 
     Raises LoadError for a file that is damaged, has no chapter, is protected by DRM, or unpacks to more than
     MAX_UNPACKED bytes.
@@ -33,21 +33,25 @@ def load_epub(data: bytes, *, source: str) -> Document:
     archive = Archive(data, kind="EPUB")
     package_name = _package_name(archive)
     package = archive.xml(package_name)
-    chapters = [name for name in _spine(package, posixpath.dirname(package_name)) if name in archive]
+    spine = list(_spine(package, posixpath.dirname(package_name)))
+    chapters = [name for name in spine if name in archive]
     if not chapters:
         raise LoadError("it is an EPUB without chapters; save it again")
     if not _encrypted(archive).isdisjoint(map(str.lower, chapters)):
         raise LoadError("it is encrypted (DRM); index a copy without protection")
     builder = TextBuilder()
+    unread = len(spine) - len(chapters)
     for name in chapters:
         try:
             write_html(archive.read(name), builder, is_chapter=True)
         except UnsupportedFormatError:  # a chapter that is no text
-            continue
+            unread += 1
+    notices = (f"{unread:,} of its {len(spine):,} chapters are missing or no text; save it again",) if unread else ()
     metadata = child(package, "metadata")
     language = _first_text(metadata, "language")
     title = meaningful_title(_first_text(metadata, "title")) or next((h.text for h in builder.headings), None)
-    return replace(builder.document(source, title=title), metadata={"language": language} if language else {})
+    document = builder.document(source, title=title, notices=notices)
+    return replace(document, metadata={"language": language} if language else {})
 
 
 def _package_name(archive: Archive) -> str:

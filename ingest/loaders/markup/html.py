@@ -6,7 +6,7 @@ from typing import Any
 from ingest.loaders.markup.html_navigation import empty_navigation
 from ingest.loaders.markup.html_tree import HEADINGS, LINES, PARAGRAPHS, parse_html, tagless_lines
 from ingest.loaders.markup.html_visibility import empty_invisible
-from ingest.loaders.text.decoding import decode
+from ingest.loaders.text.decoding import Decoded, decode_noting
 from ingest.loaders.text_builder import TextBuilder
 from retrieval.types import Document
 
@@ -25,9 +25,10 @@ def load_html(data: bytes, *, source: str) -> Document:
     first <h1>. Tables with a row of <th>, or a <thead>, have a header row.
     """
     builder = TextBuilder()
-    title = write_html(data, builder)
+    markup, notices = _decoded(data, None)
+    title = _write_markup(markup, builder, is_chapter=False)
     first_heading = next((heading.text for heading in builder.headings if heading.level == 1), None)
-    return builder.document(source, title=title or first_heading)
+    return builder.document(source, title=title or first_heading, notices=notices)
 
 
 def write_html(data: bytes, builder: TextBuilder, *, charset: str | None = None, is_chapter: bool = False) -> str:
@@ -38,8 +39,15 @@ def write_html(data: bytes, builder: TextBuilder, *, charset: str | None = None,
 
     Raises LoadError where the encoding is unknown, and UnsupportedFormatError for what is no text.
     """
+    return _write_markup(_decoded(data, charset).text, builder, is_chapter=is_chapter)
+
+
+def _decoded(data: bytes, charset: str | None) -> Decoded:
     declared = _CHARSET.search(data[:2048])
-    markup = decode(data, declared=charset or (declared[1].decode("ascii", "replace") if declared else None))
+    return decode_noting(data, declared=charset or (declared[1].decode("ascii", "replace") if declared else None))
+
+
+def _write_markup(markup: str, builder: TextBuilder, *, is_chapter: bool) -> str:
     builder.paragraph()
     root = parse_html(markup)
     if root is None:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 from ingest.loaders.office.archive import Archive
-from ingest.loaders.office.docx_chunks import write_chunk
 from ingest.loaders.office.docx_fields import Fields, is_page_number, symbol
 from ingest.loaders.office.docx_styles import OFF, Styles
 from ingest.loaders.office.drawings import BEFORE, Drawings, description
@@ -17,14 +16,12 @@ _DROPPED = frozenset(
 )  # the last is how ruby text is read
 _INTEGRAL = "∫"
 
-WriteDocument = Callable[[bytes], None]
-
 
 class BodyWriter:
     """Writes what stands in one part.
 
-    write_document  is called with the bytes of a DOCX that is a part of this document, to write it.
-    page_number     what is written for the number of a page, which is another on each.
+    write_whole  is called with the bytes of a document that this one takes in whole, to write it.
+    page_number  what is written for the number of a page, which is another on each.
     """
 
     def __init__(
@@ -34,13 +31,13 @@ class BodyWriter:
         styles: Styles,
         builder: TextBuilder,
         *,
-        write_document: WriteDocument,
+        write_whole: Callable[[bytes], None],
         page_number: str = "",
     ) -> None:
         self._archive, self._styles, self._builder = archive, styles, builder
         self._targets = {id_: relation.target for id_, relation in relationships(archive, part).items()}
         self._drawings = Drawings(archive, part, builder)
-        self._write_document = write_document
+        self._write_whole = write_whole
         self._page_number = page_number
         self._titles: list[str] = []
         self._stack: list[Any] = []  # elements still to be written, and calls that end one
@@ -129,8 +126,7 @@ class BodyWriter:
         if tag == "comment" and any(local_name(part) == "t" for part in element.iter()):
             self._author = attribute(element, "author") or ""
         elif tag == "altChunk":
-            content = self._archive.read(self._targets.get(relation_id(element), ""))
-            write_chunk(content, self._builder, write_document=self._write_document)
+            self._write_whole(self._archive.read(self._targets.get(relation_id(element), "")))
         elif tag == "textpath":  # lettering that is drawn, such as a watermark
             text = attribute(element, "string") or ""
             self._anchored.append(lambda: self._write_block(text))

@@ -1,10 +1,10 @@
 """Documents of other formats that a DOCX takes in whole (altChunk): HTML, web archives, RTF, plain text, DOCX."""
 
-import email
 import re
 from collections.abc import Callable
 from email.message import Message
 
+from ingest.loaders.mail.parts import parse_message, text_of, write_page
 from ingest.loaders.markup.html import write_html
 from ingest.loaders.office.rtf import load_rtf
 from ingest.loaders.text.decoding import decode
@@ -26,7 +26,7 @@ def write_chunk(data: bytes, builder: TextBuilder, *, write_document: Callable[[
     elif _RTF.match(data):
         _write_text(load_rtf(data, source="altChunk").text, builder)
     elif _WEB_ARCHIVE.match(data):
-        _write_web_archive(email.message_from_bytes(data), builder)
+        _write_web_archive(parse_message(data), builder)
     elif _HTML.match(data) or b"\0" in data[:4]:
         write_html(data, builder)
     else:
@@ -39,12 +39,10 @@ def _write_web_archive(archive: Message, builder: TextBuilder) -> None:
     parts = [part for part in archive.walk() if part.get_content_maintype() == "text"]
     pages = [part for part in parts if part.get_content_subtype() in {"html", "xhtml"}]
     for part in (pages or parts)[:1]:
-        content = part.get_payload(decode=True)
-        if isinstance(content, bytes):
-            if pages:
-                write_html(content, builder, charset=part.get_content_charset())
-            else:
-                _write_text(decode(content), builder)
+        if pages:
+            write_page(part, builder)
+        else:
+            _write_text(text_of(part), builder)
 
 
 def _write_text(text: str, builder: TextBuilder) -> None:

@@ -5,7 +5,7 @@ import re
 from ingest.loaders.roff import mdoc
 from ingest.loaders.roff.lines import Line, RoffReader, arguments
 from ingest.loaders.roff.tables import RoffTable
-from ingest.loaders.text.decoding import UnsupportedFormatError, decode
+from ingest.loaders.text.decoding import UnsupportedFormatError, decode_noting
 from ingest.loaders.text_builder import TextBuilder
 from retrieval.types import Document
 
@@ -35,10 +35,10 @@ def load_manpage(data: bytes, *, source: str) -> Document:
 
     Raises UnsupportedFormatError for a page that only names another (.so).
     """
-    text = decode(data)
+    text, notices = decode_noting(data)
     page = _Page(RoffReader(text))
     page.read()
-    document = page.builder.document(source, title=page.title)
+    document = page.builder.document(source, title=page.title, notices=notices)
     if not document.text.strip() and (alias := _ALIAS.search(text)):
         raise UnsupportedFormatError(f"it only names another page, {alias[1]}, which is read where it is")
     return document

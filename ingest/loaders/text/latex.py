@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from ingest.loaders.text.decoding import decode_noting
 from ingest.loaders.text.latex_accents import decode_accents
+from ingest.loaders.text.latex_verbatim import BEGINS, end_of_verbatim
 from ingest.loaders.text.latex_words import plain_words
 from retrieval.types import Document, Heading
 
@@ -14,9 +15,7 @@ _LEVELS = {
     "frametitle": 6,
 }  # fmt: skip
 _TOKEN = re.compile(
-    r"\\begin\s*+\{(?P<verbatim>verbatim\*?|[BLV]?Verbatim\*?|lstlisting|minted|alltt|comment|filecontents\*?)\}"
-    r"|(?P<end>\\end\s*+\{document\})"
-    r"|\\(?:verb\*?|lstinline)(?P<delimiter>[^\w\s{\[*])"
+    rf"{BEGINS}|(?P<end>\\end\s*+\{{document\}})"
     rf"|\\(?P<command>{'|'.join((*_LEVELS, _TITLE))})(?![A-Za-z@])\s*+\*?\s*+"
     r"(?:\[(?:[^\[\]{}]|\{[^{}]{0,300}\}){0,300}+\]\s*+)?\{"
     r"|\\.|%.*|[{}]"
@@ -25,7 +24,6 @@ _ENCODING = re.compile(rb"\\usepackage\s*\[([\w-]+)\]\s*\{inputenc\}")
 _EMPTY_LINE = re.compile(r"\n[ \t]*\n")
 _MACRO_ARGUMENT = re.compile(r"#\d")
 _MAX_TITLE = 1000
-_MAX_VERB = 1000
 
 
 def load_latex(data: bytes, *, source: str) -> Document:
@@ -62,12 +60,8 @@ def _commands(text: str) -> Iterator[tuple[str, int, str]]:
     position = line_start = seen = 0
     while token := _TOKEN.search(text, position):
         position = token.end()
-        if token["verbatim"]:
-            position = text.find(f"\\end{{{token['verbatim']}}}", position)
-            if position < 0:
-                return
-        elif token["delimiter"]:
-            position = _end_of_verb(text, position, token["delimiter"])
+        if token["verbatim"] or token["delimiter"]:
+            position = end_of_verbatim(text, token)
         elif token["command"]:
             line_start = max(line_start, text.rfind("\n", seen, token.start()) + 1)
             seen = token.start()
@@ -80,8 +74,3 @@ def _commands(text: str) -> Iterator[tuple[str, int, str]]:
             command, start, argument = group
             if token.start() - argument <= _MAX_TITLE:
                 yield command, start, text[argument : token.start()]
-
-
-def _end_of_verb(text: str, start: int, delimiter: str) -> int:
-    end = text.find(delimiter, start, start + _MAX_VERB)
-    return start if end < 0 or "\n" in text[start:end] else end + 1

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 
+from ingest.loaders.text.latex_verbatim import BEGINS, end_of_verbatim
 from ingest.loaders.text.replacements import Moved, Replacement, replace_parts
 
 _COMBINING = {
@@ -29,8 +30,7 @@ _IS_GERMAN = re.compile(
 _REDEFINITION = re.compile(r"\\(?:(?:new|renew|provide)command\*?\s*\{?|def\s*)\\([A-Za-z]{1,2})(?![A-Za-z])")
 _BASE = r"(?:\\[ij](?![A-Za-z])(?:\{\})?[ \t]*|[A-Za-z])"
 _TOKEN = re.compile(
-    r"\\begin\s*+\{(?P<verbatim>verbatim\*?|[BLV]?Verbatim\*?|lstlisting|minted|alltt|filecontents\*?)\}"
-    r"|\\(?:verb\*?|lstinline)(?P<delimiter>[^\w\s{\[*])"
+    rf"{BEGINS}"
     r"|(?P<open>\{)?\\(?:"
     rf"""(?P<accent>[`'^"~=.])(?P<argument>\{{[ \t]*{_BASE}[ \t]*\}}|{_BASE})"""
     rf"|(?P<letter_accent>[uvHckrdb])(?P<letter_argument>[ \t]*\{{[ \t]*{_BASE}[ \t]*\}}|[ \t]+{_BASE})"
@@ -41,7 +41,6 @@ _TOKEN = re.compile(
     r"""|"(?P<shorthand>[aouAOUeEiIsSzZ`'<>=~|"-])""",
     re.S,
 )
-_MAX_VERB = 1000
 
 
 def decode_accents(text: str) -> tuple[str, Moved]:
@@ -61,12 +60,8 @@ def _replacements(text: str, own: Collection[str], shorthands: Mapping[str, str]
     position = 0
     while token := _TOKEN.search(text, position):
         position = token.end()
-        if token["verbatim"]:
-            position = text.find(f"\\end{{{token['verbatim']}}}", position)
-            if position < 0:
-                return
-        elif token["delimiter"]:
-            position = _end_of_verb(text, position, token["delimiter"])
+        if token["verbatim"] or token["delimiter"]:
+            position = end_of_verbatim(text, token)
         else:
             printed = _printed(token, own, shorthands)
             if printed is not None:
@@ -85,8 +80,3 @@ def _printed(token: re.Match[str], own: Collection[str], shorthands: Mapping[str
     if token["sign"]:
         return _SIGNS[token["sign"]]
     return shorthands.get(token["shorthand"] or "")
-
-
-def _end_of_verb(text: str, start: int, delimiter: str) -> int:
-    end = text.find(delimiter, start, start + _MAX_VERB)
-    return start if end < 0 or "\n" in text[start:end] else end + 1

@@ -1,7 +1,6 @@
 """MediaWiki's pages: those of an XML export, each a section in its latest version, and a page alone."""
 
 import io
-from dataclasses import replace
 
 from ingest.loaders.text.decoding import decode_noting
 from ingest.loaders.text.wikitext import write_wikitext
@@ -45,15 +44,8 @@ def load_mediawiki(data: bytes, *, source: str) -> Document:
     if is_damaged and not titles:
         raise LoadError("it is a damaged MediaWiki export without any page; export it again")
     notices = (_DAMAGED.format(len(titles)),) if is_damaged else ()
-    document_title = titles[0] if len(titles) == 1 else site
-    return Document(
-        source,
-        builder.text(),
-        title=document_title or None,
-        headings=tuple(builder.headings),
-        tables=tuple(builder.tables),
-        notices=notices,
-    )
+    title = titles[0] if len(titles) == 1 else site
+    return builder.document(source, title=title or None, notices=notices)
 
 
 def load_wikitext(data: bytes, *, source: str) -> Document:
@@ -62,4 +54,4 @@ def load_wikitext(data: bytes, *, source: str) -> Document:
     builder = TextBuilder()
     write_wikitext(text, builder)
     title = builder.headings[0].text if builder.headings else None
-    return replace(builder.document(source, title=title), notices=notices)
+    return builder.document(source, title=title, notices=notices)

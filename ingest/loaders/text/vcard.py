@@ -1,18 +1,12 @@
 """vCards: people as lines that can be read, without encodings and folding."""
 
-import quopri
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ingest.loaders.text.decoding import decode, decode_noting
+from ingest.loaders.content_lines import content_lines, decode_unfolded, unescaped
 from retrieval.types import Document, Heading
 
-_PROPERTY = re.compile(
-    r"""(?:[\w-]+\.)?(?P<name>[A-Za-z][\w-]*)(?P<parameters>(?:;(?:[^";:\n]|"[^"\n]*")*+)*+):(?P<value>.*)"""
-)
-_PARAMETER = re.compile(r""";(?:(?P<name>[\w-]+)=)?(?P<value>(?:"[^"]*"|[^;"])*)""")
-_ESCAPE = re.compile(r"\\(.)", re.S)
 _PARTS = re.compile(r"(?<!\\);")
 _NAMES = ("FN", "N", "ORG", "NICKNAME")  # the first of these that a card has is its heading
 _STRUCTURE = frozenset({"BEGIN", "END", "VERSION", "PRODID", "UID", "REV"})
@@ -36,7 +30,7 @@ def load_vcard(data: bytes, *, source: str) -> Document:
     Lines are unfolded, quoted-printable and escapes are decoded; pictures, keys and what only programs read are left
     out. The title is the name on a single card.
     """
-    text, notices = decode_noting(data)
+    text, notices = decode_unfolded(data)
     blocks: list[str] = []
     headings: list[Heading] = []
     length = 0
@@ -71,51 +65,25 @@ def _cards(text: str) -> Iterator[list[_Property]]:
 
 
 def _properties(text: str) -> Iterator[_Property]:
-    for line in _unfolded(text):
-        match = _PROPERTY.fullmatch(line)
-        if match is None:
-            if line.strip() and not _NO_TEXT.fullmatch(line.strip()):
-                yield _Property("NOTE", (), line.strip())
-            continue
-        name, value = match["name"].upper(), match["value"]
-        parameters = [
-            ((parameter["name"] or "").upper(), kind)
-            for parameter in _PARAMETER.finditer(match["parameters"])
-            for kind in parameter["value"].replace('"', "").upper().split(",")
-        ]
-        encodings = {kind for key, kind in parameters if key in {"", "ENCODING"}}
-        if not encodings.isdisjoint({"BASE64", "B"}) or value.startswith("data:"):
-            continue
-        if "QUOTED-PRINTABLE" in encodings:
-            charset = next((kind for key, kind in parameters if key == "CHARSET"), None)
-            value = decode(quopri.decodestring(value.encode("utf-8", "replace")), declared=charset)
-        kinds = [kind for key, kind in parameters if key in {"", "TYPE"} and kind not in _NO_KINDS]
-        yield _Property(name, tuple(dict.fromkeys(kinds)), _readable(name, value))
-
-
-def _unfolded(text: str) -> Iterator[str]:
-    """The lines, with those joined that a blank at the next one's start folds, or "=" at their end in version 2.1."""
-    pending = ""
-    for line in text.split("\n"):
-        if pending.endswith("=") and "QUOTED-PRINTABLE" in pending.partition(":")[0].upper():
-            pending = pending[:-1] + line
-        elif line[:1] in {" ", "\t"}:
-            pending += line[1:]
-        else:
-            yield pending
-            pending = line
-    yield pending
+    for line in content_lines(text):
+        if not line.name:
+            if not _NO_TEXT.fullmatch(line.value):
+                yield _Property("NOTE", (), line.value)
+        elif line.encodings.isdisjoint({"BASE64", "B"}) and not line.value.startswith("data:"):
+            kinds = [
+                kind
+                for key, value in line.parameters
+                for kind in value.upper().split(",")
+                if key in {"", "TYPE"} and kind not in _NO_KINDS
+            ]
+            yield _Property(line.name, tuple(dict.fromkeys(kinds)), _readable(line.name, line.value))
 
 
 def _readable(name: str, value: str) -> str:
     """Escapes are what they stand for; the parts of a name are in the order in which they are spoken."""
     if name not in _STRUCTURED:
-        return _ESCAPE.sub(_character, value).strip()
-    parts = [" ".join(_ESCAPE.sub(_character, part).split()) for part in _PARTS.split(value)]
+        return unescaped(value).strip()
+    parts = [" ".join(unescaped(part).split()) for part in _PARTS.split(value)]
     if name == "N":
         return " ".join(parts[place] for place in _AS_SPOKEN if place < len(parts) and parts[place])
     return ", ".join(filter(None, parts))
-
-
-def _character(escape: re.Match[str]) -> str:
-    return "\n" if escape[1] in "nN" else escape[1]
