@@ -166,3 +166,25 @@ def test_japanese_in_seven_bits_is_no_ascii() -> None:
     japanese = "これは日本語の文章です。\n"
     assert text(japanese.encode("iso2022_jp")).text == japanese
     assert text(b"\x1b$ no such code\n").text.endswith(" no such code\n")
+
+
+@pytest.mark.parametrize(
+    ("encodings", "sentence"),
+    [
+        ("cp1254 cp857", "Yağmur suyu şebekesi yenilenecek; çalışmalar üç yıl sürecek."),
+        ("cp1250 iso8859_2 cp852", "Starosta řekl, že práce začnou příští měsíc a potrvají tři roky."),
+        ("cp1250 iso8859_2 cp852", "Burmistrz powiedział, że źródła są ograniczone."),
+        ("cp1250 iso8859_2 cp852", "A költségvetést tegnap elfogadták, őszintén örülünk a sűrű esőnek."),
+        ("cp1250 iso8859_2", "Lucrările la noua reţea vor dura trei ani şi vor începe în oraş."),
+        ("cp1257", "Šaltiniai riboti, žmonės džiaugiasi kitą mėnesį."),
+        ("cp1252 cp850 mac_roman", "Die Größe der Straßen überrascht die Bürger."),
+        ("cp1252 cp850 mac_roman", "Les élèves iront à l'école près de chez eux, où c'est prêt."),
+        ("cp1252 cp850 mac_roman", "El próximo año las obras durarán más; después empezarán otras."),
+        ("cp1252 cp865 mac_roman", "Børnene kører gratis på skole, når året er omme; mødet er på fredag."),
+        ("cp1251 koi8_r cp866", "Городской совет вчера вечером утвердил бюджет на следующий год."),
+    ],
+)
+def test_the_letters_of_a_language_tell_the_encoding(encodings: str, sentence: str) -> None:
+    for encoding in encodings.split():
+        for times in (1, 30):
+            assert text((sentence + "\n").encode(encoding) * times).text == (sentence + "\n") * times, encoding

@@ -23,7 +23,7 @@ from retrieval.analysis.stopwords import function_words
 from retrieval.analysis.tokens import ascii_words, tokens
 from retrieval.errors import ConfigError
 
-RULES_VERSION = 4
+RULES_VERSION = 5
 """Raise it with every change that can change a term: indexes stored under another version are then rebuilt."""
 
 JOINED = "-"
@@ -122,7 +122,7 @@ def _terms(token: str, language: str) -> tuple[tuple[str, int, int], ...]:
         for number, (start, end, form) in enumerate(parts):
             if form == "name":
                 terms[number] = _fold_identifier(token[start:end])
-            elif form == "joined" and _has_within(content, start, end):
+            elif form == "joined" and (token[start].isdecimal() or _has_within(content, start, end)):
                 term = _term(joined(token[start:end]), language)
                 terms[number] = term and JOINED + term
     return tuple((term, start, end) for (start, end, _), term in zip(parts, terms, strict=True) if term)

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 import regex
 
-from retrieval.analysis.numbers import has_thousands, number_parts
+from retrieval.analysis.numbers import LONG_WHOLE, has_thousands, number_parts, thousands_before_decimals
 
 HYPHENS = "-\u2010\u2011"
 """Hyphen-minus, hyphen, and the hyphen at which no line ends; at the beginning of a class in a pattern."""
@@ -55,6 +55,8 @@ class _Patterns(NamedTuple):
     word: "regex.Pattern[str]"
     camel: "regex.Pattern[str]"
     digits: "regex.Pattern[str]"
+    dimensions: "regex.Pattern[str]"
+    side: "regex.Pattern[str]"
 
 
 def parts_of(token: str) -> list[Part]:
@@ -79,6 +81,8 @@ def parts_of(token: str) -> list[Part]:
         parts += [Part(*piece, "word") for piece in _pieces(token, *word, cut_digits=len(words) <= _MOST_WORDS)]
         if "." in written and has_thousands(written):
             parts.append(Part(*word, "joined"))
+        if whole := thousands_before_decimals(written):
+            parts.append(Part(word[0], word[0] + whole, "joined" if "," in written[whole:] else "word"))
     return sorted(parts, key=lambda part: (part.start, -part.end))
 
 
@@ -90,11 +94,11 @@ def joined(name: str) -> str:
 
 def is_plain(word: str) -> bool:
     """Whether there is nothing in it to cut: digits, or letters of which the first may be a capital, or all are; or a
-    decimal number, of which the point cannot stand before thousands."""
+    short decimal number, of which the point cannot stand before thousands."""
     if word.isdecimal() or (word.isalpha() and (word.islower() or word[1:].islower() or word.isupper())):
         return True
     whole, _, fraction = word.partition(".")
-    return len(fraction) != 3 and whole.isdecimal() and fraction.isdecimal()
+    return len(fraction) != 3 and len(whole) < LONG_WHOLE and whole.isdecimal() and fraction.isdecimal()
 
 
 def _names(token: str) -> list[Span]:
@@ -131,17 +135,27 @@ def _rows(token: str, words: list[Span]) -> list[list[Span]]:
 
 
 def _pieces(token: str, start: int, end: int, *, cut_digits: bool) -> Iterator[Span]:
-    """What a word is made of, cut where capitals say so (getMaxBatchSize) and where letters and digits meet (10kg); and
-    the parts of a number."""
+    """What a word is made of, cut where capitals say so (getMaxBatchSize) and where letters and digits meet (10kg, and
+    10kW as well); the sides of 200x300mm; and the parts of a number."""
+    if _patterns().dimensions.fullmatch(token, start, end):
+        for side in _patterns().side.finditer(token, start, end):
+            yield side.span()
+            yield from _pieces(token, *side.span(), cut_digits=cut_digits)
+        return
     cuts = _cuts(_patterns().camel, token, start, end)
     digits = _cuts(_patterns().digits, token, start, end)
     is_simple = not cuts and "." not in token[start:end]
-    if is_simple and (len(digits) >= _MOST_RUNS or not cut_digits):
+    are_few = cut_digits and len(digits) < _MOST_RUNS
+    if is_simple and not are_few:
         return
     bounds = sorted({start, *cuts, *digits, end})
-    for one, other in pairwise(bounds):
+    pieces = dict.fromkeys(pairwise(bounds), is_simple)
+    if digits and are_few:  # 3000 and mAh, 15 and iPhone
+        runs = pairwise((start, *digits, end))
+        pieces |= {run: is_simple or token[run[0]].isdecimal() for run in runs}
+    for (one, other), may_be_short in sorted(pieces.items()):
         piece = token[one:other]
-        if len(bounds) > 2 and (is_simple or other - one > 1) and piece.lower() not in _ORDINALS:
+        if len(bounds) > 2 and (may_be_short or other - one > 1) and piece.lower() not in _ORDINALS:
             yield one, other
         if "." in piece:
             yield from ((one + first, one + last) for first, last in number_parts(piece))
@@ -159,4 +173,6 @@ def _patterns() -> _Patterns:
         word=regex.compile(rf"(?:[^{HYPHENS}_.:+#]|(?<=\p{{N}})\.(?=\p{{N}}))++"),
         camel=regex.compile(CAPITALS),
         digits=regex.compile(r"(?<=\p{L}\p{M}*)(?=\p{N})|(?<=\p{N})(?=\p{L})"),
+        dimensions=regex.compile(r"[A-Za-z]?[\d.,]+(?:[xX][\d.,]+)+[a-z]{0,2}"),
+        side=regex.compile(r"[^xX]+"),
     )

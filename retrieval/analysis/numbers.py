@@ -6,19 +6,31 @@ from collections.abc import Iterator
 _MOST_GROUPS = 6
 """Groups of digits in a number whose parts are terms; longer ones are paths in a tree, such as 1.3.6.1.4.1.311."""
 
+LONG_WHOLE = 4
+"""Digits before the point of a number that is found by them alone: a year (2024.1), a build (22621.1702), a price."""
+
+_ADDRESS = 4
+"""Groups of a number whose end is asked for too: 10.20 of 192.168.10.20, though not 10.3 of 2.10.3."""
+
 _DATE = re.compile(r"\d{1,2}\.\d{1,2}\.\d{4}", re.ASCII)
 _THOUSANDS = re.compile(r"\d{1,3}(?:\.\d{3})+", re.ASCII)
+_WHOLE = re.compile(r"(\d{1,3}(?:\.\d{3})+),\d{1,2}|(\d{1,3}(?:,\d{3})+)\.\d+", re.ASCII)
 _THOUSANDS_AND_DECIMALS = re.compile(r"\d{1,3}(?:\.\d{3})+,\d{1,2}", re.ASCII)
 
 
 def number_parts(number: str) -> Iterator[tuple[int, int]]:
     """(start, end) of what people ask for in place of the whole: its first groups of digits (2.10 of 2.10.3), each of
-    three digits or more (2024 of 14.03.2024), and month and year. None for a decimal number, which has two groups."""
+    three digits or more (2024 of 14.03.2024), month and year, and the end of an address. Of a decimal number, which has
+    two groups, the first if it is long."""
     groups = [match.span() for match in re.finditer(r"[^.]+", number)]
+    if len(groups) == 2 and groups[0][1] >= LONG_WHOLE and "," not in number:
+        yield groups[0]
     if not 3 <= len(groups) <= _MOST_GROUPS or "," in number:
         return
     yield from ((0, end) for _, end in groups[1:-1])
     yield from ((start, end) for start, end in groups if end - start >= 3)
+    if len(groups) == _ADDRESS:
+        yield from ((start, len(number)) for start, _ in groups[1:-1])
     if _DATE.fullmatch(number):
         yield groups[1][0], groups[2][1]
 
@@ -26,6 +38,12 @@ def number_parts(number: str) -> Iterator[tuple[int, int]]:
 def has_thousands(number: str) -> bool:
     """Whether its points may separate thousands: 1.234 and 1.234.567."""
     return _THOUSANDS.fullmatch(number) is not None
+
+
+def thousands_before_decimals(number: str) -> int:
+    """Where the whole thousands of 1.234,56 and 1,234.56 end; 0 for other numbers."""
+    found = _WHOLE.fullmatch(number)
+    return found.end(found.lastindex or 0) if found else 0
 
 
 def plain_decimal(number: str) -> str:

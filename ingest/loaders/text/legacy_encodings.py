@@ -5,6 +5,8 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 
+from ingest.loaders.text.latin_encodings import encoding_of_alphabet
+
 LATIN_1 = frozenset({"iso-8859-1", "latin-1", "latin1"})
 """Names of an encoding by which files are called that are in cp1252, which has more letters."""
 
@@ -22,9 +24,11 @@ their signs and kana."""
 
 _ALPHABETS = {
     "cp1251": ("оеаинтсрвлкмдпуі", "ъэщфцё"),
+    "cp866": ("оеаинтсрвлкмдпу", "ъэщфцё"),
     "koi8_r": ("оеаинтсрвлкмдпу", "ъэщфцё"),
     "iso8859_5": ("оеаинтсрвлкмдпу", "ъэщфцё"),
     "cp1253": ("αοιετσνηυρςάέήίόύώ", "ψξζΰϊΐϋ"),
+    "cp737": ("αοιετσνηυρςάέήίόύώ", "ψξζΰϊΐϋ"),
     "cp1255": ("יוהלאמרבתשםנ", "ףץסך"),
     "cp1256": ("اليمونرتبةع", "ظذثضغپچژگàâçèéêëîïôùûü"),
     "cp874": ("านรอกเงมยลวดทสตะ", "ฌฎฏฐฑฒฤฦฬฮฃฅ"),
@@ -49,7 +53,7 @@ def detected_encoding(data: bytes) -> str | None:
     """The likeliest encoding of text that is not UTF-8; None where the bytes are no text in any.
 
     East Asian encodings are known by the share of everyday characters, alphabets that are not Latin by the share of
-    their most frequent letters, and the Latin ones by charset-normalizer.
+    their most frequent letters, and the Latin ones by the letters of their languages, else by charset-normalizer.
     """
     # Only lines that are not ASCII say anything, and detection takes seconds on megabytes.
     sample = b"\n".join(line for line in data.splitlines() if not line.isascii())[:_SAMPLE]
@@ -64,7 +68,7 @@ def detected_encoding(data: bytes) -> str | None:
         best = max(scores, key=scores.__getitem__)
         if scores[best] >= _MIN_SCORE:
             return best
-    return _latin_encoding(sample) or (likeliest if common[likeliest] else None)
+    return encoding_of_alphabet(words) or _latin_encoding(sample) or (likeliest if common[likeliest] else None)
 
 
 def is_latin(encoding: str) -> bool:
