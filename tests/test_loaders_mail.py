@@ -546,3 +546,12 @@ def test_an_invitation_says_once_when_and_where() -> None:
     document = read(f"Subject: Einladung\n{invitation}", "a.eml")
     assert document.text.count(SHOWN_EVENT) == 1
     assert headings(document) == [(1, "Einladung"), (2, "Wartung, Kühlanlage")]
+
+
+def test_a_mail_that_was_cut_off_in_its_base64_is_read_up_to_there() -> None:
+    text = "The valve of the second boiler was replaced."
+    whole = base64.b64encode(text.encode()).decode()
+    header = "From: ada@example.org\nContent-Type: text/plain\nContent-Transfer-Encoding: base64\n\n"
+    for length in range(30, 40):
+        document = load((header + whole[:length]).encode(), source="a.eml")
+        assert text[: length * 3 // 4 - 2] in document.text

@@ -29,6 +29,7 @@ _INVISIBLE = frozenset(
 )  # fmt: skip
 _CALENDAR_TYPES = frozenset({"text/calendar", "application/ics", "text/x-vcalendar"})
 _ENVELOPES = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
+_ONLY_BASE64 = re.compile(r"[A-Za-z0-9+/]{5,}")
 _NOT_BASE64 = re.compile(r"^.*[^A-Za-z0-9+/=\s].*", re.M)
 _BASE64 = re.compile(r"^[A-Za-z0-9+/=]{60,}\s*$", re.M)
 
@@ -94,7 +95,15 @@ def content(part: Message) -> bytes:
         with suppress(ValueError):
             if not _BASE64.search(text):  # else a digit is damaged, which costs itself alone
                 return binascii.a2b_base64(raw[: footer.start()]) + text.encode("utf-8", "surrogateescape")
+    if encoding == "base64" and isinstance(raw, str) and (whole := _whole_base64(raw)):
+        return binascii.a2b_base64(whole)
     return found if isinstance(found, bytes) else b""
+
+
+def _whole_base64(raw: str) -> str:
+    """Base64 that was cut off after one digit of four, which email then does not decode, without it; "" for others."""
+    digits = "".join(raw.split())
+    return digits[:-1] if len(digits) % 4 == 1 and _ONLY_BASE64.fullmatch(digits) else ""
 
 
 def text_of(part: Message) -> str:
