@@ -162,8 +162,8 @@ class _Walk:
             if entry.name.startswith("."):
                 continue
             try:
-                if _is_sidecar(entry, entries):
-                    self._look_at_sidecar(entry, folder, rules)
+                if entry.name.endswith(SIDECAR) and entry.is_file(follow_symlinks=False):
+                    self._look_at_sidecar(entry, folder, rules, is_alone=not _describes_a_file(entry, entries))
                     continue
                 below = self._look_at(entry, folder, rules)
             except FileNotFoundError:  # it has gone since the folder was listed
@@ -199,10 +199,17 @@ class _Walk:
     def _is_included(self, key: str) -> bool:
         return self.selection.includes(key[self.base :])
 
-    def _look_at_sidecar(self, entry: os.DirEntry[str], parent: _Folder, rules: tuple[Rules, ...]) -> None:
-        if not self._is_left_out(parent.key + entry.name, rules, is_folder=False):
-            described = f"{parent.source}/{printable(entry.name.removesuffix(SIDECAR))}"
-            self.sidecars[described] = entry.path, entry.stat(follow_symlinks=False)
+    def _look_at_sidecar(
+        self, entry: os.DirEntry[str], parent: _Folder, rules: tuple[Rules, ...], *, is_alone: bool
+    ) -> None:
+        """`is_alone`: what it describes is not there; its text is no document all the same."""
+        if self._is_left_out(parent.key + entry.name, rules, is_folder=False):
+            return
+        described = printable(entry.name.removesuffix(SIDECAR))
+        if is_alone:
+            self.skipped.append((f"{parent.source}/{described}{SIDECAR}", skip_reasons.describes_nothing(described)))
+        else:
+            self.sidecars[f"{parent.source}/{described}"] = entry.path, entry.stat(follow_symlinks=False)
 
     def _described(self, file: ScannedFile) -> ScannedFile:
         """The file with its sidecar, if it has one: another sidecar, or none, means that it is to be read again."""
@@ -250,8 +257,7 @@ class _Walk:
             )
 
 
-def _is_sidecar(entry: os.DirEntry[str], entries: Mapping[str, os.DirEntry[str]]) -> bool:
-    """Whether a file describes another one beside it."""
-    described = entries.get(entry.name.removesuffix(SIDECAR)) if entry.name.endswith(SIDECAR) else None
-    is_of_a_file = described is not None and not described.is_dir(follow_symlinks=False)
-    return is_of_a_file and entry.is_file(follow_symlinks=False)
+def _describes_a_file(entry: os.DirEntry[str], entries: Mapping[str, os.DirEntry[str]]) -> bool:
+    """Whether the file that a sidecar is named after lies beside it."""
+    described = entries.get(entry.name.removesuffix(SIDECAR))
+    return described is not None and not described.is_dir(follow_symlinks=False)

@@ -33,6 +33,11 @@ _SPECIAL = {
 }  # fmt: skip
 
 
+def describes_nothing(name: str) -> str:
+    """A sidecar without its file."""
+    return f"it describes {name}, which is not beside it"
+
+
 def unreadable(what: str, error: OSError) -> str:
     return f"{what} ({error.strerror}); make it readable, or ignore it"
 

@@ -32,6 +32,9 @@ DEFAULT_INDEX = Path(".retrieval")
 _NAMED = 3
 """Of a hit's duplicates, so many are shown."""
 
+_PICTURES = {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n"} | {0x7F: 0x2421, 0x9B: 0x241B}
+"""Control characters that could clear a terminal, as symbols of the same length."""
+
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -110,7 +113,7 @@ def print_hits(hits: Sequence[SearchHit], *, explain: bool) -> None:
         line = Text(f"{hit.rank:>2}  {hit.score:.3f}  ")
         line.append(printable(hit.citation()), style="bold cyan")
         if path := context_header(hit.title, hit.headings).strip():
-            line.append(f"  {path}", style="dim")
+            line.append(f"  {printable(path)}", style="dim")
         out.print(line)
         if hit.duplicates:
             out.print(Text(f"    {_also_in(hit)}", style="dim"))
@@ -149,7 +152,7 @@ def _also_in(hit: SearchHit) -> str:
 
 
 def _passage(hit: SearchHit) -> Text:
-    text = Text(hit.text)
+    text = Text(hit.text.translate(_PICTURES))
     for start, end in hit.highlights:
         text.stylize("bold underline", start, end)
     lines = text.split("\n")

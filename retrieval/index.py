@@ -280,9 +280,9 @@ class HybridIndex:
                 warn(writer.reader, where)
             chosen = set(sources or ()) if where is None else _matching_sources(writer.reader, where)
             below = tuple(source for source in chosen if source.endswith("/"))
-            records = [record for source in chosen if (record := writer.records.get(source)) is not None]
-            if below:
-                records += [record for source, record in writer.records.all().items() if source.startswith(below)]
+            known = writer.records.all() if below else writer.records
+            named = chosen.union(source for source in known if source.startswith(below)) if below else chosen
+            records = [record for source in named if (record := known.get(source)) is not None]
             written = writer.remove(records)
         return Deleted(documents=len(records), chunks=written.chunks_deleted)
 

@@ -144,7 +144,7 @@ def _print_similar(found: "Sequence[SimilarDocument | SimilarPair]") -> None:
             line = Text(start if number == 0 else " " * len(start))
             line.append(printable(source), style="bold cyan")
             if title:
-                line.append(f"  {title}", style="dim")
+                line.append(f"  {printable(title)}", style="dim")
             out.print(line)
 
 

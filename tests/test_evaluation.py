@@ -130,11 +130,11 @@ def test_a_split_that_is_not_there_is_answered_with_those_that_are(tmp_path: Pat
 
 def test_queries_between_tabs_and_judgements_in_trecs_columns_are_read_too(tmp_path: Path) -> None:
     (tmp_path / "queries.tsv").write_text("q1\twhat causes rain?\nq2\twho\tsleeps?\nq3\tnever judged\n")
-    (tmp_path / "qrels.txt").write_text("q1 0 guide/rain.md 2\nq2 Q0 cats.txt 0\n")
+    (tmp_path / "qrels.txt").write_text("q1 0 guide/the%20rain.md 2\nq2 Q0 cats.txt 0\n")
     (tmp_path / "tabs.txt").write_text("q1\t0\ta name.md\t2\n")
     queries, qrels = read_judgements(tmp_path / "queries.tsv", tmp_path / "qrels.txt")
     assert queries == {"q1": "what causes rain?", "q2": "who\tsleeps?"}
-    assert qrels == {"q1": {"guide/rain.md": 2}, "q2": {"cats.txt": 0}}
+    assert qrels == {"q1": {"guide/the rain.md": 2}, "q2": {"cats.txt": 0}}
     assert read_judgements(tmp_path / "queries.tsv", tmp_path / "tabs.txt").qrels == {"q1": {"a name.md": 2}}
 
 

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import pytest
 
+from ingest import add
 from ingest.cli import app as ingest_app
-from retrieval import HybridIndex, __version__, console
+from retrieval import Document, HybridIndex, __version__, console
 from retrieval.cli import app as retrieve_app
 from retrieval.embedding import Embedder
 
@@ -146,3 +147,17 @@ def test_an_emptied_folder_is_refused_in_one_line(shell: Shell) -> None:
 @pytest.mark.parametrize("program", ["ingest", "retrieve"])
 def test_the_version(shell: Shell, program: str) -> None:
     assert shell(program, "--version").out == f"hybrid-retrieval {__version__}\n"
+
+
+def test_a_folder_s_documents_are_deleted_once_each(shell: Shell) -> None:
+    out, err, code = shell("ingest", "delete", "docs/", "docs/rain.md")
+    assert (out, err, code) == ("Deleted 2 documents, 2 chunks.\n", "", 0)
+    assert names() == set()
+
+
+def test_no_text_of_a_document_controls_the_terminal(shell: Shell) -> None:
+    with HybridIndex.open(".retrieval") as index:
+        add([Document("owl", "Owls\x07 sleep \x1b[31mby day.", title="Owl \x1b[2J")], index)
+    out = shell("retrieve", "search", "owls", "--mode", "lexical").out
+    assert "by day" in out
+    assert all(character.isprintable() or character == "\n" for character in out)

@@ -2,7 +2,7 @@
 
     queries   {"_id": ..., "text": ...} a line, as in BEIR; or an id, a tab and the text
     qrels     query-id, corpus-id and score between tabs, as in BEIR; or query, iteration, document and relevance, as in
-              TREC, between tabs or spaces
+              TREC, between tabs, or between spaces with names as in a URL, %20 for a space
 
 The content tells which it is, not the file's name.
 """
@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from retrieval.errors import ConfigError
 from retrieval.evaluation.lines import read_entries, read_lines, string_of
@@ -96,6 +97,8 @@ def _judgement(fields: list[str], *, between_tabs: bool) -> tuple[str, str, int]
         query, document, relevance = fields
     else:
         query, _, document, relevance = fields
+        if not between_tabs:  # as our own runs are written: %20 for a space
+            query, document = unquote(query), unquote(document)
     if not (query and document):
         raise ValueError
     return query, document, int(relevance)
