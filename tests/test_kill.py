@@ -83,7 +83,7 @@ def check(path: Path, docs: Path, open_index: Open, undisturbed: tuple[Told, Tol
     before, after = undisturbed
     with open_index(path, read_only=True) as index:
         shown = told_by(index)
-        hits = {hit.id: hit for hit in index.search("paragraph sides", 10_000)}
+        hits = {hit.id: hit for hit in index.search("paragraph sides", 10_000, collapse=False)}
         assert hits.keys() == shown["chunks"].keys()
     for source in before["records"].keys() | after["records"].keys():
         ids = {id_ for id_, hit in hits.items() if hit.source == source}

@@ -1,7 +1,7 @@
 """Numbers as a spreadsheet shows them, by format code."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ingest.loaders.office.number_formats import NumberFormat
@@ -85,6 +85,7 @@ def test_text_has_a_format_too() -> None:
     assert NumberFormat("0.00").text("7a") == "7a"
 
 
+@example(code="0/", value=0.5)
 @given(
     code=st.text('0#?.,%/@;:-"\\_*[]<>=$ hmsydAPE+eg€x', max_size=20),
     value=st.floats() | st.integers(-10, 100_000),

@@ -183,7 +183,7 @@ def _fraction(tokens: Sequence[Token], value: float) -> str:
     near = (
         Fraction(round(exact * denominator), denominator)
         if denominator
-        else exact.limit_denominator(10 ** len(below) - 1)
+        else exact.limit_denominator(max(1, 10 ** len(below) - 1))
     )
     whole = int(near) if len(above) > 1 else 0
     rest = near - whole
