@@ -159,6 +159,7 @@ def test_the_seal_holds_until_chroma_is_used(chroma: Path) -> None:
     assert is_as_sealed(chroma)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [0, 5, 150, DOCUMENTS])
 def test_a_chroma_that_was_closed_is_as_sealed(tmp_path: Path, count: int) -> None:
     for _ in range(2):

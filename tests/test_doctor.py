@@ -340,6 +340,7 @@ def test_many_findings_of_one_kind_are_one_line(body: Body) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_repair_tells_of_its_progress(path: Path, docs: Path) -> None:
     (docs / "new.txt").write_text("Something new.")
     heard: list[int] = []

@@ -259,6 +259,7 @@ def test_only_the_reranker_of_the_start_can_be_asked_for(start: Start, tmp_path:
     assert client.get("/stats").json()["reranker"] == "longest"
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_synced_meanwhile_is_a_conflict_too(start: Start, tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "rain.md").write_text("Rain.")

@@ -440,6 +440,7 @@ def test_an_index_opened_before_it_was_made_sees_what_made_it(open_index: Open) 
             add([Document("late", "text")], early)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_healed_is_said_each_time_and_locks_nothing(open_index: Open, tmp_path: Path) -> None:
     with open_index() as index:
         add(DOCUMENTS, index)

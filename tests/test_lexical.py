@@ -425,6 +425,7 @@ def test_what_is_mostly_deleted_is_rewritten() -> None:
     assert len(postings.without(range(100, 110)).parts) == 1
 
 
+@pytest.mark.slow
 def test_long_corpora_are_built_in_blocks() -> None:
     corpus = [[f"{i % 97}", "common", f"{i}"] * 100 for i in range(15_000)]
     index = LexicalIndex(iter(corpus))

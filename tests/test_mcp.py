@@ -253,6 +253,7 @@ def test_a_client_that_has_gone_ends_it_quietly(greeted: Greeted) -> None:
     assert greeted.stderr.read() == ""
 
 
+@pytest.mark.slow
 def test_without_an_index_it_says_how_to_make_one(tmp_path: Path) -> None:
     path = tmp_path / "none"
     done = subprocess.run([*COMMAND, str(path)], env=ENVIRONMENT, capture_output=True, text=True)
@@ -304,6 +305,7 @@ async def test_it_serves_over_http_as_part_of_another_app(port: int) -> None:
         assert answer.status_code == 421
 
 
+@pytest.mark.slow
 async def test_the_http_service_has_it_and_only_reads(path: Path) -> None:
     with Serving(path, environment={"SERVE_KEYS": f"read:{KEY}"}) as serving:
         async with (

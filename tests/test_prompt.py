@@ -263,6 +263,7 @@ def model_tokenizer() -> Tokenizer:
     return Tokenizer.from_file(str(find_model("packaged") / "tokenizer.json"))
 
 
+@pytest.mark.slow
 def test_every_kind_of_tokenizer_counts_the_same_text(model_tokenizer: Tokenizer) -> None:
     from transformers import PreTrainedTokenizerFast
 

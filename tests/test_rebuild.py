@@ -108,6 +108,7 @@ def test_other_settings_give_the_index_that_is_built_afresh(open_index: Open, do
     assert len(list(index_path.glob("generations/*"))) == len(list(index_path.glob("chroma*"))) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [{"language": "none"}, {"query_prefix": "q: "}])
 def test_what_the_same_model_has_embedded_is_not_embedded_again(
     open_index: Open, index_path: Path, settings: dict[str, str]
@@ -366,6 +367,7 @@ def test_killed_with_sigkill_it_is_one_index_or_the_other(open_index: Open, inde
     assert len(list(index_path.glob("generations/*"))) == len(list(index_path.glob("chroma*"))) == 1
 
 
+@pytest.mark.slow
 def test_what_was_interrupted_goes_on_where_it_was(
     open_index: Open, docs: Path, index_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -221,6 +221,7 @@ def test_a_precision_that_the_backend_does_not_have_is_refused() -> None:
         Config(backend="openvino", precision="int8")
 
 
+@pytest.mark.slow
 def test_texts_are_embedded_while_others_are_written_and_each_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loaded_embedder: Embedder
 ) -> None:
