@@ -555,3 +555,9 @@ def test_a_mail_that_was_cut_off_in_its_base64_is_read_up_to_there() -> None:
     for length in range(30, 40):
         document = load((header + whole[:length]).encode(), source="a.eml")
         assert text[: length * 3 // 4 - 2] in document.text
+
+
+@pytest.mark.parametrize("charset", [b"\x80", b"a\x00b", b"no-such"])
+def test_a_charset_that_cannot_be_costs_no_body(charset: bytes) -> None:
+    data = b"Subject: Pump\nContent-Type: text/plain; charset=" + charset + b"\n\nThe pump \xe9 stands still.\n"
+    assert "stands still" in load_mail(data, source="a.eml").text

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from email.message import Message
 from typing import NamedTuple
 
-from ingest.loaders.mail.parts import children, content, is_body, parse_message, text_of, write_page
+from ingest.loaders.mail.parts import children, content, is_body, parse_message, payload_of, text_of, write_page
 from ingest.loaders.text_builder import TextBuilder
 from retrieval.errors import LoadError
 
@@ -49,7 +49,7 @@ def _all_leaves(part: Message) -> Iterator[Message]:
 
 def _with_children(part: Message) -> Message:
     """A multipart whose parts stand between other lines than it says: the message with the lines that are there."""
-    payload = part.get_payload()
+    payload = payload_of(part)
     if part.get_content_maintype() != "multipart" or not isinstance(payload, str):
         return part
     found = _BOUNDARY.search(payload)

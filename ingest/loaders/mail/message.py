@@ -16,6 +16,7 @@ from ingest.loaders.mail.parts import (
     header,
     inner_mail,
     kind_of,
+    payload_of,
     text_of,
     write_page,
 )
@@ -153,5 +154,5 @@ def _readable(text: str) -> str:
 def _report(block: Message) -> str:
     """What a mail server reports in lines like headers, such as why a mail was not delivered."""
     fields = (f"{name}: {decode_header(str(value))}" for name, value in block.items())
-    body = block.get_payload()
+    body = payload_of(block)
     return "\n".join(chain(fields, ["", body] if isinstance(body, str) and body.strip() else []))

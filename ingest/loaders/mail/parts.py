@@ -57,8 +57,17 @@ def header(message: Message, name: str) -> str:
     return decode_header(str(message.get(name, "")))
 
 
+def payload_of(part: Message) -> object:
+    """As Message.get_payload, whatever its header says that the charset is."""
+    try:
+        return part.get_payload()
+    except ValueError:  # a name that no charset can have, which email does not catch
+        part.del_param("charset")
+        return part.get_payload()
+
+
 def children(part: Message) -> list[Message]:
-    payload = part.get_payload()
+    payload = payload_of(part)
     return [child for child in payload if isinstance(child, Message)] if isinstance(payload, list) else []
 
 
@@ -89,7 +98,7 @@ def content(part: Message) -> bytes:
         part.replace_header("Content-Transfer-Encoding", clean)  # email knows no other way to write it
         encoding = clean
     found = part.get_payload(decode=True)
-    raw = part.get_payload()
+    raw = payload_of(part)
     if encoding == "base64" and isinstance(raw, str) and (footer := _NOT_BASE64.search(raw)):
         text = raw[footer.start() :]
         with suppress(ValueError):
