@@ -244,7 +244,7 @@ def _sync_forgotten(
     for name, folder in sorted(forgotten.items()):
         try:
             report = resync(name, folder, index, on_progress=on_progress)
-        except ConfigError as error:
+        except (ConfigError, DeletionsRefusedError) as error:
             yield Finding(f"documents of {name} were in search files that are damaged", False, str(error).rstrip("."))
         else:
             what = (

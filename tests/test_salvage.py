@@ -108,6 +108,17 @@ def test_a_folder_whose_records_are_all_lost_is_synced(open_index: Open, tmp_pat
 
 
 @pytest.mark.slow
+def test_an_emptied_folder_does_not_stop_the_repair(open_index: Open, path: Path) -> None:
+    damaged = segment_of(path, "docs/rain.md", open_index)
+    lose_chroma(path)
+    cut(damaged)
+    for file in (path.parent / "docs").iterdir():
+        file.unlink()
+    assert "This would delete" in told(path, repair=True)
+    assert sources(path, open_index) == {"memo", "docs/bread.txt"}
+
+
+@pytest.mark.slow
 def test_a_lost_memo_is_named(open_index: Open, path: Path) -> None:
     damaged = segment_of(path, "memo", open_index)
     lose_chroma(path)
