@@ -1,4 +1,4 @@
-"""Metadata that a caller of `sync` gives each file, kept in the ledger until it is given anew."""
+"""Metadata that a caller of `sync` gives each file, which the ledger keeps until the caller gives it again."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace

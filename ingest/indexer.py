@@ -85,17 +85,7 @@ class Indexer:
         failure = Failure(record.source, " ".join(reason.split()))
         self.report = replace(self.report, failed=(*self.report.failed, failure))
         old = self._writer.records.get(record.source)
-        noted = replace(
-            old or record,
-            status="failed",
-            reason=failure.reason,
-            size=record.size,
-            mtime_ns=record.mtime_ns,
-            ctime_ns=record.ctime_ns,
-            inode=record.inode,
-            read_as=record.read_as,
-            given=record.given,
-        )
+        noted = seen(record, replace(old or record, status="failed", reason=failure.reason))
         if noted != old and (old or record.folder):
             self._writer.update_records([noted])
         self._advance(1, size)

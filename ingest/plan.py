@@ -109,8 +109,8 @@ def plan(
     return Plan(tuple(add), tuple(update), tuple(gone), tuple(touch), unchanged, tuple(taken))
 
 
-def seen(file: ScannedFile, record: DocumentRecord) -> DocumentRecord:
-    """The record, with what tells whether the file has changed since."""
+def seen(file: ScannedFile | DocumentRecord, record: DocumentRecord) -> DocumentRecord:
+    """The record, with what tells whether the file has changed since; `file` may be another record of it."""
     return replace(
         record,
         size=file.size,

@@ -19,8 +19,8 @@ def replace_chroma(directory: IndexDirectory, pointer: Pointer, salvage: Salvage
 
     Where search files are damaged too, or no generation is named, the next to open the index makes them again from the
     new Chroma. Damaged files are kept with the old Chroma, and the directory that they are in is returned. A server's
-    database is filled in place; it is empty. Killed before the pointer is written, the index is as it was, and the next
-    writer removes what is left. Raises as Store.open.
+    empty database is filled in place. A process that dies before it has written the pointer leaves the index as it was;
+    the next writer removes the rest. Raises as Store.open.
     """
     reader = salvage.reader
     generation = "" if salvage.damaged else reader.generation

@@ -1,6 +1,7 @@
 """Looking up many keys among those of a segment, by a binary search."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,6 @@ def keys_of(names: Sequence[str]) -> Keys:
     return np.array(names, dtype="S32")
 
 
-def order_of(keys: Keys) -> Rows:
-    """intp [n], as SortedKeys takes it."""
+def order_of(keys: NDArray[Any]) -> Rows:
+    """intp [n], as SortedKeys and PassageKeys take it."""
     return np.argsort(keys, kind="stable").astype(np.intp)

@@ -147,7 +147,7 @@ def _write_keys(pack: PackWriter, *, ids: Keys, digests: Keys, records: Keys) ->
 
 def _write_passages(pack: PackWriter, numbers: PassageNumbers) -> None:
     pack.write("passages", numbers)
-    pack.write("passage_order", np.argsort(numbers, kind="stable").astype(np.intp))
+    pack.write("passage_order", order_of(numbers))
 
 
 def _write_postings(pack: PackWriter, postings: Postings) -> None:

@@ -8,7 +8,7 @@ from ingest.loaders.office.docx_fields import Fields, is_page_number, symbol
 from ingest.loaders.office.docx_styles import OFF, Styles
 from ingest.loaders.office.drawings import BEFORE, Drawings, description
 from ingest.loaders.office.ooxml import chosen, relation_id, relationships
-from ingest.loaders.office.xml_elements import attribute, child, child_value, local_name
+from ingest.loaders.office.xml_elements import attribute, child, child_value, local_name, write_all
 from ingest.loaders.text_builder import TextBuilder
 
 _DROPPED = frozenset(
@@ -48,12 +48,7 @@ class BodyWriter:
     def write(self, root: Any) -> list[str]:
         """Write what is under `root`; return the texts of its paragraphs in the style "Title"."""
         self._stack = [self._end_paragraph, root]
-        while self._stack:
-            item = self._stack.pop()
-            if callable(item):
-                item()
-            else:
-                self._write_element(item)
+        write_all(self._stack, self._write_element)
         return self._titles
 
     def _write_element(self, element: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from ingest.loaders.office.archive import Archive
 from ingest.loaders.office.charts import write_chart
 from ingest.loaders.office.ooxml import chosen, related_parts, relation_id, relationships
-from ingest.loaders.office.xml_elements import attribute, child, local_name
+from ingest.loaders.office.xml_elements import attribute, child, local_name, write_all
 from ingest.loaders.text_builder import TextBuilder
 from ingest.loaders.titles import meaningful_title
 
@@ -62,12 +62,7 @@ class Drawings:
     def write(self, elements: Iterable[Any]) -> None:
         """Write the text in the elements; a chart or a diagram of the part is written once."""
         outer, self._stack = self._stack, list(reversed(list(elements)))
-        while self._stack:
-            item = self._stack.pop()
-            if callable(item):
-                item()
-            else:
-                self._write_element(item)
+        write_all(self._stack, self._write_element)
         self._stack = outer
 
     def _write_element(self, element: Any) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ingest.loaders.office.archive import Archive
-from ingest.loaders.office.xml_elements import attribute, child, child_text, local_name
+from ingest.loaders.office.xml_elements import attribute, child, child_text, local_name, write_all
 from ingest.loaders.text_builder import TextBuilder
 
 _DROPPED = frozenset(
@@ -72,14 +72,14 @@ class OpenDocumentWriter:
 
     def write(self, root: Any) -> None:
         stack: list[Any] = [root]  # elements still to be written, texts between them, and calls that end one
-        while stack:
-            item = stack.pop()
-            if callable(item):
-                item()
-            elif isinstance(item, str):
+
+        def write(item: Any) -> None:
+            if isinstance(item, str):
                 self._builder.write(item)
             else:
                 self._write_element(item, stack, is_root=item is root)
+
+        write_all(stack, write)
 
     def write_notes(self) -> None:
         """Write the notes and comments found since the last call; those in a note follow the others."""

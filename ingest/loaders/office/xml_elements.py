@@ -1,6 +1,20 @@
 """Looks into lxml's elements by local names: the namespaces of office formats differ between versions of them."""
 
+from collections.abc import Callable
 from typing import Any
+
+
+def write_all(stack: list[Any], write: Callable[[Any], None]) -> None:
+    """Take what is last until nothing is left, and call it or else write it; both may add more to the stack.
+
+    However deep elements are nested, no Python call is.
+    """
+    while stack:
+        item = stack.pop()
+        if callable(item):
+            item()
+        else:
+            write(item)
 
 
 def local_name(element: Any) -> str:

@@ -47,7 +47,7 @@ def decode_accents(text: str) -> tuple[str, Moved]:
     """The text with such letters, and with what an escape hides in a word, outside verbatim; and a
     function from offsets in `text` to those in it. No line begins elsewhere.
 
-    What the text itself defines anew stays as it is. A quotation mark makes an umlaut where babel speaks German.
+    Commands that the text redefines stay as they are. A quotation mark makes an umlaut where babel speaks German.
     """
     if "\\" not in text:
         return replace_parts(text, ())
