@@ -44,8 +44,8 @@ class Rows:
         parts = [vectors[:cut], vectors[cut:]]
         self.slots = len(vectors)
         self.vectors = StackedArray(parts)
-        self.segments = [SimpleNamespace(size=len(part), quantized=QuantizedVectors.of(part)) for part in parts]
-        self.starts = (0, len(parts[0]), self.slots)
+        blocks = [SimpleNamespace(size=len(part), quantized=QuantizedVectors.of(part)) for part in parts]
+        self.blocks = list(zip(blocks, (0, len(parts[0])), strict=True))
         self.alive = None if alive is None or alive.all() else alive
         self.dead = np.flatnonzero(~alive) if alive is not None else np.empty(0, np.intp)
         self.ids = np.array([f"{(7 * row) % 1009:032x}" for row in range(self.slots)], dtype="S32")

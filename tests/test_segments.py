@@ -15,7 +15,8 @@ from retrieval.chroma.store import State
 from retrieval.config import Config
 from retrieval.directory.index_directory import IndexDirectory
 from retrieval.fingerprint import Fingerprint
-from retrieval.segments import merge_policy
+from retrieval.lexical import postings
+from retrieval.segments import block, merge_policy
 from retrieval.segments.manifest import Manifest
 from retrieval.segments.merger import Merger
 from retrieval.segments.pack import Pack
@@ -178,6 +179,7 @@ def told_by(reader: IndexReader) -> dict[str, Any]:
         "contents": {record.source: reader.content(record.id) for record in reader.records},
         "documents": {record.source: [c.id for c in reader.chunks_of(record.id)] for record in reader.records},
         "tokens": reader.tokens,
+        "same texts": same_texts(reader),
         "fields": frozenset(reader.metadata_kinds) if reader.size else frozenset(),
         "filtered": [chosen(reader, where) for where in FILTERS],
         "document_vectors": dict(
@@ -188,6 +190,13 @@ def told_by(reader: IndexReader) -> dict[str, Any]:
             )
         ),
     }
+
+
+def same_texts(reader: IndexReader) -> set[frozenset[bytes]]:
+    """The ids of chunks that say the same, together."""
+    found = reader.rows_of_passages(reader.living)
+    groups = (np.array([row, *others]) for row, others in zip(reader.living.tolist(), found, strict=True))
+    return {frozenset(reader.ids[rows].tolist()) for rows in groups}
 
 
 def chosen(reader: IndexReader, where: dict[str, Any]) -> list[bytes]:
@@ -246,14 +255,22 @@ steps = st.lists(
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(steps, st.lists(st.lists(st.sampled_from(WORDS), min_size=1, max_size=3), max_size=3), st.integers(2, 4))
+@given(
+    steps,
+    st.lists(st.lists(st.sampled_from(WORDS), min_size=1, max_size=3), max_size=3),
+    st.integers(2, 4),
+    st.sampled_from([0, 3, block.MOST_ROWS]),
+    st.sampled_from([0, 4, postings.FEW_TERMS]),
+)
 def test_any_history_is_read_as_what_is_made_afresh(
-    tmp_path: Path, steps: list[tuple], queries: list[list[str]], tier: int
+    tmp_path: Path, steps: list[tuple], queries: list[list[str]], tier: int, most_rows: int, few_terms: int
 ) -> None:
     path = tmp_path / uuid.uuid4().hex
     history = History(IndexDirectory(path / "index"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(merge_policy, "TIER", tier)
+        patch.setattr(block, "MOST_ROWS", most_rows)
+        patch.setattr(postings, "FEW_TERMS", few_terms)
         for kind, *rest in steps:
             known = rest and rest[0] in history.rows.records
             if kind == "put":

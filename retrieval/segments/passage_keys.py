@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,10 @@ class PassageKeys:
     def __init__(self, numbers: PassageNumbers, order: Rows) -> None:
         self.numbers = numbers
         self._order = order
+
+    @classmethod
+    def of(cls, numbers: PassageNumbers) -> Self:
+        return cls(numbers, np.argsort(numbers, kind="stable"))
 
     def rows_of(self, numbers: PassageNumbers) -> Iterator[tuple[int, Rows]]:
         """Of those of these numbers that are here, the place among them and, intp [k], the rows that have it."""

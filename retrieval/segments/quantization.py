@@ -4,6 +4,7 @@ Each row has a scale of its own, so that its largest component becomes 127. A pr
 that is rounded to q', is off by |q.v - q'.v'| <= |q| |v - v'| + |q - q'| |v'| at most (Cauchy-Schwarz).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -41,6 +42,11 @@ class QuantizedVectors:
             scales[here, 1] = np.linalg.norm(rounded, axis=1)
             scales[here, 2] = np.linalg.norm(exact - rounded, axis=1)
         return cls(codes, scales)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """The rows of all parts, in their order; at least one part."""
+        return cls(np.concatenate([part.codes for part in parts]), np.concatenate([part.scales for part in parts]))
 
     def products(self, query: "QuantizedVectors", out: NDArray[np.float64]) -> float:
         """Write the product of the query, one vector, with every row into float64 [n]; returns how far off the true

@@ -18,6 +18,7 @@ from retrieval.errors import IndexDamagedError, RetrievalError
 from retrieval.filters import compile_where, compile_where_document
 from retrieval.fingerprint import Fingerprint
 from retrieval.lexical import LexicalIndex
+from retrieval.segments.block import blocks_of
 from retrieval.segments.column import Kind
 from retrieval.segments.live_segment import LiveSegment
 from retrieval.segments.manifest import Entry, Manifest
@@ -48,6 +49,7 @@ class IndexReader:
     state        as in store.State
     slots        how many rows there are, and
     size         how many of them are not deleted
+    blocks       (rows that lie together, the first of them)
     alive        bool [slots], the rows that are not deleted; None where all are there
     vectors      float32 [slots, dim], unit rows
     ids, documents, digests   S32 [slots]
@@ -64,7 +66,8 @@ class IndexReader:
         self.starts = tuple(accumulate((segment.size for segment in self.segments), initial=0))
         self.slots = self.starts[-1]
         self.size = sum(part.size for part in live)
-        self.ids: StackedArray[np.bytes_] = self._stacked([segment.ids for segment in self.segments], np.dtype("S32"))
+        self.blocks = blocks_of(self.segments)
+        self.ids: StackedArray[np.bytes_] = self._stacked([block.ids for block, _ in self.blocks], np.dtype("S32"))
         self._config = config
 
     @classmethod
@@ -142,19 +145,19 @@ class IndexReader:
     @cached_property
     def vectors(self) -> "StackedArray[np.float32]":
         dimension = self.fingerprint.dimension if self.fingerprint else 0
-        return self._stacked([segment.vectors for segment in self.segments], np.dtype("f4"), dimension)
+        return self._stacked([block.vectors for block, _ in self.blocks], np.dtype("f4"), dimension)
 
     @cached_property
     def documents(self) -> "StackedArray[np.bytes_]":
-        return self._stacked([segment.documents for segment in self.segments], np.dtype("S32"))
+        return self._stacked([block.documents for block, _ in self.blocks], np.dtype("S32"))
 
     @cached_property
     def digests(self) -> "StackedArray[np.bytes_]":
-        return self._stacked([segment.digests for segment in self.segments], np.dtype("S32"))
+        return self._stacked([block.digests for block, _ in self.blocks], np.dtype("S32"))
 
     @cached_property
     def passages(self) -> "StackedArray[np.uint64]":
-        return self._stacked([segment.passages.numbers for segment in self.segments], np.dtype("u8"))
+        return self._stacked([block.passages.numbers for block, _ in self.blocks], np.dtype("u8"))
 
     @cached_property
     def lexical(self) -> LexicalIndex:
@@ -183,8 +186,8 @@ class IndexReader:
         the true one each is at most."""
         products, error = np.empty(self.slots), 0.0
         query = QuantizedVectors.of(vector[None])
-        for segment, start in zip(self.segments, self.starts, strict=False):
-            error = max(error, segment.quantized.products(query, products[start : start + segment.size]))
+        for block, start in self.blocks:
+            error = max(error, block.quantized.products(query, products[start : start + block.size]))
         products[self.dead] = -np.inf
         return products, error
 
@@ -224,8 +227,8 @@ class IndexReader:
         """intp [k] for each of these rows: the others that have its text and are not deleted, in any order."""
         numbers = self.passages[rows]
         found: list[list[Rows]] = [[] for _ in rows]
-        for segment, start in zip(self.segments, self.starts, strict=False):
-            for place, same in segment.passages.rows_of(numbers):
+        for block, start in self.blocks:
+            for place, same in block.passages.rows_of(numbers):
                 found[place].append(same + start)
         return [self._others(row, np.concatenate(same)) for row, same in zip(rows.tolist(), found, strict=True)]
 

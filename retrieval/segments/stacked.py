@@ -56,18 +56,16 @@ class StackedArray(Generic[_Scalar]):
         return np.asarray(self.joined(), dtype=dtype)
 
     def _taken(self, rows: NDArray[np.intp]) -> NDArray[_Scalar]:
+        if not (rows[1:] >= rows[:-1]).all():
+            order = rows.argsort()
+            place = np.empty_like(order)
+            place[order] = np.arange(len(order))
+            return self._taken(rows[order]).take(place, axis=0)
+        bounds = rows.searchsorted(self._starts).tolist()
+        if bounds[0] or bounds[-1] < len(rows):
+            raise IndexError(f"Rows {rows[0]} to {rows[-1]} of {len(self)}.")
         taken = np.empty((len(rows), *self.shape[1:]), self.parts[-1].dtype)
-        if not len(rows):
-            return taken
-        least, most = int(rows.min()), int(rows.max())
-        if not 0 <= least <= most < len(self):
-            raise IndexError(f"Rows {least} to {most} of {len(self)}.")
-        if (number := bisect_right(self.starts, least)) == bisect_right(self.starts, most):
-            return self.parts[number - 1][rows - self.starts[number - 1]]
-        order = rows.argsort(kind="stable")  # nothing to do where rows are ascending, as they mostly are
-        ascending = rows[order]
-        bounds = ascending.searchsorted(self._starts).tolist()
         for part, start, first, last in zip(self.parts, self.starts, bounds, bounds[1:], strict=False):
-            if first < last:
-                taken[order[first:last]] = part[ascending[first:last] - start]
+            if first < last:  # all of these rows lie in the part; for those that might not, numpy would buffer
+                part.take(rows[first:last] - start, axis=0, out=taken[first:last], mode="clip")
         return taken

@@ -90,6 +90,7 @@ def _written(
 ) -> IndexReader:
     """Write the manifest, after all that it names is on disk."""
     live = [part.saved(directory.segments) for part in live if part.size or part.records_size]
+    live.sort(key=lambda part: -part.segment.size)  # the small ones, which are read as one, lie side by side
     entries = tuple(Entry(part.segment.name, part.deletions) for part in live)
     manifest = Manifest(state, entries, documents)
     sync_to_disk(directory.segments)
