@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from retrieval.analysis import Analyzer
 from retrieval.config import INDEX_SETTINGS, Config
-from retrieval.embedding import Embedder, find_model, hash_weights
+from retrieval.embedding import PASSED, Embedder, find_model, hash_weights
 from retrieval.errors import IndexMismatchError
 from retrieval.types import digest
 
@@ -25,7 +25,7 @@ _WAY_OUT = f"Open it without that setting (an index remembers its own), or {_REB
 @dataclass(frozen=True)
 class Fingerprint:
     """settings   those of config.INDEX_SETTINGS
-    weights    SHA-256
+    weights    SHA-256; of an encoder that a program passes, its version
     analyzer   Analyzer.fingerprint of whichever language, which changes with the stemmer's version, and the version of
                the search files: where these differ, the files are made again, from the same chunks
     numerics   "fp32" where the vectors are those of full precision or as good as these; else the precision that gave
@@ -45,7 +45,7 @@ class Fingerprint:
     def of(cls, config: Config, embedder: Embedder) -> Self:
         return cls(
             settings=config.index_settings(),
-            weights=embedder.weights,
+            weights=embedder.version,
             pooling=embedder.pooling,
             dimension=embedder.dimension,
             max_seq_length=embedder.max_seq_length,
@@ -86,12 +86,18 @@ class Fingerprint:
                 raise IndexMismatchError(
                     f"The index {index} was built with {name}={self.settings[name]!r}, not {wanted[name]!r}. {_WAY_OUT}"
                 )
+        if self.settings["model"] != config.model and any(
+            m.startswith(PASSED) for m in (self.settings["model"], config.model)
+        ):
+            raise IndexMismatchError(
+                f"The index {index} was built with the model {self.settings['model']}, not {config.model}. {_WAY_OUT}"
+            )
         if any(self.settings[name] != wanted[name] for name in ("model", "revision")):
             self._check_weights(hash_weights(find_model(config.model, revision=config.revision)), config, index=index)
 
     def check_embedder(self, embedder: Embedder, config: Config, *, index: str) -> None:
         """Raises IndexMismatchError where the loaded model is not the one that made the index."""
-        self._check_weights(embedder.weights, config, index=index)
+        self._check_weights(embedder.version, config, index=index)
         for name in ("pooling", "dimension", "max_seq_length"):
             made, loaded = getattr(self, name), getattr(embedder, name)
             if made != loaded:
