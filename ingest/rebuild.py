@@ -20,7 +20,8 @@ from retrieval.directory.index_directory import IndexDirectory
 from retrieval.directory.pointer import Pointer
 from retrieval.directory.staging import adopt, discard, new_staging, stagings
 from retrieval.errors import ConfigError, IndexLockedError, IndexNotFoundError, IndexUnusableError
-from retrieval.index import HybridIndex, remembered_settings
+from retrieval.fingerprint import remembered_settings
+from retrieval.index import HybridIndex
 from retrieval.segments.manifest import Manifest
 from retrieval.segments.reader import IndexReader
 from retrieval.types import Document, DocumentRecord, SyncedFolder
