@@ -21,7 +21,8 @@ from retrieval.directory.pointer import Pointer
 from retrieval.directory.staging import adopt, discard, new_staging, stagings
 from retrieval.embedding import Encoder
 from retrieval.errors import ConfigError, IndexLockedError, IndexNotFoundError, IndexUnusableError
-from retrieval.index import HybridIndex, remembered_settings, settings_for
+from retrieval.fingerprint import remembered_settings
+from retrieval.index import HybridIndex, settings_for
 from retrieval.segments.manifest import Manifest
 from retrieval.segments.reader import IndexReader
 from retrieval.types import Document, DocumentRecord, SyncedFolder

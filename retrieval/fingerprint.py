@@ -1,4 +1,4 @@
-"""What made an index. Opened with something else, it refuses rather than mix vectors."""
+"""The settings and the model that made an index. It is never opened with others, which would mix vectors."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -7,15 +7,16 @@ from typing import Any, Self
 
 from retrieval.analysis import Analyzer
 from retrieval.config import INDEX_SETTINGS, Config
+from retrieval.directory.pointer import Pointer
 from retrieval.embedding import PASSED, Embedder, find_model, hash_weights
 from retrieval.errors import IndexMismatchError
 from retrieval.types import digest
 
 _MODEL_NAMES = {"model", "revision", "trust_remote_code"}
-"""Names of the model; what it is, the hash of its weights says."""
+"""Settings that name the model. Two names can mean the same model; the hash of its weights tells."""
 
 _SEARCH_FILES = 2
-"""Version of what segments hold beside vectors and terms. Raise it when they hold more: those of before are then made
+"""Version of what segments hold beside vectors and terms. Raise it when they hold more: then older segments are made
 again, from the same chunks."""
 
 _REBUILD = "rebuild it: `ingest sync --rebuild FOLDER`"
@@ -24,12 +25,13 @@ _WAY_OUT = f"Open it without that setting (an index remembers its own), or {_REB
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """settings   those of config.INDEX_SETTINGS
-    weights    SHA-256; of an encoder that a program passes, its version
-    analyzer   Analyzer.fingerprint of whichever language, which changes with the stemmer's version, and the version of
-               the search files: where these differ, the files are made again, from the same chunks
-    numerics   "fp32" where the vectors are those of full precision or as good as these; else the precision that gave
-               others
+    """What an index was made with.
+
+    settings   those of config.INDEX_SETTINGS
+    weights    SHA-256 of the model's weights; the version of an encoder that a program passes
+    analyzer   Analyzer.fingerprint, which changes with the stemmer's version; the language; and the version of the
+               search files. Where these differ, the search files are made again from the same chunks
+    numerics   "fp32" where the vectors are as good as those of full precision; else the precision that made them
     """
 
     settings: dict[str, Any]
@@ -125,6 +127,21 @@ class Fingerprint:
                 f"The index {index} was built with the model {self.settings['model']} (weights {self.weights[:12]}), "
                 f"not {config.model} (weights {weights[:12]}). {_WAY_OUT}"
             )
+
+
+def remembered_settings(pointer: Pointer | None) -> dict[str, Any]:
+    """The settings that an existing index was made with, for a caller who gives none; empty without a pointer.
+
+    The consent to run code that comes with a model is not among them. Each caller has to give it, because the index may
+    come from somebody else.
+    """
+    if pointer is None:
+        return {}
+    if not pointer.fingerprint:
+        return {**pointer.chroma, "trust_remote_code": False}
+    made_with = Fingerprint.from_json(pointer.fingerprint)
+    precision = {} if made_with.numerics == "fp32" else {"precision": made_with.numerics}
+    return {**pointer.chroma, **made_with.settings, **precision, "trust_remote_code": False}
 
 
 def _analyzer(language: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ingest import cli, sync
+from ingest import sync, sync_cli
 from ingest.deletions import check_deletions
 from ingest.documents import hash_bytes
 from ingest.interrupts import Stop
@@ -158,17 +158,17 @@ def test_a_rebuild_without_a_folders_files_is_refused(open_index: Open, docs: Pa
 def test_watching_waits_until_the_files_are_back(
     open_index: Open, docs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(cli, "_RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(sync_cli, "_RETRY_SECONDS", 0.05)
     with open_index() as index:
         sync(docs, index)
         path = index.path
     (docs / "guide").rename(docs / ".guide")
     stop = Stop()
-    chosen = cli._Choice(docs, None, None, None, False, stop)
+    chosen = sync_cli._Choice(docs, None, None, None, False, stop)
     found: list[Any] = []
 
     def watch() -> None:
-        for report, _ in cli._syncs(chosen, path, None, dry_run=False, watch=True, verbose=False):
+        for report, _ in sync_cli._syncs(chosen, path, None, dry_run=False, watch=True, verbose=False):
             found.append(report)
             stop.set()
 
