@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any, Self
 
 from retrieval.analysis import Analyzer
-from retrieval.config import INDEX_SETTINGS, Config
+from retrieval.config import AUTO, INDEX_SETTINGS, Config
 from retrieval.directory.pointer import Pointer
 from retrieval.embedding import PASSED, Embedder, find_model, hash_weights
 from retrieval.errors import IndexMismatchError
@@ -14,6 +14,8 @@ from retrieval.types import digest
 
 _MODEL_NAMES = {"model", "revision", "trust_remote_code"}
 """Settings that name the model. Two names can mean the same model; the hash of its weights tells."""
+
+_PREFIXES = ("query_prefix", "passage_prefix")
 
 _SEARCH_FILES = 2
 """Version of what segments hold beside vectors and terms. Raise it when they hold more: then older segments are made
@@ -46,7 +48,7 @@ class Fingerprint:
     @classmethod
     def of(cls, config: Config, embedder: Embedder) -> Self:
         return cls(
-            settings=config.index_settings(),
+            settings={**config.index_settings(), **_prefixes(embedder)},
             weights=embedder.version,
             pooling=embedder.pooling,
             dimension=embedder.dimension,
@@ -84,7 +86,11 @@ class Fingerprint:
         """Raises IndexMismatchError where the settings would give other vectors, chunks or terms."""
         wanted = config.index_settings()
         for name in INDEX_SETTINGS:
-            if name not in _MODEL_NAMES and self.settings[name] != wanted[name]:
+            if (
+                name not in _MODEL_NAMES
+                and not (name in _PREFIXES and wanted[name] == AUTO)
+                and self.settings[name] != wanted[name]
+            ):
                 raise IndexMismatchError(
                     f"The index {index} was built with {name}={self.settings[name]!r}, not {wanted[name]!r}. {_WAY_OUT}"
                 )
@@ -106,6 +112,11 @@ class Fingerprint:
                 raise IndexMismatchError(
                     f"The index {index} was built with {name} {made}, and {config.model} now has {loaded}; restore the "
                     f"model's files, or {_REBUILD}."
+                )
+        for name, prefix in _prefixes(embedder).items():
+            if prefix != self.settings[name]:
+                raise IndexMismatchError(
+                    f"The index {index} was built with {name}={self.settings[name]!r}, not {prefix!r}. {_WAY_OUT}"
                 )
         if embedder.tokenizer_digest != self.tokenizer:
             raise IndexMismatchError(
@@ -142,6 +153,11 @@ def remembered_settings(pointer: Pointer | None) -> dict[str, Any]:
     made_with = Fingerprint.from_json(pointer.fingerprint)
     precision = {} if made_with.numerics == "fp32" else {"precision": made_with.numerics}
     return {**pointer.chroma, **made_with.settings, **precision, "trust_remote_code": False}
+
+
+def _prefixes(embedder: Embedder) -> dict[str, str]:
+    """The settings that name them."""
+    return dict(zip(_PREFIXES, embedder.prefixes, strict=True))
 
 
 def _analyzer(language: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from retrieval.config import Config
 from retrieval.embedding.encoder import Encoder, character_tokenizer
 from retrieval.embedding.local_encoder import LocalEncoder
 from retrieval.embedding.model_files import PASSED
+from retrieval.embedding.prompts import resolved
 from retrieval.errors import ModelError
 from retrieval.timing import stage
 from retrieval.types import Vectors, digest
@@ -25,6 +26,7 @@ class Embedder:
     """Puts the prefixes before texts and checks what the encoder makes of them. Threads may share it.
 
     version, dimension, max_seq_length   the encoder's
+    prefixes        what stands before each text
     tokenizer       the encoder's, or one token a character
     pooling         how token vectors become one vector
     numerics        "fp32" where passages get the vectors of full precision; else the precision, whose vectors must not
@@ -33,12 +35,12 @@ class Embedder:
 
     def __init__(self, encoder: Encoder, config: Config) -> None:
         self.encoder = encoder
-        self._query_prefix, self._passage_prefix = config.query_prefix, config.passage_prefix
+        self._local = encoder if isinstance(encoder, LocalEncoder) else None
+        self.prefixes = resolved(config, self._local.prompts if self._local is not None else None)
         self.version = encoder.version
         self.dimension = encoder.dimension
         self.max_seq_length = encoder.max_seq_length
         self.tokenizer: Tokenizer = encoder.tokenizer or character_tokenizer()
-        self._local = encoder if isinstance(encoder, LocalEncoder) else None
         self.pooling = self._local.pooling if self._local is not None else "the encoder's own"
 
     @classmethod
@@ -57,19 +59,19 @@ class Embedder:
 
     @stage("embedding")
     def embed_queries(self, queries: Sequence[str]) -> Vectors:
-        """float32 [n, dimension], unit rows, of query_prefix + query. Raises ModelError as the encoder, and where its
+        """float32 [n, dimension], unit rows, of query prefix + query. Raises ModelError as the encoder, and where its
         vectors are of no use."""
         if not queries:
             return self._no_vectors()
-        return self._checked(self.encoder.embed_queries([self._query_prefix + query for query in queries]), queries)
+        return self._checked(self.encoder.embed_queries([self.prefixes.query + query for query in queries]), queries)
 
     def embed_passages(self, passages: Sequence[str]) -> Vectors:
-        """float32 [n, dimension], unit rows, of passage_prefix + passage. The caller keeps them below the limit. Raises
+        """float32 [n, dimension], unit rows, of passage prefix + passage. The caller keeps them below the limit. Raises
         as `embed_queries`."""
         if not passages:
             return self._no_vectors()
         return self._checked(
-            self.encoder.embed_passages([self._passage_prefix + passage for passage in passages]), passages
+            self.encoder.embed_passages([self.prefixes.passage + passage for passage in passages]), passages
         )
 
     def count_tokens(self, text: str) -> int:

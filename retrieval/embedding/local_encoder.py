@@ -9,6 +9,7 @@ from typing import Self
 from retrieval.config import Config
 from retrieval.embedding.encoding import encode
 from retrieval.embedding.model_files import find_model, hash_weights
+from retrieval.embedding.prompts import Prompts, prompts_of
 from retrieval.embedding.runtime import Runtime
 from retrieval.embedding.runtimes import Runtimes
 from retrieval.types import Vectors, digest
@@ -24,16 +25,18 @@ class LocalEncoder:
 
     settings  those that choose the model
     version   hexadecimal SHA-256 of the model's weights
+    prompts   what the model was trained to have before its texts, if it says so
     pooling   how token vectors become one vector
     """
 
-    def __init__(self, runtimes: Runtimes, config: Config, *, weights: str) -> None:
+    def __init__(self, runtimes: Runtimes, config: Config, *, weights: str, prompts: Prompts | None) -> None:
         self._runtimes = runtimes
         self._traits = runtimes.traits
         self._batch_tokens = config.batch_tokens
         self.settings = config.model_dump(include={"model", "revision", "trust_remote_code", "pooling"})
         self.name = config.model
         self.version = weights
+        self.prompts = prompts
         self.pooling = self._traits.pooling
         self.max_seq_length = self._traits.max_seq_length
         self.dimension = self._traits.dimension
@@ -44,7 +47,8 @@ class LocalEncoder:
         """Raises ModelError where the model cannot be found or used, ConfigError where `pooling` does not fit it."""
         directory = find_model(config.model, revision=config.revision)
         weights = hash_weights(directory)
-        return cls(Runtimes(directory, config, weights=weights), config, weights=weights)
+        runtimes = Runtimes(directory, config, weights=weights)
+        return cls(runtimes, config, weights=weights, prompts=prompts_of(directory))
 
     @cached_property
     def tokenizer_digest(self) -> str:
