@@ -24,7 +24,7 @@ LAYERS = {
         {"chroma", "embedding", "fusion", "lexical", "rerank", "rerankers", "fingerprint", "server_watch"},
         {"segments"},
         {"search", "writer"},
-        {"deletion", "inspection", "searcher_manager"},
+        {"deletion", "inspection", "newest_generation", "searcher_manager"},
         {"searcher"},
         {"index", "evaluation"},
         {"backup"},
