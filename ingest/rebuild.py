@@ -19,13 +19,12 @@ from retrieval.config import Config
 from retrieval.directory.index_directory import IndexDirectory
 from retrieval.directory.pointer import Pointer
 from retrieval.directory.staging import adopt, discard, new_staging, stagings
-from retrieval.embedding import Encoder
 from retrieval.errors import ConfigError, IndexLockedError, IndexNotFoundError, IndexUnusableError
 from retrieval.fingerprint import remembered_settings
 from retrieval.index import HybridIndex, settings_for
 from retrieval.segments.manifest import Manifest
 from retrieval.segments.reader import IndexReader
-from retrieval.types import Document, DocumentRecord, SyncedFolder
+from retrieval.types import Document, DocumentRecord, Encoder, SyncedFolder
 
 _BLOCK = 1 << 25
 """Characters of added documents that are in memory at once."""

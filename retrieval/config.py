@@ -66,7 +66,7 @@ class Config(BaseModel):
     """For a bare transformer only; a sentence-transformers model brings its own."""
     query_prefix: str = AUTO
     passage_prefix: str = AUTO
-    """Put before what is embedded; "auto" is what the model says it was trained with, else "query: " and "passage: "."""
+    """Put before what is embedded; "auto" is what the model was trained with, else "query: " and "passage: "."""
 
     # What turns documents into chunks.
     chunk_size: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"

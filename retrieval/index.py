@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 from retrieval.config import Config
 from retrieval.deletion import Deleted, delete_matching, delete_sources
 from retrieval.directory.index_directory import IndexDirectory
-from retrieval.embedding import Embedder, Encoder, model_settings
+from retrieval.embedding import Embedder, model_settings
 from retrieval.errors import ConfigError, IndexMismatchError, IndexNotFoundError, QueryError
 from retrieval.fingerprint import Fingerprint, remembered_settings
 from retrieval.inspection.embedding_stats import EmbeddingStats
@@ -23,7 +23,7 @@ from retrieval.search_hits import SearchHits
 from retrieval.searcher import Searcher
 from retrieval.searcher_manager import SearcherManager
 from retrieval.segments.reader import IndexReader
-from retrieval.types import DocumentRecord, SyncedFolder
+from retrieval.types import DocumentRecord, Encoder, SyncedFolder
 from retrieval.writer.writer import Writer
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from ingest import add
 from ingest.rebuild import rebuild
 from retrieval import Config, Document, HybridIndex
-from retrieval.embedding.encoder import Encoder, character_tokenizer
+from retrieval.embedding.character_tokenizer import character_tokenizer
 from retrieval.errors import ConfigError, IndexMismatchError, ModelError
+from retrieval.types import Encoder
 
 LIMIT = 60
 """Characters that the encoder reads."""

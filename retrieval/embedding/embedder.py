@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from retrieval.config import Config
-from retrieval.embedding.encoder import Encoder, character_tokenizer
+from retrieval.embedding.character_tokenizer import character_tokenizer
 from retrieval.embedding.local_encoder import LocalEncoder
 from retrieval.embedding.model_files import PASSED
 from retrieval.embedding.prompts import resolved
 from retrieval.errors import ModelError
 from retrieval.timing import stage
-from retrieval.types import Vectors, digest
+from retrieval.types import Encoder, Vectors, digest
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
