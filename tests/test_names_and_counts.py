@@ -154,6 +154,29 @@ def test_an_emptied_folder_is_refused_in_one_line(shell: Shell) -> None:
     assert names() == set()
 
 
+@pytest.mark.parametrize(
+    ("command", "hint"),
+    [
+        (["search", "-x"], " search -- QUERY."),
+        (["search", "--force push"], " search -- QUERY."),
+        (["search", "-kubernetes"], " search -- QUERY."),
+        (["similar", "-x"], " similar -- SOURCE."),
+        (["search", "--moed", "dense", "rain"], None),
+        (["search", "rain", "--alpha", "much"], None),
+        (["stats", "-x"], None),
+    ],
+)
+def test_a_query_that_begins_with_a_dash_is_told_how(
+    command: list[str], hint: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["retrieve", *command])
+    with pytest.raises(SystemExit, match="2"):
+        console.run(retrieve_app)
+    said = capsys.readouterr().err
+    assert said.endswith(" See --help.\n")
+    assert ("begins with a dash" in said, hint is None or hint in said) == (hint is not None, True)
+
+
 @pytest.mark.parametrize("program", ["ingest", "retrieve"])
 def test_the_version(shell: Shell, program: str) -> None:
     assert shell(program, "--version").out == f"hybrid-retrieval {__version__}\n"
@@ -168,6 +191,6 @@ def test_a_folder_s_documents_are_deleted_once_each(shell: Shell) -> None:
 def test_no_text_of_a_document_controls_the_terminal(shell: Shell) -> None:
     with HybridIndex.open(".retrieval") as index:
         add([Document("owl", "Owls\x07 sleep \x1b[31mby day.", title="Owl \x1b[2J")], index)
-    out = shell("retrieve", "search", "owls", "--mode", "lexical").out
+    out = shell("retrieve", "search", "--mode", "lexical", "--", "-owls").out
     assert "by day" in out
     assert all(character.isprintable() or character == "\n" for character in out)
