@@ -44,7 +44,7 @@ def write_tools(current: Current, *, seconds: float = _WAIT_SECONDS) -> list[Too
 
 def one_at_a_time(current: Current, seconds: float) -> Writable:
     """Opens the index for a change, once the one before is done: clients call tools at the same time. The index's lock
-    is given back at the end, so that other processes can write in between. Raises ToolError for what opening raises, and
+    is given back at the end, so that other processes can write in between. Raises ToolError for what opening raises and
     where the one before takes longer than so many seconds."""
     turn = threading.Lock()
 
