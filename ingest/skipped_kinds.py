@@ -33,7 +33,7 @@ def in_words(kinds: Sequence[SkippedKind]) -> str:
     files = sum(kind.files for kind in kinds)
     shown = [f"{kind.files:,} {kind.suffix or 'without a suffix'} ({kind.reason})" for kind in kinds[:_KINDS_SHOWN]]
     if others := sum(kind.files for kind in kinds[_KINDS_SHOWN:]):
-        shown.append(f"and {others:,} more of other kinds")
+        shown.append(f"and {others:,} more of other kinds, which -v lists")
     return f"{counted(files, 'file')}: {', '.join(shown)}"
 
 
