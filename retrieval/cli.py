@@ -37,7 +37,7 @@ def about(version: VersionOption = False) -> None:
 @app.command()
 @with_search_flags
 def search(
-    query: Annotated[str, typer.Argument(help="What you want to know; behind -- if it begins with a dash.")],
+    query: Annotated[str, typer.Argument(help="What you want to know; after -- if it begins with a dash.")],
     index: IndexOption = DEFAULT_INDEX,
     explain: Annotated[bool, typer.Option("--explain", help="Show both sides' scores and ranks.")] = False,
     full: Annotated[
