@@ -22,7 +22,8 @@ RECORD = {
 }  # fmt: skip
 REPORT = {
     "added", "updated", "deleted", "unchanged", "failed", "skipped", "chunks_added", "chunks_deleted", "chunks_reused",
-    "tokens_embedded", "truncated", "seconds", "interrupted", "dry_run", "planned", "notices", "skipped_kinds",
+    "tokens_embedded", "truncated", "seconds", "interrupted", "dry_run", "planned", "refused", "notices",
+    "skipped_kinds",
 }  # fmt: skip
 
 

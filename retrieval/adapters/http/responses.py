@@ -162,6 +162,7 @@ class ReportOut(BaseModel):
     interrupted: bool
     dry_run: bool
     planned: list[StepOut]
+    refused: str
 
 
 class NamedOut(BaseModel):
