@@ -84,6 +84,14 @@ class Column:
         members = np.repeat(keep, lengths)
         return type(self)(self.kind, self.values[members], rows, _bounds(lengths[keep]), self.dictionary)
 
+    def distinct(self, most: int) -> list[Any]:
+        """The different values, or members of lists, ascending: of more than `most` the least, and of numbers the
+        greatest too."""
+        values = np.unique(self.values)
+        if self.dictionary is not None:
+            return self.dictionary.texts(values[:most].astype(np.intp))
+        return [*values[:most].tolist(), *values[most:][-1:].tolist()]
+
     def __len__(self) -> int:
         """How many rows have a value."""
         return len(self.values) if self.bounds is None else len(self.bounds) - 1
