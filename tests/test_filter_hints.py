@@ -40,7 +40,8 @@ DOCUMENTS = [
         "A boiler elsewhere.",
         metadata={
             "label": ["solo", "duo"], "nums": [5.0, 7.5], "version": "2", "when": "2024-03-05T10:00", "suffix": ".md",
-            "sheet": "A", "sheet_end": "B", "names": [f"Name {number}" for number in range(40)],
+            "sheet": "A", "sheet_end": "C", "sheets": ["A", "B", "C"],
+            "names": [f"Name {number}" for number in range(40)],
         },
     ),
 ]  # fmt: skip
@@ -108,7 +109,7 @@ NEITHER = {"$and": [{"label": {"$ne": "solo"}}, {"label": {"$not_contains": "sol
         ),
         ({"page": 2}, {"$and": [{"page": {"$lte": 2}}, {"page_end": {"$gte": 2}}]}, 1),
         ({"line_start": 3}, {"$and": [{"line_start": {"$lte": 3}}, {"line_end": {"$gte": 3}}]}, 1),
-        ({"sheet": "B"}, {"$or": [{"sheet": "B"}, {"sheet_end": "B"}]}, 1),
+        ({"sheet": "B"}, {"$or": [{"sheet": "B"}, {"sheets": {"$contains": "B"}}]}, 1),
         ({"done": "true"}, {"done": True}, 1),
         (EITHER, None, 0),
         (NEITHER, None, 0),
@@ -149,6 +150,7 @@ def test_a_filter_that_finds_too_little_is_told_a_better_one(
         ({"date": {"$gt": "2030"}}, "; there is '2024-03-05'"),
         ({"date": {"$lt": date(2000, 1, 1)}}, "; there is '2024-03-05'"),
         ({"page": 7}, "no chunk has 7 in 'page'; there are 0, 1"),
+        ({"sheet": "D"}, "no chunk has 'D' in 'sheet'; there are 'A', 'B', 'C'"),
         ({"source": "guide"}, "; `within` finds what lies below 'docs/guide/'"),
         ({"metadata.ratio": 1}, "no chunk has a field 'metadata.ratio'; the nearest: 'ratio'"),
         ({"$and": [{"author": "Ada"}, {"suffix": ".md"}]}, " as a whole"),

@@ -16,6 +16,7 @@ from retrieval.search.nearest_values import values_instead
 from retrieval.search.within_hints import folders_called, prefix_hint
 from retrieval.segments.column import Type
 from retrieval.segments.reader import IndexReader
+from retrieval.sheet_rows import SHEET
 from retrieval.types import as_stored
 
 log = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ _LISTED = 30
 _EXAMINED = 30
 """Conditions of a filter."""
 
-_PLACES = ("page", "sheet")
+_PLACES = ("page", SHEET)
 """Fields of which a chunk that only reaches the value is expected. By a row or a line a chunk is looked up again."""
 
 _SOURCES = ("source", "folder")

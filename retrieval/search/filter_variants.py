@@ -12,11 +12,12 @@ from typing import Any
 from retrieval.filters import COMPARISONS
 from retrieval.iso_times import following, microseconds
 from retrieval.segments.column import Kind, Type
+from retrieval.sheet_rows import ROW_END, ROW_START, SHEET, SHEETS
 from retrieval.types import Scalar, as_stored
 
 NEGATIVE = ("$ne", "$nin", "$not_contains")
 
-_RANGES: Mapping[str, str] = {"page": "page_end", "row_start": "row_end", "line_start": "line_end"}
+_RANGES: Mapping[str, str] = {"page": "page_end", ROW_START: ROW_END, "line_start": "line_end"}
 _TYPES: Mapping[type, Type] = {bool: "bool", float: "float", int: "int", str: "str"}
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,16})(?P<fraction>\.[0-9]+)?")
 _MOST = 30
@@ -62,8 +63,8 @@ def reaching(known: Collection[str], field: str, operator: str, operand: object)
     value = as_stored(operand)
     if operator != "$eq":
         return None
-    if field == "sheet" and "sheet_end" in known and isinstance(value, str):
-        return {"$or": [{"sheet": value}, {"sheet_end": value}]}
+    if field == SHEET and SHEETS in known and isinstance(value, str):
+        return {"$or": [{SHEET: value}, {SHEETS: {"$contains": value}}]}
     end = _RANGES.get(field)
     if end not in known or type_of(value) != "int":
         return None

@@ -10,6 +10,7 @@ from retrieval.iso_times import microseconds
 from retrieval.search.hint_texts import shown
 from retrieval.segments.edit_distance import edit_distances
 from retrieval.segments.reader import IndexReader
+from retrieval.sheet_rows import SHEET, SHEETS
 
 _NEAREST = 3
 _LISTED = 10
@@ -91,6 +92,7 @@ def _values(reader: IndexReader, field: str) -> set[Any]:
     """The values, and the members of lists, that chunks have which are not deleted, as Columns.distinct tells them."""
     found: set[Any] = set()
     for part in reader.live:
-        for values in part.segment.columns.distinct(field, part.rows, most=_LOOKED_THROUGH):
-            found.update(values)
+        for name in (SHEET, SHEETS) if field == SHEET else (field,):  # a chunk begins on the one, and has rows of all
+            for values in part.segment.columns.distinct(name, part.rows, most=_LOOKED_THROUGH):
+                found.update(values)
     return found
