@@ -169,7 +169,7 @@ def test_a_filter_that_no_chunk_passes_tells_what_there_is(
     ("wanted", "found"),
     [
         ("anna", ["Anna", "Annabel"]), ("Lovelace", ["Ada Lovelace"]), ("muller", ["Müller"]),
-        ("Adda Lovelace", ["Ada Lovelace"]), ("x", []), ("", []), ("+", []),
+        ("Adda Lovelace", ["Ada Lovelace"]), ("x", []), ("", []), ("+", []), ("an\0na", ["Anna", "Annabel"]),
     ],
 )  # fmt: skip
 def test_the_nearest_values_are_alike_but_for_case_accents_parts_and_slips(wanted: str, found: list[str]) -> None:

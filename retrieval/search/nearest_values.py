@@ -1,5 +1,6 @@
 """The values of a field that are most like one that no chunk has there."""
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 from heapq import nsmallest
 from itertools import islice
@@ -11,6 +12,7 @@ from retrieval.search.hint_texts import shown
 from retrieval.segments.edit_distance import edit_distances
 from retrieval.segments.reader import IndexReader
 from retrieval.sheet_rows import SHEET, SHEETS
+from retrieval.types import clean_text
 
 _NEAREST = 3
 _LISTED = 10
@@ -20,6 +22,7 @@ _LOOKED_THROUGH = 20_000
 _LONGEST = 500
 """Different values of a segment's field, and characters of each, that are looked at."""
 
+_PUNCTUATION = re.compile(r"[^\w\0]+|_")
 _FAR = 3
 """What _likeness gives where nothing is alike."""
 
@@ -44,8 +47,10 @@ def _strings_instead(asked: Collection[str], strings: list[str]) -> str:
     near = list(dict.fromkeys(other for value in asked for other in nearest(value, strings)))[:_NEAREST]
     if len(strings) <= _LISTED:
         return _listed([*near, *(other for other in strings if other not in near)])
+    if asked and near:
+        return f"the nearest: {', '.join(map(shown, near))}"
     if asked:
-        return f"the nearest: {', '.join(map(shown, near))}" if near else "no value there is like it"
+        return "no value there is like it" if len(strings) < _LOOKED_THROUGH else ""
     dates = [value for value in strings if microseconds(value) is not None]
     return _span(dates) if dates else ""
 
@@ -58,34 +63,38 @@ def _span(values: Sequence[Any]) -> str:
     return f"the values run from {shown(values[0])} to {shown(values[-1])}"
 
 
-def nearest(value: str, strings: Collection[str]) -> list[str]:
-    """Those of the strings that are most like a value, best first, _NEAREST at most."""
-    wanted = _folded(value[:_LONGEST])
-    others = [(_folded(other[:_LONGEST]), other) for other in strings]
-    ranked = ((_likeness(wanted, folded), len(other), other) for folded, other in others)
-    found = [other for rank, _, other in nsmallest(_NEAREST, (each for each in ranked if each[0] < _FAR))]
+def nearest(value: str, strings: Sequence[str]) -> list[str]:
+    """Those of the strings that are most like a value, best first, _NEAREST at most: the same but for case, accents and
+    punctuation, else those that begin alike, else those that hold one another, else those a few edits away."""
+    wanted, *folded = _folded([clean_text(value), *strings])
+    pairs = list(zip(folded, strings, strict=True))
+    holding = [pair for pair in pairs if wanted in pair[0] or pair[0] in wanted]
+    ranked = ((_likeness(wanted, other), len(string), string) for other, string in holding)
+    found = [string for rank, _, string in nsmallest(_NEAREST, ranked) if rank < _FAR]
     if found:
         return found
     most = max(1, min(3, len(wanted) // 4))
-    alike = [(folded, other) for folded, other in others if abs(len(folded) - len(wanted)) <= most < len(wanted)]
-    edits = edit_distances(wanted, [folded for folded, _ in alike], most=most).tolist()
-    near = ((number, other) for number, (_, other) in zip(edits, alike, strict=True) if number <= most)
-    return [other for _, other in nsmallest(_NEAREST, near)]
+    alike = [pair for pair in pairs if abs(len(pair[0]) - len(wanted)) <= most < len(wanted)]
+    edits = edit_distances(wanted, [other for other, _ in alike], most=most).tolist()
+    near = ((number, string) for number, (_, string) in zip(edits, alike, strict=True) if number <= most)
+    return [string for _, string in nsmallest(_NEAREST, near)]
 
 
 def _likeness(wanted: str, other: str) -> int:
-    """0 where they are the same, 1 where they begin alike, 2 where one holds the other; else _FAR."""
+    """0 where they are the same, 1 where they begin alike, 2 where one holds the other; _FAR where that says little."""
     if wanted == other:
         return 0
     short, long = sorted((wanted, other), key=len)
     if len(short) > 1 and long.startswith(short):
         return 1
-    return 2 if len(short) > 2 and short in long else _FAR
+    return 2 if len(short) > 2 else _FAR
 
 
-def _folded(text: str) -> str:
-    """Without case, accents, spaces and punctuation, where anything is left then."""
-    return "".join(filter(str.isalnum, normalize("NFKD", text.casefold()))) or text
+def _folded(strings: Sequence[str]) -> list[str]:
+    """Each without case, accents, spaces and punctuation, where anything is left then. No string has a NUL."""
+    whole = "\0".join(string[:_LONGEST] for string in strings)  # all at once: ten times faster
+    folded = _PUNCTUATION.sub("", normalize("NFKD", whole.casefold())).split("\0")
+    return [short or string for short, string in zip(folded, strings, strict=True)]
 
 
 def _values(reader: IndexReader, field: str) -> set[Any]:

@@ -1,6 +1,6 @@
 """Why `within` finds nothing: no source begins so. And which folders may have been meant."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from itertools import accumulate, chain, islice
 
@@ -21,7 +21,7 @@ def prefix_hint(reader: IndexReader, prefix: str) -> str | None:
     mask = within(reader, prefix)
     if mask is None or mask.any():
         return None
-    folders = list(_folders(reader))
+    folders = _folders(_sources(reader))
     near = _ending(prefix, folders) or get_close_matches(prefix[:LONGEST], folders[:_FOLDERS], n=_NEAREST, cutoff=0.6)
     if near:
         return f"within: no source begins with {shown(prefix)}; the nearest: {', '.join(map(shown, near))}"
@@ -32,18 +32,22 @@ def prefix_hint(reader: IndexReader, prefix: str) -> str | None:
 
 def folders_called(reader: IndexReader, name: str) -> list[str]:
     """The folders of that name or path, as `within` takes them; _NEAREST at most."""
-    return _ending(name, _folders(reader)) if name.strip("/") else []
+    inner = f"{name.strip('/').lower()}/"
+    return _ending(name, _folders(source for source in _sources(reader) if inner in source.lower())) if name else []
 
 
-def _ending(name: str, folders: Iterator[str] | list[str]) -> list[str]:
+def _ending(name: str, folders: Sequence[str]) -> list[str]:
     end = f"/{name.strip('/').lower()}"
-    return list(islice((folder for folder in folders if f"/{folder}".lower().rstrip("/").endswith(end)), _NEAREST))
+    return [folder for folder in folders if f"/{folder}".lower().rstrip("/").endswith(end)][:_NEAREST]
 
 
-def _folders(reader: IndexReader) -> Iterator[str]:
+def _folders(sources: Iterable[str]) -> list[str]:
     """Those that sources lie in, sorted, with "/" at the end of each."""
-    sources = chain.from_iterable(segment.columns.strings("source") for segment in reader.segments)
     found: set[str] = set()
-    for source in islice(sources, _SOURCES):
+    for source in sources:
         found.update(accumulate(f"{part}/" for part in source.split("/")[:-1]))
-    yield from sorted(found)
+    return sorted(found)
+
+
+def _sources(reader: IndexReader) -> Iterator[str]:
+    return islice(chain.from_iterable(segment.columns.strings("source") for segment in reader.segments), _SOURCES)
