@@ -113,7 +113,7 @@ NEITHER = {"$and": [{"label": {"$ne": "solo"}}, {"label": {"$not_contains": "sol
         ({"done": "true"}, {"done": True}, 1),
         (EITHER, None, 0),
         (NEITHER, None, 0),
-        ({"$and": [{"label": "solo"}, {"nums": 5}]}, None, 0),
+        ({"$and": [{"label": "solo"}, {"suffix": ".pdf"}]}, None, 0),
         ({"page": 1}, None, 0),
         ({"line_start": 1}, None, 0),
         ({"label": {"$in": ["solo", *map(str, range(50))]}}, None, 0),
@@ -133,6 +133,16 @@ def test_a_filter_that_finds_too_little_is_told_a_better_one(
     assert hint.endswith(json.dumps(better))
     assert len(found(better)) == len(found(where)) + more
     assert found(better).warnings == ()
+
+
+def test_conditions_that_miss_the_same_chunks_are_each_told(index: HybridIndex) -> None:
+    both = {"$and": [{"label": "solo"}, {"nums": 5}]}
+    assert len(index.search("boiler", mode="lexical", where=both).warnings) == 2
+    either = {"$or": [{"label": "solo"}, {"label": "duo"}]}
+    assert len(index.search("boiler", mode="lexical", where=either).warnings) == 2
+    asked = {"$and": [EITHER, {"nums": 5}]}
+    [hint] = index.search("boiler", mode="lexical", where=asked).warnings
+    assert hint.startswith("where: 'nums' holds")
 
 
 @pytest.mark.parametrize(

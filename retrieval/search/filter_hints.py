@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from retrieval.filters import COMPARISONS, compile_where, conditions
-from retrieval.search.filter_variants import NEGATIVE, in_every_kind, reaching, type_of, values_of, with_condition
+from retrieval.search.filter_variants import NEGATIVE, in_every_kind, reaching, type_of, values_of, with_conditions
 from retrieval.search.hint_texts import LONGEST, named, shown, written
 from retrieval.search.nearest_values import values_instead
 from retrieval.search.within_hints import folders_called, prefix_hint
@@ -72,13 +72,18 @@ def warn(
 
 def _where_hints(reader: IndexReader, where: Mapping[str, Any]) -> Iterator[str]:
     passing = _passing(reader, where)
+    examined = list(islice(conditions(where), _EXAMINED))
+    wider: dict[int, Mapping[str, Any]] = {}
+    if len(examined) < _EXAMINED:  # each is tried in the whole filter: a long one would take seconds
+        found = ((number, _wider(reader, *condition, passing=passing)) for number, condition in enumerate(examined))
+        wider = {number: other for number, other in found if other is not None}
     quiet = True
-    for number, condition in enumerate(islice(conditions(where), _EXAMINED)):
-        hint = (
-            _field_hint(reader, *condition)
-            or _narrow_hint(reader, where, number, condition, passing)
-            or (None if passing else _value_hint(reader, *condition))
-        )
+    for number, condition in enumerate(examined):
+        hint = _field_hint(reader, *condition)
+        if hint is None and number in wider and _differs(reader, where, number, condition, wider):
+            hint = _narrow_hint(reader, *condition, wider=wider[number])
+        if hint is None and not passing:
+            hint = _value_hint(reader, *condition)
         if hint:
             quiet = False
             yield hint
@@ -116,35 +121,50 @@ def _field_hint(reader: IndexReader, field: str, operator: str, operand: object)
     return f"where: {shown(field)} holds {held}, which are never compared with {shown(value)}{ask}"
 
 
-def _narrow_hint(
-    reader: IndexReader, where: Mapping[str, Any], number: int, condition: tuple[str, str, Any], passing: int
-) -> str | None:
-    """That a condition, the one of this number, finds less of what it names than another would in its place."""
+def _wider(
+    reader: IndexReader, field: str, operator: str, operand: object, *, passing: int
+) -> Mapping[str, Any] | None:
+    """What finds all that a condition names; None where it does so itself."""
+    known = reader.metadata_kinds
+    other = in_every_kind(known.get(field, ()), field, operator, operand)
+    if other is None or other in ({field: {operator: operand}}, {field: operand}):
+        other = reaching(known, field, operator, operand) if field in _PLACES or not passing else None
+    return other
+
+
+def _differs(
+    reader: IndexReader,
+    where: Mapping[str, Any],
+    number: int,
+    condition: tuple[str, str, Any],
+    wider: Mapping[int, Mapping[str, Any]],
+) -> bool:
+    """Whether other chunks pass with what is wider in place of the condition of this number: as the filter stands, or
+    with all the others wider too; or, where no chunk passes filter or condition, alone."""
     field, operator, operand = condition
+    own = {number: wider[number]}
+    others = {other: wider[other] for other in wider if other != number}
+    pairs = [(where, with_conditions(where, own))]
+    if others:
+        pairs.append((with_conditions(where, others), with_conditions(where, others | own)))
     alone = {field: {operator: operand}}
+    if not _passing(reader, where) and not _passing(reader, alone):
+        pairs.append((alone, wider[number]))
+    return any(_passing(reader, narrow) != _passing(reader, wide) for narrow, wide in pairs)
+
+
+def _narrow_hint(reader: IndexReader, field: str, operator: str, operand: object, *, wider: Mapping[str, Any]) -> str:
+    """That a condition finds less than what it names."""
     kinds = reader.metadata_kinds[field]
-
-    def differs(other: Mapping[str, Any] | None) -> bool:
-        if other is None or other in (alone, {field: operand}):
-            return False
-        if _passing(reader, with_condition(where, number, other)) != passing:
-            return True
-        return not passing and not _passing(reader, alone) and _passing(reader, other) > 0
-
-    meant = in_every_kind(kinds, field, operator, operand)
-    if meant and differs(meant):
-        if "$and" in meant and operator not in NEGATIVE:
-            return f"where: {shown(operand)} equals no date or time within it; ask with {written(meant)}"
-        *others, last = (named([kind.type], listed=kind.listed) for kind in sorted(kinds))
-        held = f"{', '.join(others)} and {last}"
-        return f"where: {shown(field)} holds {held}; what sees all of them is {written(meant)}"
-    reached = reaching(reader.metadata_kinds, field, operator, operand)
-    if (field in _PLACES or not passing) and differs(reached):
+    if wider == reaching(reader.metadata_kinds, field, operator, operand):
         return (
             f"where: {shown(field)} is where a chunk begins; those that begin before {shown(operand)} and reach it are "
-            f"found with {written(reached)}"
+            f"found with {written(wider)}"
         )
-    return None
+    if "$and" in wider and operator not in NEGATIVE:
+        return f"where: {shown(operand)} equals no date or time within it; ask with {written(wider)}"
+    *others, last = (named([kind.type], listed=kind.listed) for kind in sorted(kinds))
+    return f"where: {shown(field)} holds {', '.join(others)} and {last}; what sees all of them is {written(wider)}"
 
 
 def _value_hint(reader: IndexReader, field: str, operator: str, operand: object) -> str | None:

@@ -71,17 +71,17 @@ def reaching(known: Collection[str], field: str, operator: str, operand: object)
     return {"$and": [{field: {"$lte": value}}, {end: {"$gte": value}}]}
 
 
-def with_condition(where: Mapping[str, Any], number: int, new: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A filter with another condition in place of one, by its number in filters.conditions, from 0."""
+def with_conditions(where: Mapping[str, Any], new: Mapping[int, Mapping[str, Any]]) -> Mapping[str, Any]:
+    """A filter with others in place of some conditions, by their numbers in filters.conditions, from 0."""
     numbers = count()
 
     def rebuilt(part: Mapping[str, Any]) -> Mapping[str, Any]:
         [(key, value)] = part.items()
         if key in ("$and", "$or"):
             return {key: [rebuilt(inner) for inner in value]}
-        return new if next(numbers) == number else part
+        return new.get(next(numbers), part)
 
-    return rebuilt(where)
+    return rebuilt(where) if new else where
 
 
 def _of_singles(field: str, operator: str, found: Sequence[Scalar], values: Sequence[Any]) -> list[dict[str, Any]]:
