@@ -69,10 +69,9 @@ def nearest(value: str, strings: Sequence[str]) -> list[str]:
     wanted, *folded = _folded([clean_text(value), *strings])
     pairs = list(zip(folded, strings, strict=True))
     holding = [pair for pair in pairs if wanted in pair[0] or pair[0] in wanted]
-    ranked = ((_likeness(wanted, other), len(string), string) for other, string in holding)
-    found = [string for rank, _, string in nsmallest(_NEAREST, ranked) if rank < _FAR]
-    if found:
-        return found
+    ranked = nsmallest(_NEAREST, ((_likeness(wanted, other), len(string), string) for other, string in holding))
+    if ranked and ranked[0][0] < _FAR:
+        return [string for rank, _, string in ranked if rank == ranked[0][0]]
     most = max(1, min(3, len(wanted) // 4))
     alike = [pair for pair in pairs if abs(len(pair[0]) - len(wanted)) <= most < len(wanted)]
     edits = edit_distances(wanted, [other for other, _ in alike], most=most).tolist()
