@@ -82,7 +82,8 @@ def scan(
     repository. (The folder itself is never ignored, since it was asked for.) A folder with an INDEX_FILE is left out.
     A file beside another that has its name and SIDECAR behind it describes that one, also where `include` does not name
     it, and is not read for itself. Links to folders are not followed. A link to a file of the folder is read where that
-    file itself is left out, so that each is read once; a link that leads out of the folder is skipped.
+    file is hidden or not included, so that each is read once; one to a file that is ignored or excluded is skipped, and
+    so is one that leads out of the folder.
 
     Raises ConfigError where `folder` cannot be listed, is an index, or has no name to cite its files by, for a pattern
     that could not match, and where an ignore file above the folder cannot be read.
@@ -91,8 +92,9 @@ def scan(
     root = resolve_root(folder)
     source = checked_name(root, name)
     key, rules = rules_above(root)
-    walk = _Walk(str(root), len(key), selection, math.inf if max_bytes is None else max_bytes)
-    walk.run(_Folder(str(root), source, key, rules))
+    top = _Folder(str(root), source, key, rules)
+    walk = _Walk(top, selection, math.inf if max_bytes is None else max_bytes)
+    walk.run()
     files = sorted(walk.files, key=lambda file: file.source)
     return Scan(root, source, tuple(files), tuple(sorted(walk.failed)), tuple(sorted(walk.skipped)))
 
@@ -113,15 +115,14 @@ class _Folder:
 
 @dataclass(slots=True)
 class _Walk:
-    """What has been found below `root`, whose key has `base` characters.
+    """What has been found below the folder `top`.
 
     own       the paths of all files and folders that were looked at themselves.
     links     (source, path) of those to follow once that is known.
     sidecars  by the source of the file that each describes: its path, and what it is like.
     """
 
-    root: str
-    base: int
+    top: _Folder
     selection: Selection
     max_bytes: float
     files: list[ScannedFile] = field(default_factory=list)
@@ -131,8 +132,8 @@ class _Walk:
     links: list[tuple[str, str]] = field(default_factory=list)
     sidecars: dict[str, tuple[str, os.stat_result]] = field(default_factory=dict)
 
-    def run(self, top: _Folder) -> None:
-        pending = [top]
+    def run(self) -> None:
+        pending = [self.top]
         while pending:
             pending.extend(self._list(pending.pop()))
         for source, path in self.links:
@@ -193,11 +194,15 @@ class _Walk:
         return None
 
     def _is_left_out(self, key: str, rules: tuple[Rules, ...], *, is_folder: bool) -> bool:
-        is_excluded = self.selection.excludes(key[self.base :], is_folder=is_folder)
+        is_excluded = self.selection.excludes(self._below(key), is_folder=is_folder)
         return is_excluded or is_ignored(key, rules, is_folder=is_folder)
 
     def _is_included(self, key: str) -> bool:
-        return self.selection.includes(key[self.base :])
+        return self.selection.includes(self._below(key))
+
+    def _below(self, key: str) -> str:
+        """The path from the top, of which the patterns speak."""
+        return key[len(self.top.key) :]
 
     def _look_at_sidecar(
         self, entry: os.DirEntry[str], parent: _Folder, rules: tuple[Rules, ...], *, is_alone: bool
@@ -228,12 +233,33 @@ class _Walk:
             return
         if str(target) in self.own:
             return
-        if not target.is_relative_to(self.root):
+        if not target.is_relative_to(self.top.path):
             self.skipped.append((source, skip_reasons.LINK_OUT))
         elif stat.S_ISDIR(status.st_mode):
             self.skipped.append((source, skip_reasons.LINK_TO_FOLDER))
         else:
-            self._take(source, str(target), status)
+            try:
+                is_left_out = self._is_path_left_out(target)
+            except OSError as error:
+                self.failed.append((source, skip_reasons.unknown_rules(error)))
+                return
+            if is_left_out:
+                self.skipped.append((source, skip_reasons.LINK_TO_IGNORED))
+            else:
+                self._take(source, str(target), status)
+
+    def _is_path_left_out(self, target: Path) -> bool:
+        """Whether a file, or a folder above it, is ignored or excluded; the folders may not have been walked, since
+        they are hidden. Raises OSError where an ignore file cannot be read."""
+        folder, key, rules = Path(self.top.path), self.top.key, self.top.rules
+        *above, name = target.relative_to(folder).parts
+        for part in above:
+            rules = (*rules, *read_rules(folder, key))
+            if self._is_left_out(f"{key}{part}", rules, is_folder=True):
+                return True
+            folder, key = folder / part, f"{key}{part}/"
+        rules = (*rules, *read_rules(folder, key))
+        return self._is_left_out(f"{key}{name}", rules, is_folder=False)
 
     def _take(self, source: str, path: str, status: os.stat_result) -> None:
         """Notes what is no folder: as a file, or why it is not read."""
@@ -251,7 +277,7 @@ class _Walk:
                     status.st_mtime_ns,
                     ctime_ns=status.st_ctime_ns,
                     inode=status.st_ino,
-                    root=self.root,
+                    root=self.top.path,
                     read_as=READING,
                 )
             )

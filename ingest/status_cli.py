@@ -61,6 +61,8 @@ def _print_folder(folder: "FolderStatus") -> None:
     out.print(f"{', '.join([f'{folder.name}: {folder.folder.path}', *chosen])}: {counts}", markup=False)
     if folder.unreachable:
         out.print(f"  unreachable: {folder.unreachable}", markup=False)
+    if folder.refused:
+        out.print(f"  the next sync would be refused: {folder.refused}", markup=False)
     for failure in folder.failed:
         out.print(f"  failed: {printable(failure.source)}: {failure.reason}", markup=False)
     for notice in folder.notices:
@@ -81,4 +83,5 @@ def _folder_as_dict(folder: "FolderStatus") -> dict[str, Any]:
         "skipped": [skip._asdict() for skip in folder.skipped],
         "notices": [notice._asdict() for notice in folder.notices],
         "unreachable": folder.unreachable,
+        "refused": folder.refused,
     }

@@ -16,6 +16,7 @@ from retrieval.console import (
     DEFAULT_INDEX,
     INTERRUPTED,
     SOME_FAILED,
+    USAGE,
     ConfigOption,
     IndexOption,
     JsonOption,
@@ -68,6 +69,8 @@ def sync(
                 _show(report, index, as_json=as_json, verbose=verbose, done=done)
     if report.interrupted or (watch and stop.is_set()):
         sys.exit(INTERRUPTED)  # not typer's way: the report has said so
+    if report.refused:
+        raise typer.Exit(USAGE)  # as the sync itself would
     if report.failed:
         raise typer.Exit(SOME_FAILED)
 
@@ -134,13 +137,17 @@ def _done(before: "Sequence[DocumentRecord]", after: "Sequence[DocumentRecord]")
     """Lines such as "added docs/rain.md", by source: which documents changed between two states of the ledger."""
     was = {record.source: record for record in before}
     kept = {record.source for record in after if record.content_hash or record.status == "failed"}
-    lines = [(source, "deleted") for source in was.keys() - kept if was[source].status != "skipped"]
+    lines = [(source, "deleted") for source in was.keys() - kept if was[source].chunk_ids]
     for record in after:
         old = was.get(record.source)
-        is_new = old is None or (old.status, old.content_hash) != (record.status, record.content_hash)
-        if is_new and record.status == "ready":
+        if record.status == "ready" and (old is None or _made_of(old) != _made_of(record)):
             lines.append((record.source, "updated" if old is not None and old.content_hash else "added"))
     return [f"{action} {printable(source)}" for source, action in sorted(lines)]
+
+
+def _made_of(record: "DocumentRecord") -> tuple[str, ...]:
+    """What indexing a document changes: its content, its sidecar, or the metadata that it was given."""
+    return record.status, record.content_hash, record.read_as, record.given
 
 
 def _changes_once_possible(chosen: _Choice, index: Path) -> Iterator[set[Path]]:
@@ -178,7 +185,8 @@ def _show(
     for line in done:
         out.print(line, markup=False)
     if report.dry_run:
-        out.print(f"Would do in {index}: {documents}; {rest}.", markup=False)
+        allowed = " with --allow-deletions" if report.refused else ""
+        out.print(f"Would do in {index}{allowed}: {documents}; {rest}.", markup=False)
     else:
         if not any((report.added, report.updated, report.deleted, report.unchanged, report.failed)):
             out.print(f"There is nothing to index here{'; -v says why' if report.skipped and not verbose else ''}.")
@@ -197,3 +205,5 @@ def _show(
         err.print(f"skipped {printable(in_words(report.skipped_kinds))}", markup=False)
     if report.interrupted:
         err.print(f"Interrupted; {kept}")
+    if report.refused:
+        err.print(f"The sync would be refused, and do nothing. {report.refused}", markup=False)

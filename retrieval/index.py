@@ -122,8 +122,8 @@ class HybridIndex:
                            (Rocchio), on the "lexical" side their terms (RM3), or "both". Scores are then those of the
                            query as it was asked again. The first answers pass filters and operators.
         where, where_document   Chroma's filters, for both sides. Without feedback, a filter never changes a score. A
-                           condition that no chunk can decide is in the hits' `warnings`, with the nearest names, and
-                           is logged.
+                           condition that no chunk passes, or that another would find more with, is in the hits'
+                           `warnings`, with the nearest names and values or that other one, and is logged.
         within             a source prefix such as "docs/guide/", or a list of them: a filter that lets through the
                            documents whose source begins so.
         operators          whether `"exact phrase"`, `+required`, `-"excluded phrase"` and `-excluded` filter the hits:

@@ -202,6 +202,13 @@ def test_what_cannot_be_measured_is_none_or_refused(open_index: Callable[..., Hy
             index.embedding_stats(sample=1)
 
 
+def test_near_duplicates_make_room_where_the_advice_is_followed(index: HybridIndex) -> None:
+    assert "--mmr-lambda 0.3" in next(each.warning for each in readings(index.embedding_stats()) if "near" in each.name)
+    crowded = {hit.source for hit in index.search("why does the rain fall?", 4)}
+    assert len(crowded) < 4
+    assert {hit.source.split()[0] for hit in index.search("why does the rain fall?", 4, mmr_lambda=0.3)} == set(TOPICS)
+
+
 # How it is read
 
 SOUND = EmbeddingStats(
@@ -218,6 +225,7 @@ def warned(stats: EmbeddingStats) -> list[str]:
 
 def test_a_sound_space_has_no_warning() -> None:
     assert warned(SOUND) == []
+    assert warned(replace(SOUND, exact_duplicates=0.4, near_duplicates=0.45)) == [], "searches collapse them"
     assert len(list(readings(SOUND))) == 7
     assert all(reading.meaning.endswith(".") for reading in readings(SOUND))
 
@@ -228,7 +236,6 @@ def test_a_sound_space_has_no_warning() -> None:
         ({"truncated": 1}, "truncated chunks"),
         ({"fill": 0.1}, "tokens a chunk"),
         ({"near_duplicates": 0.2}, "near-duplicate chunks"),
-        ({"exact_duplicates": 0.2}, "near-duplicate chunks"),
         ({"mean_cosine": 0.7}, "mean cosine of random pairs"),
         ({"uniformity": -1.0}, "uniformity"),
         ({"alignment": 1.75}, "alignment of neighbours"),

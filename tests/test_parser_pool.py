@@ -189,7 +189,7 @@ def test_what_cannot_be_opened_says_so(settings: ParserSettings, tmp_path: Path)
     with ParserPool(settings, workers=1) as pool:
         found = reasons(pool, [scanned(tmp_path / "gone.txt"), scanned(tmp_path / "folder.pdf")])
     assert found["docs/gone.txt"] == "it cannot be read: No such file or directory"
-    assert found["docs/folder.pdf"] == "it is a folder, not a file; remove it, or ignore it"
+    assert found["docs/folder.pdf"] == "it is a folder, not a file; remove it, or ignore it in .retrievalignore"
 
 
 @pytest.mark.slow

@@ -99,7 +99,10 @@ def refusal(head: bytes, *, name: str) -> str | None:
     """
     suffix = _suffix(name)
     if suffix in {".svg", ".svgz"} or _SVG.match(head):
-        return "it is an SVG image, which no loader reads; set a converter for its suffix, or ignore it in .gitignore"
+        return (
+            "it is an SVG image, which no loader reads; set a converter for its suffix, or ignore it in "
+            ".retrievalignore"
+        )
     magic = magic_number(head)
     is_left_to_loader = (
         magic == "PDF"

@@ -37,7 +37,7 @@ def load_calendar(data: bytes, *, source: str) -> Document:
     builder = TextBuilder()
     name = write_calendar(text, builder, level=OWN_PART)
     if not builder.length:
-        raise LoadError("its calendar has no entries; ignore it in .gitignore")
+        raise LoadError("its calendar has no entries; ignore it in .retrievalignore")
     only = builder.headings[0].text if len(builder.headings) == 1 else None
     return builder.document(source, title=name or only, notices=notices)
 

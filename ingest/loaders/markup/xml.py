@@ -41,7 +41,8 @@ def load_xml(data: bytes, *, source: str) -> Document:
     root, is_well_formed = _parse(prepared)
     if root is not None and len(root) and local_name(root[0]) == "svg":
         raise UnsupportedFormatError(
-            "it is an SVG image, which no loader reads; set a converter for its suffix, or ignore it in .gitignore"
+            "it is an SVG image, which no loader reads; set a converter for its suffix, or ignore it in "
+            ".retrievalignore"
         )
     if not is_well_formed:
         text = _without_tags(prepared)

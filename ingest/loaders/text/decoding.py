@@ -85,7 +85,7 @@ def why_binary(head: bytes) -> str | None:
     if any(head.startswith(mark) for mark, _ in _BOMS):
         return None
     if name := magic_number(head):
-        return f"no loader reads its format ({name}); set a converter for its suffix, or ignore it in .gitignore"
+        return f"no loader reads its format ({name}); set a converter for its suffix, or ignore it in .retrievalignore"
     if 0 in head:
         is_unknown = len(head) >= HEAD and not any(head)  # only what follows can tell
         may_be_text = is_unknown or any(_wide_encodings(head)) or is_text_with_nuls(narrowed(head))
