@@ -158,6 +158,71 @@ def test_a_bare_transformer_needs_a_pooling_and_is_warned_of(
     assert same == (pooling == "mean"), "the packaged model pools by mean"
 
 
+@pytest.fixture(scope="module")
+def layered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A transformer of two layers with random weights, and the packaged model's tokenizer; pooled by mean."""
+    from transformers import BertConfig, BertModel
+
+    directory = copy_of_model(tmp_path_factory.mktemp("models") / "layered")
+    (directory / "model.safetensors").unlink()
+    shape = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+    BertModel(BertConfig(vocab_size=30522, initializer_range=1.0, **shape)).save_pretrained(directory)
+    pooling = {"word_embedding_dimension": 16, "pooling_mode_mean_tokens": True}
+    (directory / "1_Pooling" / "config.json").write_text(json.dumps(pooling))
+    return directory
+
+
+def test_another_layer_and_fewer_components_are_transformers_own_by_every_backend(
+    layered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+    from transformers import AutoModel, AutoTokenizer
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    text = "passage: Rain falls from clouds."
+    with torch.inference_mode():
+        tokens = AutoTokenizer.from_pretrained(layered)(text, return_tensors="pt")
+        states = AutoModel.from_pretrained(layered)(**tokens, output_hidden_states=True).hidden_states
+    pooled = [state[0].mean(axis=0).numpy()[:8] for state in states]
+    first, middle, last = (vector / np.linalg.norm(vector) for vector in pooled)
+    assert max(abs(first @ middle), abs(middle @ last)) < 0.999
+    for backend in ("torch", "onnx", "openvino"):
+        config = Config(model=str(layered), backend=backend, precision="fp32", output_layer=-2, truncate_dim=8)
+        embedder = Embedder.load(config)
+        assert embedder.dimension == 8
+        (vector,) = embedder.embed_passages([text.removeprefix("passage: ")])
+        np.testing.assert_allclose(vector, middle, atol=1e-4)
+    assert len(list(tmp_path.glob("*/*/model.onnx"))) == 1, "exported once"
+
+
+def test_a_model_s_own_truncation_is_respected_and_a_layer_of_a_bare_transformer_taken(
+    layered: Path, tmp_path: Path
+) -> None:
+    directory = Path(shutil.copytree(layered, tmp_path / "truncated"))
+    (directory / "config_sentence_transformers.json").write_text(json.dumps({"truncate_dim": 4}))
+    for settings, dimension in (({}, 4), ({"truncate_dim": 16}, 16)):
+        assert Embedder.load(Config(model=str(directory), backend="torch", **settings)).dimension == dimension
+    (directory / "modules.json").unlink()
+    bare = {"model": str(directory), "pooling": "mean", "backend": "torch", "truncate_dim": 16}
+    one, other = (Embedder.load(Config(**bare, output_layer=layer)).embed_passages(["rain"])[0] for layer in (0, 2))
+    assert abs(one @ other) < 0.999
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"output_layer": 3}, r"no layer 3.* 2 \(its last\)"),
+        ({"output_layer": -4}, r"no layer -4.* -3 to -1"),
+        ({"truncate_dim": 17}, r"16 components.*truncate_dim"),
+    ],
+)
+def test_a_layer_or_components_that_a_model_does_not_have_are_refused(
+    layered: Path, settings: dict[str, int], says: str
+) -> None:
+    with pytest.raises(ConfigError, match=says):
+        Embedder.load(Config(model=str(layered), **settings))
+
+
 def test_a_model_that_brings_its_own_pooling_keeps_it() -> None:
     with pytest.raises(ConfigError, match="its own pooling"):
         Embedder.load(Config(pooling="cls"))

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retrieval.config import Precision
+from retrieval.config import Config, Precision
 from retrieval.embedding.encoding import encode
 from retrieval.embedding.runtime import INPUTS, OUTPUT, OnnxRuntime, OpenVinoRuntime, Runtime, quiet_onnxruntime
 from retrieval.embedding.traits import Traits
@@ -127,11 +127,12 @@ class Export:
         return file
 
 
-def key_of(model: Path, *, weights: str, pooling: str | None) -> str:
+def key_of(model: Path, config: Config, *, weights: str) -> str:
     """Names the cache of a model by its weights, its configuration and whatever else would give other vectors."""
     files = sorted(path for path in model.rglob("*.json") if path.is_file())
     contents = (f"{path.relative_to(model).as_posix()} {digest(path.read_text('utf-8'))}" for path in files)
-    return digest("\n".join([f"{FORMAT} {weights} {pooling}", *contents]))
+    made_with = f"{FORMAT} {weights} {config.pooling} {config.output_layer} {config.truncate_dim}"
+    return digest("\n".join([made_with, *contents]))
 
 
 def embed_sample(runtime: Runtime, traits: Traits) -> Vectors:
