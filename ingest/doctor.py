@@ -192,8 +192,9 @@ def _examine_exports(pointer: Pointer, *, repair: bool) -> Iterator[Finding]:
         if repair:
             shutil.rmtree(directory, ignore_errors=True)
         is_mended = not directory.exists()
-        mended = "removed; the model is exported again when it is used next"
-        action = mended if is_mended else "--repair removes it; it is then exported again"
+        action = "it cannot be removed" if repair else "--repair removes it, and it is exported again"
+        if is_mended:
+            action = "removed; the model is exported again when it is used next"
         yield Finding(f"the exported model {directory} was altered since it was written", is_mended, action)
 
 

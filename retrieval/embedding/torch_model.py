@@ -143,10 +143,12 @@ def _shapes_of_layers(model: "SentenceTransformer") -> list[tuple[int, ...]]:
     import torch
 
     ids = torch.ones((1, 2), dtype=torch.int64, device=model.device)
-    with torch.inference_mode():
-        found = model[0].model(
-            input_ids=ids, attention_mask=torch.ones_like(ids), output_hidden_states=True, return_dict=True
-        )
+    inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    try:
+        with torch.inference_mode():
+            found = model[0].model(**inputs, output_hidden_states=True, return_dict=True)
+    except TypeError:
+        return []  # a model of another kind, with other arguments
     return [tuple(state.shape) for state in getattr(found, "hidden_states", None) or ()]
 
 
