@@ -192,6 +192,24 @@ def test_a_damaged_export_is_made_anew(empty_cache: Path, exact: np.ndarray) -> 
     assert model.stat().st_size == len(whole)
 
 
+@pytest.mark.slow
+def test_an_export_that_was_altered_in_place_is_made_anew(empty_cache: Path, exact: np.ndarray) -> None:
+    Embedder.load(Config())
+    (weights,) = empty_cache.glob("*/model.onnx.data")
+    with weights.open("r+b") as file:
+        file.seek(-100_000, 2)
+        file.write(bytes(50_000))
+    np.testing.assert_allclose(Embedder.load(Config(backend="onnx")).embed_passages(TEXTS), exact, atol=1e-5)
+
+
+def test_the_tokenizer_is_loaded_once(loaded_embedder: Embedder) -> None:
+    """That of a model of many languages takes a second and 300 MB; cutting a query leaves it as it is."""
+    assert loaded_embedder.tokenizer is loaded_embedder._traits.loaded_tokenizer
+    before = loaded_embedder.tokenizer.to_str()
+    loaded_embedder.embed_queries(["word " * 400])
+    assert loaded_embedder.tokenizer.to_str() == before
+
+
 def test_what_cannot_be_exported_is_run_by_torch_and_tried_once(
     empty_cache: Path, exact: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
