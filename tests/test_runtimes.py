@@ -19,6 +19,7 @@ from retrieval.embedding import Embedder
 from retrieval.embedding.batches import Tokens, batches
 from retrieval.embedding.encoding import encode
 from retrieval.embedding.export import AGREES
+from retrieval.embedding.refusals import is_refused, refuse
 from retrieval.errors import ConfigError, IndexMismatchError
 from retrieval.types import Vectors
 
@@ -227,6 +228,21 @@ def test_what_cannot_be_exported_is_run_by_torch_and_tried_once(
         np.testing.assert_allclose(embedder.embed_passages(TEXTS), exact, atol=1e-5)
         np.testing.assert_allclose(np.linalg.norm(embedder.embed_queries(["rain"])), 1, atol=1e-5)
     assert len(tried) == 1
+
+
+def test_a_failed_export_is_tried_again_after_a_day_or_an_upgrade(empty_cache: Path) -> None:
+    assert not is_refused("model")
+    empty_cache.mkdir(parents=True)
+    refuse("model", RuntimeError("no memory\nfor it"))
+    assert is_refused("model")
+    assert not is_refused("another")
+    file = empty_cache / "model.refused"
+    yesterday = file.stat().st_mtime - 90_000
+    os.utime(file, (yesterday, yesterday))
+    assert not is_refused("model")
+    refuse("model", RuntimeError("no memory"))
+    file.write_text(file.read_text().replace("onnx ", "onnx 0."))
+    assert not is_refused("model")
 
 
 def test_a_cache_that_cannot_be_written_costs_only_time(empty_cache: Path, exact: np.ndarray) -> None:

@@ -6,7 +6,7 @@
     model.int8.onnx   the same with weights of a byte, made when first asked for
     reference.npy     float32 [n, dimension], unit rows: what torch makes of SAMPLE
     export.json       Traits, and the SHA-256 of the first two files; written last
-~/.cache/hybrid-retrieval/<...>.refused   why there is none: it is not tried again
+~/.cache/hybrid-retrieval/<...>.refused   why there is none, as in `refusals`
 """
 
 import json
@@ -24,6 +24,7 @@ from retrieval.config import Precision
 from retrieval.embedding.cache import cache_directory, make_directory
 from retrieval.embedding.encoding import encode
 from retrieval.embedding.file_hashes import sha256_of
+from retrieval.embedding.refusals import is_refused, refuse
 from retrieval.embedding.runtime import INPUTS, OUTPUT, OnnxRuntime, OpenVinoRuntime, Runtime, quiet_onnxruntime
 from retrieval.embedding.traits import Traits
 from retrieval.errors import ModelError
@@ -77,8 +78,8 @@ class Export:
     def make(cls, key: str, model: "SentenceTransformer", traits: Traits, reference: Vectors) -> "Export | None":
         """None, with a line in the log, where the model cannot be exported, its export does not give the same vectors,
         or the cache cannot be written: it is then run by torch."""
-        if (refusal := cache_directory() / f"{key}.refused").exists():
-            return None  # as it was the last time
+        if is_refused(key):
+            return None
 
         def write(directory: Path) -> None:
             fresh = cls(directory, traits, reference)
@@ -97,7 +98,7 @@ class Export:
             log.debug("exporting failed", exc_info=True)
             if not isinstance(error, OSError):
                 with suppress(OSError):
-                    refusal.write_text(str(error), "utf-8")
+                    refuse(key, error)
             return None
         return cls.find(key)
 
@@ -128,7 +129,7 @@ class Export:
 def key_of(model: Path, *, weights: str, pooling: str | None) -> str:
     """Names the cache of a model by its weights, its configuration and whatever else would give other vectors."""
     files = sorted(path for path in model.rglob("*.json") if path.is_file())
-    contents = (f"{path.relative_to(model).as_posix()} {digest(path.read_text('utf-8'))}" for path in files)
+    contents = (f"{path.relative_to(model).as_posix()} {sha256_of(path)}" for path in files)
     return digest("\n".join([f"{FORMAT} {weights} {pooling}", *contents]))
 
 
