@@ -42,6 +42,11 @@ def write_html(data: bytes, builder: TextBuilder, *, charset: str | None = None,
     return _write_markup(_decoded(data, charset).text, builder, is_chapter=is_chapter)
 
 
+def write_markup(markup: str, builder: TextBuilder) -> None:
+    """Write HTML that stands inside another document as blocks of their own; navigation alone is left out."""
+    _write_markup(markup, builder, is_chapter=True)
+
+
 def _decoded(data: bytes, charset: str | None) -> Decoded:
     declared = _CHARSET.search(data[:2048])
     return decode_noting(data, declared=charset or (declared[1].decode("ascii", "replace") if declared else None))

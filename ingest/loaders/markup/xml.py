@@ -1,13 +1,15 @@
-"""XML: DocBook, with its sections, tables and verbatim blocks, and the text of any other."""
+"""XML: DocBook, with its sections, tables and verbatim blocks, feeds, and the text of any other."""
 
 import re
 from html import unescape
 from html.entities import html5
 from typing import Any
 
+from ingest.loaders.markup.feed import feed_in, write_feed
 from ingest.loaders.markup.xml_walker import XmlWalker
 from ingest.loaders.office.xml_elements import local_name
 from ingest.loaders.text.decoding import UnsupportedFormatError, decode_noting
+from ingest.loaders.text_builder import TextBuilder
 from retrieval.errors import LoadError
 from retrieval.types import Document
 
@@ -30,8 +32,9 @@ def load_xml(data: bytes, *, source: str) -> Document:
 
     Headings are the titles of sections, or of whatever else has one, by their nesting; `programlisting` and its like
     are verbatim, and rows are lines with " | " between the cells. The document's title is the only heading of the
-    first level. Nothing is fetched, and entities stay as they are written, but for HTML's. A damaged file is read as
-    far as it makes sense. What holds no text between its tags is read as it is written.
+    first level. A feed is read as write_feed says. Nothing is fetched, and entities stay as they are written, but for
+    HTML's. A damaged file is read as far as it makes sense. What holds no text between its tags is read as it is
+    written.
 
     Raises UnsupportedFormatError for an SVG image, LoadError for a damaged file in which no text is found.
     """
@@ -49,9 +52,13 @@ def load_xml(data: bytes, *, source: str) -> Document:
             raise LoadError("it is damaged XML without any text; save it again")
         if root is None or _size("".join(root.itertext())) < (1 - _LOST) * _size(text):
             return Document(source, text, notices=notices)
-    walker = XmlWalker()
-    walker.walk(root)
-    builder = walker.builder
+    if (feed := feed_in(root)) is not None:
+        builder = TextBuilder()
+        write_feed(feed, builder)
+    else:
+        walker = XmlWalker()
+        walker.walk(root)
+        builder = walker.builder
     first_level = [heading.text for heading in builder.headings if heading.level == 1]
     return Document(
         source,
