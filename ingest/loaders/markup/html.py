@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from ingest.loaders.markup.html_frames import open_frames
 from ingest.loaders.markup.html_navigation import empty_navigation
 from ingest.loaders.markup.html_tree import HEADINGS, LINES, PARAGRAPHS, parse_html, tagless_lines
 from ingest.loaders.markup.html_visibility import empty_invisible
@@ -62,12 +63,14 @@ def _write_markup(markup: str, builder: TextBuilder, *, is_chapter: bool) -> str
         return ""
     title = " ".join(_first_title(root).split())
     before = builder.length
+    open_frames(root)
     empty_invisible(root)
     empty_navigation(root, is_chapter=is_chapter)
     _walk(root, builder)
     for without_scripts in (False, True):
         if builder.length == before:
             root = parse_html(markup)
+            open_frames(root)
             empty_invisible(root, without_scripts=without_scripts)
             _walk(root, builder)
     builder.paragraph()
