@@ -30,7 +30,18 @@ LAYERS = {
         {"backup"},
     ],
     "ingest": [
-        {"gitignore", "skip_reasons", "selection", "root", "loaders", "documents", "scan", "watch", "splitting"}
+        {
+            "gitignore",
+            "maildir",
+            "skip_reasons",
+            "selection",
+            "root",
+            "loaders",
+            "documents",
+            "scan",
+            "watch",
+            "splitting",
+        }
         | {"opening", "plain_metadata", "descriptions", "given_metadata", "file_metadata"},
         {"skipped_kinds"},
         {"chunking", "parsing", "plan", "report", "diff", "deletions"},
