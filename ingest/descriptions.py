@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from ingest.plain_metadata import Plain, plain_metadata
+from ingest.whole_numbers import int_or_digits
 
 try:
     from yaml import CSafeLoader as _SafeLoader
@@ -20,9 +21,6 @@ MAX_BYTES = 1 << 16
 """More is data. Reading it would take seconds."""
 
 _DEEPEST = 50
-_MOST_DIGITS = 300
-"""Of whole numbers; others are strings. Python refuses to read more than 4,300."""
-
 _TAG = "tag:yaml.org,2002:"
 _LOOKS_LIKE_KEYS = re.compile(r"\s*(?:#.*\n\s*)*[\w\"'$-][^\n:]*:(?:\s|\Z)")
 _NOTHING = Plain(None, {}, ())
@@ -56,7 +54,7 @@ def read_json(text: str, *, what: str) -> Description:
     if len(text) > MAX_BYTES:
         return _too_long(what)
     try:
-        return _described(json.loads(text, parse_int=_whole), what)
+        return _described(json.loads(text, parse_int=int_or_digits), what)
     except (json.JSONDecodeError, RecursionError) as error:
         return _unread(what, f"JSON: {error}")
 
@@ -90,10 +88,6 @@ def _described(values: object, what: str) -> Description:
     plain = plain_metadata(values)
     notice = plain.notice(what)
     return Description(plain, (notice,) if notice else ())
-
-
-def _whole(digits: str) -> int | str:
-    return int(digits) if len(digits) <= _MOST_DIGITS else digits
 
 
 def _too_long(what: str) -> Description:

@@ -42,7 +42,7 @@ LAYERS = {
             "watch",
             "splitting",
         }
-        | {"opening", "plain_metadata", "descriptions", "given_metadata", "file_metadata"},
+        | {"opening", "whole_numbers", "plain_metadata", "descriptions", "given_metadata", "file_metadata"},
         {"skipped_kinds"},
         {"chunking", "parsing", "plan", "report", "diff", "deletions"},
         {"parser_worker", "parser_pool", "indexer"},

@@ -1,7 +1,6 @@
 """XML: DocBook, with its sections, tables and verbatim blocks, feeds, and the text of any other."""
 
 import re
-from html import unescape
 from html.entities import html5
 from typing import Any
 
@@ -10,6 +9,7 @@ from ingest.loaders.markup.xml_walker import XmlWalker
 from ingest.loaders.office.xml_elements import local_name
 from ingest.loaders.text.decoding import UnsupportedFormatError, decode_noting
 from ingest.loaders.text_builder import TextBuilder
+from ingest.whole_numbers import unescape_html
 from retrieval.errors import LoadError
 from retrieval.types import Document
 
@@ -102,7 +102,7 @@ def _parse(markup: str) -> tuple[Any | None, bool]:
 
 
 def _without_tags(markup: str) -> str:
-    lines = (" ".join(unescape(line).split()) for line in _NO_TEXT.sub("\n", markup).split("\n"))
+    lines = (" ".join(unescape_html(line).split()) for line in _NO_TEXT.sub("\n", markup).split("\n"))
     return "\n".join(filter(None, lines))
 
 
