@@ -100,3 +100,10 @@ def test_rss_1_has_its_items_beside_the_channel() -> None:
 @pytest.mark.parametrize("feed", [RSS, ATOM])
 def test_a_feed_is_known_by_its_content(feed: str) -> None:
     assert read(feed.format("<entry><title>Neap</title></entry>"), "news").title == "Tides"
+
+
+def test_what_stands_behind_an_unclosed_tag_is_not_lost() -> None:
+    broken = "<item><title>{0}</title><description>low <br> tide &amp; {0}</description><link>http://{0}</link></item>"
+    document = read(RSS.format(broken.format("a") + broken.format("b") + broken.format("c")))
+    assert [heading.text for heading in document.headings] == ["Tides", "a", "b", "c"]
+    assert document.text.split()[1:] == [word for n in "abc" for word in f"{n} low tide & {n} http://{n}".split()]

@@ -26,6 +26,7 @@ _BLOCKS = re.compile(r"<(?:p|br|div)\b", re.I)
 _LONGEST_TITLE = 1000  # characters; of longer ones the rest is not looked at
 _LITERAL = frozenset({"text", "text/plain"})
 _TEXTS = frozenset({"description", "summary", "content", "encoded", "subtitle", "comment_content"})
+_VOID = frozenset({"br", "embed", "hr", "img"})
 _LABELS = {
     "link": "Link", "pubDate": "Published", "published": "Published", "issued": "Published", "date": "Published",
     "updated": "Updated", "modified": "Updated", "lastBuildDate": "Updated", "author": "Author", "creator": "Author",
@@ -61,10 +62,21 @@ def write_feed(feed: Any, builder: TextBuilder) -> None:
         return
     channel = child(feed, "channel")
     head = feed if channel is None else channel
+    items = _items(head, feed)
     _write_group(head, builder, level=1)
-    for item in (*head, *(feed if channel is not None else ())):
-        if local_name(item) in _ITEMS:
-            _write_group(item, builder, level=2)
+    for item in items:
+        _write_group(item, builder, level=2)
+        builder.write(item.tail or "")
+
+
+def _items(head: Any, feed: Any) -> list[Any]:
+    """The entries in order; an element that nobody has closed holds those that follow, which are taken out of it."""
+    first = next((element for element in (*head, *feed) if local_name(element) in _ITEMS), None)
+    items = [] if first is None else list(feed.iter(first.tag))
+    for item in items:
+        if item.getparent() is not head:
+            head.append(item)
+    return items
 
 
 def _write_group(group: Any, builder: TextBuilder, *, level: int) -> None:
@@ -109,7 +121,7 @@ def _link(element: Any) -> str:
 
 def _value(element: Any) -> str:
     """What a labelled element says: in Atom, categories say it in attributes, and persons in elements."""
-    said = element.get("label") or element.get("term") or _words(element)
+    said = element.get("label") or element.get("term") or _words(element) or element.get("text", "")
     return " ".join(_decoded(said).split())
 
 
@@ -178,13 +190,15 @@ def _names(element: Any) -> Iterator[str]:
 
 
 def _serialized(element: Any) -> str:
-    """The elements in it as HTML, their names without namespaces."""
+    """The elements in it as HTML, their names without namespaces; others, and what holds what it cannot, as blocks."""
     from lxml import etree
 
     copy = deepcopy(element)
     copy.tail = None
     for inner in copy.iter(etree.Element):
-        inner.tag = local_name(inner)
+        name = local_name(inner).lower()
+        is_unclosed = name in _VOID and (len(inner) > 0 or inner.text)
+        inner.tag = name if _IS_TAG.fullmatch(name) and not is_unclosed else "div"
     copy.tag = "div"
     etree.cleanup_namespaces(copy)
     return str(etree.tostring(copy, method="html", encoding="unicode"))

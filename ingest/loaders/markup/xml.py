@@ -21,7 +21,8 @@ _REFERENCE = re.compile(
     r"|(?P<stray>&(?:(?P<entity>\w{1,32};))?|<(?![A-Za-z_:/!?\x80-\U0010ffff]))",
     re.S,
 )
-_PREDEFINED = frozenset({"amp;", "lt;", "gt;", "quot;", "apos;"})
+_PREDEFINED = {"amp;": "&#38;", "lt;": "&#60;", "gt;": "&#62;", "quot;": "&#34;", "apos;": "&#39;"}
+"""As numbers, since libxml2 drops the names behind an error."""
 _CONTROLS = dict.fromkeys([code for code in range(32) if chr(code) not in "\t\n\r"] + [0xFFFE, 0xFFFF])
 _NO_TEXT = re.compile(r"<!--.*?(?:-->|\Z)|<!\[CDATA\[|\]\]>|<[^<>]*>?", re.S)
 _LOST = 0.1  # the share of a damaged file's text beyond which its tree is worth less than its mere text
@@ -83,11 +84,12 @@ def _prepared(markup: str) -> str:
 
 
 def _escaped(match: re.Match[str]) -> str:
-    if not match["stray"] or match["entity"] in _PREDEFINED:
+    if not match["stray"]:
         return match[0]
     if match["stray"] == "<":
-        return "&lt;"
-    return html5.get(match["entity"] or "", "") or f"&amp;{match['entity'] or ''}"
+        return _PREDEFINED["lt;"]
+    entity = match["entity"] or ""
+    return _PREDEFINED.get(entity) or html5.get(entity, "") or f"{_PREDEFINED['amp;']}{entity}"
 
 
 def _parse(markup: str) -> tuple[Any | None, bool]:
