@@ -175,6 +175,7 @@ _LINKS = "<ul><li><a href=/jobs>JOBS</a></li><li><a href=/shop>SHOP</a></li></ul
          "ann miller\n\nwrite to us"),
         (f"<p>{LOREM}</p><p>MADE IN DOVER</p>", LOREM),
         (f"<p>{LOREM.upper()}: © 2024</p><form><p>WRITE@US.ORG</p></form>", ""),
+        (f"<div class=contact-card><p>the old mill</p><p>© 2024 THE MILL</p></div>{_LINKS}", "the old mill"),
         ("BUILT WITH <a href=s>SPHINX</a> 7.2 ON 03/05/2024 12:30, BUILD 2001-2024", ""),
     ],
 )  # fmt: skip

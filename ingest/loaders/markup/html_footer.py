@@ -39,7 +39,7 @@ def empty_footer(footer: Any) -> None:
     units = list(_units(footer))
     unread, labelled = _below(footer, _is_of_no_interest), _below(footer, _is_contact)
     prose = {unit for unit in units if unit not in unread and unit.tag not in HEADINGS and not _is_links(unit)}
-    kept = {unit for unit in prose if unit in labelled or _is_prose(unit)}
+    kept = {unit for unit in prose if _is_prose(unit) or (unit in labelled and not _LEGAL.search(_text(unit)))}
     groups = {_group(unit) for unit in kept if not _is_long(unit)}
     kept |= {unit for unit in prose if _group(unit) in groups and not _LEGAL.search(_text(unit))}
     headings: list[Any] = []
