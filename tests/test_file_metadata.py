@@ -13,11 +13,11 @@ import pytest
 
 from ingest import documents, sync
 from ingest import scan as scanning
-from ingest.descriptions import MAX_BYTES, read_front_matter, read_yaml
+from ingest.descriptions import MAX_BYTES, Description, read_front_matter, read_json, read_yaml
 from ingest.doctor import examine
 from ingest.file_metadata import with_file_metadata
 from ingest.loaders import load
-from ingest.plain_metadata import plain_metadata
+from ingest.plain_metadata import Plain, plain_metadata
 from ingest.plan import Candidate, plan, seen
 from ingest.rebuild import rebuild
 from ingest.scan import scan
@@ -166,6 +166,30 @@ def test_a_sidecar_belongs_to_the_file_beside_it(docs: Path) -> None:
     (only,) = scan(docs, include=["*.TXT"]).files
     assert only.sidecar
     assert not scan(docs, include=["*.TXT"], exclude=["*.meta.yaml"]).files[0].sidecar
+
+
+@pytest.mark.parametrize("suffix", [".meta.yml", ".meta.json"])
+def test_sidecars_have_other_suffixes_too(docs: Path, suffix: str) -> None:
+    (docs / "guide" / f"a.md{suffix}").write_text('{"author": "Eve",\t"pages": [1, 2]}')
+    (docs / "guide" / f"alone{suffix}").write_text("{}")
+    alone = [] if suffix == ".meta.json" else [f"guide/alone{suffix}"]  # there is much other JSON of such a name
+    scanned = scan(docs / "guide")
+    file = scanned.files[0]
+    assert [source for source, _ in scanned.skipped] == alone and len(scanned.files) == 2 - len(alone)
+    metadata = with_file_metadata(Document(file.source, "Text."), file, language="english").metadata
+    assert (metadata["author"], metadata["pages"]) == ("Eve", [1, 2])
+    (docs / "guide" / "a.md.meta.yaml").write_text("author: Ada")
+    scanned = scan(docs / "guide")
+    assert scanned.files[0].sidecar.endswith(".yaml")
+    assert scanned.skipped[0] == (
+        f"guide/a.md{suffix}", "it describes a.md, which a.md.meta.yaml does already; merge them",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("read", [read_yaml, read_json])
+def test_a_number_of_thousands_of_digits_costs_no_other_value(read: Callable[..., Description]) -> None:
+    described = read(f'{{"a": {"7" * 5000}, "b": [-{"7" * 5000}], "c": {"7" * 400}, "d": 7}}', what="it")
+    assert described.plain == Plain(None, {"c": "7" * 400, "d": 7}, ("a", "b"))
 
 
 def test_every_chunk_of_a_file_can_be_filtered(open_index: Open, docs: Path) -> None:

@@ -33,6 +33,8 @@ def ranking(query: str, texts: list[str], analyzer: Analyzer = ENGLISH) -> list[
         ("20240314", "2024-03-14"),
         ("0301234567", "030-1234567"),
         ("1234", "1.234"),
+        ("899.50", "899,50"),
+        ("9:30", "09:30"),
     ],
 )
 def test_a_word_is_found_however_it_is_joined_and_first_as_it_is_asked_for(forms: tuple[str, ...]) -> None:

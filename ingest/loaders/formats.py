@@ -64,7 +64,7 @@ LOADERS: Mapping[str, Loader] = {
     **dict.fromkeys((".mediawiki", ".wikitext"), load_wikitext),
     ".org": load_org,
     **dict.fromkeys((".html", ".htm", ".xhtml"), load_html),
-    **dict.fromkeys((".xml", ".docbook", ".dbk"), load_xml),
+    **dict.fromkeys((".xml", ".docbook", ".dbk", ".rss", ".atom", ".rdf"), load_xml),
     ".ipynb": load_notebook,
     **dict.fromkeys((".eml", ".emlx", ".mht", ".mhtml"), load_mail),
     **dict.fromkeys((".ics", ".ical", ".vcs"), load_calendar),
@@ -81,7 +81,7 @@ _MEDIAWIKI = re.compile(_BEGINNING + rb"mediawiki[\s>]", re.S)
 _JSON = re.compile(rb"""(?:\xef\xbb\xbf)?\s*(?:\[\s*)?\{\s*"[^"\n]{1,200}"\s*:""")
 _XML = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*<(?:\?xml\s|!DOCTYPE\s+\w+\s+PUBLIC\s+\S{0,20}OASIS//DTD DocBook"
-    rb"|\w+\s[^>]{0,1000}http://docbook\.org/ns/docbook)"
+    rb"|\w+\s[^>]{0,1000}http://(?:docbook\.org/ns/docbook|www\.w3\.org/2005/Atom)|rss\s)"
 )
 _RTF = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{\s*\\rtf")
 _MANUAL_SUFFIX = re.compile(r"\.(?:[1-9]\w*|[nl]|man|mdoc)")

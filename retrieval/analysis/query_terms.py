@@ -21,6 +21,9 @@ _SOLID, _HYPHENATED = 0.9, 0.8
 _APART = 0.4
 """Of two words as one: signoff, where the query has sign off."""
 
+_OTHER_SPELLING = 0.8
+"""Of a number as another country or clock writes it: 899.50 for 899,50, and 09 for the 9 of 9:30."""
+
 _ACRONYM, _MOST_WORDS = 0.3, 4
 """Of IT, where the query has it and no other function word; and how many words such a query has at most: a question has
 more."""
@@ -30,6 +33,9 @@ _PLAIN = Analyzer("none")
 Span = tuple[str, int, int]
 
 _NEIGHBOURS = re.compile(r"(?<![^\s(])(?=((?:[^\W\d_]+) [^\W\d_]+)(?![^\s?!.,;:)]))")
+_DECIMALS = re.compile(r"(?<![\w.,])(\d+)([.,])(\d\d?)(?![\w,]|\.\w)")
+_HOURS = re.compile(r"(?<![\w:.,])(\d\d?):\d\d(?!\d)")
+_WHOLE_ALONE = 3  # digits before a point: numbers of fewer are everywhere, longer ones are parts of the word
 _DIGITS = re.compile(r"(?<!\S)\d+(?: \d+)+(?!\S)")
 
 
@@ -55,6 +61,8 @@ def query_terms(text: str, analyzer: Analyzer, *, ignored: Collection[str] = ())
             weights[solid] += _SOLID * (1 if solid.isalpha() else weight)
     for term in _joined_neighbours(text, analyzer, ignored):
         weights[term] = max(weights[term], _APART)
+    for term in _other_spellings(text):
+        weights[term] = max(weights[term], _OTHER_SPELLING)
     acronym, weight = _acronym(text, analyzer.language, alone=not weights)
     if acronym and acronym not in weights:
         weights[acronym], weights[JOINED + acronym] = weight, _HYPHENATED * weight
@@ -99,3 +107,14 @@ def _joined_neighbours(text: str, analyzer: Analyzer, ignored: Collection[str]) 
             yield from analyzer.terms(first + second)
     for match in _DIGITS.finditer(text):
         yield match[0].replace(" ", "")
+
+
+def _other_spellings(text: str) -> Iterator[str]:
+    """Terms of decimal numbers and of times in texts that write them differently; of 899,50 a text has 899 and 50."""
+    for whole, point, decimals in _DECIMALS.findall(text):
+        if point == ",":
+            yield f"{whole}.{decimals}"
+        elif len(whole) == _WHOLE_ALONE and len(decimals) == 2:
+            yield whole
+    for hour in _HOURS.findall(text):
+        yield hour.removeprefix("0") or "0" if len(hour) == 2 else f"0{hour}"

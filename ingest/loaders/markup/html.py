@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from ingest.loaders.markup.html_frames import open_frames
 from ingest.loaders.markup.html_navigation import empty_navigation
 from ingest.loaders.markup.html_tree import HEADINGS, LINES, PARAGRAPHS, parse_html, tagless_lines
 from ingest.loaders.markup.html_visibility import empty_invisible
@@ -42,6 +43,11 @@ def write_html(data: bytes, builder: TextBuilder, *, charset: str | None = None,
     return _write_markup(_decoded(data, charset).text, builder, is_chapter=is_chapter)
 
 
+def write_markup(markup: str, builder: TextBuilder) -> None:
+    """Write HTML that stands inside another document as blocks of their own; navigation alone is left out."""
+    _write_markup(markup, builder, is_chapter=True)
+
+
 def _decoded(data: bytes, charset: str | None) -> Decoded:
     declared = _CHARSET.search(data[:2048])
     return decode_noting(data, declared=charset or (declared[1].decode("ascii", "replace") if declared else None))
@@ -57,12 +63,14 @@ def _write_markup(markup: str, builder: TextBuilder, *, is_chapter: bool) -> str
         return ""
     title = " ".join(_first_title(root).split())
     before = builder.length
+    open_frames(root)
     empty_invisible(root)
     empty_navigation(root, is_chapter=is_chapter)
     _walk(root, builder)
     for without_scripts in (False, True):
         if builder.length == before:
             root = parse_html(markup)
+            open_frames(root)
             empty_invisible(root, without_scripts=without_scripts)
             _walk(root, builder)
     builder.paragraph()

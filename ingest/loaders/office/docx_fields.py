@@ -4,6 +4,7 @@ from typing import Any
 
 from ingest.loaders.office.docx_styles import OFF
 from ingest.loaders.office.xml_elements import attribute, child, child_value
+from ingest.whole_numbers import whole_number
 
 _PAGE_NUMBERS = ("PAGE", "NUMPAGES", "SECTIONPAGES")
 _PRIVATE_USE = range(0xF000, 0xF100)  # where symbol fonts have their characters
@@ -80,8 +81,8 @@ def _choice(form: Any | None) -> str:
     choices, box = child(form, "ddList"), child(form, "checkBox")
     if choices is not None:
         entries = [attribute(entry, "val") or "" for entry in choices.iterchildren("{*}listEntry")]
-        chosen = child_value(choices, "result") or child_value(choices, "default") or "0"
-        return entries[int(chosen)] if chosen.isdecimal() and int(chosen) < len(entries) else ""
+        chosen = whole_number(child_value(choices, "result") or child_value(choices, "default") or "0")
+        return entries[chosen] if chosen is not None and chosen < len(entries) else ""
     if box is None:
         return ""
     state = child(box, "checked") if child(box, "checked") is not None else child(box, "default")

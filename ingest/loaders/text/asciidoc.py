@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from html import unescape
 from typing import NamedTuple
 
 from ingest.loaders.text.decoding import decode_noting
 from ingest.loaders.text.markdown_entities import entities
 from ingest.loaders.text.replacements import Replacement, replace_parts
+from ingest.whole_numbers import unescape_html
 from retrieval.types import Document, Heading, Table
 
 _MAX_LINE = 1000  # a longer title is none
@@ -153,4 +153,4 @@ def _columns(attributes: str) -> int:
 def _plain_words(markup: str) -> str:
     for pattern, replacement in _INLINE:
         markup = pattern.sub(replacement, markup)
-    return " ".join(unescape(markup).split())
+    return " ".join(unescape_html(markup).split())

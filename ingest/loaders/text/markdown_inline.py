@@ -1,7 +1,8 @@
 """Markdown within a line: its words without markup."""
 
 import re
-from html import unescape
+
+from ingest.whole_numbers import unescape_html
 
 _INLINE = (
     (re.compile(r"!?\[([^\[\]]*)\](?:\([^()]*\)|\[[^\[\]]*\])"), r"\1"),  # links and images
@@ -29,4 +30,4 @@ def plain_words(markup: str) -> str:
 def _without_inline(markup: str) -> str:
     for pattern, replacement in _INLINE:
         markup = pattern.sub(replacement, markup)
-    return unescape(markup)
+    return unescape_html(markup)

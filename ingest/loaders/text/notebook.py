@@ -11,6 +11,7 @@ from ingest.loaders.text.decoding import decode_noting
 from ingest.loaders.text.markdown import outline
 from ingest.loaders.text.terminal import without_terminal_codes
 from ingest.loaders.text_builder import TextBuilder
+from ingest.whole_numbers import int_or_digits
 from retrieval.errors import LoadError
 from retrieval.types import Document, Heading, Table
 
@@ -40,7 +41,7 @@ def load_notebook(data: bytes, *, source: str) -> Document:
         return Document(source, "", syntax="markdown")
     try:
         text, notices = decode_noting(data)
-        notebook = json.loads(text)
+        notebook = json.loads(text, parse_int=int_or_digits)
     except ValueError as error:
         raise LoadError(_DAMAGED.format(error)) from error
     except RecursionError as error:
