@@ -26,6 +26,8 @@ TEXTS = {
     "russian": "Кошка спит на крыше дома, а собака охраняет двор.",
     "night": "The night was dark, and the lemon was sour.",
     "chart": "A flowchart of the slow checkout.",
+    "runtime": "Node.js runs scripts; setUserName and TCP/IP are in it.",
+    "door": "Log in with your badge, and log out in the evening. It is quite quiet.",
 }
 
 
@@ -51,6 +53,9 @@ def index(tmp_path_factory: pytest.TempPathFactory, loaded_embedder: Embedder) -
         ("kuhlschrnk", "kuhlschrnk", "kühlschrank", "heating"),
         ("haeders", "haeders", "headers", "code"),
         ("сабака", "сабака", "собака", "russian"),
+        ("nodejs", "nodejs", "node js", "runtime"),
+        ("tcpip", "tcpip", "tcp ip", "runtime"),
+        ("quiett", "quiett", "quiet", "door"),
     ],
 )
 @pytest.mark.parametrize("mode", ["lexical", "hybrid"])
@@ -94,6 +99,15 @@ def test_what_is_known_exact_or_a_name_stays_as_it_is_written(index: HybridIndex
 def test_words_that_passages_have_in_one_find_that_and_are_corrected_beside_others(index: HybridIndex) -> None:
     assert [hit.source for hit in index.search("Flow chart", mode="lexical")] == ["chart"]
     assert index.search("flow of", mode="lexical").corrections == (Correction("flow", "slow"),)
+
+
+def test_a_word_is_found_where_passages_have_it_in_two(index: HybridIndex) -> None:
+    for written, searched in (("login", "log in"), ("logout", "log out"), ("username", "user name")):
+        hits = index.search(written, mode="lexical")
+        assert hits.corrections == (Correction(written, searched),)
+        assert len(hits) == 1
+    assert index.search("schedulescontainers", mode="lexical").corrections != ()
+    assert index.search("containersnodes", mode="lexical").corrections == (), "they do not stand side by side"
 
 
 def test_the_scores_are_those_of_the_word_itself(index: HybridIndex) -> None:
