@@ -59,6 +59,8 @@ def run(app: typer.Typer) -> None:
     except typer.TyperException as error:
         cause = error.format_message().rstrip(".")
         says = f"{cause}{'' if cause.endswith('?') else '.'} See --help."
+        if cause.startswith("No such option"):
+            says += " What begins with a hyphen and is no option goes after --."
         code = _fail(says, USAGE) if cause else USAGE  # without a command, the help was printed
     except RetrievalError as error:
         code = _fail(str(error), UNUSABLE if _is_unusable(error) else USAGE)

@@ -15,6 +15,7 @@ _ADDRESS = 4
 _DATE = re.compile(r"\d{1,2}\.\d{1,2}\.\d{4}", re.ASCII)
 _THOUSANDS = re.compile(r"\d{1,3}(?:\.\d{3})+", re.ASCII)
 _WHOLE = re.compile(r"(\d{1,3}(?:\.\d{3})+),\d{1,2}|(\d{1,3}(?:,\d{3})+)\.\d+", re.ASCII)
+_DECIMAL_COMMA = re.compile(r"(?<![\d.,])(\d+),(\d{1,2})(?![\d,])", re.ASCII)
 _THOUSANDS_AND_DECIMALS = re.compile(r"\d{1,3}(?:\.\d{3})+,\d{1,2}", re.ASCII)
 
 
@@ -46,8 +47,16 @@ def thousands_before_decimals(number: str) -> int:
     return found.end(found.lastindex or 0) if found else 0
 
 
+def around_comma(number: str) -> tuple[int, int]:
+    """Where the decimal comma of 899,50 stands, and where the digits behind it end; 0, 0 for other numbers. What some
+    write so in lists (1,2) is found by its parts."""
+    found = _DECIMAL_COMMA.match(number)
+    return found.span(2) if found else (0, 0)
+
+
 def plain_decimal(number: str) -> str:
-    """1.234,56 as 1234.56, which is what 1,234.56 becomes without its comma; other words as they are."""
+    """1.234,56 as 1234.56, which is what 1,234.56 becomes without its comma, and 899,50 as 899.50, whatever unit
+    follows; other words as they are."""
     if _THOUSANDS_AND_DECIMALS.fullmatch(number):
         return number.replace(".", "").replace(",", ".")
-    return number
+    return _DECIMAL_COMMA.sub(r"\1.\2", number)
