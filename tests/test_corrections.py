@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from ingest import add
 from retrieval import Document, HybridIndex
@@ -115,6 +117,23 @@ def test_the_scores_are_those_of_the_word_itself(index: HybridIndex) -> None:
     wrong = index.search("comit changes", mode="lexical")
     assert [(hit.id, hit.score, hit.highlights) for hit in wrong] == [(h.id, h.score, h.highlights) for h in right]
     assert index.search("comit", mode="lexical", correct_spelling=False) == []
+
+
+class Recorder:
+    """A reranker that remembers what it was asked."""
+
+    asked = ""
+
+    def score(self, query: str, passages: list[str]) -> NDArray[np.float64]:
+        self.asked = query
+        return np.zeros(len(passages))
+
+
+@pytest.mark.parametrize("mode", ["lexical", "hybrid"])
+def test_a_reranker_is_asked_in_the_spelling_that_was_searched_for(index: HybridIndex, mode: str) -> None:
+    reranker = Recorder()
+    index.search("comit changes", mode=mode, rerank=reranker)
+    assert reranker.asked == "commit changes"
 
 
 def test_a_word_that_the_model_knows_is_embedded_as_it_is_written(index: HybridIndex) -> None:
