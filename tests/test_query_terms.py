@@ -86,6 +86,11 @@ def test_a_word_is_found_however_it_is_joined_and_first_as_it_is_asked_for(forms
         ("CVE 2024 3094", "fixes CVE-2024-3094", "fixes CVE-2024-4040"),
         ("00-1A-2B-3C-4D-5E", "device 001A2B3C4D5E", "device 001A2B3C4D5F"),
         ("wi-fi", "Wi\u2011Fi", "hi-fi"),
+        ("0301234567", "call 030 123 4567", "call 030 123 4568"),
+        ("0301234567", "call (030) 1234567", "call (030) 1234568"),
+        ("+493012345", "call +49 30 12345", "call +49 30 12346"),
+        ("0171/5551234", "call 0171 5551234", "call 0171 5551235"),
+        ("5551234567", "call (555) 123-4567", "call (555) 123-4568"),
         ("030 123 4567", "call 0301234567", "call 0301234568"),
     ],
 )

@@ -12,6 +12,12 @@ LONG_WHOLE = 4
 _ADDRESS = 4
 """Groups of a number whose end is asked for too: 10.20 of 192.168.10.20, though not 10.3 of 2.10.3."""
 
+_PHONE = re.compile(
+    r"[+(0](?<![\w.,:;/+-].)(?:(?<=0)[0-9]+|(?<![0-9])\+?[0-9]+\)?)(?:[ /-]{1,2}\(?[0-9]+\)?){1,6}(?![\w(]|[-./]\w)"
+)
+_SHORTEST_PHONE, _LONGEST_PHONE = 7, 15
+"""Digits of a telephone number: in Germany some have seven, and nowhere more than fifteen (ITU-T E.164)."""
+
 _DATE = re.compile(r"\d{1,2}\.\d{1,2}\.\d{4}", re.ASCII)
 _THOUSANDS = re.compile(r"\d{1,3}(?:\.\d{3})+", re.ASCII)
 _WHOLE = re.compile(r"(\d{1,3}(?:\.\d{3})+),\d{1,2}|(\d{1,3}(?:,\d{3})+)\.\d+", re.ASCII)
@@ -34,6 +40,14 @@ def number_parts(number: str) -> Iterator[tuple[int, int]]:
         yield from ((start, len(number)) for start, _ in groups[1:-1])
     if _DATE.fullmatch(number):
         yield groups[1][0], groups[2][1]
+
+
+def phone_numbers(text: str) -> Iterator[tuple[int, int]]:
+    """(start, end) of each number in groups that begins as telephone numbers do: 030 1234567, +49 30 12 34, (555)
+    123-4567."""
+    for match in _PHONE.finditer(text):
+        if _SHORTEST_PHONE <= sum(map(str.isdecimal, match[0])) <= _LONGEST_PHONE:
+            yield match.span()
 
 
 def has_thousands(number: str) -> bool:
