@@ -5,7 +5,9 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from retrieval.analysis.analyzer import JOINED, Analyzer
+from retrieval.analysis.capitals import CONNECTIVES
 from retrieval.analysis.folding import fold_case
+from retrieval.analysis.number_forms import other_forms
 from retrieval.analysis.stopwords import function_words
 
 _PART = 0.6
@@ -18,11 +20,11 @@ least."""
 _SOLID, _HYPHENATED = 0.9, 0.8
 """Of wifi, where the query has wi-fi; and the other way round: what is written as in the query weighs most."""
 
+_OTHER_FORM = 0.6
+"""Of 2024-03-14, where the query has 14.03.2024."""
+
 _APART = 0.4
 """Of two words as one: signoff, where the query has sign off."""
-
-_OTHER_SPELLING = 0.8
-"""Of a number as another country or clock writes it: 899.50 for 899,50, and 09 for the 9 of 9:30."""
 
 _ACRONYM, _MOST_WORDS = 0.3, 4
 """Of IT, where the query has it and no other function word; and how many words such a query has at most: a question has
@@ -33,9 +35,6 @@ _PLAIN = Analyzer("none")
 Span = tuple[str, int, int]
 
 _NEIGHBOURS = re.compile(r"(?<![^\s(])(?=((?:[^\W\d_]+) [^\W\d_]+)(?![^\s?!.,;:)]))")
-_DECIMALS = re.compile(r"(?<![\w.,])(\d+)([.,])(\d\d?)(?![\w,]|\.\w)")
-_HOURS = re.compile(r"(?<![\w:.,])(\d\d?):\d\d(?!\d)")
-_WHOLE_ALONE = 3  # digits before a point: numbers of fewer are everywhere, longer ones are parts of the word
 _DIGITS = re.compile(r"(?<!\S)\d+(?: \d+)+(?!\S)")
 
 
@@ -46,7 +45,11 @@ def query_terms(text: str, analyzer: Analyzer, *, ignored: Collection[str] = ())
     """
     weights: defaultdict[str, float] = defaultdict(float)
     for word in _words(analyzer.spans(text)):
-        wanted = [term for term, start, end in word if term.isupper() or fold_case(text[start:end]) not in ignored]
+        wanted = [
+            term
+            for term, start, end in word
+            if term not in CONNECTIVES and (term.isupper() or fold_case(text[start:end]) not in ignored)
+        ]
         parts = sum(not term.startswith(JOINED) for term in wanted)
         for number, term in enumerate(wanted):
             weight = _PART if number else 1.0
@@ -61,8 +64,8 @@ def query_terms(text: str, analyzer: Analyzer, *, ignored: Collection[str] = ())
             weights[solid] += _SOLID * (1 if solid.isalpha() else weight)
     for term in _joined_neighbours(text, analyzer, ignored):
         weights[term] = max(weights[term], _APART)
-    for term in _other_spellings(text):
-        weights[term] = max(weights[term], _OTHER_SPELLING)
+    for term in other_forms(text):
+        weights[term] = max(weights[term], _OTHER_FORM)
     acronym, weight = _acronym(text, analyzer.language, alone=not weights)
     if acronym and acronym not in weights:
         weights[acronym], weights[JOINED + acronym] = weight, _HYPHENATED * weight
@@ -103,18 +106,7 @@ def neighbours(text: str) -> Iterator[tuple[str, str]]:
 def _joined_neighbours(text: str, analyzer: Analyzer, ignored: Collection[str]) -> Iterator[str]:
     """Two words that some write in one, of which the first is no function word; and groups of digits."""
     for first, second in neighbours(text):
-        if fold_case(first) not in ignored and analyzer.terms(first):
+        if not CONNECTIVES & {first, second} and fold_case(first) not in ignored and analyzer.terms(first):
             yield from analyzer.terms(first + second)
     for match in _DIGITS.finditer(text):
         yield match[0].replace(" ", "")
-
-
-def _other_spellings(text: str) -> Iterator[str]:
-    """Terms of decimal numbers and of times in texts that write them differently; of 899,50 a text has 899 and 50."""
-    for whole, point, decimals in _DECIMALS.findall(text):
-        if point == ",":
-            yield f"{whole}.{decimals}"
-        elif len(whole) == _WHOLE_ALONE and len(decimals) == 2:
-            yield whole
-    for hour in _HOURS.findall(text):
-        yield hour.removeprefix("0") or "0" if len(hour) == 2 else f"0{hour}"
