@@ -93,6 +93,8 @@ def test_time_grows_with_the_damage_not_its_square() -> None:
             LOG * 3 + b"a line of another program\n" * 9,
         ),
         (b"one line\0\nanother line\0\n", b"one line\nanother line\n"),
+        (b'{"a":"words\0"}', b'{"a":"words"}'),
+        (b"SMITH".ljust(12, b"\0") + b"YORK".ljust(12, b"\0") + b"\n", b"SMITH YORK\n"),
         ("Die Überprüfung\n".encode() + b"\0" * 50 + "läuft\n".encode(), "Die Überprüfung\nläuft\n".encode()),
     ],
 )

@@ -1,4 +1,5 @@
-"""Markdown: the file's text with its entities decoded, with its ATX and setext headings, its tables and its title."""
+"""Markdown: the file's text with its entities decoded and ruby as its base text, with its ATX and setext headings, its
+tables and its title."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -27,8 +28,8 @@ _CONTAINER = re.compile(
 
 
 def load_markdown(data: bytes, *, source: str) -> Document:
-    """The file's text with the characters that its entities stand for, and the headings that CommonMark sees outside
-    quotes. Entities in code stay as they are written, and each line keeps its number.
+    """The file's text with the characters that its entities stand for, ruby as its base text, and the headings that
+    CommonMark sees outside quotes. Code stays as it is written, and each line keeps its number.
 
     The title is that of YAML or TOML front matter, else the first heading; front matter holds no headings, and what
     else it says is metadata.

@@ -3,6 +3,8 @@
 import re
 from html import unescape
 
+from ingest.loaders.text.ruby import without_ruby
+
 _INLINE = (
     (re.compile(r"!?\[([^\[\]]*)\](?:\([^()]*\)|\[[^\[\]]*\])"), r"\1"),  # links and images
     (re.compile(r"<[a-zA-Z/!][^<>]*>"), ""),
@@ -18,7 +20,7 @@ def plain_words(markup: str) -> str:
     """A heading's words without inline markup: code, emphasis, links, HTML tags, entities, escapes, {#attributes}."""
     pieces = []
     position = 0
-    markup = _ATTRIBUTES.sub("", markup)
+    markup = without_ruby(_ATTRIBUTES.sub("", markup))
     for span in _CODE_SPAN.finditer(markup):
         pieces += [_without_inline(markup[position : span.start()]), span[2]]
         position = span.end()
