@@ -109,6 +109,11 @@ def test_no_name_of_the_index_is_taken() -> None:
     assert set(plain.metadata) == {f"{key}_" for key in [*CHUNK_KEYS - {"title"}, "language"]}
 
 
+def test_lists_are_what_holds_values_in_some_order() -> None:
+    given = {"days": {"tue", "mon", "wed"}, "sizes": np.array([1, 2]), "grid": np.array([[1.5], [2.5]])}
+    assert plain_metadata(given).metadata == {"days": ["mon", "tue", "wed"], "sizes": [1, 2], "grid": [1.5, 2.5]}
+
+
 @pytest.mark.parametrize(
     ("given", "stored"),
     [
