@@ -159,6 +159,10 @@ def test_latex_headings_stand_where_they_are_printed() -> None:
     assert [document.text[heading.char_start :].split("{")[0] for heading in document.headings] == [
         "\\section", "\\subsection",
     ]  # fmt: skip
+    chapter = read('\\chapter{"Uber Stra"sen}\n\nDie Gr"o"se der "Ubung, "`gut"\'.\n', "k.tex")
+    assert chapter.text == "\\chapter{Über Straßen}\n\nDie Größe der Übung, „gut“.\n"
+    assert (chapter.headings[0].text, chapter.title) == ("Über Straßen", "Über Straßen")
+    assert read('\\section{a} b"abc" f"abc" "abc"', "k.tex").text == '\\section{a} b"abc" f"abc" "abc"'
 
 
 def test_vcards_are_people() -> None:
