@@ -1,11 +1,13 @@
 """Fields of a DOCX, whose results are text while their instructions are not; and characters in symbol fonts."""
 
+import re
 from typing import Any
 
 from ingest.loaders.office.docx_styles import OFF
 from ingest.loaders.office.xml_elements import attribute, child, child_value
 
 _PAGE_NUMBERS = ("PAGE", "NUMPAGES", "SECTIONPAGES")
+_OVERPRINT = re.compile(r"\s*EQ\b.*\\o\s*(?:\\a[clrd]\s*)?\(.*[,;](?P<base>[^,;()\\]+)\)\s*", re.S)
 _PRIVATE_USE = range(0xF000, 0xF100)  # where symbol fonts have their characters
 _GREEK = {
     **dict(zip(range(0x41, 0x5B), "ΑΒΧΔΕΦΓΗΙϑΚΛΜΝΟΠΘΡΣΤΥςΩΞΨΖ", strict=True)),
@@ -64,8 +66,9 @@ class Fields:
         if kind == "separate" and self._instructions:
             self._have_results[-1] = True
         elif kind == "end" and self._instructions:
-            self._instructions.pop()
-            self._have_results.pop()
+            instruction, has_result = self._instructions.pop(), self._have_results.pop()
+            if not has_result and self.are_shown and (overprint := _OVERPRINT.fullmatch(instruction)):
+                return overprint["base"]  # ruby and characters in circles, as Word writes them
         return ""
 
     def end_paragraph(self) -> None:
