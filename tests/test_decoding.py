@@ -108,6 +108,17 @@ def test_text_with_some_nul_bytes_is_text(data: bytes, expected: bytes | None) -
         assert found == expected.decode()
 
 
+@pytest.mark.parametrize("tail", [b"ok\r\n", b"2024-03-05 the job has come to its end without an error\r\n" * 3])
+def test_ascii_that_a_program_appends_to_utf_16_is_read(tail: bytes) -> None:
+    begun, more = "Größe der Öfen\r\n", "weiter in 上海\r\n"
+    data = begun.encode("utf-16-le") + tail
+    whole = (begun + tail.decode()).replace("\r\n", "\n")
+    assert text(b"\xff\xfe" + data, "a.log").text == whole
+    if len(tail) > 32:
+        data += more.encode("utf-16-le")
+        assert text(b"\xff\xfe" + data, "a.log").text == whole + "weiter in 上海\n"
+
+
 def binaries() -> dict[str, bytes]:
     noise = random.Random(1)
     samples = [int(2000 * noise.gauss(0, 1)) for _ in range(8000)]

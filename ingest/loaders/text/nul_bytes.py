@@ -5,6 +5,7 @@ import re
 _WORDS = re.compile(rb"[^\s]\s+[^\s]|[^\s]\s*\n")
 _RUN = re.compile(rb"\0+")
 _WIDE_PART = re.compile(rb"(?:[\t\n\r\x20-\x7e]\0){8,}")
+_NARROW_LINES = re.compile(rb"[\t\n\r\x20-\x7e]{32,}(?!\0)|[\t\n\r\x20-\x7e]{3,}\n\Z")
 _NARROW_PART = re.compile(rb"[\t\n\r\x20-\x7e]{32}")
 _ASCII = bytes(range(128))
 _CONTROLS = bytes(byte for byte in (*range(1, 32), 127) if byte not in b"\t\n\v\f\r\x1b")
@@ -41,6 +42,11 @@ def narrowed(data: bytes) -> bytes:
     """Text in two encodings with ASCII characters in one byte each: some programs append UTF-16 to what is not. Data
     that is UTF-16 throughout stays as it is."""
     return _WIDE_PART.sub(lambda run: run[0][::2], data) if _NARROW_PART.search(data) else data
+
+
+def widened(data: bytes) -> bytes:
+    """UTF-16, little-endian, to which a program has appended ASCII: UTF-16 throughout."""
+    return _NARROW_LINES.sub(lambda run: run[0].decode("ascii").encode("utf-16-le"), data)
 
 
 def without_nuls(text: str) -> str:
