@@ -256,6 +256,20 @@ def test_other_xml_is_a_line_for_each_element_with_text() -> None:
     assert (document.title, document.headings) == (None, ())
 
 
+def test_sheets_in_the_xml_of_excel_2003_are_tables() -> None:
+    rows = [["Name", "Count"], ["Oil", "5</Data><Comment><Data>litres</Data></Comment><Data>"], ["Rice", "6"]]
+    cells = ("".join(f'<Cell><Data ss:Type="String">{cell}</Data></Cell>' for cell in row) for row in rows)
+    document = read(
+        '<?xml version="1.0"?><Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet" '
+        'xmlns:ss="urn:schemas-microsoft-com:office:spreadsheet"><Worksheet ss:Name="Stock"><Table>'
+        f"{''.join(f'<Row>{row}</Row>' for row in cells)}</Table></Worksheet></Workbook>",
+        "a.xls",
+    )
+    table = "Name | Count\nOil | 5 litres\nRice | 6"
+    assert document.text == f"Stock\n\n{table}"
+    assert (headings(document), tables(document)) == ([(1, "Stock")], [("Name | Count", table)])
+
+
 def test_titles_in_other_xml_are_headings() -> None:
     document = read(
         "<feed><title>News</title><entry><title>First</title><p>x</p></entry><entry><title>Second</title></entry></feed>",
