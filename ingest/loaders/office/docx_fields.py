@@ -8,6 +8,7 @@ from ingest.loaders.office.xml_elements import attribute, child, child_value
 
 _PAGE_NUMBERS = ("PAGE", "NUMPAGES", "SECTIONPAGES")
 _OVERPRINT = re.compile(r"\s*EQ\b.*\\o\s*(?:\\a[clrd]\s*)?\(.*[,;](?P<base>[^,;()\\]+)\)\s*", re.S)
+_LONGEST_OVERPRINT = 1000
 _PRIVATE_USE = range(0xF000, 0xF100)  # where symbol fonts have their characters
 _GREEK = {
     **dict(zip(range(0x41, 0x5B), "ΑΒΧΔΕΦΓΗΙϑΚΛΜΝΟΠΘΡΣΤΥςΩΞΨΖ", strict=True)),
@@ -67,8 +68,7 @@ class Fields:
             self._have_results[-1] = True
         elif kind == "end" and self._instructions:
             instruction, has_result = self._instructions.pop(), self._have_results.pop()
-            if not has_result and self.are_shown and (overprint := _OVERPRINT.fullmatch(instruction)):
-                return overprint["base"]  # ruby and characters in circles, as Word writes them
+            return "" if has_result or not self.are_shown else _overprinted(instruction)
         return ""
 
     def end_paragraph(self) -> None:
@@ -76,6 +76,12 @@ class Fields:
         if not self.are_shown:
             self._instructions.clear()
             self._have_results.clear()
+
+
+def _overprinted(instruction: str) -> str:
+    """What stands below all else in a field that prints several things in one place: as ruby, say, or in a circle."""
+    found = _OVERPRINT.fullmatch(instruction) if len(instruction) <= _LONGEST_OVERPRINT else None
+    return found["base"] if found else ""
 
 
 def _choice(form: Any | None) -> str:
