@@ -507,7 +507,11 @@ def test_notebook_cells_and_outputs() -> None:
                 "cell_type": "code",
                 "source": "# no heading\nx = 1\n",
                 "outputs": [
-                    {"output_type": "stream", "name": "stdout", "text": ["\x1b[31mred\x1b[0m\n", "line\n"]},
+                    {
+                        "output_type": "stream",
+                        "name": "stdout",
+                        "text": ["\x1b[31mred\x1b[0m\n", "50%\r100%\r\n", "line\r\n"],
+                    },
                     {"output_type": "execute_result", "data": {"text/plain": "no", "text/html": "<b>42</b>"}},
                     {"output_type": "display_data", "data": {"image/png": "no", "text/plain": "<Figure>"}},
                     {"output_type": "error", "ename": "KeyError", "evalue": "'y'", "traceback": []},
@@ -520,8 +524,8 @@ def test_notebook_cells_and_outputs() -> None:
         "a.ipynb",
     )
     assert document.text == (
-        "# The title\ntext\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n# no heading\nx = 1\n\nred\nline\n\n42\n\n"
-        "KeyError: 'y'\n\nraw\n\n## Sub"
+        "# The title\ntext\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n# no heading\nx = 1\n\nred\n50%\n100%\nline\n\n"
+        "42\n\nKeyError: 'y'\n\nraw\n\n## Sub"
     )
     assert headings(document) == [(1, "The title"), (2, "Sub")]
     assert tables(document) == [("a | b", "| a | b |\n|---|---|\n| 1 | 2 |")]
