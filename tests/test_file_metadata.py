@@ -104,9 +104,34 @@ def test_front_matter_is_metadata_and_lines_between_rules_are_not() -> None:
     assert "its front matter cannot be read as YAML" in broken.notices[0]
 
 
+@pytest.mark.parametrize(
+    ("source", "body", "headings"),
+    [
+        ("a.txt", "Words.\n", []),
+        ("a.adoc", "= Oven\n\nWords.\n", ["Oven"]),
+        ("a.rst", "Oven\n====\n\nWords.\n", ["Oven"]),
+        ("a.html", "<h1>Oven</h1><p>Words.", ["Oven"]),
+    ],
+)
+def test_front_matter_is_metadata_in_other_text_too(source: str, body: str, headings: list[str]) -> None:
+    document = load(f"---\nauthor: Ada\ntitle: Boilers\n---\n{body}".encode(), source=source)
+    assert (document.title, document.metadata) == ("Boilers", {"author": "Ada"})
+    assert [heading.text for heading in document.headings] == headings
+    assert document.text.endswith(("Words.", "Words.\n"))
+    for other in ("---\nA rule above, and one below.\n---\n", "---\na: [b\n---\n"):
+        document = load(f"{other}{body}".encode(), source=source)
+        assert document.metadata == {}
+        assert document.text.startswith("---")
+
+
 def test_no_name_of_the_index_is_taken() -> None:
     plain = plain_metadata(dict.fromkeys([*CHUNK_KEYS - {"title"}, "language"], 1))
     assert set(plain.metadata) == {f"{key}_" for key in [*CHUNK_KEYS - {"title"}, "language"]}
+
+
+def test_lists_are_what_holds_values_in_some_order() -> None:
+    given = {"days": {"tue", "mon", "wed"}, "sizes": np.array([1, 2]), "grid": np.array([[1.5], [2.5]])}
+    assert plain_metadata(given).metadata == {"days": ["mon", "tue", "wed"], "sizes": [1, 2], "grid": [1.5, 2.5]}
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,12 @@ def test_a_page_of_scripts_or_hidden_text_alone_is_empty() -> None:
         assert text_of(body) == ""
 
 
+def test_an_open_dialog_beside_the_main_content_is_read() -> None:
+    main = f"<main><h1>Kettles</h1><p>{'We sell kettles. ' * 9}</p></main>"
+    assert "Stop" in text_of(f"<dialog open role=alertdialog><h2>Recall</h2><p>Stop using it.</p></dialog>{main}")
+    assert "agree" not in text_of(f"<dialog open class=cookie-banner><p>Do you agree?</p></dialog>{main}")
+
+
 def test_long_hidden_text_is_not_the_page() -> None:
     spam = "casino " * 500
     assert text_of(f"<p>bread</p><div style='display:none'>{spam}</div><script src=a.js></script>") == "bread"

@@ -187,6 +187,19 @@ def test_a_mail_that_says_nothing_is_reported(text: str, reason: str) -> None:
     assert mail(f"Subject: see above\n{text}").text.startswith("see above")
 
 
+def test_attached_cards_and_data_are_read_as_in_files() -> None:
+    card = "BEGIN:VCARD\nVERSION:2.1\nFN;ENCODING=QUOTED-PRINTABLE;CHARSET=UTF-8:Stra=C3=9Fe\nEND:VCARD\n"
+    document = mail(
+        multipart(
+            "mixed",
+            f'Content-Type: application/octet-stream; name="a.vcf"\n\n{card}',
+            f"Content-Type: text/x-vcard\nContent-Disposition: attachment; filename=card\n\n{card}",
+            'Content-Type: application/json; name="b.json"\n\n{"a": "K\\u00fchl"}',
+        )
+    )
+    assert document.text == 'a.vcf\n\nStraße\n\ncard\n\nStraße\n\nb.json\n\n{"a": "Kühl"}'
+
+
 # Parts
 
 

@@ -16,7 +16,7 @@ from ingest.loaders.markup.html import write_html
 from ingest.loaders.text_builder import TextBuilder
 from retrieval.errors import LoadError
 
-_TEXT_SUFFIXES = frozenset({".txt", ".text", ".md", ".markdown", ".rst", ".csv", ".tsv", ".log", ".json"})
+_TEXT_SUFFIXES = frozenset({".txt", ".text", ".md", ".markdown", ".rst", ".csv", ".tsv", ".log", ".json", ".vcf"})
 _HTML_SUFFIXES = frozenset({".html", ".htm", ".xhtml"})
 _CALENDAR_SUFFIXES = frozenset({".ics", ".ical", ".vcs"})
 _MAIL_SUFFIXES = frozenset({".eml", ".mht", ".mhtml"})

@@ -146,6 +146,8 @@ def _empty_surroundings(members: Collection[Any], kind: str) -> bool:
 
 def _is_of_site(element: Any) -> bool:
     """Whether an element outside the main content is labelled as a part of the site rather than of the page."""
+    if element.tag == "dialog":  # an open one, which the page shows before all else
+        return not _SURELY_SITE_NAMES.isdisjoint(names(element))
     return element.get("role") in _DIALOGS or not _SITE_NAMES.isdisjoint(names(element))
 
 

@@ -2,6 +2,7 @@
 
 import re
 
+from ingest.loaders.text.ruby import without_ruby
 from ingest.whole_numbers import unescape_html
 
 _INLINE = (
@@ -19,7 +20,7 @@ def plain_words(markup: str) -> str:
     """A heading's words without inline markup: code, emphasis, links, HTML tags, entities, escapes, {#attributes}."""
     pieces = []
     position = 0
-    markup = _ATTRIBUTES.sub("", markup)
+    markup = without_ruby(_ATTRIBUTES.sub("", markup))
     for span in _CODE_SPAN.finditer(markup):
         pieces += [_without_inline(markup[position : span.start()]), span[2]]
         position = span.end()

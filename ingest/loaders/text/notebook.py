@@ -133,7 +133,7 @@ def _level(level: Any) -> int:
 def _text(value: Any) -> str:
     """A string, or the lines that notebooks part it into; "" for anything else."""
     text = "".join(filter(_is_text, value)) if isinstance(value, list) else value
-    return text.replace("\0", "").replace("\r\n", "\n") if isinstance(text, str) else ""
+    return text.replace("\0", "").replace("\r\n", "\n").replace("\r", "\n") if isinstance(text, str) else ""
 
 
 def _is_text(value: Any) -> bool:

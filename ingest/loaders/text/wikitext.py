@@ -2,6 +2,7 @@
 
 import re
 
+from ingest.loaders.text.ruby import without_ruby
 from ingest.loaders.text_builder import TextBuilder
 from ingest.whole_numbers import unescape_html
 
@@ -55,6 +56,7 @@ def _shown(text: str) -> str:
         if not count:
             break
     text = _WEB_LINK.sub(lambda link: link[2] or link[1], text)
+    text = without_ruby(text)
     return unescape_html(_TAG.sub("", _BREAK.sub("\n", _SWITCH.sub("", _QUOTES.sub("", text)))))
 
 
