@@ -31,8 +31,19 @@ LAYERS = {
         {"backup"},
     ],
     "ingest": [
-        {"gitignore", "skip_reasons", "selection", "root", "loaders", "documents", "scan", "watch", "splitting"}
-        | {"opening", "plain_metadata", "descriptions", "given_metadata", "file_metadata"},
+        {
+            "gitignore",
+            "maildir",
+            "skip_reasons",
+            "selection",
+            "root",
+            "loaders",
+            "documents",
+            "scan",
+            "watch",
+            "splitting",
+        }
+        | {"opening", "whole_numbers", "plain_metadata", "descriptions", "given_metadata", "file_metadata"},
         {"skipped_kinds"},
         {"chunking", "parsing", "plan", "report", "diff", "deletions"},
         {"parser_worker", "parser_pool", "indexer"},

@@ -126,6 +126,9 @@ def test_watching_follows_changes_until_it_is_interrupted(folder: Path) -> None:
         pytest.param(["retrieve", "search", "x", "--where", "{"], 2, "--where is not JSON", marks=pytest.mark.slow),
         (["retrieve", "search", "x", "--index", "nowhere"], 2, "ingest sync FOLDER --index nowhere"),
         pytest.param(["retrieve", "search", "x", "--config", "none.yaml"], 2, "none.yaml", marks=pytest.mark.slow),
+        pytest.param(
+            ["retrieve", "search", "-Wall gcc"], 2, "Write -- before what begins with a dash", marks=pytest.mark.slow
+        ),
         (["retrieve", "seach", "x"], 2, "No such command 'seach'. Did you mean 'search'? See --help."),
         (["retrieve", "search", "x", "--alpha", "much"], 2, "'--alpha'"),
         pytest.param(

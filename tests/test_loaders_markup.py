@@ -256,6 +256,20 @@ def test_other_xml_is_a_line_for_each_element_with_text() -> None:
     assert (document.title, document.headings) == (None, ())
 
 
+def test_sheets_in_the_xml_of_excel_2003_are_tables() -> None:
+    rows = [["Name", "Count"], ["Oil", "5</Data><Comment><Data>litres</Data></Comment><Data>"], ["Rice", "6"]]
+    cells = ("".join(f'<Cell><Data ss:Type="String">{cell}</Data></Cell>' for cell in row) for row in rows)
+    document = read(
+        '<?xml version="1.0"?><Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet" '
+        'xmlns:ss="urn:schemas-microsoft-com:office:spreadsheet"><Worksheet ss:Name="Stock"><Table>'
+        f"{''.join(f'<Row>{row}</Row>' for row in cells)}</Table></Worksheet></Workbook>",
+        "a.xls",
+    )
+    table = "Name | Count\nOil | 5 litres\nRice | 6"
+    assert document.text == f"Stock\n\n{table}"
+    assert (headings(document), tables(document)) == ([(1, "Stock")], [("Name | Count", table)])
+
+
 def test_titles_in_other_xml_are_headings() -> None:
     document = read(
         "<feed><title>News</title><entry><title>First</title><p>x</p></entry><entry><title>Second</title></entry></feed>",
@@ -493,7 +507,11 @@ def test_notebook_cells_and_outputs() -> None:
                 "cell_type": "code",
                 "source": "# no heading\nx = 1\n",
                 "outputs": [
-                    {"output_type": "stream", "name": "stdout", "text": ["\x1b[31mred\x1b[0m\n", "line\n"]},
+                    {
+                        "output_type": "stream",
+                        "name": "stdout",
+                        "text": ["\x1b[31mred\x1b[0m\n", "50%\r100%\r\n", "line\r\n"],
+                    },
                     {"output_type": "execute_result", "data": {"text/plain": "no", "text/html": "<b>42</b>"}},
                     {"output_type": "display_data", "data": {"image/png": "no", "text/plain": "<Figure>"}},
                     {"output_type": "error", "ename": "KeyError", "evalue": "'y'", "traceback": []},
@@ -506,8 +524,8 @@ def test_notebook_cells_and_outputs() -> None:
         "a.ipynb",
     )
     assert document.text == (
-        "# The title\ntext\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n# no heading\nx = 1\n\nred\nline\n\n42\n\n"
-        "KeyError: 'y'\n\nraw\n\n## Sub"
+        "# The title\ntext\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n# no heading\nx = 1\n\nred\n50%\n100%\nline\n\n"
+        "42\n\nKeyError: 'y'\n\nraw\n\n## Sub"
     )
     assert headings(document) == [(1, "The title"), (2, "Sub")]
     assert tables(document) == [("a | b", "| a | b |\n|---|---|\n| 1 | 2 |")]
