@@ -6,14 +6,16 @@ from functools import cached_property
 from typing import Any, Self
 
 from retrieval.analysis import Analyzer
-from retrieval.config import INDEX_SETTINGS, Config
+from retrieval.config import AUTO, INDEX_SETTINGS, Config
 from retrieval.directory.pointer import Pointer
-from retrieval.embedding import Embedder, find_model, hash_weights
+from retrieval.embedding import PASSED, Embedder, find_model, hash_weights
 from retrieval.errors import IndexMismatchError
 from retrieval.types import digest
 
 _MODEL_NAMES = {"model", "revision", "trust_remote_code"}
 """Settings that name the model. Two names can mean the same model; the hash of its weights tells."""
+
+_PREFIXES = ("query_prefix", "passage_prefix")
 
 _SEARCH_FILES = 2
 """Version of what segments hold beside vectors and terms. Raise it when they hold more: then older segments are made
@@ -28,7 +30,7 @@ class Fingerprint:
     """What an index was made with.
 
     settings   those of config.INDEX_SETTINGS
-    weights    SHA-256 of the model's weights
+    weights    SHA-256 of the model's weights; the version of an encoder that a program passes
     analyzer   Analyzer.fingerprint, which changes with the stemmer's version; the language; and the version of the
                search files. Where these differ, the search files are made again from the same chunks
     numerics   "fp32" where the vectors are as good as those of full precision; else the precision that made them
@@ -46,8 +48,8 @@ class Fingerprint:
     @classmethod
     def of(cls, config: Config, embedder: Embedder) -> Self:
         return cls(
-            settings=config.index_settings(),
-            weights=embedder.weights,
+            settings={**config.index_settings(), **_prefixes(embedder)},
+            weights=embedder.version,
             pooling=embedder.pooling,
             dimension=embedder.dimension,
             max_seq_length=embedder.max_seq_length,
@@ -84,22 +86,37 @@ class Fingerprint:
         """Raises IndexMismatchError where the settings would give other vectors, chunks or terms."""
         wanted = config.index_settings()
         for name in INDEX_SETTINGS:
-            if name not in _MODEL_NAMES and self.settings[name] != wanted[name]:
+            if (
+                name not in _MODEL_NAMES
+                and not (name in _PREFIXES and wanted[name] == AUTO)
+                and self.settings[name] != wanted[name]
+            ):
                 raise IndexMismatchError(
                     f"The index {index} was built with {name}={self.settings[name]!r}, not {wanted[name]!r}. {_WAY_OUT}"
                 )
+        if self.settings["model"] != config.model and any(
+            m.startswith(PASSED) for m in (self.settings["model"], config.model)
+        ):
+            raise IndexMismatchError(
+                f"The index {index} was built with the model {self.settings['model']}, not {config.model}. {_WAY_OUT}"
+            )
         if any(self.settings[name] != wanted[name] for name in ("model", "revision")):
             self._check_weights(hash_weights(find_model(config.model, revision=config.revision)), config, index=index)
 
     def check_embedder(self, embedder: Embedder, config: Config, *, index: str) -> None:
         """Raises IndexMismatchError where the loaded model is not the one that made the index."""
-        self._check_weights(embedder.weights, config, index=index)
+        self._check_weights(embedder.version, config, index=index)
         for name in ("pooling", "dimension", "max_seq_length"):
             made, loaded = getattr(self, name), getattr(embedder, name)
             if made != loaded:
                 raise IndexMismatchError(
                     f"The index {index} was built with {name} {made}, and {config.model} now has {loaded}; restore the "
                     f"model's files, or {_REBUILD}."
+                )
+        for name, prefix in _prefixes(embedder).items():
+            if prefix != self.settings[name]:
+                raise IndexMismatchError(
+                    f"The index {index} was built with {name}={self.settings[name]!r}, not {prefix!r}. {_WAY_OUT}"
                 )
         if embedder.tokenizer_digest != self.tokenizer:
             raise IndexMismatchError(
@@ -136,6 +153,11 @@ def remembered_settings(pointer: Pointer | None) -> dict[str, Any]:
     made_with = Fingerprint.from_json(pointer.fingerprint)
     precision = {} if made_with.numerics == "fp32" else {"precision": made_with.numerics}
     return {**pointer.chroma, **made_with.settings, **precision, "trust_remote_code": False}
+
+
+def _prefixes(embedder: Embedder) -> dict[str, str]:
+    """The settings that name them."""
+    return dict(zip(_PREFIXES, embedder.prefixes, strict=True))
 
 
 def _analyzer(language: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 from retrieval.config import Config
 from retrieval.deletion import Deleted, delete_matching, delete_sources
 from retrieval.directory.index_directory import IndexDirectory
-from retrieval.embedding import Embedder
+from retrieval.embedding import Embedder, model_settings
 from retrieval.errors import ConfigError, IndexMismatchError, IndexNotFoundError, QueryError
 from retrieval.fingerprint import Fingerprint, remembered_settings
 from retrieval.inspection.embedding_stats import EmbeddingStats
@@ -23,7 +23,7 @@ from retrieval.search_hits import SearchHits
 from retrieval.searcher import Searcher
 from retrieval.searcher_manager import SearcherManager
 from retrieval.segments.reader import IndexReader
-from retrieval.types import DocumentRecord, SyncedFolder
+from retrieval.types import DocumentRecord, Encoder, SyncedFolder
 from retrieval.writer.writer import Writer
 
 if TYPE_CHECKING:
@@ -37,23 +37,29 @@ class HybridIndex:
     held until `close`.
     """
 
-    def __init__(self, directory: IndexDirectory, config: Config, *, read_only: bool) -> None:
+    def __init__(self, directory: IndexDirectory, config: Config, *, encoder: Encoder | None, read_only: bool) -> None:
         self.path = directory.path
         self.config = config
         self.read_only = read_only
         self._manager = SearcherManager(directory, config, self._embedder_of_passages)
-        self._embedder: Embedder | None = None
+        self._embedder = Embedder(encoder, config) if encoder is not None else None
         self._checked_with: Fingerprint | None = None
         self._rerankers = Rerankers(trust_remote_code=config.trust_remote_code)
         self._loading = threading.Lock()
 
     @classmethod
     def open(
-        cls, path: Path | str, *, config: Config | Path | str | None = None, read_only: bool = False
+        cls,
+        path: Path | str,
+        *,
+        config: Config | Path | str | None = None,
+        encoder: Encoder | None = None,
+        read_only: bool = False,
     ) -> "HybridIndex":
         """The index at `path`; without `read_only`, one that does not exist is created at the first change.
 
         `config` is a Config or a YAML file. Without it, an existing index is opened with the settings that made it.
+        `encoder` takes the place of the model that the settings name; several indexes may share one.
         Where no generation can be read, the search files are made again from Chroma.
 
         Raises IndexNotFoundError (read_only), IndexMismatchError (another model, other settings), IndexLockedError
@@ -62,8 +68,7 @@ class HybridIndex:
         directory = IndexDirectory(path)
         pointer = directory.read_pointer()
         given = config
-        if not isinstance(config, Config):
-            config = Config.load(config, base=remembered_settings(pointer))
+        config = settings_for(config, remembered_settings(pointer), encoder)
         if pointer is None and read_only and not config.chroma_host:
             raise IndexNotFoundError(f"There is no index at {path}; `ingest sync FOLDER --index {path}` makes one.")
         if pointer is not None and pointer.chroma != config.server_settings():
@@ -71,14 +76,16 @@ class HybridIndex:
                 f"The index {path} keeps its chunks in {place_of(pointer.chroma)}, not in "
                 f"{place_of(config.server_settings())}; open it without chroma_* settings, or use another directory."
             )
-        index = cls(directory, config, read_only=read_only)
+        index = cls(directory, config, encoder=encoder, read_only=read_only)
         try:
             index._manager.open()
         except IndexMismatchError:
             now = directory.read_pointer()
             if now is None or (pointer is not None and now.fingerprint == pointer.fingerprint):
                 raise
-            return cls.open(path, config=given, read_only=read_only)  # another process has just rebuilt it
+            return cls.open(
+                path, config=given, encoder=encoder, read_only=read_only
+            )  # another process has just rebuilt it
         return index
 
     def close(self) -> None:
@@ -295,3 +302,17 @@ class HybridIndex:
         if self._manager.made_with is not None:
             self._manager.made_with.check_numerics(embedder, index=str(self.path))
         return embedder
+
+
+def settings_for(given: Config | Path | str | None, remembered: Mapping[str, Any], encoder: Encoder | None) -> Config:
+    """The settings that a caller gives, over those that the index has; the model is the encoder, where one is passed.
+
+    Raises ConfigError where they name another model.
+    """
+    passed = model_settings(encoder) if encoder is not None else {}
+    config = given if isinstance(given, Config) else Config.load(given, base={**remembered, **passed})
+    if encoder is None:
+        return config
+    if config.model != passed["model"] and "model" in config.model_fields_set:
+        raise ConfigError(f"`model: {config.model}` is set, and an encoder is passed ({encoder.name}); give one.")
+    return config.model_copy(update=passed)

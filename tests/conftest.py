@@ -19,6 +19,7 @@ from ingest.parser_pool import ParserPool
 from ingest.parser_worker import ParserSettings
 from retrieval.config import Config
 from retrieval.embedding import Embedder
+from retrieval.embedding.prompts import resolved
 from retrieval.index import HybridIndex
 
 REPOSITORY = Path(__file__).parent.parent
@@ -74,7 +75,7 @@ def share_model(
     load = Embedder.load
 
     def shared(config: Config) -> Embedder:
-        if config.model != "packaged" or config.query_prefix != "query: " or config.passage_prefix != "passage: ":
+        if (config.model, *resolved(config, None)) != ("packaged", "query: ", "passage: "):
             return load(config)
         return loaded_embedder
 

@@ -149,15 +149,13 @@ TOPICS = {
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory, loaded_embedder: Embedder) -> Iterator[HybridIndex]:
-    load, Embedder.load = Embedder.load, classmethod(lambda cls, config: loaded_embedder)
-    with HybridIndex.open(tmp_path_factory.mktemp("embeddings") / "index") as opened:
+    with HybridIndex.open(tmp_path_factory.mktemp("embeddings") / "index", encoder=loaded_embedder.encoder) as opened:
         documents = [
             Document(name, "\n\n".join(f"Paragraph {n}. " + text.format(n=n) * 10 for n in range(5)))
             for name, text in TOPICS.items()
         ]
         add([*documents, Document("rain again", documents[0].text)], opened)
         yield opened
-    Embedder.load = load
 
 
 def test_the_figures_of_an_index_are_those_of_its_chunks(index: HybridIndex) -> None:
