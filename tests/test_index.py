@@ -206,21 +206,21 @@ def _write_rubbish(path: Path) -> None:
     next(path.glob("generations/*.json")).write_text("{")
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        _remove_segments, _remove_generations, _remove_one_file, _cut_one_file, _remove_what_is_deleted, _flip_a_bit,
-        _flip_a_bit_of_what_is_deleted, _write_rubbish,
-    ],
-)  # fmt: skip
-def test_a_damaged_cache_heals_itself_on_open(open_index: Open, tmp_path: Path, damage: Callable[[Path], None]) -> None:
+DAMAGES = [
+    _remove_segments, _remove_generations, _remove_one_file, _cut_one_file, _remove_what_is_deleted, _flip_a_bit,
+    _flip_a_bit_of_what_is_deleted, _write_rubbish,
+]  # fmt: skip
+
+
+def test_a_damaged_cache_heals_itself_on_open(open_index: Open, tmp_path: Path) -> None:
     with open_index() as index:
         add([*DOCUMENTS, Document("late", "A paragraph that is deleted."), Document("kept", "A paragraph.")], index)
         index.delete(["late"])
         before = contents(index)
-    damage(tmp_path / "index")
-    with open_index(read_only=True) as index:
-        assert contents(index) == before
+    for damage in DAMAGES:
+        damage(shutil.copytree(tmp_path / "index", tmp_path / damage.__name__))
+        with open_index(damage.__name__, read_only=True) as index:
+            assert contents(index) == before, damage.__name__
 
 
 @pytest.mark.slow
