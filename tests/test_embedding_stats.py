@@ -182,7 +182,7 @@ def test_a_sample_is_drawn_by_its_seed(index: HybridIndex) -> None:
     small = index.embedding_stats(sample=5, seed=3)
     assert (small.sampled, small.near_duplicates_of, small.neighbours) == (5, 5, 5)
     assert small == index.embedding_stats(sample=5, seed=3)
-    assert len({index.embedding_stats(sample=5, seed=seed).mean_cosine for seed in range(5)}) > 1
+    assert len({index.embedding_stats(sample=5, seed=seed).mean_cosine for seed in range(3)}) > 1
     whole = index.embedding_stats()
     assert (small.token_histogram, small.exact_duplicates) == (whole.token_histogram, whole.exact_duplicates)
 

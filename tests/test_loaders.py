@@ -45,10 +45,10 @@ def html(markup: str) -> Document:
 # Which loader
 
 
-@pytest.mark.parametrize("suffix", sorted(LOADERS))
-def test_an_empty_file_is_a_document_without_text(suffix: str) -> None:
-    document = load(b"", source=f"docs/a{suffix}")
-    assert (document.text, document.title, document.source) == ("", None, f"docs/a{suffix}")
+def test_an_empty_file_is_a_document_without_text() -> None:
+    for suffix in LOADERS:
+        document = load(b"", source=f"docs/a{suffix}")
+        assert (document.text, document.title, document.source) == ("", None, f"docs/a{suffix}")
 
 
 def test_the_suffix_counts_in_any_case() -> None:

@@ -103,10 +103,10 @@ def found(index: HybridIndex, query: str, **options: object) -> set[str]:
         ('"שלום עולם"', {"hebrew"}),
     ],
 )
-@pytest.mark.parametrize("mode", ["hybrid", "dense", "lexical"])
-def test_operators_filter_both_sides(index: HybridIndex, query: str, sources: set[str], mode: str) -> None:
-    hits = found(index, query, mode=mode, operators=True)
-    assert hits == sources if mode != "lexical" else hits <= sources
+def test_operators_filter_both_sides(index: HybridIndex, query: str, sources: set[str]) -> None:
+    assert found(index, query, mode="hybrid", operators=True) == sources
+    assert found(index, query, mode="dense", operators=True) == sources
+    assert found(index, query, mode="lexical", operators=True) <= sources
 
 
 @pytest.mark.parametrize(
