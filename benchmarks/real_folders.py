@@ -49,8 +49,8 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path(".benchmarks"), help="where packages are kept")
     arguments = parser.parse_args()
     model = tiny_model(arguments.cache / "tiny-model") if arguments.tiny_model else "packaged"
-    print("| folder | files | documents | chunks | failed | skipped | s | no-op s | peak MB |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    print("| folder | files | documents | chunks | failed | skipped | s | CPU s | no-op s | peak MB |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
     notes = []
     for name in arguments.folders or FOLDERS:
         folder = fetched(FOLDERS[name], arguments.cache)
@@ -62,14 +62,16 @@ def main() -> None:
 
 def _measure(name: str, folder: Path, model: str) -> tuple[str, str]:
     with tempfile.TemporaryDirectory() as index:
-        first, seconds, peak = timed_sync(folder, Path(index) / "index", model)
-        again, idle, _ = timed_sync(folder, Path(index) / "index", model)
+        whole = timed_sync(folder, Path(index) / "index", model)
+        idle = timed_sync(folder, Path(index) / "index", model)
+    first, again = whole.report, idle.report
     if again["added"] or again["updated"] or again["tokens_embedded"]:
         raise SystemExit(f"{name}: the second sync was no no-op: {again}")
     files = sum(path.is_file() for path in folder.rglob("*"))
     row = (
         f"| {name} | {files:,} | {first['added']:,} | {first['chunks_added']:,} | {len(first['failed'])} | "
-        f"{len(first['skipped'])} | {seconds:,.0f} | {idle:.1f} | {peak / MEGABYTE:,.0f} |"
+        f"{len(first['skipped'])} | {whole.seconds:,.0f} | {whole.cpu:,.0f} | {idle.seconds:.1f} | "
+        f"{whole.peak / MEGABYTE:,.0f} |"
     )
     return row, "\n".join([f"{name}:", *_by_reason("failed", first), *_by_reason("skipped", first)])
 

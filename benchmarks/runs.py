@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -15,15 +16,16 @@ _INGEST = Path(sys.executable).with_name("ingest")
 
 
 class Timed(NamedTuple):
-    """The report, wall-clock seconds of the whole process, and the peak memory of it and its children in bytes."""
+    """The report; of the process and its children, wall-clock and CPU seconds, and the peak memory in bytes."""
 
     report: dict[str, Any]
     seconds: float
+    cpu: float
     peak: int
 
 
 def timed_sync(folder: Path, index: Path, model: str) -> Timed:
-    started = time.monotonic()
+    started, cpu = time.monotonic(), _cpu_of_children()
     command = [_INGEST, "sync", folder, "--index", index, "--json"]
     environment = {**os.environ, "RETRIEVAL_MODEL": model}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
@@ -31,7 +33,13 @@ def timed_sync(folder: Path, index: Path, model: str) -> Timed:
         output, _ = process.communicate()
     if process.returncode not in (0, 1):
         raise SystemExit(f"{' '.join(map(str, command))} ended with {process.returncode}")
-    return Timed(json.loads(output), time.monotonic() - started, max(peak))
+    return Timed(json.loads(output), time.monotonic() - started, _cpu_of_children() - cpu, max(peak))
+
+
+def _cpu_of_children() -> float:
+    """Seconds, of those that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 @contextmanager

@@ -44,18 +44,33 @@ def check_deletions(
         return
     there = {record.content_hash for record in documents if record.source not in deleted}
     there |= _hashes(new, {record.size for record in gone})
-    lost = [record for record in documents if record.source in deleted and record.content_hash not in there]
+    going = [record for record in documents if record.source in deleted]
+    lost = [record.source for record in going if record.content_hash not in there]
     if _are_too_many(len(lost), count):
-        raise DeletionsRefusedError(
-            _reason([record.source for record in lost], count, folder=lost[0].folder, root=root)
-        )
+        raise DeletionsRefusedError(_reason(lost, len(going), count, folder=going[0].folder, root=root))
+
+
+def why_refused(
+    gone: Sequence[DocumentRecord],
+    documents: Sequence[DocumentRecord],
+    new: Iterable[ScannedFile],
+    *,
+    root: Path,
+) -> str:
+    """What `check_deletions` would raise with these arguments, in words; "" where it would let them pass."""
+    try:
+        check_deletions(gone, documents, new, root=root)
+    except DeletionsRefusedError as error:
+        return str(error)
+    return ""
 
 
 def _are_too_many(lost: int, count: int) -> bool:
     return lost > 0 and (lost == count or (count >= _FEW and lost * 2 > count))
 
 
-def _reason(lost: Sequence[str], count: int, *, folder: str, root: Path) -> str:
+def _reason(lost: Sequence[str], deleted: int, count: int, *, folder: str, root: Path) -> str:
+    """`deleted` of the `count` documents would go, as the report counts them; the others of these have moved."""
     there = sum(os.path.lexists(root.joinpath(*source.split("/")[1:])) for source in lost)
     if there * 2 > len(lost):
         why = "their files are there, but are left out now (include, exclude, ignore files), or cannot be read as text"
@@ -63,11 +78,12 @@ def _reason(lost: Sequence[str], count: int, *, folder: str, root: Path) -> str:
     else:
         why = f"their files are not in {root}"
         way_out = "If a share should be mounted there, mount it and sync again"
-    share = "all" if len(lost) == count else f"{len(lost):,} of"
+    share = "all" if deleted == count else f"{deleted:,} of"
     documents = f"{share} {count:,} documents" if count > 1 else "the only document"
+    moved = f" ({deleted - len(lost):,} of them have moved)" if deleted > len(lost) else ""
     return (
-        f"This would delete {documents} of the folder {folder!r} from the index: {why}. {way_out}; if it is meant, "
-        "allow it with --allow-deletions (allow_deletions=True)."
+        f"This would delete {documents} of the folder {folder!r} from the index{moved}: {why}. {way_out}; if it is "
+        "meant, allow it with --allow-deletions (allow_deletions=True)."
     )
 
 

@@ -45,15 +45,16 @@ def diff(
     todo = plan(_examined(files, ledger), ledger, folder=scanned.name, unknown=unknown)
     taken = "its source belongs to a document that was added from elsewhere; delete that, or sync with another --name"
     failed += [Failure(file.source, taken) for file in todo.taken]
+    deleted = [record.source for record in todo.delete if record.chunk_ids]
     steps = (
         *(PlannedStep("add", file.source) for file in todo.add),
         *(PlannedStep("update", file.source) for file in todo.update),
-        *(PlannedStep("delete", record.source) for record in todo.delete),
+        *(PlannedStep("delete", source) for source in deleted),
     )
     return todo, SyncReport(
         added=len(todo.add),
         updated=len(todo.update),
-        deleted=len(todo.delete),
+        deleted=len(deleted),
         unchanged=todo.unchanged,
         failed=tuple(failed),
         skipped=tuple(skipped),

@@ -30,7 +30,8 @@ from retrieval.directory.index_directory import IndexDirectory
 from retrieval.directory.mending import mend, problems
 from retrieval.directory.pointer import REWRITTEN, Pointer
 from retrieval.errors import ConfigError, DeletionsRefusedError, IndexDamagedError, IndexNotFoundError
-from retrieval.index import HybridIndex, remembered_settings
+from retrieval.fingerprint import remembered_settings
+from retrieval.index import HybridIndex
 from retrieval.segments.manifest import Manifest, newest_manifest
 from retrieval.segments.reader import IndexReader
 from retrieval.types import SyncedFolder

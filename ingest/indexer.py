@@ -145,8 +145,10 @@ class Indexer:
         self._advance(len(batch) - told_documents, size - told_bytes)
 
     def remove(self, records: Sequence[DocumentRecord]) -> None:
+        """Delete documents, and forget files that had failed or were skipped; only documents are counted."""
         written = self._writer.remove(records)
-        self.report = replace(self.report.with_written(written), deleted=self.report.deleted + len(records))
+        documents = sum(bool(record.chunk_ids) for record in records)
+        self.report = replace(self.report.with_written(written), deleted=self.report.deleted + documents)
 
     def _advance(self, documents: int, size: int, *, chunks: int = 0, tokens: int = 0, in_hand: int = 0) -> None:
         now = self._progress

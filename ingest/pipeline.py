@@ -63,16 +63,17 @@ def parser_settings(index: HybridIndex, *, keeps_content: bool) -> ParserSetting
 def chunk_settings(index: HybridIndex) -> ChunkSettings:
     """Raises ConfigError for sizes that do not fit the model."""
     config = index.config
-    tokenizer, limit = index.tokenizer()
+    embedder = index.embedder
+    limit = embedder.max_seq_length
     if config.chunk_size != "auto" and config.chunk_size > limit:
         raise ConfigError(f"chunk_size is {config.chunk_size}, and {config.model} reads {limit} tokens at most.")
     size = limit if config.chunk_size == "auto" else config.chunk_size
     if config.chunk_overlap * 2 > size:
         raise ConfigError(f"chunk_overlap {config.chunk_overlap} is more than half of the chunk size, {size}.")
     return ChunkSettings(
-        tokenizer=tokenizer.to_str(),
+        tokenizer=embedder.tokenizer.to_str(),
         max_tokens=size,
-        passage_prefix=config.passage_prefix,
+        passage_prefix=embedder.prefixes.passage,
         overlap=config.chunk_overlap,
         context_header=config.context_header,
     )

@@ -9,6 +9,7 @@ from rich.progress import Progress as Bar
 
 from ingest.report import OnProgress, Progress
 from retrieval.console import err
+from retrieval.words import counted
 
 _LINE_SECONDS = 10.0
 
@@ -17,7 +18,7 @@ _SHARE_THAT_TELLS = 0.01
 
 
 @contextmanager
-def showing_progress(before: str = "reading") -> Iterator[OnProgress]:
+def showing_progress(before: str = "reading the folder") -> Iterator[OnProgress]:
     """On standard error. Off a terminal, nothing is shown of what is quick.
 
     before   what is being done until the first document is.
@@ -38,7 +39,7 @@ def lines(print_line: Callable[[str], object], *, clock: Callable[[], float] = t
         nonlocal printed
         if (progress.bytes or progress.in_hand) and clock() - printed >= _LINE_SECONDS:
             printed = clock()
-            print_line(f"{_counts(progress)}, {rates.tokens(progress)}, {rates.remaining(progress)}")
+            print_line(f"{_counts(progress)}, {rates.in_words(progress)}")
 
     return show
 
@@ -57,7 +58,7 @@ def _bar(before: str) -> Iterator[OnProgress]:
                 total=progress.total_bytes,
                 completed=progress.bytes,
                 counts=_counts(progress),
-                rates=f"{rates.tokens(progress)}, {rates.remaining(progress)}",
+                rates=rates.in_words(progress),
             )
 
         yield show
@@ -68,16 +69,20 @@ class _Rates:
         self._clock = clock
         self._started = clock()
 
-    def tokens(self, progress: Progress) -> str:
-        return f"{progress.tokens / self._elapsed():,.0f} tokens/s"
+    def in_words(self, progress: Progress) -> str:
+        """Such as "800 tokens/s, about 10 min left"; what is not known yet is left out."""
+        remaining = self._remaining(progress)
+        return f"{progress.tokens / self._elapsed():,.0f} tokens/s, {remaining}" if progress.tokens else remaining
 
-    def remaining(self, progress: Progress) -> str:
+    def _remaining(self, progress: Progress) -> str:
         """From the bytes done so far, since files differ in size by orders of magnitude."""
-        if not progress.chunks:  # the model may have to be loaded, and the first time to be exported
-            return "the model is being made ready" if progress.in_hand else "time left unknown"
+        if progress.in_hand and not progress.chunks:
+            return "loading the model"
         if progress.bytes < progress.total_bytes * _SHARE_THAT_TELLS:
             return "time left unknown"
-        seconds = self._elapsed() * (progress.total_bytes - progress.bytes) / progress.bytes
+        seconds = self._elapsed() * (progress.total_bytes - progress.bytes) / max(progress.bytes, 1)
+        if seconds < 1:
+            return "almost done"
         return f"about {seconds / 60:.0f} min left" if seconds >= 90 else f"about {seconds:.0f} s left"
 
     def _elapsed(self) -> float:
@@ -85,4 +90,4 @@ class _Rates:
 
 
 def _counts(progress: Progress) -> str:
-    return f"{progress.documents:,} of {progress.total_documents:,} documents, {progress.chunks:,} chunks"
+    return f"{progress.documents:,} of {progress.total_documents:,} documents, {counted(progress.chunks, 'chunk')}"

@@ -20,10 +20,11 @@ from retrieval.directory.index_directory import IndexDirectory
 from retrieval.directory.pointer import Pointer
 from retrieval.directory.staging import adopt, discard, new_staging, stagings
 from retrieval.errors import ConfigError, IndexLockedError, IndexNotFoundError, IndexUnusableError
-from retrieval.index import HybridIndex, remembered_settings
+from retrieval.fingerprint import remembered_settings
+from retrieval.index import HybridIndex, settings_for
 from retrieval.segments.manifest import Manifest
 from retrieval.segments.reader import IndexReader
-from retrieval.types import Document, DocumentRecord, SyncedFolder
+from retrieval.types import Document, DocumentRecord, Encoder, SyncedFolder
 
 _BLOCK = 1 << 25
 """Characters of added documents that are in memory at once."""
@@ -69,6 +70,7 @@ def rebuild(
     folder: Path | str | None = None,
     *,
     config: Config | Path | str | None = None,
+    encoder: Encoder | None = None,
     name: str | None = None,
     include: str | Sequence[str] | None = None,
     exclude: str | Sequence[str] | None = None,
@@ -83,6 +85,7 @@ def rebuild(
               `exclude` as in `sync`. The others are read as they were last synced.
     allow_deletions   as in `sync`: whether the new index may lack so many documents that a folder has in the old one.
     config    the new settings, over those that the index has.
+    encoder   as in `HybridIndex.open`.
     stop      once set, what is in hand is finished, the report says `interrupted`, and the index is still the old
               one. The next rebuild with the same settings goes on from there.
 
@@ -96,14 +99,14 @@ def rebuild(
     """
     started = time.monotonic()
     directory = IndexDirectory(path)
-    new_config = _mend(directory, config)
+    new_config = _mend(directory, config, encoder)
     with directory.locked():
         reader = _read(directory)
         source = _source_of(reader, _as_named(folder, name, include, exclude, new_config))
         if not allow_deletions:
             _check_folders(source, new_config)
-        staged = _resumable(directory, new_config) or new_staging(directory, "rebuild")
-        with HybridIndex.open(staged.path, config=new_config) as index:
+        staged = _resumable(directory, new_config, encoder) or new_staging(directory, "rebuild")
+        with HybridIndex.open(staged.path, config=new_config, encoder=encoder) as index:
             index.borrow_vectors(reader)
             report = _fill(index, source, stop, on_progress)
             if not (allow_deletions or report.interrupted):
@@ -113,7 +116,7 @@ def rebuild(
     return replace(report.in_order(), seconds=time.monotonic() - started)
 
 
-def _mend(directory: IndexDirectory, config: Config | Path | str | None) -> Config:
+def _mend(directory: IndexDirectory, config: Config | Path | str | None, encoder: Encoder | None) -> Config:
     """The settings of the new index; what a writer that died has left of the old one is finished."""
     pointer = directory.read_pointer()
     if pointer is None:
@@ -121,7 +124,7 @@ def _mend(directory: IndexDirectory, config: Config | Path | str | None) -> Conf
             f"There is no index at {directory.path}; `ingest sync FOLDER --index {directory.path}` makes one."
         )
     settings = remembered_settings(pointer)
-    new = config if isinstance(config, Config) else Config.load(config, base=settings)
+    new = settings_for(config, settings, encoder)
     if pointer.chroma or new.chroma_host:
         raise ConfigError(
             "An index on a Chroma server is not rebuilt in place; sync its folders with another chroma_database into "
@@ -210,22 +213,22 @@ def _check_rebuilt(source: _Source, index: HybridIndex) -> None:
         check_deletions(list(gone), documents, (), root=Path(folder.path))
 
 
-def _resumable(directory: IndexDirectory, config: Config) -> IndexDirectory | None:
+def _resumable(directory: IndexDirectory, config: Config, encoder: Encoder | None) -> IndexDirectory | None:
     """What a rebuild with the same settings has left; what any other left is removed."""
     found: IndexDirectory | None = None
     for staged in stagings(directory, "rebuild"):
-        if found is None and _fits(staged, config):
+        if found is None and _fits(staged, config, encoder):
             found = staged
         else:
             discard(staged)
     return found
 
 
-def _fits(staged: IndexDirectory, config: Config) -> bool:
+def _fits(staged: IndexDirectory, config: Config, encoder: Encoder | None) -> bool:
     if not staged.chroma.is_dir():
         return False
     try:
-        with HybridIndex.open(staged.path, config=config) as index:
+        with HybridIndex.open(staged.path, config=config, encoder=encoder) as index:
             return bool(index.embedder.dimension)  # loading it says whether it is still the same
     except IndexUnusableError:
         return False

@@ -40,7 +40,7 @@ class PlannedStep(NamedTuple):
 class SyncReport:
     """What a sync did, or with `dry_run` would do.
 
-    added, updated, deleted, unchanged   documents
+    added, updated, deleted, unchanged   documents; deleted are those that searches could return, not what had failed
     failed          documents that could not be indexed; the last version that could be stays searchable
     skipped         files that hold nothing to index
     notices         documents that were added or updated, of which a part could not be read
@@ -51,6 +51,7 @@ class SyncReport:
     seconds         wall-clock time
     interrupted     whether it was stopped before all was done; the next sync goes on from there
     dry_run, planned   whether nothing was done, and then the steps in the order of their sources
+    refused         of a dry run: why the sync would delete nothing and stop (DeletionsRefusedError), else ""
     """
 
     added: int = 0
@@ -69,6 +70,7 @@ class SyncReport:
     interrupted: bool = False
     dry_run: bool = False
     planned: tuple[PlannedStep, ...] = ()
+    refused: str = ""
 
     def with_written(self, written: Written) -> "SyncReport":
         return replace(

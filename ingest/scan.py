@@ -10,13 +10,15 @@ from pathlib import Path
 from ingest import skip_reasons
 from ingest.documents import READING
 from ingest.gitignore import IGNORE_FILES, Rules, is_ignored, read_rules
+from ingest.maildir import is_mail_folder
 from ingest.root import checked_name, printable, resolve_root, rules_above
 from ingest.selection import Selection, select
 from retrieval.directory.pointer import POINTER as INDEX_FILE
 from retrieval.types import DocumentRecord
 
-SIDECAR = ".meta.yaml"
-"""Behind the whole name of the file that it describes: report.pdf.meta.yaml."""
+JSON_SIDECAR = ".meta.json"
+SIDECARS = (".meta.yaml", ".meta.yml", JSON_SIDECAR)
+"""Behind the whole name of the file that it describes: report.pdf.meta.yaml. Of several the first counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,8 @@ def scan(
     exclude: Sequence[str] = (),
     max_bytes: int | None = None,
 ) -> Scan:
-    """The regular files below `folder` that are neither hidden nor ignored, and are asked for.
+    """The regular files below `folder` that are neither hidden nor ignored, and are asked for. A mailbox's folders are
+    not hidden, though their names begin with a dot.
 
     name              the first part of every source, before the path from there; None takes the folder's own name.
     include, exclude  gitignore patterns, relative to the folder. A file is read if `include` is empty or matches it or
@@ -80,9 +83,10 @@ def scan(
 
     Ignored is what the IGNORE_FILES say, as git reads them: those in the folder, and those above it in the same git
     repository. (The folder itself is never ignored, since it was asked for.) A folder with an INDEX_FILE is left out.
-    A file beside another that has its name and SIDECAR behind it describes that one, also where `include` does not name
-    it, and is not read for itself. Links to folders are not followed. A link to a file of the folder is read where that
-    file itself is left out, so that each is read once; a link that leads out of the folder is skipped.
+    A file beside another that has its name and one of SIDECARS behind it describes that one, also where `include` does
+    not name it, and is not read for itself. Links to folders are not followed. A link to a file of the folder is read
+    where that file is hidden or not included, so that each is read once; one to a file that is ignored or excluded is
+    skipped, and so is one that leads out of the folder.
 
     Raises ConfigError where `folder` cannot be listed, is an index, or has no name to cite its files by, for a pattern
     that could not match, and where an ignore file above the folder cannot be read.
@@ -91,8 +95,9 @@ def scan(
     root = resolve_root(folder)
     source = checked_name(root, name)
     key, rules = rules_above(root)
-    walk = _Walk(str(root), len(key), selection, math.inf if max_bytes is None else max_bytes)
-    walk.run(_Folder(str(root), source, key, rules))
+    top = _Folder(str(root), source, key, rules)
+    walk = _Walk(top, selection, math.inf if max_bytes is None else max_bytes)
+    walk.run()
     files = sorted(walk.files, key=lambda file: file.source)
     return Scan(root, source, tuple(files), tuple(sorted(walk.failed)), tuple(sorted(walk.skipped)))
 
@@ -113,15 +118,14 @@ class _Folder:
 
 @dataclass(slots=True)
 class _Walk:
-    """What has been found below `root`, whose key has `base` characters.
+    """What has been found below the folder `top`.
 
     own       the paths of all files and folders that were looked at themselves.
     links     (source, path) of those to follow once that is known.
     sidecars  by the source of the file that each describes: its path, and what it is like.
     """
 
-    root: str
-    base: int
+    top: _Folder
     selection: Selection
     max_bytes: float
     files: list[ScannedFile] = field(default_factory=list)
@@ -131,8 +135,8 @@ class _Walk:
     links: list[tuple[str, str]] = field(default_factory=list)
     sidecars: dict[str, tuple[str, os.stat_result]] = field(default_factory=dict)
 
-    def run(self, top: _Folder) -> None:
-        pending = [top]
+    def run(self) -> None:
+        pending = [self.top]
         while pending:
             pending.extend(self._list(pending.pop()))
         for source, path in self.links:
@@ -159,11 +163,11 @@ class _Walk:
             return
         self.own.add(folder.path)
         for entry in entries.values():
-            if entry.name.startswith("."):
+            if entry.name.startswith(".") and not is_mail_folder(Path(entry.path)):
                 continue
             try:
-                if entry.name.endswith(SIDECAR) and entry.is_file(follow_symlinks=False):
-                    self._look_at_sidecar(entry, folder, rules, is_alone=not _describes_a_file(entry, entries))
+                if (described := _described_by(entry, entries)) is not None:
+                    self._look_at_sidecar(entry, folder, rules, described, entries)
                     continue
                 below = self._look_at(entry, folder, rules)
             except FileNotFoundError:  # it has gone since the folder was listed
@@ -193,23 +197,38 @@ class _Walk:
         return None
 
     def _is_left_out(self, key: str, rules: tuple[Rules, ...], *, is_folder: bool) -> bool:
-        is_excluded = self.selection.excludes(key[self.base :], is_folder=is_folder)
+        is_excluded = self.selection.excludes(self._below(key), is_folder=is_folder)
         return is_excluded or is_ignored(key, rules, is_folder=is_folder)
 
     def _is_included(self, key: str) -> bool:
-        return self.selection.includes(key[self.base :])
+        return self.selection.includes(self._below(key))
+
+    def _below(self, key: str) -> str:
+        """The path from the top, of which the patterns speak."""
+        return key[len(self.top.key) :]
 
     def _look_at_sidecar(
-        self, entry: os.DirEntry[str], parent: _Folder, rules: tuple[Rules, ...], *, is_alone: bool
+        self,
+        entry: os.DirEntry[str],
+        parent: _Folder,
+        rules: tuple[Rules, ...],
+        name: str,
+        entries: Mapping[str, os.DirEntry[str]],
     ) -> None:
-        """`is_alone`: what it describes is not there; its text is no document all the same."""
+        """Takes what describes the file of that name, of several the first kind in SIDECARS. Where that file is not
+        there, and where another is taken, the text is no document all the same."""
         if self._is_left_out(parent.key + entry.name, rules, is_folder=False):
             return
-        described = printable(entry.name.removesuffix(SIDECAR))
-        if is_alone:
-            self.skipped.append((f"{parent.source}/{described}{SIDECAR}", skip_reasons.describes_nothing(described)))
+        described = printable(name)
+        first = next(f"{name}{suffix}" for suffix in SIDECARS if f"{name}{suffix}" in entries)
+        if not _is_file(name, entries):
+            reason = skip_reasons.describes_nothing(described)
+        elif first != entry.name:
+            reason = skip_reasons.describes_again(described, printable(first))
         else:
             self.sidecars[f"{parent.source}/{described}"] = entry.path, entry.stat(follow_symlinks=False)
+            return
+        self.skipped.append((f"{parent.source}/{printable(entry.name)}", reason))
 
     def _described(self, file: ScannedFile) -> ScannedFile:
         """The file with its sidecar, if it has one: another sidecar, or none, means that it is to be read again."""
@@ -228,12 +247,33 @@ class _Walk:
             return
         if str(target) in self.own:
             return
-        if not target.is_relative_to(self.root):
+        if not target.is_relative_to(self.top.path):
             self.skipped.append((source, skip_reasons.LINK_OUT))
         elif stat.S_ISDIR(status.st_mode):
             self.skipped.append((source, skip_reasons.LINK_TO_FOLDER))
         else:
-            self._take(source, str(target), status)
+            try:
+                is_left_out = self._is_path_left_out(target)
+            except OSError as error:
+                self.failed.append((source, skip_reasons.unknown_rules(error)))
+                return
+            if is_left_out:
+                self.skipped.append((source, skip_reasons.LINK_TO_IGNORED))
+            else:
+                self._take(source, str(target), status)
+
+    def _is_path_left_out(self, target: Path) -> bool:
+        """Whether a file, or a folder above it, is ignored or excluded; the folders may not have been walked, since
+        they are hidden. Raises OSError where an ignore file cannot be read."""
+        folder, key, rules = Path(self.top.path), self.top.key, self.top.rules
+        *above, name = target.relative_to(folder).parts
+        for part in above:
+            rules = (*rules, *read_rules(folder, key))
+            if self._is_left_out(f"{key}{part}", rules, is_folder=True):
+                return True
+            folder, key = folder / part, f"{key}{part}/"
+        rules = (*rules, *read_rules(folder, key))
+        return self._is_left_out(f"{key}{name}", rules, is_folder=False)
 
     def _take(self, source: str, path: str, status: os.stat_result) -> None:
         """Notes what is no folder: as a file, or why it is not read."""
@@ -251,13 +291,21 @@ class _Walk:
                     status.st_mtime_ns,
                     ctime_ns=status.st_ctime_ns,
                     inode=status.st_ino,
-                    root=self.root,
+                    root=self.top.path,
                     read_as=READING,
                 )
             )
 
 
-def _describes_a_file(entry: os.DirEntry[str], entries: Mapping[str, os.DirEntry[str]]) -> bool:
-    """Whether the file that a sidecar is named after lies beside it."""
-    described = entries.get(entry.name.removesuffix(SIDECAR))
-    return described is not None and not described.is_dir(follow_symlinks=False)
+def _described_by(entry: os.DirEntry[str], entries: Mapping[str, os.DirEntry[str]]) -> str | None:
+    """The name of what a sidecar describes; None for another file. JSON that describes no file beside it is data."""
+    suffix = next((suffix for suffix in SIDECARS if entry.name.endswith(suffix)), None)
+    if suffix is None or not entry.is_file(follow_symlinks=False):
+        return None
+    name = entry.name.removesuffix(suffix)
+    return name if suffix != JSON_SIDECAR or _is_file(name, entries) else None
+
+
+def _is_file(name: str, entries: Mapping[str, os.DirEntry[str]]) -> bool:
+    found = entries.get(name)
+    return found is not None and not found.is_dir(follow_symlinks=False)

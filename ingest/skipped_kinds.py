@@ -29,11 +29,11 @@ def kinds_of(skipped: Iterable[tuple[str, str]]) -> tuple[SkippedKind, ...]:
 
 
 def in_words(kinds: Sequence[SkippedKind]) -> str:
-    """Such as "3 files: 2 .doc (OLE file), 1 .png (PNG image)"."""
+    """Such as "3 files: 2 .doc (OLE file), 1 .png (PNG image)"; of many kinds, the rarest are counted together."""
     files = sum(kind.files for kind in kinds)
     shown = [f"{kind.files:,} {kind.suffix or 'without a suffix'} ({kind.reason})" for kind in kinds[:_KINDS_SHOWN]]
     if others := sum(kind.files for kind in kinds[_KINDS_SHOWN:]):
-        shown.append(f"{others:,} of {len(kinds) - _KINDS_SHOWN:,} other kinds")
+        shown.append(f"and {others:,} more of other kinds, which -v lists")
     return f"{counted(files, 'file')}: {', '.join(shown)}"
 
 

@@ -13,8 +13,8 @@ from retrieval.types import SyncedFolder
 class FolderStatus(NamedTuple):
     """indexed: documents that searches can return, also where a later version failed; over all folders, and with the
     documents added from memory, these are `Stats.documents`. failed: what the next sync cannot index either, unless it
-    changes. pending: what the next sync would do. notices: what is indexed in part. unreachable: why the folder could
-    not be looked at, else ""."""
+    changes. pending: what the next sync would do. refused: why it would refuse to, else "". notices: what is indexed in
+    part. unreachable: why the folder could not be looked at, else ""."""
 
     name: str
     folder: SyncedFolder
@@ -24,6 +24,7 @@ class FolderStatus(NamedTuple):
     skipped: tuple[Skip, ...] = ()
     notices: tuple[Notice, ...] = ()
     unreachable: str = ""
+    refused: str = ""
 
 
 def folder_status(index: HybridIndex) -> list[FolderStatus]:
@@ -39,4 +40,13 @@ def _status_of(name: str, folder: SyncedFolder, index: HybridIndex, indexed: int
         return FolderStatus(name, folder, indexed, unreachable=str(error))
     in_part = (record for record in index.documents() if (record.status, record.folder) == ("ready", name))
     notices = tuple(Notice(record.source, record.reason) for record in in_part if record.reason)
-    return FolderStatus(name, folder, indexed, planned.failed, planned.planned, planned.skipped, notices)
+    return FolderStatus(
+        name,
+        folder,
+        indexed,
+        planned.failed,
+        planned.planned,
+        planned.skipped,
+        notices,
+        refused=planned.refused,
+    )

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ingest.deletions import check_deletions, searchable
+from ingest.deletions import check_deletions, searchable, why_refused
 from ingest.diff import diff
 from ingest.given_metadata import MetadataOf
 from ingest.plan import Plan, seen
 from ingest.report import OnProgress, SyncReport
 from ingest.root import check_claim
-from ingest.scan import modified_seconds, scan
+from ingest.scan import Scan, ScannedFile, modified_seconds, scan
 from ingest.selection import patterns_of
 from retrieval.index import HybridIndex
 from retrieval.types import SyncedFolder
@@ -43,7 +43,8 @@ def sync(
     retry_failed   whether files that failed, and have not changed since, are tried again.
     allow_deletions   whether all documents of the folder may be deleted, or more than half of at least 20. Without, as
               when a share is not mounted, nothing is done.
-    dry_run   report what would be done, and do nothing.
+    dry_run   report what would be done, and do nothing; where a sync would raise DeletionsRefusedError, the report's
+              `refused` says why.
     stop      once set, what is in hand is finished and committed, and the report says `interrupted`.
 
     Documents of other folders and added ones are left alone. A file that cannot be read is reported and the others
@@ -58,8 +59,12 @@ def sync(
     if dry_run:
         check_claim(index.folders(), scanned.name, str(scanned.root))
         ledger = {record.source: record for record in index.documents()}
-        _, report = diff(scanned, ledger, metadata=metadata, retry_failed=False, converters=config.converters)
-        return replace(report.in_order(), dry_run=True, seconds=time.monotonic() - started)
+        todo, report = diff(scanned, ledger, metadata=metadata, retry_failed=False, converters=config.converters)
+        refused = ""
+        if not allow_deletions:
+            documents = searchable(ledger.values(), scanned.name)
+            refused = why_refused(todo.delete, documents, _unread(scanned, todo, report), root=scanned.root)
+        return replace(report.in_order(), dry_run=True, refused=refused, seconds=time.monotonic() - started)
     from ingest.indexer import Indexer
     from ingest.pipeline import index_files, parsing  # they load what reads files, which a dry run does not need
 
@@ -72,7 +77,7 @@ def sync(
         )
         if not allow_deletions:
             documents = searchable(ledger.values(), scanned.name)
-            check_deletions(todo.delete, documents, (*todo.add, *todo.update), root=scanned.root)
+            check_deletions(todo.delete, documents, _unread(scanned, todo, planned), root=scanned.root)
         report = replace(planned, added=0, updated=0, deleted=0, planned=())
         files = (*todo.add, *todo.update)
         size = sum(file.size for file in files)
@@ -85,6 +90,12 @@ def sync(
             _touch(writer, todo, read_ns)
             indexer.remove(todo.delete)
     return replace(indexer.report.in_order(), interrupted=stopped, seconds=time.monotonic() - started)
+
+
+def _unread(scanned: Scan, todo: Plan, planned: SyncReport) -> tuple[ScannedFile, ...]:
+    """The files that hold what the index does not have: those to be indexed, and those that failed before."""
+    failed = {failure.source for failure in planned.failed}.difference(file.source for file in todo.taken)
+    return (*todo.add, *todo.update, *(file for file in scanned.files if file.source in failed))
 
 
 def _touch(writer: Writer, todo: Plan, read_ns: int) -> None:

@@ -37,9 +37,12 @@ def about(version: VersionOption = False) -> None:
 @app.command()
 @with_search_flags
 def search(
-    query: Annotated[str, typer.Argument(help="What you want to know.")],
+    query: Annotated[str, typer.Argument(help="What you want to know; after -- if it begins with a dash.")],
     index: IndexOption = DEFAULT_INDEX,
     explain: Annotated[bool, typer.Option("--explain", help="Show both sides' scores and ranks.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="On a terminal, show whole passages, as a pipe and --expand get them.")
+    ] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
     **options: Any,
@@ -57,7 +60,7 @@ def search(
     if as_json:
         print_json([hit_as_dict(hit) for hit in hits])
     elif hits:
-        print_hits(hits, explain=explain)
+        print_hits(hits, explain=explain, full=full or bool(given["expand"]))
     else:
         out.print("Nothing found.")
 

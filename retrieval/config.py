@@ -40,11 +40,9 @@ PRECISIONS: Mapping[str, tuple[Precision, ...]] = MappingProxyType(
 """What each backend can be asked for."""
 
 _PREFIX = "RETRIEVAL_"
-_E5 = re.compile(r"(?<![a-z0-9])e5(?![a-z0-9])", re.IGNORECASE)
-
 
 AUTO = "auto"
-"""The setting that detects the language of each document."""
+"""The language: detect that of each document. Prefixes: those of the model."""
 
 
 class Config(BaseModel):
@@ -67,8 +65,9 @@ class Config(BaseModel):
     """Run code that comes with the model."""
     pooling: Pooling | None = None
     """For a bare transformer only; a sentence-transformers model brings its own."""
-    query_prefix: str = "query: "
-    passage_prefix: str = "passage: "
+    query_prefix: str = AUTO
+    passage_prefix: str = AUTO
+    """Put before what is embedded; "auto" is what the model was trained with, else "query: " and "passage: "."""
 
     # What turns documents into chunks.
     chunk_size: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
@@ -182,11 +181,6 @@ class Config(BaseModel):
         if "auto" not in (self.backend, self.precision) and self.precision not in PRECISIONS[self.backend]:
             offers = ", ".join(PRECISIONS[self.backend])
             raise ValueError(f"backend {self.backend} has no precision {self.precision}; it has {offers}")
-        if _E5.search(self.model) and not (self.query_prefix.strip() and self.passage_prefix.strip()):
-            raise ValueError(
-                f"{self.model} is an E5 model, trained with 'query: ' and 'passage: ' before its texts; without them "
-                "its cosines mean little, so set query_prefix and passage_prefix"
-            )
         return self
 
     @classmethod

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from rich.text import Text
 from retrieval import __version__
 from retrieval.context import context_header
 from retrieval.errors import IndexNotFoundError, IndexUnusableError, RetrievalError
+from retrieval.excerpt import excerpt
 from retrieval.search_hits import SearchHit, SearchHits
 
 DONE, SOME_FAILED, USAGE, UNUSABLE, INTERRUPTED = 0, 1, 2, 3, 130
@@ -31,6 +33,9 @@ DEFAULT_INDEX = Path(".retrieval")
 
 _NAMED = 3
 """Of a hit's duplicates, so many are shown."""
+
+_GLUED = re.compile(r"-[A-Za-z]\w")
+"""An option of one letter with its value, or text that looks like it."""
 
 _PICTURES = {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n"} | {0x7F: 0x2421, 0x9B: 0x241B}
 """Control characters that could clear a terminal, as symbols of the same length."""
@@ -58,7 +63,7 @@ def run(app: typer.Typer) -> None:
         sys.stdout.flush()
     except typer.TyperException as error:
         cause = error.format_message().rstrip(".")
-        says = f"{cause}{'' if cause.endswith('?') else '.'} See --help."
+        says = f"{cause}{'' if cause.endswith('?') else '.'}{_about_dashes(error)} See --help."
         code = _fail(says, USAGE) if cause else USAGE  # without a command, the help was printed
     except RetrievalError as error:
         code = _fail(str(error), UNUSABLE if _is_unusable(error) else USAGE)
@@ -74,6 +79,18 @@ def run(app: typer.Typer) -> None:
     if code == INTERRUPTED:  # typer's own code for Ctrl-C
         err.print("Interrupted; what was finished is kept, and the next sync goes on from there.")
     sys.exit(code)
+
+
+def _about_dashes(error: typer.TyperException) -> str:
+    """The way out where an argument, such as a query, was perhaps taken for an option since it begins with a dash."""
+    context: typer.Context | None = getattr(error, "ctx", None)
+    parameters = context.command.params if context is not None else []
+    names = [str(each.name).upper() for each in parameters if each.param_type_name == "argument"]
+    is_no_option = hasattr(error, "option_name") and not getattr(error, "possibilities", None)
+    is_perhaps_text = is_no_option or any(_GLUED.match(given) for given in sys.argv[1:])
+    if context is None or not names or not is_perhaps_text:
+        return ""
+    return f" Write -- before what begins with a dash and is no option: {context.command_path} -- {names[0]}."
 
 
 def _stop_printing() -> int:
@@ -108,7 +125,9 @@ def print_reading(hits: SearchHits, *, console: Console) -> None:
             console.print(Text(f"Only passages {which} {named}.", style="yellow"))
 
 
-def print_hits(hits: Sequence[SearchHit], *, explain: bool) -> None:
+def print_hits(hits: Sequence[SearchHit], *, explain: bool, full: bool) -> None:
+    """Without `full`, a terminal is given the part of each passage in which most of the words that match stand; a pipe
+    is always given all of it, to search in."""
     for hit in hits:
         line = Text(f"{hit.rank:>2}  {hit.score:.3f}  ")
         line.append(printable(hit.citation()), style="bold cyan")
@@ -119,7 +138,7 @@ def print_hits(hits: Sequence[SearchHit], *, explain: bool) -> None:
             out.print(Text(f"    {_also_in(hit)}", style="dim"))
         if explain:
             out.print(Text(f"    {_explain(hit)}", style="yellow"))
-        out.print(_passage(hit))
+        out.print(_passage(hit, cut=out.is_terminal and not full))
         out.print()
 
 
@@ -151,12 +170,23 @@ def _also_in(hit: SearchHit) -> str:
     return f"also in {named}" + (f" and {more:,} more" if more else "")
 
 
-def _passage(hit: SearchHit) -> Text:
+def _passage(hit: SearchHit, *, cut: bool) -> Text:
     text = Text(hit.text.translate(_PICTURES))
     for start, end in hit.highlights:
         text.stylize("bold underline", start, end)
-    lines = text.split("\n")
+    lines = list(_cut(text, hit) if cut else text.split("\n"))
     return Text("\n").join(Text("    ").append_text(line) for line in lines)
+
+
+def _cut(text: Text, hit: SearchHit) -> Iterator[Text]:
+    """The lines of the excerpt that have anything on them."""
+    start, end = excerpt(hit.text, hit.highlights)
+    lines = [line for line in text[start:end].split("\n") if line.plain.strip()]
+    for number, line in enumerate(lines, 1):
+        line.rstrip()
+        before = "… " if number == 1 and hit.text[:start].strip() else ""
+        after = " …" if number == len(lines) and hit.text[end:].strip() else ""
+        yield Text.assemble(before, line, after)
 
 
 def _explain(hit: SearchHit) -> str:

@@ -1,4 +1,4 @@
-"""What made an index. Opened with something else, it refuses rather than mix vectors."""
+"""The settings and the model that made an index. It is never opened with others, which would mix vectors."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -6,16 +6,19 @@ from functools import cached_property
 from typing import Any, Self
 
 from retrieval.analysis import Analyzer
-from retrieval.config import INDEX_SETTINGS, Config
-from retrieval.embedding import Embedder, find_model, hash_weights
+from retrieval.config import AUTO, INDEX_SETTINGS, Config
+from retrieval.directory.pointer import Pointer
+from retrieval.embedding import PASSED, Embedder, find_model, hash_weights
 from retrieval.errors import IndexMismatchError
 from retrieval.types import digest
 
 _MODEL_NAMES = {"model", "revision", "trust_remote_code"}
-"""Names of the model; what it is, the hash of its weights says."""
+"""Settings that name the model. Two names can mean the same model; the hash of its weights tells."""
+
+_PREFIXES = ("query_prefix", "passage_prefix")
 
 _SEARCH_FILES = 2
-"""Version of what segments hold beside vectors and terms. Raise it when they hold more: those of before are then made
+"""Version of what segments hold beside vectors and terms. Raise it when they hold more: then older segments are made
 again, from the same chunks."""
 
 _REBUILD = "rebuild it: `ingest sync --rebuild FOLDER`"
@@ -24,12 +27,13 @@ _WAY_OUT = f"Open it without that setting (an index remembers its own), or {_REB
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """settings   those of config.INDEX_SETTINGS
-    weights    SHA-256
-    analyzer   Analyzer.fingerprint of whichever language, which changes with the stemmer's version, and the version of
-               the search files: where these differ, the files are made again, from the same chunks
-    numerics   "fp32" where the vectors are those of full precision or as good as these; else the precision that gave
-               others
+    """What an index was made with.
+
+    settings   those of config.INDEX_SETTINGS
+    weights    SHA-256 of the model's weights; the version of an encoder that a program passes
+    analyzer   Analyzer.fingerprint, which changes with the stemmer's version; the language; and the version of the
+               search files. Where these differ, the search files are made again from the same chunks
+    numerics   "fp32" where the vectors are as good as those of full precision; else the precision that made them
     """
 
     settings: dict[str, Any]
@@ -44,8 +48,8 @@ class Fingerprint:
     @classmethod
     def of(cls, config: Config, embedder: Embedder) -> Self:
         return cls(
-            settings=config.index_settings(),
-            weights=embedder.weights,
+            settings={**config.index_settings(), **_prefixes(embedder)},
+            weights=embedder.version,
             pooling=embedder.pooling,
             dimension=embedder.dimension,
             max_seq_length=embedder.max_seq_length,
@@ -82,22 +86,37 @@ class Fingerprint:
         """Raises IndexMismatchError where the settings would give other vectors, chunks or terms."""
         wanted = config.index_settings()
         for name in INDEX_SETTINGS:
-            if name not in _MODEL_NAMES and self.settings[name] != wanted[name]:
+            if (
+                name not in _MODEL_NAMES
+                and not (name in _PREFIXES and wanted[name] == AUTO)
+                and self.settings[name] != wanted[name]
+            ):
                 raise IndexMismatchError(
                     f"The index {index} was built with {name}={self.settings[name]!r}, not {wanted[name]!r}. {_WAY_OUT}"
                 )
+        if self.settings["model"] != config.model and any(
+            m.startswith(PASSED) for m in (self.settings["model"], config.model)
+        ):
+            raise IndexMismatchError(
+                f"The index {index} was built with the model {self.settings['model']}, not {config.model}. {_WAY_OUT}"
+            )
         if any(self.settings[name] != wanted[name] for name in ("model", "revision")):
             self._check_weights(hash_weights(find_model(config.model, revision=config.revision)), config, index=index)
 
     def check_embedder(self, embedder: Embedder, config: Config, *, index: str) -> None:
         """Raises IndexMismatchError where the loaded model is not the one that made the index."""
-        self._check_weights(embedder.weights, config, index=index)
+        self._check_weights(embedder.version, config, index=index)
         for name in ("pooling", "dimension", "max_seq_length"):
             made, loaded = getattr(self, name), getattr(embedder, name)
             if made != loaded:
                 raise IndexMismatchError(
                     f"The index {index} was built with {name} {made}, and {config.model} now has {loaded}; restore the "
                     f"model's files, or {_REBUILD}."
+                )
+        for name, prefix in _prefixes(embedder).items():
+            if prefix != self.settings[name]:
+                raise IndexMismatchError(
+                    f"The index {index} was built with {name}={self.settings[name]!r}, not {prefix!r}. {_WAY_OUT}"
                 )
         if embedder.tokenizer_digest != self.tokenizer:
             raise IndexMismatchError(
@@ -119,6 +138,26 @@ class Fingerprint:
                 f"The index {index} was built with the model {self.settings['model']} (weights {self.weights[:12]}), "
                 f"not {config.model} (weights {weights[:12]}). {_WAY_OUT}"
             )
+
+
+def remembered_settings(pointer: Pointer | None) -> dict[str, Any]:
+    """The settings that an existing index was made with, for a caller who gives none; empty without a pointer.
+
+    The consent to run code that comes with a model is not among them. Each caller has to give it, because the index may
+    come from somebody else.
+    """
+    if pointer is None:
+        return {}
+    if not pointer.fingerprint:
+        return {**pointer.chroma, "trust_remote_code": False}
+    made_with = Fingerprint.from_json(pointer.fingerprint)
+    precision = {} if made_with.numerics == "fp32" else {"precision": made_with.numerics}
+    return {**pointer.chroma, **made_with.settings, **precision, "trust_remote_code": False}
+
+
+def _prefixes(embedder: Embedder) -> dict[str, str]:
+    """The settings that name them."""
+    return dict(zip(_PREFIXES, embedder.prefixes, strict=True))
 
 
 def _analyzer(language: str) -> dict[str, Any]:

@@ -6,64 +6,60 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, Unpack
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from retrieval.config import Config
+from retrieval.deletion import Deleted, delete_matching, delete_sources
 from retrieval.directory.index_directory import IndexDirectory
-from retrieval.directory.pointer import Pointer
-from retrieval.embedding import Embedder
+from retrieval.embedding import Embedder, model_settings
 from retrieval.errors import ConfigError, IndexMismatchError, IndexNotFoundError, QueryError
-from retrieval.fingerprint import Fingerprint
+from retrieval.fingerprint import Fingerprint, remembered_settings
 from retrieval.inspection.embedding_stats import EmbeddingStats
 from retrieval.inspection.similar import SimilarDocument, SimilarPair
 from retrieval.inspection.stats import Stats, place_of
 from retrieval.rerankers import Rerankers
 from retrieval.search import SearchKeywords
-from retrieval.search.filter_hints import warn
 from retrieval.search_hits import SearchHits
 from retrieval.searcher import Searcher
 from retrieval.searcher_manager import SearcherManager
 from retrieval.segments.reader import IndexReader
-from retrieval.types import DocumentRecord, SyncedFolder
+from retrieval.types import DocumentRecord, Encoder, SyncedFolder
 from retrieval.writer.writer import Writer
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 
-class Deleted(NamedTuple):
-    """How many there really were."""
-
-    documents: int
-    chunks: int
-
-
 class HybridIndex:
     """A searchable index of documents. A context manager; threads may share it.
 
-    Searches read the newest generation and never wait for a writer. The lock is taken at the first change and
+    Searches read the newest generation and never wait for a writer. The first change takes the writer's lock, which is
     held until `close`.
     """
 
-    def __init__(self, directory: IndexDirectory, config: Config, *, read_only: bool) -> None:
+    def __init__(self, directory: IndexDirectory, config: Config, *, encoder: Encoder | None, read_only: bool) -> None:
         self.path = directory.path
         self.config = config
         self.read_only = read_only
         self._manager = SearcherManager(directory, config, self._embedder_of_passages)
-        self._embedder: Embedder | None = None
+        self._embedder = Embedder(encoder, config) if encoder is not None else None
         self._checked_with: Fingerprint | None = None
         self._rerankers = Rerankers(trust_remote_code=config.trust_remote_code)
         self._loading = threading.Lock()
 
     @classmethod
     def open(
-        cls, path: Path | str, *, config: Config | Path | str | None = None, read_only: bool = False
+        cls,
+        path: Path | str,
+        *,
+        config: Config | Path | str | None = None,
+        encoder: Encoder | None = None,
+        read_only: bool = False,
     ) -> "HybridIndex":
         """The index at `path`; without `read_only`, one that does not exist is created at the first change.
 
-        `config` is a Config or a YAML file. Without it an existing index is opened with the settings that made it.
+        `config` is a Config or a YAML file. Without it, an existing index is opened with the settings that made it.
+        `encoder` takes the place of the model that the settings name; several indexes may share one.
         Where no generation can be read, the search files are made again from Chroma.
 
         Raises IndexNotFoundError (read_only), IndexMismatchError (another model, other settings), IndexLockedError
@@ -72,8 +68,7 @@ class HybridIndex:
         directory = IndexDirectory(path)
         pointer = directory.read_pointer()
         given = config
-        if not isinstance(config, Config):
-            config = Config.load(config, base=remembered_settings(pointer))
+        config = settings_for(config, remembered_settings(pointer), encoder)
         if pointer is None and read_only and not config.chroma_host:
             raise IndexNotFoundError(f"There is no index at {path}; `ingest sync FOLDER --index {path}` makes one.")
         if pointer is not None and pointer.chroma != config.server_settings():
@@ -81,14 +76,16 @@ class HybridIndex:
                 f"The index {path} keeps its chunks in {place_of(pointer.chroma)}, not in "
                 f"{place_of(config.server_settings())}; open it without chroma_* settings, or use another directory."
             )
-        index = cls(directory, config, read_only=read_only)
+        index = cls(directory, config, encoder=encoder, read_only=read_only)
         try:
             index._manager.open()
         except IndexMismatchError:
             now = directory.read_pointer()
             if now is None or (pointer is not None and now.fingerprint == pointer.fingerprint):
                 raise
-            return cls.open(path, config=given, read_only=read_only)  # it was rebuilt in this very moment
+            return cls.open(
+                path, config=given, encoder=encoder, read_only=read_only
+            )  # another process has just rebuilt it
         return index
 
     def close(self) -> None:
@@ -106,7 +103,7 @@ class HybridIndex:
     # Searching
 
     def searcher(self) -> Searcher:
-        """The newest generation, to ask several things of the same one. Raises as `open`."""
+        """The newest generation, for several searches of the same one. Raises as `open`."""
         return Searcher(self._manager.current(), self.config, embedder=lambda: self.embedder, rerankers=self._rerankers)
 
     def search(self, query: str, top_k: int = 10, **options: Unpack[SearchKeywords]) -> SearchHits:
@@ -125,8 +122,8 @@ class HybridIndex:
                            (Rocchio), on the "lexical" side their terms (RM3), or "both". Scores are then those of the
                            query as it was asked again. The first answers pass filters and operators.
         where, where_document   Chroma's filters, for both sides. Without feedback, a filter never changes a score. A
-                           condition that no chunk can decide is in the hits' `warnings`, with the nearest names, and
-                           is logged.
+                           condition that no chunk passes, or that another would find more with, is in the hits'
+                           `warnings`, with the nearest names and values or that other one, and is logged.
         within             a source prefix such as "docs/guide/", or a list of them: a filter that lets through the
                            documents whose source begins so.
         operators          whether `"exact phrase"`, `+required`, `-"excluded phrase"` and `-excluded` filter the hits:
@@ -180,11 +177,12 @@ class HybridIndex:
         return self.searcher().stats()
 
     def embedding_stats(self, *, sample: int = 4096, seed: int = 0) -> EmbeddingStats:
-        """How good the embedding space of this index is, and how sound its chunks; how to read it is said in
-        retrieval.inspection.embedding_report. Loads no model.
+        """Figures on how well the vectors of this index are spread, and on its chunks. Loads no model.
 
-        sample   chunks, drawn by `seed`, that the figures of the space are taken from; lengths and word-for-word
-                 repetitions are counted over all. Memory is bounded by the sample.
+        retrieval.inspection.embedding_report explains how to read them.
+
+        sample   how many chunks, drawn at random with `seed`, the figures on vectors are taken from; the lengths of
+                 chunks and literal repetitions are counted over all. Memory is bounded by the sample.
 
         Raises QueryError where there are no chunks.
         """
@@ -198,12 +196,12 @@ class HybridIndex:
         where: Mapping[str, Any] | None = None,
         min_score: float | None = None,
     ) -> list[SimilarDocument]:
-        """The documents most like one of the index, best first, ties by source; not the document itself.
+        """The documents most similar to one document of the index, best first, ties by source; without itself.
 
-        All are compared, exactly: by the cosine of their mean vectors. Loads no model.
+        It is compared with all others, exactly, by the cosine of their mean vectors. Loads no model.
 
-        where       Chroma's filter: documents of which a chunk passes it.
-        min_score   least cosine.
+        where       Chroma's filter: only documents with a chunk that passes it.
+        min_score   the least cosine.
 
         Raises QueryError for a source that is not in the index (and names those like it) or has no text, and for
         options that make no sense.
@@ -220,17 +218,17 @@ class HybridIndex:
         query_chunk_size: int = 1000,
         corpus_chunk_size: int = 100_000,
     ) -> list[SimilarPair]:
-        """All pairs of documents that are alike, each once, best first, ties by sources: what there is twice.
+        """All pairs of similar documents, such as duplicates: each pair once, best first, ties by sources.
 
-        Found by sentence_transformers.util.paraphrase_mining_embeddings, among the mean vectors. Loads torch and no
-        model.
+        sentence_transformers.util.paraphrase_mining_embeddings finds them by the cosine of their mean vectors. Loads
+        torch and no model.
 
-        top_k               neighbours of each document that are looked at; of a text that there is more often, some
-                            pairs are left out.
-        max_pairs           the best so many; of those that tie for the last place, any.
-        where, min_score    as `similar`; both documents must pass.
-        query_chunk_size, corpus_chunk_size   so many documents are compared with so many at once, in 4 bytes times
-                            both of memory: 400 MB. The result does not depend on them.
+        top_k               how many neighbours of each document are looked at; some pairs of a text with more copies
+                            are left out.
+        max_pairs           how many pairs are returned at most; of those that tie for the last place, any.
+        where, min_score    as in `similar`; both documents must pass.
+        query_chunk_size, corpus_chunk_size   how many documents are compared with how many at once. This takes 4 bytes
+                            times both of memory, 400 MB by default. The result does not depend on them.
 
         Raises QueryError for options that make no sense.
         """
@@ -262,8 +260,10 @@ class HybridIndex:
     # Changing it
 
     def delete(self, sources: Sequence[str] | None = None, *, where: Mapping[str, Any] | None = None) -> Deleted:
-        """Delete whole documents: those named ("docs/" names all whose source begins so), or those all of whose
-        chunks pass the filter.
+        """Delete whole documents.
+
+        sources   the documents' sources; one that ends in a slash, "docs/", stands for all that begin with it.
+        where     Chroma's filter: the documents all of whose chunks pass it.
 
         A file that is still in its folder comes back with the next sync. Raises QueryError unless exactly one of
         the two is given, IndexNotFoundError where nothing was indexed yet.
@@ -275,27 +275,19 @@ class HybridIndex:
         if not self._manager.current().generation:
             raise IndexNotFoundError(f"There is no index at {self.path}, and so nothing to delete.")
         with self.writing() as writer:
-            writer.commit()  # what an interrupted writer left is in the generation now
-            if where is not None:
-                warn(writer.reader, where)
-            chosen = set(sources or ()) if where is None else _matching_sources(writer.reader, where)
-            below = tuple(source for source in chosen if source.endswith("/"))
-            known = writer.records.all() if below else writer.records
-            named = chosen.union(source for source in known if source.startswith(below)) if below else chosen
-            records = [record for source in named if (record := known.get(source)) is not None]
-            written = writer.remove(records)
-        return Deleted(documents=len(records), chunks=written.chunks_deleted)
+            writer.commit()  # so that the generation has what an interrupted writer left
+            return delete_matching(writer, where) if where is not None else delete_sources(writer, sources or ())
 
     def borrow_vectors(self, lender: IndexReader) -> None:
-        """From now on, embed no string that has a vector in another index's generation, if that was made with the same
-        model and prefix. Raises as `embedder`."""
+        """From now on, take vectors from another index's generation instead of embedding the same strings again, if it
+        was made with the same model and prefix. Raises as `embedder`."""
         made_with = Fingerprint.of(self.config, self.embedder)
         if lender.fingerprint is not None and lender.fingerprint.embeds_like(made_with):
             self._manager.lender = lender
 
     @contextmanager
     def writing(self) -> Iterator[Writer]:
-        """The Writer, under the lock; what it wrote is committed when the block ends, also after Ctrl-C.
+        """The Writer, with the lock held. What it wrote is committed when the block ends, also after Ctrl-C.
 
         Raises ConfigError for a read-only index, IndexLockedError where another process writes.
         """
@@ -305,36 +297,22 @@ class HybridIndex:
             yield writer
 
     def _embedder_of_passages(self) -> Embedder:
-        """Raises also where its vectors do not belong among those that the index has."""
+        """The model, for passages. Raises IndexMismatchError also where its vectors do not mix with the index's."""
         embedder = self.embedder
         if self._manager.made_with is not None:
             self._manager.made_with.check_numerics(embedder, index=str(self.path))
         return embedder
 
 
-def remembered_settings(pointer: Pointer | None) -> dict[str, Any]:
-    """The settings that an existing index was made with, for a caller who names none.
+def settings_for(given: Config | Path | str | None, remembered: Mapping[str, Any], encoder: Encoder | None) -> Config:
+    """The settings that a caller gives, over those that the index has; the model is the encoder, where one is passed.
 
-    All but the consent to run code that comes with a model: each caller has to give it, because the index may come
-    from somebody else.
+    Raises ConfigError where they name another model.
     """
-    if pointer is None:
-        return {}
-    if not pointer.fingerprint:
-        return {**pointer.chroma, "trust_remote_code": False}
-    made_with = Fingerprint.from_json(pointer.fingerprint)
-    precision = {} if made_with.numerics == "fp32" else {"precision": made_with.numerics}
-    return {**pointer.chroma, **made_with.settings, **precision, "trust_remote_code": False}
-
-
-def _matching_sources(reader: IndexReader, where: Mapping[str, Any]) -> set[str]:
-    """The sources of the documents all of whose chunks pass the filter."""
-    passes = reader.select(where, None)
-    if passes is None:
-        return set()
-    rows, starts = reader.rows_by_document
-    if not len(rows):
-        return set()
-    whole = np.logical_and.reduceat(passes[rows], starts)
-    documents = reader.documents[rows[starts[whole]]].tolist()
-    return {record.source for id_ in documents if (record := reader.record(id_.decode())) is not None}
+    passed = model_settings(encoder) if encoder is not None else {}
+    config = given if isinstance(given, Config) else Config.load(given, base={**remembered, **passed})
+    if encoder is None:
+        return config
+    if config.model != passed["model"] and "model" in config.model_fields_set:
+        raise ConfigError(f"`model: {config.model}` is set, and an encoder is passed ({encoder.name}); give one.")
+    return config.model_copy(update=passed)

@@ -1,7 +1,7 @@
 """ISO 8601 dates and times in strings, as points in time that have an order."""
 
 import re
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 
 _ISO = re.compile(
     r"(?P<year>\d{4})(?:-(?P<month>\d\d)(?:-(?P<day>\d\d)"
@@ -9,6 +9,7 @@ _ISO = re.compile(
     r"(?P<zone>[Zz]|[+-]\d\d(?::?\d\d)?)?)?)?)?",
     re.ASCII,
 )
+_DATE = re.compile(r"\d{4}(?:-\d\d){0,2}", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -28,6 +29,22 @@ def microseconds(text: str) -> int | None:
         moment = datetime(year, month, day, hour, minute, second, fraction, tzinfo=_zone(match["zone"]))
         return (moment - _EPOCH) // _MICROSECOND
     except (ValueError, OverflowError):  # such as the 30th of February
+        return None
+
+
+def following(text: str) -> str | None:
+    """The year, month or day after the one that is named: "2020-01" for "2019-12". None for any other text, times
+    included, and for the last one."""
+    if not _DATE.fullmatch(text) or microseconds(text) is None:
+        return None
+    year, month, day = (int(part) for part in f"{text}-01-01".split("-")[:3])
+    try:
+        if len(text) == len("2019-12-31"):
+            return (date(year, month, day) + timedelta(days=1)).isoformat()
+        if len(text) == len("2019-12"):
+            return date(year + month // 12, month % 12 + 1, 1).isoformat()[: len(text)]
+        return date(year + 1, 1, 1).isoformat()[: len(text)]
+    except (ValueError, OverflowError):  # beyond the year 9999
         return None
 
 

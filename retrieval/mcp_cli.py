@@ -23,6 +23,13 @@ def mcp(
     from retrieval.index import HybridIndex
 
     with HybridIndex.open(index, config=config, read_only=not allow_writes) as opened:
+        if not opened.searcher().generation:  # without --allow-writes, opening it is an error
+            log.warning(
+                "There is no index at %s yet, and nothing is found. `ingest sync FOLDER --index %s` makes it, and so "
+                "does the tool add_document.",
+                index,
+                index,
+            )
         # A thread that waits for input cannot be told of Ctrl-C; an index may be left at any moment, and so it is.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         try:

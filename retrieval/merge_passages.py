@@ -19,13 +19,14 @@ def joined(pieces: Sequence[Piece]) -> Piece:
     """
     first = pieces[0]
     parts, char_end, line_end = [first.text], first.char_end, first.line_end
+    metadata = dict(first.metadata)
     page_end = max((piece.page_end for piece in pieces if piece.page_end), default=None)
     for piece in pieces[1:]:
         gap = piece.char_start - char_end
         newlines = min(max(gap, 0), piece.line_start - line_end)
         parts += ["\n" * newlines, " " * (gap - newlines), piece.text[max(0, -gap) :]]
         char_end, line_end = max(char_end, piece.char_end), max(line_end, piece.line_end)
-    metadata = joined_places(first.metadata, pieces[-1].metadata)
+        metadata = joined_places(metadata, piece.metadata)
     if (label := _joined_labels(first, pieces[-1])) is not None:
         metadata[PAGE_LABEL] = label
     return replace(

@@ -102,8 +102,8 @@ class SearchHits(list[SearchHit]):
     corrections   the words that were searched for in another spelling, in order
     required      the words and phrases that every hit has
     excluded      those that no hit has
-    warnings      why the filters may find less than was meant: fields and folders that there are not, with the nearest
-                  names, and values of another type
+    warnings      why the filters may find less than was meant: fields, values and folders that there are not, with the
+                  nearest, values of another type, and other filters that find more of what one names
     """
 
     def __init__(

@@ -4,9 +4,9 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-SHEET, ROW_START, ROW_END, SHEET_END = "sheet", "row_start", "row_end", "sheet_end"
-"""What the metadata of such a passage has: its sheet, its first and last row, 0 where it has none, and the sheet of
-the last row where that is another."""
+SHEET, ROW_START, ROW_END, SHEET_END, SHEETS = "sheet", "row_start", "row_end", "sheet_end", "sheets"
+"""What the metadata of such a passage has: its sheet, its first and last row, 0 where it has none; and where it has
+rows of several sheets, the sheet of the last row and, as a list, all of them."""
 
 
 class SheetRow(NamedTuple):
@@ -20,7 +20,7 @@ class SheetRow(NamedTuple):
     row: int
 
 
-def place_of(rows: Sequence[SheetRow], line_start: int, line_end: int) -> dict[str, str | int]:
+def place_of(rows: Sequence[SheetRow], line_start: int, line_end: int) -> dict[str, str | int | list[str]]:
     """What the metadata of a passage on these lines has: nothing where there are no `rows`, which ascend by line."""
     if not rows:
         return {}
@@ -35,22 +35,21 @@ def place_of(rows: Sequence[SheetRow], line_start: int, line_end: int) -> dict[s
     if not found:
         return {SHEET: rows[first].sheet, ROW_START: 0, ROW_END: 0}
     (sheet, row_start, _), (sheet_end, _, row_end) = found[0], found[-1]
-    place: dict[str, str | int] = {SHEET: sheet, ROW_START: row_start, ROW_END: row_end}
-    return place if sheet == sheet_end else {**place, SHEET_END: sheet_end}
+    place: dict[str, str | int | list[str]] = {SHEET: sheet, ROW_START: row_start, ROW_END: row_end}
+    return place if sheet == sheet_end else {**place, **_several([sheet for sheet, _, _ in found])}
 
 
 def joined_places(first: Mapping[str, Any], last: Mapping[str, Any]) -> dict[str, Any]:
     """The metadata of a passage from the one whose metadata is `first` to the one whose is `last`."""
     if not (_has_place(first) and _has_place(last)):
         return dict(first)
-    whole = {key: value for key, value in first.items() if key != SHEET_END}
-    if not first[ROW_START]:  # the heading of a sheet, before its rows
-        whole |= {SHEET: last[SHEET], ROW_START: last[ROW_START]}
-    sheet_end, row_end = last.get(SHEET_END, last[SHEET]), last[ROW_END]
-    if not row_end:  # what follows the rows
-        sheet_end, row_end = first.get(SHEET_END, first[SHEET]), first[ROW_END]
-    whole[ROW_END] = row_end
-    return whole if sheet_end == whole[SHEET] else {**whole, SHEET_END: sheet_end}
+    whole = {key: value for key, value in first.items() if key not in (SHEET_END, SHEETS)}
+    # A passage without rows is the heading of a sheet, before them, or what follows them.
+    with_rows = [place for place in (first, last) if place[ROW_START]] or [first]
+    begin, end = with_rows[0], with_rows[-1]
+    whole |= {SHEET: begin[SHEET], ROW_START: begin[ROW_START], ROW_END: end[ROW_END]}
+    sheets = [*_sheets(begin), *_sheets(end)]
+    return whole if sheets[0] == sheets[-1] else {**whole, **_several(sheets)}
 
 
 def cited_rows(metadata: Mapping[str, Any]) -> str:
@@ -64,6 +63,15 @@ def cited_rows(metadata: Mapping[str, Any]) -> str:
     if SHEET_END in metadata:
         return f"{name}, row {start}, to sheet {' '.join(str(metadata[SHEET_END]).split())}, row {end}"
     return f"{name}, row {start}" if start == end else f"{name}, rows {start}–{end}"
+
+
+def _sheets(place: Mapping[str, Any]) -> list[str]:
+    named = place.get(SHEETS)
+    return named if isinstance(named, list) else [place[SHEET], place.get(SHEET_END, place[SHEET])]
+
+
+def _several(sheets: Sequence[str]) -> dict[str, str | list[str]]:
+    return {SHEET_END: sheets[-1], SHEETS: list(dict.fromkeys(sheets))}
 
 
 def _has_place(metadata: Mapping[str, Any]) -> bool:

@@ -40,14 +40,6 @@ def test_the_e5_preset_pins_a_revision() -> None:
     assert not config.trust_remote_code
 
 
-@pytest.mark.parametrize("model", ["intfloat/e5-small-v2", "intfloat/multilingual-e5-base", "/models/E5-mine"])
-@pytest.mark.parametrize("prefix", ["query_prefix", "passage_prefix"])
-def test_an_e5_model_without_its_prefixes_is_refused_with_the_reason(model: str, prefix: str) -> None:
-    with pytest.raises(ConfigError, match="E5 model, trained with"):
-        Config(model=model, **{prefix: ""})
-    Config(model="sentence-transformers/all-MiniLM-L6-v2", **{prefix: ""})
-
-
 @pytest.mark.parametrize(
     ("setting", "value"),
     [

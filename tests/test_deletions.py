@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from ingest import cli, sync
-from ingest.deletions import check_deletions
+from ingest import sync, sync_cli
+from ingest.deletions import check_deletions, why_refused
 from ingest.documents import hash_bytes
 from ingest.interrupts import Stop
 from ingest.rebuild import rebuild
 from ingest.scan import scan
+from ingest.status import folder_status
 from retrieval import HybridIndex
 from retrieval.errors import DeletionsRefusedError
 from retrieval.types import DocumentRecord
@@ -70,6 +71,19 @@ def test_what_has_moved_or_is_there_twice_is_not_lost(tmp_path: Path) -> None:
     check_deletions(documents[1:], documents, (), root=tmp_path)
 
 
+def test_the_message_counts_what_the_report_counts(tmp_path: Path) -> None:
+    """A document that has moved is deleted under its old source too."""
+    for name in NAMES[:4]:
+        (tmp_path / f"moved-{name}").write_text(name)
+    documents = records(NAMES)
+    new = scan(tmp_path, name="docs").files
+    said = why_refused(documents[:25], documents, new, root=tmp_path)
+    assert "would delete 25 of 30 documents" in said
+    assert "(4 of them have moved)" in said
+    assert "all 30 documents" in why_refused(documents, documents, new, root=tmp_path)
+    assert why_refused(documents[:15], documents, new, root=tmp_path) == ""
+
+
 def test_documents_that_no_search_returns_do_not_count(tmp_path: Path) -> None:
     documents = records(NAMES[:5])
     empty = replace(documents[0], source="docs/empty", chunk_ids=())
@@ -120,7 +134,10 @@ def test_an_emptied_folder_is_refused_until_that_is_allowed(open_index: Open, do
             with pytest.raises(DeletionsRefusedError, match=rf"all 3 documents.*'docs'.*{says}.*--allow-deletions"):
                 sync(docs, index)
             assert (len(index.documents()), len(index.search("gardens", mode="lexical"))) == (3, 3)
-            assert sync(docs, index, dry_run=True).deleted == 3
+            planned = sync(docs, index, dry_run=True)
+            assert (planned.deleted, "would delete all 3 documents" in planned.refused) == (3, True)
+            assert folder_status(index)[0].refused == planned.refused
+            assert sync(docs, index, dry_run=True, allow_deletions=True).refused == ""
             shutil.rmtree(docs)
             shutil.copytree(docs.with_name("whole"), docs)
         empty(docs)
@@ -134,6 +151,7 @@ def test_a_choice_that_leaves_all_out_is_refused_and_a_renamed_folder_is_not(ope
         with pytest.raises(DeletionsRefusedError, match="include, exclude"):
             sync(docs, index, include="*.md")
         (docs / "guide").rename(docs / "handbook")
+        assert sync(docs, index, dry_run=True).refused == ""
         report = sync(docs, index)
         assert (report.added, report.deleted, report.tokens_embedded) == (3, 3, 0)
 
@@ -158,17 +176,17 @@ def test_a_rebuild_without_a_folders_files_is_refused(open_index: Open, docs: Pa
 def test_watching_waits_until_the_files_are_back(
     open_index: Open, docs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(cli, "_RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(sync_cli, "_RETRY_SECONDS", 0.05)
     with open_index() as index:
         sync(docs, index)
         path = index.path
     (docs / "guide").rename(docs / ".guide")
     stop = Stop()
-    chosen = cli._Choice(docs, None, None, None, False, stop)
+    chosen = sync_cli._Choice(docs, None, None, None, False, stop)
     found: list[Any] = []
 
     def watch() -> None:
-        for report, _ in cli._syncs(chosen, path, None, dry_run=False, watch=True, verbose=False):
+        for report, _ in sync_cli._syncs(chosen, path, None, dry_run=False, watch=True, verbose=False):
             found.append(report)
             stop.set()
 

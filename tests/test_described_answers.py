@@ -12,7 +12,7 @@ from retrieval import SearchHit
 from retrieval.adapters.http import responses as http
 from retrieval.adapters.http.jobs import Job
 from retrieval.adapters.mcp import models as mcp
-from retrieval.index import Deleted
+from retrieval.deletion import Deleted
 from retrieval.inspection.stats import Stats
 from retrieval.types import Chunk, DocumentRecord
 

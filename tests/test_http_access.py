@@ -591,6 +591,7 @@ def test_a_model_that_cannot_be_loaded_is_tried_again(
 def test_an_index_that_does_not_exist_yet_is_warned_of(start: Start, caplog: pytest.LogCaptureFixture) -> None:
     start()
     wait_for(lambda: "There is no index at" in caplog.text)
+    assert "`ingest sync FOLDER --index " in caplog.text
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """The MCP server, asked by the official client: in a process of its own, in memory, and over HTTP on loopback."""
 
+import asyncio
 import json
 import os
 import signal
@@ -20,10 +21,12 @@ import uvicorn
 from fastapi import FastAPI
 from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
+from mcp.server.mcpserver.exceptions import ToolError
 
 from ingest import add, sync
 from retrieval import Document, HybridIndex
 from retrieval.adapters.mcp.server import http_app, server
+from retrieval.adapters.mcp.writes import one_at_a_time
 from tests.serving import Serving
 
 Open = Callable[..., HybridIndex]
@@ -155,10 +158,15 @@ async def test_writes_are_allowed_by_name_only(index: HybridIndex, path: Path, o
         [found] = (await call(client, "search", query="volcano", where={"tags": {"$contains": "fire"}}))["passages"]
         assert (found["source"], found["metadata"]) == ("news", {"year": 2024, "tags": ["fire"]})
         assert "of one type" in await refused(client, "add_document", source="x", text="y", metadata={"k": ["1", 2]})
+        together = [call(client, "add_document", source=f"memo {n}", text=f"Memo {n}.") for n in range(3)]
+        assert [report["added"] for report in await asyncio.gather(*together)] == [1, 1, 1]
         assert await call(client, "delete_document", source="news") == {"documents": 1, "parts": 1}
         assert (await call(client, "list_documents", prefix="news"))["total"] == 0
     with open_index() as another:
         assert add([Document("mine", "The lock was given back.")], another).added == 1
+    writable = one_at_a_time(lambda: index, 0.01)
+    with writable(), pytest.raises(ToolError, match="nothing was changed"), writable():
+        pass
 
 
 async def test_a_known_folder_is_synced_and_no_other(index: HybridIndex, tmp_path: Path) -> None:

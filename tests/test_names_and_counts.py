@@ -114,7 +114,11 @@ def test_verbose_names_what_changed(shell: Shell) -> None:
     Path("docs", "never.pdf").write_bytes(BROKEN)
     named = shell("ingest", "sync", "docs", "-v").out.splitlines()[:-2]
     assert named == ["added docs/a\\nnew.txt", "updated docs/rain.md", "deleted docs/two\\nlines.txt"]
-    assert len(shell("ingest", "sync", "docs", "-v").out.splitlines()) == 2
+    Path("docs", "never.pdf").unlink()
+    Path("docs", "rain.md.meta.yaml").write_text("year: 2024")
+    said = shell("ingest", "sync", "docs", "-v").out.splitlines()  # a file that had failed is no document
+    assert said[0] == "updated docs/rain.md"
+    assert said[1].endswith("0 added, 1 updated, 0 deleted; 1 unchanged, 0 failed, 0 skipped.")
 
 
 def test_a_filter_on_a_field_that_there_is_not_says_which_there_are(
@@ -138,10 +142,39 @@ def test_an_emptied_folder_is_refused_in_one_line(shell: Shell) -> None:
         path.unlink()
     out, err, code = shell("ingest", "sync", "docs")
     assert (out, code, err.count("\n"), err.startswith("error: This would delete all 2 documents")) == ("", 2, 1, True)
-    assert "0 added, 0 updated, 2 deleted" in shell("ingest", "sync", "docs", "--dry-run").out
+    refusal = err.removeprefix("error: ").strip()
+    planned = shell("ingest", "sync", "docs", "--dry-run")
+    assert "with --allow-deletions: 0 added, 0 updated, 2 deleted" in planned.out
+    assert (planned.code, planned.err) == (2, f"The sync would be refused, and do nothing. {refusal}\n")
+    assert json.loads(shell("ingest", "sync", "docs", "--dry-run", "--json").out)["refused"] == refusal
+    assert f"would be refused: {refusal}\n" in shell("ingest", "status").out
+    assert shell("ingest", "sync", "docs", "--dry-run", "--allow-deletions").code == 0
     assert len(names()) == 2
     assert shell("ingest", "sync", "docs", "--allow-deletions").code == 0
     assert names() == set()
+
+
+@pytest.mark.parametrize(
+    ("command", "hint"),
+    [
+        (["search", "-x"], " search -- QUERY."),
+        (["search", "--force push"], " search -- QUERY."),
+        (["search", "-kubernetes"], " search -- QUERY."),
+        (["similar", "-x"], " similar -- SOURCE."),
+        (["search", "--moed", "dense", "rain"], None),
+        (["search", "rain", "--alpha", "much"], None),
+        (["stats", "-x"], None),
+    ],
+)
+def test_a_query_that_begins_with_a_dash_is_told_how(
+    command: list[str], hint: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["retrieve", *command])
+    with pytest.raises(SystemExit, match="2"):
+        console.run(retrieve_app)
+    said = capsys.readouterr().err
+    assert said.endswith(" See --help.\n")
+    assert ("begins with a dash" in said, hint is None or hint in said) == (hint is not None, True)
 
 
 @pytest.mark.parametrize("program", ["ingest", "retrieve"])
@@ -158,6 +191,6 @@ def test_a_folder_s_documents_are_deleted_once_each(shell: Shell) -> None:
 def test_no_text_of_a_document_controls_the_terminal(shell: Shell) -> None:
     with HybridIndex.open(".retrieval") as index:
         add([Document("owl", "Owls\x07 sleep \x1b[31mby day.", title="Owl \x1b[2J")], index)
-    out = shell("retrieve", "search", "owls", "--mode", "lexical").out
+    out = shell("retrieve", "search", "--mode", "lexical", "--", "-owls").out
     assert "by day" in out
     assert all(character.isprintable() or character == "\n" for character in out)

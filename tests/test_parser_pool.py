@@ -1,5 +1,6 @@
 """Worker processes: whatever a file does to its parser costs that file alone."""
 
+import math
 import os
 import signal
 import subprocess
@@ -92,10 +93,11 @@ def test_without_files_no_process_is_started(settings: ParserSettings, monkeypat
 def test_another_process_starts_only_where_files_are_waited_for(
     waiting: ParserSettings, scan: ScannedFile, fifo: Path, small: list[ScannedFile], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("ingest.parser_pool._PATIENCE", math.inf)
     with ParserPool(waiting, workers=3) as pool:
         list(pool.parse(small))
         assert len(pool._workers) == 1
-        monkeypatch.setattr("ingest.parser_pool._PATIENCE", 0.1)
+        monkeypatch.setattr("ingest.parser_pool._PATIENCE", 0)
         outcomes = pool.parse([scan, *small])
         writer = threading.Thread(target=_write_once_there_are, args=(fifo, pool, 2))
         writer.start()
@@ -189,7 +191,7 @@ def test_what_cannot_be_opened_says_so(settings: ParserSettings, tmp_path: Path)
     with ParserPool(settings, workers=1) as pool:
         found = reasons(pool, [scanned(tmp_path / "gone.txt"), scanned(tmp_path / "folder.pdf")])
     assert found["docs/gone.txt"] == "it cannot be read: No such file or directory"
-    assert found["docs/folder.pdf"] == "it is a folder, not a file; remove it, or ignore it"
+    assert found["docs/folder.pdf"] == "it is a folder, not a file; remove it, or ignore it in .retrievalignore"
 
 
 @pytest.mark.slow

@@ -37,6 +37,24 @@ def test_what_has_hardly_begun_does_not_tell_when_it_ends() -> None:
     assert printed == ["0 of 1,200 documents, 40 chunks, 800 tokens/s, time left unknown"]
 
 
+@pytest.mark.parametrize(
+    ("done", "chunks", "tokens", "in_hand", "says"),
+    [
+        (0, 0, 0, 32, "0 of 2 documents, 0 chunks, loading the model"),
+        (0, 0, 0, 0, "0 of 2 documents, 0 chunks, time left unknown"),
+        (1, 0, 0, 0, "1 of 2 documents, 0 chunks, about 10 s left"),
+        (1, 1, 100, 0, "1 of 2 documents, 1 chunk, 10 tokens/s, about 10 s left"),
+        (2, 3, 100, 0, "2 of 2 documents, 3 chunks, 10 tokens/s, almost done"),
+    ],
+)
+def test_a_line_tells_what_is_known(done: int, chunks: int, tokens: int, in_hand: int, says: str) -> None:
+    times = [0.0, 0.0]
+    printed: list[str] = []
+    show = lines(printed.append, clock=lambda: times.pop(0) if times else 10.0)
+    show(Progress(done, 2, done * 1000, 2000, chunks, tokens, in_hand))
+    assert printed == ([says] if done or in_hand else [])
+
+
 def test_progress_moves_within_a_batch_and_never_back(open_index: Callable[..., HybridIndex], tmp_path: Path) -> None:
     (tmp_path / "few").mkdir()
     for n in range(200):

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ from retrieval.embedding.batches import Tokens, batches
 from retrieval.embedding.encoding import encode
 from retrieval.embedding.export import AGREES
 from retrieval.embedding.refusals import is_refused, refuse
+from retrieval.embedding.traits import Traits, without_limits
 from retrieval.errors import ConfigError, IndexMismatchError
 from retrieval.types import Vectors
 
@@ -146,7 +146,7 @@ def test_a_texts_padding_is_its_own_and_little(lengths: list[int], limit: int) -
     assert len({width for length, width in together.items() if 128 <= length < 256}) <= 17
 
 
-def test_no_text_is_padded_beyond_what_the_model_reads(loaded_embedder: Embedder) -> None:
+def test_no_text_is_padded_beyond_what_the_model_reads() -> None:
     shapes: list[tuple[int, int]] = []
 
     class Watched:
@@ -156,7 +156,7 @@ def test_no_text_is_padded_beyond_what_the_model_reads(loaded_embedder: Embedder
             shapes.append(ids.shape)
             return np.ones((len(ids), 4), np.float32)
 
-    traits = replace(loaded_embedder._traits, max_seq_length=250)
+    traits = Traits("mean", dimension=4, max_seq_length=250, padding=0, tokenizer="{}")
     encode([[1] * length for length in (241, 249, 250)], Watched(), traits)
     assert shapes == [(1, 248), (2, 250)]
 
@@ -205,8 +205,9 @@ def test_an_export_that_was_altered_in_place_is_made_anew(empty_cache: Path, exa
 
 def test_the_tokenizer_is_loaded_once(loaded_embedder: Embedder) -> None:
     """That of a model of many languages takes a second and 300 MB; cutting a query leaves it as it is."""
-    assert loaded_embedder.tokenizer is loaded_embedder._traits.loaded_tokenizer
     before = loaded_embedder.tokenizer.to_str()
+    traits = Traits("mean", dimension=4, max_seq_length=250, padding=0, tokenizer=before)
+    assert traits.loaded_tokenizer is traits.loaded_tokenizer is without_limits(traits.loaded_tokenizer)
     loaded_embedder.embed_queries(["word " * 400])
     assert loaded_embedder.tokenizer.to_str() == before
 

@@ -5,7 +5,7 @@ import re
 import shutil
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from ingest.scan import INDEX_FILE, scan
+from ingest.skip_reasons import LINK_TO_IGNORED
 from retrieval.errors import ConfigError
 
 
@@ -83,6 +84,16 @@ def test_hidden_files_and_folders_are_left_out(docs: Path) -> None:
     assert sources(docs) == ["docs/a/d.md"]
 
 
+def test_the_folders_of_a_mailbox_are_not_hidden(docs: Path) -> None:
+    write(docs, "cur/1", "new/2", ".Sent/cur/3", ".Archive.2024/cur/4", ".Archive.2024/new/5", ".cache/6")
+    write(docs, "alone/.Junk/cur/7", "alone/.Junk/tmp/8", "other/.git/cur/9")
+    kept = [".Archive.2024/cur/4", ".Archive.2024/new/5", ".Sent/cur/3", "alone/.Junk/cur/7", "alone/.Junk/tmp/8"]
+    assert sources(docs) == [f"docs/{name}" for name in (*kept, "cur/1", "new/2")]
+    write(docs, ".gitignore")
+    (docs / ".gitignore").write_text(".Archive*\n")
+    assert sources(docs)[0] == "docs/.Sent/cur/3"
+
+
 def test_a_folder_may_be_called_like_a_file(docs: Path) -> None:
     write(docs, "folder.pdf/inside.txt")
     assert sources(docs) == ["docs/folder.pdf/inside.txt"]
@@ -116,8 +127,8 @@ def test_what_is_no_file_is_reported(docs: Path) -> None:
         found = scan(docs, exclude=["not-asked-for"])
     assert [file.source for file in found.files] == ["docs/a.md"]
     assert found.failed == (
-        ("docs/pipe.txt", "it is a FIFO, not a file; remove it, or ignore it"),
-        ("docs/socket.txt", "it is a socket, not a file; remove it, or ignore it"),
+        ("docs/pipe.txt", "it is a FIFO, not a file; remove it, or ignore it in .retrievalignore"),
+        ("docs/socket.txt", "it is a socket, not a file; remove it, or ignore it in .retrievalignore"),
     )
 
 
@@ -138,8 +149,8 @@ def test_files_over_the_limit_fail(docs: Path) -> None:
     found = scan(docs, max_bytes=50_000_000)
     assert [file.source for file in found.files] == ["docs/at.txt"]
     assert found.failed == (
-        ("docs/far.txt", "it has 1,312 MB and the limit is 50 MB: raise max_file_mb, or ignore it"),
-        ("docs/over.txt", "it has 50.1 MB and the limit is 50 MB: raise max_file_mb, or ignore it"),
+        ("docs/far.txt", "it has 1,312 MB and the limit is 50 MB: raise max_file_mb, or ignore it in .retrievalignore"),
+        ("docs/over.txt", "it has 50.1 MB and the limit is 50 MB: raise max_file_mb, or ignore it in .retrievalignore"),
     )
     assert len(sources(docs)) == 3
 
@@ -167,25 +178,49 @@ def link(docs: Path, targets: dict[str, str]) -> None:
 
 def test_each_file_of_the_folder_is_read_once(docs: Path) -> None:
     """A link stands for a file only where that is not read under its own name."""
-    write(docs, "real/a.md", ".hidden/b.md", "drafts/c.md", "drafts/d.md")
-    (docs / ".gitignore").write_text("drafts/")
+    write(docs, "real/a.md", ".hidden/b.md", "drafts/d.md", "notes.org")
     link(
         docs,
         {
             "to-file.md": "real/a.md",
             "to-link.md": "to-file.md",
             "to-hidden.md": ".hidden/b.md",
-            "to-ignored.md": "drafts/c.md",
+            "to-other.md": "notes.org",
             "link.log": "drafts/d.md",
             "real/up": "..",
             "to-folder": "real",
         },
     )
-    found = scan(docs, exclude=["*.log"])
-    assert [file.source for file in found.files] == ["docs/real/a.md", "docs/to-hidden.md", "docs/to-ignored.md"]
-    assert found.files[1].path == str(docs / ".hidden" / "b.md")
-    assert found.files[1].size == (docs / ".hidden/b.md").stat().st_size
+    found = scan(docs, include=["*.md"], exclude=["*.log"])
+    assert [file.source for file in found.files] == [
+        "docs/drafts/d.md", "docs/real/a.md", "docs/to-hidden.md", "docs/to-other.md",
+    ]  # fmt: skip
+    assert found.files[2].path == str(docs / ".hidden" / "b.md")
+    assert found.files[2].size == (docs / ".hidden/b.md").stat().st_size
     assert found.failed == found.skipped == ()
+
+
+@pytest.mark.parametrize(
+    ("ignore_file", "pattern", "exclude"),
+    [
+        (".gitignore", "drafts/", ()),
+        (".retrievalignore", "a.md", ()),
+        ("drafts/.gitignore", "/.old/*\n", ()),
+        ("drafts/.old/.retrievalignore", "*", ()),
+        (None, "", ["drafts/"]),
+        (None, "", ["a.*"]),
+    ],
+)
+def test_a_link_does_not_bring_in_what_is_ignored(
+    docs: Path, ignore_file: str | None, pattern: str, exclude: Sequence[str]
+) -> None:
+    write(docs, "drafts/.old/a.md", "kept/.old/b.md")
+    link(docs, {"link.md": "drafts/.old/a.md", "chain.md": "link.md", "kept.md": "kept/.old/b.md"})
+    if ignore_file is not None:
+        (docs / ignore_file).write_text(pattern)
+    found = scan(docs, exclude=exclude)
+    assert [file.source for file in found.files] == ["docs/kept.md"]
+    assert found.skipped == tuple((f"docs/{name}", LINK_TO_IGNORED) for name in ("chain.md", "link.md"))
 
 
 def test_links_out_of_the_folder_are_skipped(docs: Path, tmp_path: Path) -> None:
@@ -265,7 +300,7 @@ def test_a_folder_that_cannot_be_listed_is_reported(docs: Path, monkeypatch: pyt
     found = scan(docs)
     assert [file.source for file in found.files] == ["docs/a.md"]
     assert found.failed == (
-        ("docs/locked/", "it cannot be listed (Permission denied); make it readable, or ignore it"),
+        ("docs/locked/", "it cannot be listed (Permission denied); make it readable, or ignore it in .retrievalignore"),
     )
 
 

@@ -60,6 +60,15 @@ def test_passages_that_are_joined_are_cited_as_one(start: int, middle: int, end:
         assert cited_rows(joined_places(first, last)) == cited_rows(place_of(LINES, start, end))
 
 
+def test_a_passage_of_several_sheets_names_all_of_them() -> None:
+    lines = [SheetRow(number, sheet, 1) for number, sheet in enumerate("ABCD", 1)]
+    several = place_of(lines, 1, 3)
+    assert (several["sheet"], several["sheet_end"], several["sheets"]) == ("A", "C", ["A", "B", "C"])
+    assert joined_places(several, place_of(lines, 4, 4)) == place_of(lines, 1, 4)
+    assert joined_places(place_of(lines, 1, 1), place_of(lines, 2, 4)) == place_of(lines, 1, 4)
+    assert "sheets" not in joined_places(place_of(lines, 1, 1), place_of(lines, 1, 1))
+
+
 @pytest.mark.parametrize("metadata", [{}, {"sheet": "A"}, {"sheet": 1, "row_start": 1, "row_end": 1}])
 def test_other_metadata_is_no_place(metadata: dict[str, object]) -> None:
     assert cited_rows(metadata) == ""

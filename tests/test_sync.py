@@ -22,7 +22,7 @@ from retrieval.chroma.store import Store
 from retrieval.embedding import Embedder
 from retrieval.errors import ConfigError, DocumentError
 from retrieval.types import DocumentRecord, SyncedFolder
-from retrieval.writer.writer import Writer
+from retrieval.writer.document_writer import DocumentWriter
 
 Open = Callable[..., HybridIndex]
 
@@ -489,20 +489,20 @@ def test_rows_without_a_record_are_those_of_a_file_whose_indexing_was_interrupte
 @pytest.mark.parametrize("before", [pytest.param(True, marks=pytest.mark.slow), False])
 @pytest.mark.parametrize(
     "name",
-    ["_write_fresh", *(pytest.param(name, marks=pytest.mark.slow) for name in ("_write_records", "_ready"))],
+    ["_write_fresh", *(pytest.param(name, marks=pytest.mark.slow) for name in ("write_records", "_rows_of"))],
 )
 def test_wherever_writing_new_documents_breaks_off_no_row_stays_unseen(
     open_index: Open, docs: Path, monkeypatch: pytest.MonkeyPatch, name: str, before: bool
 ) -> None:
-    real = getattr(Writer, name)
+    real = getattr(DocumentWriter, name)
 
-    def interrupted(writer: Writer, *arguments: Any) -> None:
+    def interrupted(writer: DocumentWriter, *arguments: Any, **keywords: Any) -> None:
         if not before:
-            real(writer, *arguments)
+            real(writer, *arguments, **keywords)
         raise KeyboardInterrupt
 
     with open_index() as index, monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Writer, name, interrupted)
+        patch.setattr(DocumentWriter, name, interrupted)
         sync(docs, index)
     (docs / "bread.txt").write_text("Bread rises no more.")
     (docs / "tool.py").unlink()

@@ -33,7 +33,8 @@ class Sample:
 
     def __init__(self, documents: Sequence[str], *, tokens: int) -> None:
         config = Config()
-        embedder, prefix = Embedder.load(config), config.passage_prefix
+        embedder = Embedder.load(config)
+        prefix = embedder.prefixes.passage
         self.passages = sample_of_chunks(documents, embedder, prefix=prefix, tokens=tokens)
         self.tokens = sum(embedder.count_tokens(prefix + passage) for passage in self.passages)
 

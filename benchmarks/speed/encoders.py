@@ -11,6 +11,7 @@ import numpy as np
 
 from retrieval.config import PRECISIONS, Backend, Config, Precision
 from retrieval.embedding import Embedder, find_model
+from retrieval.embedding.prompts import USUAL
 from retrieval.types import Vectors
 
 Encode = Callable[[Sequence[str]], Vectors]
@@ -51,7 +52,7 @@ class SentenceTransformers:
         model = SentenceTransformer(str(find_model(config.model, revision=config.revision)), device="cpu")
 
         def encode(passages: Sequence[str]) -> Vectors:
-            return np.asarray(model.encode([config.passage_prefix + passage for passage in passages]))
+            return np.asarray(model.encode([USUAL.passage + passage for passage in passages]))
 
         return encode
 

@@ -92,4 +92,4 @@ def _load_recognised(data: bytes, ocr_command: str, *, source: str, max_bytes: i
     try:
         return load_pdf(recognise(data, ocr_command, max_bytes=max_bytes), source=source)
     except NoTextError as error:
-        raise LoadError("text recognition found no text on its pages; ignore it in .gitignore") from error
+        raise LoadError("text recognition found no text on its pages; ignore it in .retrievalignore") from error

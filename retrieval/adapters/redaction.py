@@ -46,4 +46,5 @@ def redacted_report(report: SyncReport) -> SyncReport:
         failed=tuple(failure._replace(reason=redact_paths(failure.reason)) for failure in report.failed),
         skipped=tuple(skip._replace(reason=redact_paths(skip.reason)) for skip in report.skipped),
         notices=tuple(notice._replace(reason=redact_paths(notice.reason)) for notice in report.notices),
+        refused=redact_paths(report.refused),
     )

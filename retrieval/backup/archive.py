@@ -29,8 +29,8 @@ from retrieval.directory.pointer import Pointer
 from retrieval.directory.sealed_json import SealError
 from retrieval.directory.staging import adopt, discard, new_staging, stagings
 from retrieval.errors import ConfigError, IndexDamagedError, IndexNotFoundError, IndexUnusableError
-from retrieval.fingerprint import Fingerprint
-from retrieval.index import HybridIndex, remembered_settings
+from retrieval.fingerprint import Fingerprint, remembered_settings
+from retrieval.index import HybridIndex
 from retrieval.inspection.stats import place_of
 from retrieval.segments.manifest import Manifest, manifest_path
 from retrieval.segments.pack import Pack

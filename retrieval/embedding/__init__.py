@@ -1,6 +1,7 @@
 """Text -> unit vectors: prefixes and token counts explicit, and the model run by what runs it fastest here."""
 
-from retrieval.embedding.embedder import Embedder
-from retrieval.embedding.model_files import find_model, hash_weights
+from retrieval.embedding.embedder import Embedder, model_settings
+from retrieval.embedding.local_encoder import LocalEncoder
+from retrieval.embedding.model_files import PASSED, find_model, hash_weights
 
-__all__ = ["Embedder", "find_model", "hash_weights"]
+__all__ = ["PASSED", "Embedder", "LocalEncoder", "find_model", "hash_weights", "model_settings"]

@@ -13,6 +13,9 @@ log = logging.getLogger(__name__)
 PACKAGED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """of all-MiniLM-L6-v2's model.safetensors; the package that carries it is third-party."""
 
+PASSED = "encoder:"
+"""How the name of a model begins that is an encoder which a program passes."""
+
 _NOT_NEEDED = [
     "onnx/*", "openvino/*", "*.onnx", "*.h5", "*.msgpack", "*.ot", "*.gguf", "*.ckpt", "*.tflite", "*.mlmodel",
     "coreml/*",
@@ -24,8 +27,13 @@ def find_model(name: str, *, revision: str | None = None) -> Path:
     downloaded, where it is not cached yet.
 
     Raises ModelError: the packaged model is missing or altered, the directory holds no model, the hub has no such
-    model or cannot be reached.
+    model or cannot be reached, or it is the name of an encoder that a program passes.
     """
+    if name.startswith(PASSED):
+        raise ModelError(
+            f"The index is made with an encoder of a program, {name.removeprefix(PASSED)}; open it there, with "
+            "HybridIndex.open(path, encoder=...), or search it with `--mode lexical`."
+        )
     if name == "packaged":
         return _packaged()
     if name == "packaged-multilingual":

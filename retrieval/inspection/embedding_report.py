@@ -29,7 +29,8 @@ LEAST_FILL = 0.25
 """Of the limit. A median chunk that is shorter is a line or two: little for a vector to tell from others."""
 
 MOST_NEAR_DUPLICATES = 0.1
-"""Where one chunk in ten has a double, a result of ten hits wastes one place on average."""
+"""Of those that are not repeated word for word, which are one hit. Where one chunk in ten has a double, a result of ten
+hits wastes one place on average."""
 
 
 class Reading(NamedTuple):
@@ -85,10 +86,11 @@ def _duplicates(stats: EmbeddingStats) -> Reading:
         "near-duplicate chunks",
         f"{stats.near_duplicates:.1%}",
         f"Have a double somewhere in the index, cosine .99 or more (of {stats.near_duplicates_of:,} sampled); "
-        f"{stats.exact_duplicates:.1%} of all are repeated word for word.",
-        "They take each other's place among the hits: `retrieve similar --all` names the documents, "
-        "`--mmr-lambda 0.7` thins them out."
-        if max(stats.near_duplicates, stats.exact_duplicates) > MOST_NEAR_DUPLICATES
+        f"{stats.exact_duplicates:.1%} of all are repeated word for word, and searches show each such text once.",
+        "They take each other's place among the hits. `retrieve similar --all` names documents that are alike as a "
+        "whole, and .retrievalignore leaves out those that you do not need; `--mmr-lambda 0.3` shows one passage of "
+        "each kind first."
+        if stats.near_duplicates - stats.exact_duplicates > MOST_NEAR_DUPLICATES
         else "",
     )
 

@@ -59,6 +59,7 @@ def describe(reader: IndexReader, config: Config) -> Stats:
     """The figures of the last generation."""
     made_with = reader.fingerprint
     searchable = reader.searchable
+    settings = made_with.settings if made_with else config.index_settings()
     return Stats(
         documents=len(searchable),
         failed=sum(record.status == "failed" for record in reader.records),
@@ -70,8 +71,8 @@ def describe(reader: IndexReader, config: Config) -> Stats:
         pooling=made_with.pooling if made_with else None,
         dimension=made_with.dimension if made_with else None,
         max_seq_length=made_with.max_seq_length if made_with else None,
-        query_prefix=config.query_prefix,
-        passage_prefix=config.passage_prefix,
+        query_prefix=settings["query_prefix"],
+        passage_prefix=settings["passage_prefix"],
         chunk_size=config.chunk_size,
         bm25_variant=config.bm25_variant,
         bm25_k1=config.bm25_k1,

@@ -1,39 +1,46 @@
-"""Why a filter finds less than was meant: it names a field or a folder that there is not, or values of another type."""
+"""Why a filter finds less than was meant: it names a field, a value or a folder that there is not, values of another
+type, or only some of the kinds that a field holds."""
 
-import json
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from difflib import get_close_matches
-from itertools import accumulate, chain, islice
+from itertools import chain, islice
 from typing import Any
 
+import numpy as np
+
 from retrieval.filters import COMPARISONS, compile_where, conditions
-from retrieval.search.within import within as rows_within
-from retrieval.segments.column import Kind, Type
+from retrieval.search.filter_variants import NEGATIVE, in_every_kind, reaching, type_of, values_of, with_conditions
+from retrieval.search.hint_texts import LONGEST, named, shown, written
+from retrieval.search.nearest_values import values_instead
+from retrieval.search.within_hints import folders_called, prefix_hint
+from retrieval.segments.column import Type
 from retrieval.segments.reader import IndexReader
-from retrieval.types import as_stored, clean_text
+from retrieval.sheet_rows import SHEET
+from retrieval.types import as_stored
 
 log = logging.getLogger(__name__)
 
 _MOST = 5
 _NEAREST = 3
 _LISTED = 30
-_LONGEST = 100
-"""Hints, names that are alike, names where none is, and characters of a value."""
+"""Hints, names that are alike, and names where none is."""
 
-_SOURCES = 20_000
-_FOLDERS = 2_000
-"""Looked through for one that is like a prefix."""
+_EXAMINED = 30
+"""Conditions of a filter."""
 
-_PLURALS: Mapping[Type, str] = {"bool": "bools", "float": "floats", "int": "ints", "str": "strings"}
-_TYPES: Mapping[type, Type] = {bool: "bool", float: "float", int: "int", str: "str"}
+_PLACES = ("page", SHEET)
+"""Fields of which a chunk that only reaches the value is expected. By a row or a line a chunk is looked up again."""
+
+_SOURCES = ("source", "folder")
+"""Fields that are asked for a folder by mistake."""
 
 
 def filter_hints(
     reader: IndexReader, where: Mapping[str, Any] | None, within: str | Sequence[str] | None = None
 ) -> list[str]:
-    """One line for each condition that no chunk can decide; none where there is nothing to find at all. A value that
-    does not occur, in a field of its type, is no mistake.
+    """One line for each condition that no chunk can decide, that finds less than the value it names, or, where no chunk
+    passes the whole filter, that no chunk passes; none where there is nothing to find at all.
 
     where, within   as in HybridIndex.search. Raises QueryError for a `where` that cannot be read.
     """
@@ -42,10 +49,15 @@ def filter_hints(
         return []
     prefixes = [within] if isinstance(within, str) else within or []
     found = chain(
-        (hint for condition in conditions(where or {}) if (hint := _field_hint(reader.metadata_kinds, *condition))),
-        (_prefix_hint(reader, prefix) for prefix in prefixes if not _any_within(reader, prefix)),
+        _where_hints(reader, where) if where else (),
+        (hint for prefix in prefixes if (hint := prefix_hint(reader, prefix))),
     )
-    return list(islice(dict.fromkeys(found), _MOST))
+    hints: dict[str, None] = {}
+    for hint in found:
+        hints[hint] = None
+        if len(hints) == _MOST:
+            break
+    return list(hints)
 
 
 def warn(
@@ -58,76 +70,134 @@ def warn(
     return hints
 
 
-def _field_hint(known: Mapping[str, Collection[Kind]], field: str, operator: str, operand: object) -> str | None:
+def _where_hints(reader: IndexReader, where: Mapping[str, Any]) -> Iterator[str]:
+    passing = _passing(reader, where)
+    examined = list(islice(conditions(where), _EXAMINED))
+    wider: dict[int, Mapping[str, Any]] = {}
+    if len(examined) < _EXAMINED:  # each is tried in the whole filter: a long one would take seconds
+        found = ((number, _wider(reader, *condition, passing=passing)) for number, condition in enumerate(examined))
+        wider = {number: other for number, other in found if other is not None}
+    quiet = True
+    for number, condition in enumerate(examined):
+        hint = _field_hint(reader, *condition)
+        if hint is None and number in wider and _differs(reader, where, number, condition, wider):
+            hint = _narrow_hint(reader, *condition, wider=wider[number])
+        if hint is None and not passing:
+            hint = _value_hint(reader, *condition)
+        if hint:
+            quiet = False
+            yield hint
+    if quiet and not passing:
+        yield f"where: no chunk passes {written(where)} as a whole"
+
+
+def _field_hint(reader: IndexReader, field: str, operator: str, operand: object) -> str | None:
+    """That no chunk can decide a condition."""
+    known = reader.metadata_kinds
     if field not in known:
-        return f"where: no chunk has a field {_shown(field)}; {_alike(field, known)}"
-    value = as_stored(operand[0] if isinstance(operand, list) else operand)
-    type_: Type = next((name for kind, name in _TYPES.items() if isinstance(value, kind)), "str")
+        return f"where: no chunk has a field {shown(field)}; {_alike(field, known)}"
+    value = values_of(operand)[0]
+    type_ = type_of(value)
     singles = {kind.type for kind in known[field] if not kind.listed}
     members = {kind.type for kind in known[field] if kind.listed}
+    meant = in_every_kind(known[field], field, operator, operand)
+    ask = f"; ask with {written(meant)}" if meant else ""
     if operator in ("$contains", "$not_contains"):
         if type_ in members:
             return None
         if members:
-            return f"where: the lists in {_shown(field)} hold {_named(members)}, and {_shown(value)} is none of these"
-        return f"where: {_shown(field)} holds no lists; ask with {_written({field: value})}"
+            return f"where: the lists in {shown(field)} hold {named(members)}, and {shown(value)} is none of these{ask}"
+        if meant and not _passing(reader, meant):
+            instead = _instead(reader, field, [value])
+            return f"where: {shown(field)} holds no lists, and no chunk has {shown(value)}{instead}"
+        return f"where: {shown(field)} holds no lists{ask}"
     wanted: set[Type] = {"int", "float"} if type_ in ("int", "float") else {type_}
     if singles & wanted:
         return None
     if members & wanted and operator not in COMPARISONS:
+        ask = written(meant) if meant else "$contains"
+        return f"where: {shown(field)} holds lists, and a list equals nothing; ask for a member with {ask}"
+    held = named(singles) if singles else f"lists of {named(members)}"
+    return f"where: {shown(field)} holds {held}, which are never compared with {shown(value)}{ask}"
+
+
+def _wider(
+    reader: IndexReader, field: str, operator: str, operand: object, *, passing: int
+) -> Mapping[str, Any] | None:
+    """What finds all that a condition names; None where it does so itself."""
+    known = reader.metadata_kinds
+    other = in_every_kind(known.get(field, ()), field, operator, operand)
+    if other is None or other in ({field: {operator: operand}}, {field: operand}):
+        other = reaching(known, field, operator, operand) if field in _PLACES or not passing else None
+    return other
+
+
+def _differs(
+    reader: IndexReader,
+    where: Mapping[str, Any],
+    number: int,
+    condition: tuple[str, str, Any],
+    wider: Mapping[int, Mapping[str, Any]],
+) -> bool:
+    """Whether other chunks pass with what is wider in place of the condition of this number: as the filter stands, or
+    with all the others wider too; or, where no chunk passes filter or condition, alone."""
+    field, operator, operand = condition
+    own = {number: wider[number]}
+    others = {other: wider[other] for other in wider if other != number}
+    pairs = [(where, with_conditions(where, own))]
+    if others:
+        pairs.append((with_conditions(where, others), with_conditions(where, others | own)))
+    alone = {field: {operator: operand}}
+    if not _passing(reader, where) and not _passing(reader, alone):
+        pairs.append((alone, wider[number]))
+    return any(_passing(reader, narrow) != _passing(reader, wide) for narrow, wide in pairs)
+
+
+def _narrow_hint(reader: IndexReader, field: str, operator: str, operand: object, *, wider: Mapping[str, Any]) -> str:
+    """That a condition finds less than what it names."""
+    kinds = reader.metadata_kinds[field]
+    if wider == reaching(reader.metadata_kinds, field, operator, operand):
         return (
-            f"where: {_shown(field)} holds lists, and a list equals nothing; ask for a member with "
-            f"{_written({field: {'$contains': value}})}"
+            f"where: {shown(field)} is where a chunk begins; those that begin before {shown(operand)} and reach it are "
+            f"found with {written(wider)}"
         )
-    held = _named(singles) if singles else f"lists of {_named(members)}"
-    return f"where: {_shown(field)} holds {held}, which are never compared with {_shown(value)}"
+    if "$and" in wider and operator not in NEGATIVE:
+        return f"where: {shown(operand)} equals no date or time within it; ask with {written(wider)}"
+    *others, last = (named([kind.type], listed=kind.listed) for kind in sorted(kinds))
+    return f"where: {shown(field)} holds {', '.join(others)} and {last}; what sees all of them is {written(wider)}"
+
+
+def _value_hint(reader: IndexReader, field: str, operator: str, operand: object) -> str | None:
+    """That no chunk passes a condition, and what values there are."""
+    if _passing(reader, {field: {operator: operand}}):
+        return None
+    if operator in NEGATIVE or operator in COMPARISONS:
+        return f"where: no chunk passes {written({field: {operator: operand}})}{_instead(reader, field, [])}"
+    asked = written(operand) if isinstance(operand, list) else shown(as_stored(operand))
+    return f"where: no chunk has {asked} in {shown(field)}{_instead(reader, field, values_of(operand))}"
+
+
+def _passing(reader: IndexReader, where: Mapping[str, Any]) -> int:
+    """How many chunks pass a filter."""
+    mask = reader.select(where, None)
+    return reader.size if mask is None else int(np.count_nonzero(mask))
+
+
+def _instead(reader: IndexReader, field: str, values: Sequence[Any]) -> str:
+    """What there is in place of values of a condition that no chunk passes: the end of a hint, or ""."""
+    there = values_instead(reader, field, values)
+    below = [folder for value in values[:1] if field in _SOURCES for folder in folders_called(reader, str(value))]
+    ends = (there, below and f"`within` finds what lies below {', '.join(map(shown, below))}")
+    return "".join(f"; {end}" for end in ends if end)
 
 
 def _alike(name: str, known: Collection[str]) -> str:
     by_lower = {other.lower(): other for other in known}
-    near = [by_lower[other] for other in get_close_matches(name.lower()[:_LONGEST], by_lower, n=_NEAREST, cutoff=0.6)]
-    near += [other for other in sorted(known) if other.startswith(f"{name}.") or other == f"{name}_"][:_NEAREST]
+    near = [by_lower[other] for other in get_close_matches(name.lower()[:LONGEST], by_lower, n=_NEAREST, cutoff=0.6)]
+    bare = name.rpartition(".")[2]  # as in "metadata.author"
+    near += [other for other in sorted(known) if other.startswith(f"{name}.") or other in (f"{name}_", bare)][:_NEAREST]
     if near:
-        return f"the nearest: {', '.join(map(_shown, dict.fromkeys(near)))}"
+        return f"the nearest: {', '.join(map(shown, dict.fromkeys(near)))}"
     names = sorted(known)
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return f"there are {', '.join(_shown(name)[1:-1] for name in names[:_LISTED])}{more}"
-
-
-def _any_within(reader: IndexReader, prefix: str) -> bool:
-    mask = rows_within(reader, prefix)
-    return mask is None or bool(mask.any())
-
-
-def _prefix_hint(reader: IndexReader, prefix: str) -> str:
-    folders = list(_folders(reader))
-    end = f"/{prefix.strip('/').lower()}"
-    near = [folder for folder in folders if f"/{folder}".lower().rstrip("/").endswith(end)][:_NEAREST]
-    near = near or get_close_matches(prefix[:_LONGEST], folders[:_FOLDERS], n=_NEAREST, cutoff=0.6)
-    if near:
-        return f"within: no source begins with {_shown(prefix)}; the nearest: {', '.join(map(_shown, near))}"
-    tops = [folder for folder in folders if folder.count("/") == 1][:_NEAREST]
-    there = f"; they begin with {', '.join(map(_shown, tops))}" if tops else ""
-    return f"within: no source begins with {_shown(prefix)}{there}"
-
-
-def _folders(reader: IndexReader) -> Iterator[str]:
-    """Those that sources lie in, sorted, with "/" at the end of each."""
-    sources = chain.from_iterable(segment.columns.strings("source") for segment in reader.segments)
-    found: set[str] = set()
-    for source in islice(sources, _SOURCES):
-        found.update(accumulate(f"{part}/" for part in source.split("/")[:-1]))
-    yield from sorted(found)
-
-
-def _named(types: Collection[Type]) -> str:
-    return " and ".join(_PLURALS[type_] for type_ in sorted(types))
-
-
-def _shown(value: object) -> str:
-    text = repr(clean_text(value)) if isinstance(value, str) else _written(value)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
-
-
-def _written(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str)[: 2 * _LONGEST]
+    return f"there are {', '.join(shown(name)[1:-1] for name in names[:_LISTED])}{more}"

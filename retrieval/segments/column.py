@@ -84,6 +84,17 @@ class Column:
         members = np.repeat(keep, lengths)
         return type(self)(self.kind, self.values[members], rows, _bounds(lengths[keep]), self.dictionary)
 
+    def distinct(self, most: int) -> list[Any]:
+        """The different values, or members of lists, ascending: of more than `most` the least, and of numbers the
+        greatest too."""
+        if self.dictionary is not None:
+            used = np.zeros(len(self.dictionary), np.bool_)
+            used[self.values] = True
+            return self.dictionary.texts(np.flatnonzero(used)[:most])
+        ordered = np.sort(self.values)  # three times faster than np.unique
+        different = ordered[np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]]
+        return [*different[:most].tolist(), *different[most:][-1:].tolist()]
+
     def __len__(self) -> int:
         """How many rows have a value."""
         return len(self.values) if self.bounds is None else len(self.bounds) - 1

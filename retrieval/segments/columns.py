@@ -146,6 +146,14 @@ class Columns:
         column = self._columns.get(field, {}).get(Kind("str"))
         return (string.decode() for string in (column.dictionary or ())) if column else iter(())
 
+    def distinct(self, field: str, rows: Mask | None, *, most: int) -> Iterator[list[Any]]:
+        """The different values in `field`, ascending, one list for each kind; `rows`, bool [n], are those looked at,
+        None all. Of more than `most` the least, and of numbers the greatest too."""
+        for column in self._columns.get(field, {}).values():
+            if rows is not None:
+                column = column.kept(rows if column.rows is None else rows[column.rows])
+            yield column.distinct(most)
+
     def beginning(self, field: str, prefix: str) -> Mask:
         """bool [n]: the rows whose value in `field` is a string that begins so."""
         column = self._columns.get(field, {}).get(Kind("str"))

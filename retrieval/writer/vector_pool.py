@@ -8,8 +8,9 @@ import numpy as np
 
 from retrieval.chroma.store import Store
 from retrieval.context import embedded_digest, embedded_text
+from retrieval.embedding import Embedder
 from retrieval.segments.reader import IndexReader
-from retrieval.types import Chunk, Encoder, Vectors
+from retrieval.types import Chunk, Vectors
 
 _SLICE = 64
 """Strings embedded, and chunks handed on, at once."""
@@ -36,13 +37,13 @@ class VectorPool:
     def __init__(
         self,
         store: Callable[[], Store],
-        encoder: Callable[[], Encoder],
+        embedder: Callable[[], Embedder],
         *,
         context_header: bool,
         lender: IndexReader | None = None,
     ) -> None:
         self._store = store
-        self._encoder = encoder
+        self._embedder = embedder
         self._context_header = context_header
         self._lender = lender
         self._reader: IndexReader | None = None
@@ -64,7 +65,7 @@ class VectorPool:
         self._written.update((self._digest(chunk), chunk.id) for chunk in chunks)
 
     def prefetch(self, chunks: Sequence[Chunk]) -> None:
-        """Start to embed, while the caller does something else, what `fill` will be asked for. Strings of like length
+        """Start to embed, while the caller does something else, what `vectors_for` will ask for. Strings of like length
         go together; those that have a vector or are under way already are left alone."""
         by_digest = {self._digest(chunk): chunk for chunk in chunks}
         new = [digest for digest in by_digest if digest not in self._under_way and digest not in self._written]
@@ -97,7 +98,7 @@ class VectorPool:
                 del self._under_way[digest]
 
     def _embed(self, texts: Mapping[str, str]) -> Mapping[str, Vectors]:
-        return dict(zip(texts, self._encoder().embed_passages(list(texts.values())), strict=True))
+        return dict(zip(texts, self._embedder().embed_passages(list(texts.values())), strict=True))
 
     def _committed(self, digests: Sequence[str]) -> dict[str, Vectors]:
         found: dict[str, Vectors] = {}

@@ -36,7 +36,7 @@ def load_mail(data: bytes, *, source: str) -> Document:
         heading = header(message, "Subject") or header(message, "From") or f"Message {number}"
         writer.write(message, heading=heading, depth=-1)
     if not messages:
-        raise LoadError("its mailbox holds no messages but deleted ones; ignore it in .gitignore")
+        raise LoadError("its mailbox holds no messages but deleted ones; ignore it in .retrievalignore")
     return _noted(builder.document(source, title=None), writer, of_many=True)
 
 
@@ -50,8 +50,11 @@ def _single(message: Message, source: str) -> Document:
     if not writer.says_something:
         attached = f", only attachments ({', '.join(writer.attached)})" if writer.attached else ""
         if writer.encrypted:
-            raise LoadError("its mail is encrypted; decrypt it, or ignore it in .gitignore")
-        raise LoadError(f"its mail has neither a subject nor a text{attached}; save what is attached, or ignore it")
+            raise LoadError("its mail is encrypted; decrypt it, or ignore it in .retrievalignore")
+        raise LoadError(
+            f"its mail has neither a subject nor a text{attached}; save what is attached, or ignore it in "
+            ".retrievalignore"
+        )
     return _noted(builder.document(source, title=subject or None), writer, of_many=False)
 
 
@@ -85,6 +88,6 @@ def _load_web_archive(message: Message, source: str) -> Document:
         if builder.length:
             break
     if not builder.length:
-        raise LoadError("its page has no text; ignore it in .gitignore")
+        raise LoadError("its page has no text; ignore it in .retrievalignore")
     first = next((heading.text for heading in builder.headings if heading.level == 1), None)
     return builder.document(source, title=title or header(message, "Subject") or first)

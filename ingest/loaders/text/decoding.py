@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ingest.loaders.text.damaged_utf8 import count_sequences, repaired
 from ingest.loaders.text.legacy_encodings import LATIN_1, detected_encoding
-from ingest.loaders.text.nul_bytes import is_text_with_nuls, narrowed, without_nuls
+from ingest.loaders.text.nul_bytes import is_text_with_nuls, narrowed, widened, without_nuls
 from ingest.loaders.text.terminal import without_overstriking, without_terminal_codes
 from retrieval.errors import LoadError
 
@@ -85,7 +85,7 @@ def why_binary(head: bytes) -> str | None:
     if any(head.startswith(mark) for mark, _ in _BOMS):
         return None
     if name := magic_number(head):
-        return f"no loader reads its format ({name}); set a converter for its suffix, or ignore it in .gitignore"
+        return f"no loader reads its format ({name}); set a converter for its suffix, or ignore it in .retrievalignore"
     if 0 in head:
         is_unknown = len(head) >= HEAD and not any(head)  # only what follows can tell
         may_be_text = is_unknown or any(_wide_encodings(head)) or is_text_with_nuls(narrowed(head))
@@ -118,7 +118,10 @@ def decode_noting(data: bytes, *, declared: str | None = None) -> Decoded:
 def _decode(data: bytes, declared: str | None) -> Decoded:
     for mark, encoding in _BOMS:
         if data.startswith(mark):
-            return _utf8(data[len(mark) :]) if encoding == "utf-8" else _replacing(data[len(mark) :], encoding)
+            data = data[len(mark) :]
+            if encoding == "utf-16-le":
+                data = widened(data)
+            return _utf8(data) if encoding == "utf-8" else _replacing(data, encoding)
     head = data[:HEAD]
     if reason := why_binary(head):
         raise UnsupportedFormatError(reason)

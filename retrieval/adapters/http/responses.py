@@ -72,7 +72,7 @@ class ResultOut(BaseModel):
 
 class SearchOut(BaseModel):
     """generation: the state of the index that answered; seconds: that it took, the wait in line included; warnings:
-    what is wrong with the filters, such as a field that no chunk has."""
+    what is wrong with the filters, such as a field or a value that no chunk has."""
 
     generation: str
     seconds: float
@@ -162,6 +162,7 @@ class ReportOut(BaseModel):
     interrupted: bool
     dry_run: bool
     planned: list[StepOut]
+    refused: str
 
 
 class NamedOut(BaseModel):

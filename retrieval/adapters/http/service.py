@@ -98,16 +98,22 @@ class Service:
             return None
 
     def warm_up(self) -> None:
-        """Loads the model, so that the first question does not wait for it; until then, the service is not ready.
+        """Loads the model, so that the first question does not wait for it; until then, the service is not ready. Says
+        before that how a new index is filled.
 
         What fails is logged, and can be tried again.
         """
         try:
-            self._index.now().embedder.embed_queries(["ready"])
-            self.is_ready = self._stopped_at is None
             searcher = self.searcher()
             if searcher is None or not searcher.generation:
-                log.warning("There is no index at %s yet; nothing is found until something is.", self.settings.index)
+                log.warning(
+                    "There is no index at %s yet, and nothing is found. `ingest sync FOLDER --index %s` makes it, "
+                    "and so do POST /documents and POST /sync.",
+                    self.settings.index,
+                    self.settings.index,
+                )
+            self._index.now().embedder.embed_queries(["ready"])
+            self.is_ready = self._stopped_at is None
         except RetrievalError as error:
             log.error("%s", error)
         except Exception:  # whatever it is, the service goes on, and says that it is not ready

@@ -3,7 +3,7 @@
 import threading
 from asyncio import CancelledError
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Annotated, Any
 
 from anyio import from_thread
@@ -21,28 +21,51 @@ from retrieval.adapters.mcp.models import Deletion, Report
 from retrieval.adapters.mcp.reads import Current, Source, named, told_to_the_model
 from retrieval.adapters.mcp.tools import strict_tool
 from retrieval.adapters.sources import check_source
-from retrieval.errors import QueryError
+from retrieval.errors import IndexLockedError, QueryError
 from retrieval.index import HybridIndex
 from retrieval.types import Document
 
 _ADDS = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False)
 
 
-def write_tools(current: Current) -> list[Tool]:
-    changes = (_add_document(current), _delete_document(current), _sync_folder(current))
+_WAIT_SECONDS = 30.0
+"""For the change before, which may be a sync. As long as a change waits over HTTP."""
+
+Writable = Callable[[], AbstractContextManager[HybridIndex]]
+"""The index for one change."""
+
+
+def write_tools(current: Current, *, seconds: float = _WAIT_SECONDS) -> list[Tool]:
+    """`seconds`: how long a change waits for another one of these tools before it is given up."""
+    writable = one_at_a_time(current, seconds)
+    changes = (_add_document(writable), _delete_document(writable), _sync_folder(writable))
     return [strict_tool(tool, _ADDS) for tool in changes]
 
 
-@contextmanager
-def _writable(current: Current) -> Iterator[HybridIndex]:
-    """The index for one change: its lock is given back at the end."""
-    with told_to_the_model():
-        index = current()
-        with HybridIndex.open(index.path, config=index.config) as writable:
-            yield writable
+def one_at_a_time(current: Current, seconds: float) -> Writable:
+    """Opens the index for a change, once the one before is done: clients call tools at the same time. The index's lock
+    is given back at the end, so that other processes can write in between. Raises ToolError for what opening raises and
+    where the one before takes longer than so many seconds."""
+    turn = threading.Lock()
+
+    @contextmanager
+    def writable() -> Iterator[HybridIndex]:
+        with told_to_the_model():
+            if not turn.acquire(timeout=seconds):
+                raise IndexLockedError(
+                    "Another change, perhaps a sync, is being written; nothing was changed. Try again when it is done."
+                )
+            try:
+                index = current()
+                with HybridIndex.open(index.path, config=index.config) as opened:
+                    yield opened
+            finally:
+                turn.release()
+
+    return writable
 
 
-def _add_document(current: Current) -> Callable[..., Report]:
+def _add_document(writable: Writable) -> Callable[..., Report]:
     def add_document(
         source: Annotated[str, Field(description="A name for it; a document with the same name is replaced.")],
         text: Annotated[str, Field(max_length=10_000_000)],
@@ -54,28 +77,28 @@ def _add_document(current: Current) -> Callable[..., Report]:
         """Add a text to the documents, or replace one that was added before."""
         with told_to_the_model():
             check_source(source)
-        with _writable(current) as writable:
+        with writable() as index:
             document = Document(source, text, title=title, metadata=metadata or {})
-            return Report.of(add([document], writable))
+            return Report.of(add([document], index))
 
     return add_document
 
 
-def _delete_document(current: Current) -> Callable[..., Deletion]:
+def _delete_document(writable: Writable) -> Callable[..., Deletion]:
     def delete_document(source: Source) -> Deletion:
         """Delete a document that was added. Files of a synced folder are deleted in the folder, then by sync_folder."""
-        with _writable(current) as writable:
-            record = named(source, writable.documents())
+        with writable() as index:
+            record = named(source, index.documents())
             check_deletable(record)
             if source.endswith("/"):  # to the index, all that is below
                 raise QueryError(f"{source!r} ends with a slash; `ingest delete {source}` deletes all below it.")
-            deleted = writable.delete([source])
+            deleted = index.delete([source])
         return Deletion(documents=deleted.documents, parts=deleted.chunks)
 
     return delete_document
 
 
-def _sync_folder(current: Current) -> Callable[..., Report]:
+def _sync_folder(writable: Writable) -> Callable[..., Report]:
     def sync_folder(
         folder: Annotated[str, Field(description="Its name: the first part of its files' sources.")],
         context: Context[Any, Any],
@@ -90,14 +113,14 @@ def _sync_folder(current: Current) -> Callable[..., Report]:
             except CancelledError:
                 stop.set()
 
-        with _writable(current) as writable:
-            folders = writable.folders()
+        with writable() as index:
+            folders = index.folders()
             if folder not in folders:
                 known = ", ".join(map(repr, sorted(folders))) or "none"
                 raise QueryError(
                     f"No folder {folder!r} is synced with this index, but {known}; `ingest sync` adds one."
                 )
-            report = resync(folder, folders[folder], writable, stop=stop, on_progress=tell)
+            report = resync(folder, folders[folder], index, stop=stop, on_progress=tell)
         return Report.of(report)
 
     return sync_folder

@@ -1,0 +1,87 @@
+"""`ingest status`: what an index holds, and what the next sync would do."""
+
+from typing import TYPE_CHECKING, Any
+
+from retrieval.console import (
+    DEFAULT_INDEX,
+    ConfigOption,
+    IndexOption,
+    JsonOption,
+    out,
+    print_json,
+    printable,
+)
+from retrieval.words import counted
+
+if TYPE_CHECKING:
+    from ingest.status import FolderStatus
+
+_PENDING_SHOWN = 20
+
+
+def status(index: IndexOption = DEFAULT_INDEX, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show what is indexed, what failed, what is pending, and why."""
+    from ingest.status import folder_status
+    from retrieval.index import HybridIndex
+
+    with HybridIndex.open(index, config=config, read_only=True) as opened:
+        searcher, folders = opened.searcher(), folder_status(opened)
+        stats = searcher.stats()
+        added = [record for record in searcher.documents() if not record.folder]
+        added_indexed = sum(not record.folder for record in searcher.searchable())
+    if as_json:
+        print_json({**stats._asdict(), "folders": [_folder_as_dict(folder) for folder in folders]})
+        return
+    out.print(
+        f"{counted(stats.documents, 'document')}, {counted(stats.chunks, 'chunk')}, {counted(stats.tokens, 'token')} "
+        f"in {index}",
+        markup=False,
+    )
+    chunk = "" if stats.chunk_size == "auto" else f", chunks of at most {stats.chunk_size}"
+    out.print(
+        f"model {stats.model}, {stats.dimension} dimensions, {stats.pooling} pooling, at most {stats.max_seq_length} "
+        f"tokens{chunk}, prefixes {stats.query_prefix!r} and {stats.passage_prefix!r}",
+        markup=False,
+    )
+    for folder in folders:
+        _print_folder(folder)
+    if added:
+        out.print(f"added one by one: {added_indexed:,} indexed")
+    for record in added:
+        if record.status != "ready":
+            out.print(f"  {record.status}: {printable(record.source)}: {record.reason or 'add it again'}", markup=False)
+        elif record.reason:
+            out.print(f"  in part: {printable(record.source)}: {record.reason}", markup=False)
+
+
+def _print_folder(folder: "FolderStatus") -> None:
+    chosen = [f"include {pattern!r}" for pattern in folder.folder.include]
+    chosen += [f"exclude {pattern!r}" for pattern in folder.folder.exclude]
+    counts = f"{folder.indexed:,} indexed, {len(folder.failed):,} failed, {len(folder.pending):,} pending"
+    out.print(f"{', '.join([f'{folder.name}: {folder.folder.path}', *chosen])}: {counts}", markup=False)
+    if folder.unreachable:
+        out.print(f"  unreachable: {folder.unreachable}", markup=False)
+    if folder.refused:
+        out.print(f"  the next sync would be refused: {folder.refused}", markup=False)
+    for failure in folder.failed:
+        out.print(f"  failed: {printable(failure.source)}: {failure.reason}", markup=False)
+    for notice in folder.notices:
+        out.print(f"  in part: {printable(notice.source)}: {notice.reason}", markup=False)
+    for step in folder.pending[:_PENDING_SHOWN]:
+        out.print(f"  pending: {step.action} {printable(step.source)}", markup=False)
+    if (more := len(folder.pending) - _PENDING_SHOWN) > 0:
+        out.print(f"  pending: {more:,} more, which --json lists")
+
+
+def _folder_as_dict(folder: "FolderStatus") -> dict[str, Any]:
+    return {
+        "name": folder.name,
+        **folder.folder._asdict(),
+        "indexed": folder.indexed,
+        "failed": [failure._asdict() for failure in folder.failed],
+        "pending": [step._asdict() for step in folder.pending],
+        "skipped": [skip._asdict() for skip in folder.skipped],
+        "notices": [notice._asdict() for notice in folder.notices],
+        "unreachable": folder.unreachable,
+        "refused": folder.refused,
+    }

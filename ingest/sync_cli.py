@@ -1,0 +1,209 @@
+"""`ingest sync`: bring an index up to date with a folder, once or for as long as the folder changes."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+
+from ingest.interrupts import Stop, stop_on_interrupt
+from ingest.progress import showing_progress
+from ingest.report import SyncReport
+from ingest.skipped_kinds import in_words
+from retrieval.console import (
+    DEFAULT_INDEX,
+    INTERRUPTED,
+    SOME_FAILED,
+    USAGE,
+    ConfigOption,
+    IndexOption,
+    JsonOption,
+    err,
+    out,
+    print_json,
+    printable,
+)
+from retrieval.errors import ConfigError, DeletionsRefusedError, IndexLockedError
+
+if TYPE_CHECKING:
+    from retrieval.types import DocumentRecord
+
+_RETRY_SECONDS = 5.0
+"""How often --watch looks whether the folder or the index can be used again."""
+
+_KEPT = "what was finished is kept, and the next sync goes on from there."
+_KEPT_REBUILD = "the index is as it was, and the next --rebuild goes on from there."
+
+
+def sync(
+    folder: Annotated[Path, typer.Argument(help="Folder of documents.")],
+    index: IndexOption = DEFAULT_INDEX,
+    name: Annotated[str | None, typer.Option(help="Name for the folder in sources, instead of its own.")] = None,
+    include: Annotated[list[str] | None, typer.Option(help="Read only files that match, e.g. '*.md'.")] = None,
+    exclude: Annotated[list[str] | None, typer.Option(help="Leave out what matches, e.g. 'build/'.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan, and do nothing.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Then follow changes as they happen, until Ctrl-C.")] = False,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Build a new index with other settings.")] = False,
+    allow_deletions: Annotated[
+        bool, typer.Option("--allow-deletions", help="Delete also most documents of a folder that is nearly empty now.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Name what was added, updated, deleted and, with reasons, skipped.")
+    ] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Add new files, replace changed ones, and delete those that are gone. Patterns are those of .gitignore."""
+    if dry_run and (watch or rebuild):
+        raise ConfigError("--dry-run goes with neither --watch nor --rebuild; leave one out.")
+    with stop_on_interrupt() as stop:
+        chosen = _Choice(folder, name, include, exclude, allow_deletions, stop)
+        report = SyncReport()
+        if rebuild:
+            report = _rebuild(chosen, index, config)
+            _show(report, index, as_json=as_json, verbose=verbose, kept=_KEPT_REBUILD)
+        if not rebuild or (watch and not report.interrupted):
+            for report, done in _syncs(chosen, index, config, dry_run=dry_run, watch=watch, verbose=verbose):
+                _show(report, index, as_json=as_json, verbose=verbose, done=done)
+    if report.interrupted or (watch and stop.is_set()):
+        sys.exit(INTERRUPTED)  # not typer's way: the report has said so
+    if report.refused:
+        raise typer.Exit(USAGE)  # as the sync itself would
+    if report.failed:
+        raise typer.Exit(SOME_FAILED)
+
+
+class _Choice(NamedTuple):
+    """The arguments that ingest.sync.sync and ingest.rebuild.rebuild share."""
+
+    folder: Path
+    name: str | None
+    include: list[str] | None
+    exclude: list[str] | None
+    allow_deletions: bool
+    stop: Stop
+
+
+def _syncs(
+    chosen: _Choice, index: Path, config: Path | None, *, dry_run: bool, watch: bool, verbose: bool
+) -> Iterator[tuple[SyncReport, list[str]]]:
+    """Sync once and, with `watch`, again after each change.
+
+    Yields the report of each sync and, if `verbose`, a line for each document that changed.
+
+    The first sync raises what ingest.sync.sync raises. With `watch`, refused deletions are printed and tried again
+    instead, and so are, from the second sync on, a locked index and a folder that is missing.
+    """
+    from ingest.sync import sync as run_sync
+    from ingest.watch import changes
+    from retrieval.index import HybridIndex
+
+    with HybridIndex.open(index, config=config) as opened:
+        pending = changes(chosen.folder, index=index, stop=chosen.stop) if watch else iter(())
+        is_first, told = True, ""
+        while True:
+            try:
+                before = opened.documents() if verbose else ()
+                with showing_progress() as on_progress:
+                    report = run_sync(
+                        index=opened,
+                        retry_failed=is_first,
+                        dry_run=dry_run,
+                        on_progress=chosen.stop.hearing(on_progress),
+                        **chosen._asdict(),
+                    )
+                done = _done(before, opened.documents()) if verbose else []
+                opened.close()  # the lock: while nothing happens, others may write
+                yield report, done
+                is_first, told = False, ""
+                if chosen.stop.is_set() or next(pending, None) is None:
+                    return
+            except (IndexLockedError, ConfigError, DeletionsRefusedError) as error:
+                is_waited_for = watch and isinstance(error, DeletionsRefusedError)
+                if is_first and not is_waited_for:
+                    raise
+                if told != str(error):
+                    told = str(error)
+                    err.print(f"{error} Trying again until that is over.", markup=False)
+                opened.close()
+                pending = _changes_once_possible(chosen, index)
+                if chosen.stop.is_set():
+                    return
+
+
+def _done(before: "Sequence[DocumentRecord]", after: "Sequence[DocumentRecord]") -> list[str]:
+    """Lines such as "added docs/rain.md", by source: which documents changed between two states of the ledger."""
+    was = {record.source: record for record in before}
+    kept = {record.source for record in after if record.content_hash or record.status == "failed"}
+    lines = [(source, "deleted") for source in was.keys() - kept if was[source].chunk_ids]
+    for record in after:
+        old = was.get(record.source)
+        if record.status == "ready" and (old is None or _made_of(old) != _made_of(record)):
+            lines.append((record.source, "updated" if old is not None and old.content_hash else "added"))
+    return [f"{action} {printable(source)}" for source, action in sorted(lines)]
+
+
+def _made_of(record: "DocumentRecord") -> tuple[str, ...]:
+    """What indexing a document changes: its content, its sidecar, or the metadata that it was given."""
+    return record.status, record.content_hash, record.read_as, record.given
+
+
+def _changes_once_possible(chosen: _Choice, index: Path) -> Iterator[set[Path]]:
+    """What `changes` yields, as soon as the folder can be watched; nothing if a stop is asked for before."""
+    from ingest.watch import changes
+
+    while not chosen.stop.wait(_RETRY_SECONDS):
+        with suppress(ConfigError):
+            return changes(chosen.folder, index=index, stop=chosen.stop)
+    return iter(())
+
+
+def _rebuild(chosen: _Choice, index: Path, config: Path | None) -> SyncReport:
+    from ingest.rebuild import rebuild
+
+    with showing_progress() as on_progress:
+        return rebuild(index, config=config, on_progress=chosen.stop.hearing(on_progress), **chosen._asdict())
+
+
+def _show(
+    report: SyncReport, index: Path, *, as_json: bool, verbose: bool, done: Sequence[str] = (), kept: str = _KEPT
+) -> None:
+    """Print a report: what was done on standard output, what could not be done on standard error.
+
+    done   a line for each document that changed.
+    kept   how the sentence on an interrupted run ends.
+    """
+    if as_json:
+        print_json(report.as_dict())
+        return
+    documents = f"{report.added:,} added, {report.updated:,} updated, {report.deleted:,} deleted"
+    rest = f"{report.unchanged:,} unchanged, {len(report.failed):,} failed, {len(report.skipped):,} skipped"
+    for step in report.planned:
+        out.print(f"{step.action} {printable(step.source)}", markup=False)
+    for line in done:
+        out.print(line, markup=False)
+    if report.dry_run:
+        allowed = " with --allow-deletions" if report.refused else ""
+        out.print(f"Would do in {index}{allowed}: {documents}; {rest}.", markup=False)
+    else:
+        if not any((report.added, report.updated, report.deleted, report.unchanged, report.failed)):
+            out.print(f"There is nothing to index here{'; -v says why' if report.skipped and not verbose else ''}.")
+        out.print(f"Documents in {index}: {documents}; {rest}.", markup=False)
+        out.print(
+            f"Chunks: {report.chunks_added:,} added, {report.chunks_deleted:,} deleted, {report.chunks_reused:,} "
+            f"reused; {report.tokens_embedded:,} tokens embedded, {report.truncated} truncated; {report.seconds:.1f} s."
+        )
+    for failure in report.failed:
+        err.print(f"failed: {printable(failure.source)}: {failure.reason}", markup=False)
+    for notice in report.notices:
+        err.print(f"in part: {printable(notice.source)}: {notice.reason}", markup=False)
+    for skip in report.skipped if verbose else ():
+        err.print(f"skipped: {printable(skip.source)}: {skip.reason}", markup=False)
+    if report.skipped:
+        err.print(f"skipped {printable(in_words(report.skipped_kinds))}", markup=False)
+    if report.interrupted:
+        err.print(f"Interrupted; {kept}")
+    if report.refused:
+        err.print(f"The sync would be refused, and do nothing. {report.refused}", markup=False)

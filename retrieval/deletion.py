@@ -1,0 +1,47 @@
+"""Which documents of an index are deleted: those that are named, or those that a filter chooses."""
+
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from retrieval.search.filter_hints import warn
+from retrieval.segments.reader import IndexReader
+from retrieval.writer.writer import Writer
+
+
+class Deleted(NamedTuple):
+    """How many documents and chunks were deleted."""
+
+    documents: int
+    chunks: int
+
+
+def delete_sources(writer: Writer, sources: Collection[str]) -> Deleted:
+    """Delete the documents with these sources. One that ends in a slash, "docs/", stands for all that begin with it; an
+    unknown one is ignored."""
+    chosen = set(sources)
+    below = tuple(source for source in chosen if source.endswith("/"))
+    known = writer.records.all() if below else writer.records
+    named = chosen.union(source for source in known if source.startswith(below)) if below else chosen
+    records = [record for source in named if (record := known.get(source)) is not None]
+    return Deleted(documents=len(records), chunks=writer.remove(records).chunks_deleted)
+
+
+def delete_matching(writer: Writer, where: Mapping[str, Any]) -> Deleted:
+    """Delete the documents of the last generation all of whose chunks pass Chroma's filter."""
+    warn(writer.reader, where)
+    return delete_sources(writer, _matching_sources(writer.reader, where))
+
+
+def _matching_sources(reader: IndexReader, where: Mapping[str, Any]) -> set[str]:
+    """The sources of the documents all of whose chunks pass the filter."""
+    passes = reader.select(where, None)
+    if passes is None:
+        return set()
+    rows, starts = reader.rows_by_document
+    if not len(rows):
+        return set()
+    whole = np.logical_and.reduceat(passes[rows], starts)
+    documents = reader.documents[rows[starts[whole]]].tolist()
+    return {record.source for id_ in documents if (record := reader.record(id_.decode())) is not None}

@@ -1,0 +1,141 @@
+"""An index asks of an encoder what the protocol says, and no more."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest import add
+from ingest.rebuild import rebuild
+from retrieval import Config, Document, HybridIndex
+from retrieval.embedding.character_tokenizer import character_tokenizer
+from retrieval.errors import ConfigError, IndexMismatchError, ModelError
+from retrieval.types import Encoder
+
+LIMIT = 60
+"""Characters that the encoder reads."""
+
+
+class Letters:
+    """An Encoder: counts letters. It has no tokenizer, and forgets to make its vectors of unit length."""
+
+    name = "letters"
+    dimension = 27
+    max_seq_length = LIMIT
+    tokenizer = None
+
+    def __init__(self, version: str = "1") -> None:
+        self.version = version
+        self.queries: list[str] = []
+        self.passages: list[str] = []
+
+    def embed_queries(self, texts: Sequence[str]) -> np.ndarray:
+        self.queries += texts
+        return np.array([self._vector(text) for text in texts])
+
+    def embed_passages(self, texts: Sequence[str]) -> np.ndarray:
+        self.passages += texts
+        return np.array([self._vector(text) for text in texts])
+
+    def _vector(self, text: str) -> np.ndarray:
+        letters = np.frombuffer(text.split(": ", 1)[1].lower().encode(), np.uint8)
+        return np.bincount(np.where((letters >= 97) & (letters < 123), letters - 96, 0), minlength=27).astype(float)
+
+
+TEXT = "Warm air rises, cools and can hold less water. What it cannot hold condenses on grains of dust. " * 3
+
+
+@pytest.fixture
+def encoder() -> Letters:
+    return Letters()
+
+
+@pytest.fixture
+def path(tmp_path: Path, encoder: Letters) -> Path:
+    """An index made with it."""
+    with HybridIndex.open(tmp_path / "index", encoder=encoder) as index:
+        report = add([Document("rain", TEXT), Document("mill", "The mill grinds flour.")], index)
+        assert report.added == 2 and not report.failed
+    return tmp_path / "index"
+
+
+def test_the_protocol_is_what_a_class_has_that_knows_nothing_of_us(encoder: Letters) -> None:
+    assert isinstance(encoder, Encoder)
+
+
+def test_an_encoder_gets_strings_with_their_prefixes_within_its_limit(path: Path, encoder: Letters) -> None:
+    assert len(encoder.passages) == 3, "the same text is embedded once"
+    assert all(text.startswith("passage: ") and len(text) <= LIMIT for text in encoder.passages)
+    with HybridIndex.open(path, encoder=encoder, read_only=True) as index:
+        (hit, *_) = index.search("flour of the mill", mode="dense")
+    assert encoder.queries == ["query: flour of the mill"]
+    assert hit.source == "mill"
+    assert 0 < hit.score <= 1 + 1e-6
+
+
+def test_what_an_encoder_made_is_embedded_once_and_searched_without_it_by_words(path: Path, encoder: Letters) -> None:
+    embedded = len(encoder.passages)
+    with HybridIndex.open(path, encoder=encoder) as index:
+        assert add([Document("rain", TEXT)], index).unchanged == 1
+    assert len(encoder.passages) == embedded
+    with HybridIndex.open(path, read_only=True) as index:
+        assert index.stats().model == "encoder:letters"
+        assert index.search("mill", mode="lexical")[0].source == "mill"
+        with pytest.raises(ModelError, match=r"encoder of a program, letters; .*encoder="):
+            index.search("mill")
+
+
+def test_vectors_of_another_encoder_or_version_are_never_mixed_in(path: Path) -> None:
+    with (
+        HybridIndex.open(path, encoder=Letters("2")) as index,
+        pytest.raises(IndexMismatchError, match=r"encoder:letters .*rebuild"),
+    ):
+        index.search("mill")
+    with pytest.raises(IndexMismatchError, match=r"encoder:letters, not packaged"):
+        HybridIndex.open(path, config=Config(model="packaged"))
+    other = Letters()
+    other.name = "others"
+    with pytest.raises(IndexMismatchError, match=r"encoder:letters, not encoder:others"):
+        HybridIndex.open(path, encoder=other)
+
+
+def test_an_index_is_rebuilt_with_another_version(path: Path) -> None:
+    newer = Letters("2")
+    assert not rebuild(path, encoder=newer).failed
+    with HybridIndex.open(path, encoder=newer) as index:
+        assert index.search("mill")[0].source == "mill"
+
+
+def test_a_model_and_an_encoder_are_not_both_taken(tmp_path: Path, encoder: Letters) -> None:
+    with pytest.raises(ConfigError, match="give one"):
+        HybridIndex.open(tmp_path, config=Config(model="some/model"), encoder=encoder)
+    (tmp_path / "settings.yaml").write_text("model: some/model\n", "utf-8")
+    with pytest.raises(ConfigError, match="give one"):
+        HybridIndex.open(tmp_path / "index", config=tmp_path / "settings.yaml", encoder=encoder)
+
+
+@pytest.mark.parametrize(
+    ("vectors", "complaint"),
+    [
+        (np.ones((1, 26)), r"shape \(1, 26\) for 1 texts"),
+        (np.ones((2, 27)), r"shape \(2, 27\) for 1 texts"),
+        (np.zeros((1, 27)), "without a direction"),
+        (np.full((1, 27), np.nan), "without a direction"),
+    ],
+)
+def test_vectors_of_no_use_are_refused(
+    path: Path, encoder: Letters, vectors: np.ndarray, complaint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encoder, "embed_queries", lambda texts: vectors)
+    with HybridIndex.open(path, encoder=encoder) as index, pytest.raises(ModelError, match=complaint):
+        index.search("mill")
+
+
+@given(st.text())
+def test_a_limit_in_characters_counts_every_character(text: str) -> None:
+    encoding = character_tokenizer().encode(text)
+    assert len(encoding.ids) == len(text)
+    assert encoding.offsets == [(at, at + 1) for at in range(len(text))]
