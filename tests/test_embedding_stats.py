@@ -244,6 +244,16 @@ def test_a_poor_figure_has_a_warning(poor: dict[str, float], name: str) -> None:
     assert name in warned(replace(SOUND, **poor))
 
 
+@pytest.mark.parametrize("alignment", [0.25, None])
+def test_a_model_whose_cosines_are_all_high_is_judged_against_itself(alignment: float | None) -> None:
+    """As E5, whose random pairs have .76 and are spread as evenly as that allows."""
+    crowded = replace(SOUND, mean_cosine=0.76, uniformity=-0.95, alignment=alignment)
+    assert warned(crowded) == []
+    assert warned(replace(crowded, alignment=0.47)) == ["mean cosine of random pairs", "alignment of neighbours"]
+    assert warned(replace(crowded, uniformity=-0.2, mean_cosine=0.6)) == ["uniformity"]
+    assert "mean cosine of random pairs" in warned(replace(crowded, mean_cosine=0.99, uniformity=-0.04, alignment=0.01))
+
+
 def test_few_chunks_are_not_blamed_for_few_dimensions() -> None:
     few = replace(SOUND, sampled=30, effective_dimensions=15.0)
     assert warned(few) == []

@@ -1,19 +1,16 @@
 """The model as a file that runs without torch, made once a model and kept in the user's cache.
 
-    ~/.cache/hybrid-retrieval/<what the model's files say>/
-        model.onnx        token ids and mask -> vectors, pooling included, in full precision
-        model.int8.onnx   the same with weights of a byte, made when first asked for
-        reference.npy     float32 [n, dimension], unit rows: what torch makes of SAMPLE
-        export.json       Traits, and the size of model.onnx; written last
-    ~/.cache/hybrid-retrieval/<...>.refused   why there is none: it is not tried again
-
-XDG_CACHE_HOME moves it.
+~/.cache/hybrid-retrieval/<what the model's files say>/
+    model.onnx        token ids and mask -> vectors, pooling included, in full precision
+    model.onnx.data   its weights, which the system maps into memory instead of copying them
+    model.int8.onnx   the same with weights of a byte, made when first asked for
+    reference.npy     float32 [n, dimension], unit rows: what torch makes of SAMPLE
+    export.json       Traits, and the SHA-256 of the first two files; written last
+~/.cache/hybrid-retrieval/<...>.refused   why there is none, as in `refusals`
 """
 
 import json
 import logging
-import os
-import shutil
 import tempfile
 import warnings
 from contextlib import suppress
@@ -24,7 +21,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retrieval.config import Precision
+from retrieval.embedding.cache import cache_directory, make_directory
 from retrieval.embedding.encoding import encode
+from retrieval.embedding.file_hashes import sha256_of
+from retrieval.embedding.refusals import is_refused, refuse
 from retrieval.embedding.runtime import INPUTS, OUTPUT, OnnxRuntime, OpenVinoRuntime, Runtime, quiet_onnxruntime
 from retrieval.embedding.traits import Traits
 from retrieval.errors import ModelError
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FORMAT = 2
+FORMAT = 3
 """Part of the cache's names: files that were made otherwise are not found."""
 
 SAMPLE = (
@@ -64,11 +64,11 @@ class Export:
 
     @classmethod
     def find(cls, key: str) -> "Export | None":
-        """None where there is none, or not a whole one."""
-        directory = _cache() / key
+        """None where there is none, or its model is not as it was written."""
+        directory = cache_directory() / key
         try:
             manifest = json.loads((directory / "export.json").read_text("utf-8"))
-            if manifest.pop("bytes") != (directory / "model.onnx").stat().st_size:
+            if manifest.pop("sha256") != _hashes(directory):
                 return None
             return cls(directory, Traits(**manifest), load_array(directory / "reference.npy"))
         except (OSError, ValueError, TypeError, KeyError):
@@ -78,28 +78,27 @@ class Export:
     def make(cls, key: str, model: "SentenceTransformer", traits: Traits, reference: Vectors) -> "Export | None":
         """None, with a line in the log, where the model cannot be exported, its export does not give the same vectors,
         or the cache cannot be written: it is then run by torch."""
-        if (refusal := _cache() / f"{key}.refused").exists():
-            return None  # as it was the last time
+        if is_refused(key):
+            return None
+
+        def write(directory: Path) -> None:
+            fresh = cls(directory, traits, reference)
+            _write_onnx(model, fresh._file)
+            np.save(directory / "reference.npy", reference)
+            found = agreement(fresh.onnx("fp32"), traits, reference)
+            if found < AGREES:
+                raise ModelError(f"what is exported gives other vectors, mean cosine {found:.5f}")
+            manifest = {**asdict(traits), "sha256": _hashes(directory)}
+            (directory / "export.json").write_text(json.dumps(manifest), "utf-8")
+
         try:
-            _cache().mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=_cache()) as made:
-                fresh = cls(Path(made, "export"), traits, reference)
-                fresh.directory.mkdir()
-                _write_onnx(model, fresh._file)
-                np.save(fresh.directory / "reference.npy", reference)
-                found = agreement(fresh.onnx("fp32"), traits, reference)
-                if found < AGREES:
-                    raise ModelError(f"what is exported gives other vectors, mean cosine {found:.5f}")
-                manifest = {**asdict(traits), "bytes": fresh._file.stat().st_size}
-                (fresh.directory / "export.json").write_text(json.dumps(manifest), "utf-8")
-                shutil.rmtree(_cache() / key, ignore_errors=True)
-                fresh.directory.rename(_cache() / key)
+            make_directory(key, write=write, is_whole=lambda _directory: cls.find(key) is not None)
         except Exception as error:  # exporters raise whatever a model's code makes them raise; torch runs it anyway
             log.info("The model cannot be exported, so that torch runs it: %s", error)
             log.debug("exporting failed", exc_info=True)
             if not isinstance(error, OSError):
                 with suppress(OSError):
-                    refusal.write_text(str(error), "utf-8")
+                    refuse(key, error)
             return None
         return cls.find(key)
 
@@ -130,7 +129,7 @@ class Export:
 def key_of(model: Path, *, weights: str, pooling: str | None) -> str:
     """Names the cache of a model by its weights, its configuration and whatever else would give other vectors."""
     files = sorted(path for path in model.rglob("*.json") if path.is_file())
-    contents = (f"{path.relative_to(model).as_posix()} {digest(path.read_text('utf-8'))}" for path in files)
+    contents = (f"{path.relative_to(model).as_posix()} {sha256_of(path)}" for path in files)
     return digest("\n".join([f"{FORMAT} {weights} {pooling}", *contents]))
 
 
@@ -146,10 +145,16 @@ def agreement(runtime: Runtime, traits: Traits, reference: Vectors) -> float:
 
 
 def _sample_ids(traits: Traits) -> list[list[int]]:
-    return [encoding.ids for encoding in traits.new_tokenizer().encode_batch(SAMPLE)]
+    return [encoding.ids for encoding in traits.loaded_tokenizer.encode_batch(SAMPLE)]
+
+
+def _hashes(directory: Path) -> dict[str, str]:
+    """SHA-256 of the files that hold the model. Raises OSError where one is missing."""
+    return {name: sha256_of(directory / name) for name in ("model.onnx", "model.onnx.data")}
 
 
 def _write_onnx(model: "SentenceTransformer", file: Path) -> None:
+    import onnx
     import torch
 
     class VectorsOf(torch.nn.Module):
@@ -182,8 +187,6 @@ def _write_onnx(model: "SentenceTransformer", file: Path) -> None:
             )
         finally:
             model.to(device)
-
-
-def _cache() -> Path:
-    home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path.home() / ".cache") / "hybrid-retrieval"
+    onnx.save_model(
+        onnx.load(file), file, save_as_external_data=True, location=f"{file.name}.data", size_threshold=1024
+    )

@@ -4,6 +4,8 @@ import hashlib
 import logging
 from pathlib import Path
 
+from retrieval.embedding.file_hashes import sha256_of
+from retrieval.embedding.packaged_multilingual import packaged_multilingual
 from retrieval.errors import ModelError
 
 log = logging.getLogger(__name__)
@@ -21,7 +23,8 @@ _NOT_NEEDED = [
 
 
 def find_model(name: str, *, revision: str | None = None) -> Path:
-    """The directory with a model's files, downloaded first where it is a name on the hub and not cached yet.
+    """The directory with a model's files. That of "packaged-multilingual" is made first, and that of a name on the hub
+    downloaded, where it is not cached yet.
 
     Raises ModelError: the packaged model is missing or altered, the directory holds no model, the hub has no such
     model or cannot be reached, or it is the name of an encoder that a program passes.
@@ -33,6 +36,8 @@ def find_model(name: str, *, revision: str | None = None) -> Path:
         )
     if name == "packaged":
         return _packaged()
+    if name == "packaged-multilingual":
+        return packaged_multilingual()
     directory = Path(name).expanduser()
     if directory.is_dir():
         if not (directory / "config.json").is_file() and not (directory / "modules.json").is_file():
@@ -53,7 +58,7 @@ def hash_weights(directory: Path) -> str:
         raise ModelError(f"{directory} holds no weights: no *.safetensors or *.bin file is there.")
     total = hashlib.sha256()
     for path in weights:
-        total.update(f"{path.relative_to(directory).as_posix()} {_sha256(path)}\n".encode())
+        total.update(f"{path.relative_to(directory).as_posix()} {sha256_of(path)}\n".encode())
     return total.hexdigest()
 
 
@@ -66,7 +71,7 @@ def _packaged() -> Path:
         ) from None
     directory = Path(get_model_path())
     weights = directory / "model.safetensors"
-    found = _sha256(weights) if weights.is_file() else "no file"
+    found = sha256_of(weights) if weights.is_file() else "no file"
     if found != PACKAGED_SHA256:
         raise ModelError(
             f"The packaged model's weights are not the published ones ({weights}: sha256 {found}, expected "
@@ -110,8 +115,3 @@ def _hub_answers(name: str, revision: str | None) -> bool:
         log.debug("the model hub cannot be reached", exc_info=True)
         return False
     return True
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

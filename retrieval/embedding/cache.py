@@ -1,0 +1,44 @@
+"""The user's cache of models that are made here: whole directories, or none.
+
+~/.cache/hybrid-retrieval/NAME/           whole; XDG_CACHE_HOME moves it
+~/.cache/hybrid-retrieval/NAME.partial/   being written, or left by a process that was killed
+~/.cache/hybrid-retrieval/NAME.lock       held by the process that writes
+"""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from filelock import FileLock
+
+
+def cache_directory() -> Path:
+    """Where it is; it need not exist."""
+    home = os.environ.get("XDG_CACHE_HOME")
+    return (Path(home) if home else Path.home() / ".cache") / "hybrid-retrieval"
+
+
+def make_directory(name: str, *, write: Callable[[Path], None], is_whole: Callable[[Path], bool]) -> Path:
+    """The cache's directory `name`. Where it is not whole, `write` fills a new one, which then takes its place; another
+    process that wants the same one waits.
+
+    Raises whatever `write` raises, and OSError where the cache cannot be written; nothing of it is then left.
+    """
+    directory = cache_directory() / name
+    if is_whole(directory):
+        return directory
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(directory.with_name(f"{name}.lock")):
+        if is_whole(directory):  # another process has made it
+            return directory
+        partial = directory.with_name(f"{name}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+        try:
+            write(partial)
+            shutil.rmtree(directory, ignore_errors=True)
+            partial.rename(directory)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+    return directory
