@@ -1,5 +1,6 @@
 """YAML and TOML that describe a document: front matter, and files beside it."""
 
+import json
 import re
 import tomllib
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from ingest.plain_metadata import Plain, plain_metadata
+from ingest.whole_numbers import int_or_digits
 
 try:
     from yaml import CSafeLoader as _SafeLoader
@@ -34,7 +36,7 @@ class Description(NamedTuple):
 def read_yaml(text: str, *, what: str) -> Description:
     """`text` is YAML; whatever it holds, nothing is raised. `what` names it in notices: "its front matter"."""
     if len(text) > MAX_BYTES:
-        return Description(_NOTHING, (f"{what} has more than {MAX_BYTES:,} characters, and is not read as metadata",))
+        return _too_long(what)
     try:
         if _is_too_deep(text):
             return _unread(what, f"YAML: it is nested deeper than {_DEEPEST} levels")
@@ -47,6 +49,16 @@ def read_yaml(text: str, *, what: str) -> Description:
     return _described(values, what)
 
 
+def read_json(text: str, *, what: str) -> Description:
+    """As read_yaml, of JSON."""
+    if len(text) > MAX_BYTES:
+        return _too_long(what)
+    try:
+        return _described(json.loads(text, parse_int=int_or_digits), what)
+    except (json.JSONDecodeError, RecursionError) as error:
+        return _unread(what, f"JSON: {error}")
+
+
 def read_front_matter(fence: str, body: str) -> Description:
     """What stands between the fences, "---" of YAML or "+++" of TOML. Lines between two rules are no front matter."""
     what = "its front matter"
@@ -56,6 +68,8 @@ def read_front_matter(fence: str, body: str) -> Description:
         return _described(tomllib.loads(body), what)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         return _unread(what, f"TOML: {error}")
+    except ValueError:  # Python's limit
+        return _unread(what, "TOML: a whole number has thousands of digits")
 
 
 def _is_too_deep(text: str) -> bool:
@@ -74,6 +88,10 @@ def _described(values: object, what: str) -> Description:
     plain = plain_metadata(values)
     notice = plain.notice(what)
     return Description(plain, (notice,) if notice else ())
+
+
+def _too_long(what: str) -> Description:
+    return Description(_NOTHING, (f"{what} has more than {MAX_BYTES:,} characters, and is not read as metadata",))
 
 
 def _unread(what: str, problem: str) -> Description:
@@ -105,8 +123,8 @@ def _untagged(loader: Any, _: str, node: Any) -> Any:
 
 for _name, _pattern, _first in (
     ("bool", r"(?:true|True|TRUE|false|False|FALSE)\Z", "tTfF"),
-    ("int", r"(?:[-+]?(?:0|[1-9][0-9]*)|0x[0-9a-fA-F]+)\Z", "-+0123456789"),
-    ("float", r"(?:[-+]?(?:0|[1-9][0-9]*)(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?|[-+]?\.[0-9]+)\Z", "-+0123456789."),
+    ("int", r"(?:[-+]?(?:0|[1-9][0-9]{0,299})|0x[0-9a-fA-F]{1,299})\Z", "-+0123456789"),
+    ("float", r"(?:[-+]?(?:0|[1-9][0-9]{0,299})(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?|[-+]?\.[0-9]+)\Z", "-+0123456789."),
     ("null", r"(?:~|null|Null|NULL|)\Z", "~nN"),
     ("timestamp", r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:(?:[Tt]|[ \t]+)[0-9]{1,2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]*)?"
      r"(?:[ \t]*(?:Z|[-+][0-9]{1,2}(?::?[0-9]{2})?))?)?\Z", "0123456789"),

@@ -6,11 +6,11 @@ from pathlib import Path, PurePosixPath
 
 import orjson
 
-from ingest.descriptions import MAX_BYTES, Description, read_yaml
+from ingest.descriptions import MAX_BYTES, Description, read_json, read_yaml
 from ingest.loaders.text.decoding import decode
 from ingest.opening import open_file
 from ingest.plain_metadata import Plain
-from ingest.scan import ScannedFile, modified_seconds
+from ingest.scan import JSON_SIDECAR, ScannedFile, modified_seconds
 from retrieval.errors import LoadError
 from retrieval.types import FILE_KEYS, Document
 
@@ -51,6 +51,7 @@ def _sidecar(file: ScannedFile) -> Description:
     except (OSError, LoadError) as error:
         raise LoadError(f"{what} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     try:
-        return read_yaml(decode(data), what=what)
+        read = read_json if file.sidecar.endswith(JSON_SIDECAR) else read_yaml
+        return read(decode(data), what=what)
     except LoadError as error:
-        return Description(Plain(None, {}, ()), (f"{what} cannot be read as YAML: {error}",))
+        return Description(Plain(None, {}, ()), (f"{what} cannot be read: {error}",))

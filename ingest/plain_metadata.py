@@ -1,9 +1,11 @@
 """What people write as metadata, in YAML or Python -> what an index stores, and what is left out of that."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from retrieval.types import CHUNK_KEYS, FILE_KEYS, MetadataValue, as_stored, clean_text
 
@@ -84,8 +86,8 @@ class _Walk:
         elif isinstance(value, Mapping):
             for key, below in value.items():
                 self.take(f"{name}.{clean_text(str(key))}", below, is_member=is_member, level=level + 1)
-        elif isinstance(value, list | tuple | set | frozenset):
-            for member in value:
+        elif isinstance(value, list | tuple | set | frozenset | np.ndarray):
+            for member in _members(value):
                 self.take(name, member, is_member=True, level=level + 1)
         elif value is not None:
             self._take_scalar(name, _scalar(value), is_member=is_member)
@@ -97,6 +99,13 @@ class _Walk:
         leaf = self.leaves.setdefault(name, _Leaf())
         leaf.values.append(value)
         leaf.is_list = leaf.is_list or is_member or len(leaf.values) > 1
+
+
+def _members(value: Any) -> Iterable[Any]:
+    """In an order that is the same in each process, as that of a set is not: it must not look like a change."""
+    if isinstance(value, np.ndarray):
+        return np.ravel(value)
+    return sorted(value, key=str) if isinstance(value, set | frozenset) else value
 
 
 def _scalar(value: object) -> str | int | float | bool | None:

@@ -10,13 +10,15 @@ from pathlib import Path
 from ingest import skip_reasons
 from ingest.documents import READING
 from ingest.gitignore import IGNORE_FILES, Rules, is_ignored, read_rules
+from ingest.maildir import is_mail_folder
 from ingest.root import checked_name, printable, resolve_root, rules_above
 from ingest.selection import Selection, select
 from retrieval.directory.pointer import POINTER as INDEX_FILE
 from retrieval.types import DocumentRecord
 
-SIDECAR = ".meta.yaml"
-"""Behind the whole name of the file that it describes: report.pdf.meta.yaml."""
+JSON_SIDECAR = ".meta.json"
+SIDECARS = (".meta.yaml", ".meta.yml", JSON_SIDECAR)
+"""Behind the whole name of the file that it describes: report.pdf.meta.yaml. Of several the first counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,8 @@ def scan(
     exclude: Sequence[str] = (),
     max_bytes: int | None = None,
 ) -> Scan:
-    """The regular files below `folder` that are neither hidden nor ignored, and are asked for.
+    """The regular files below `folder` that are neither hidden nor ignored, and are asked for. A mailbox's folders are
+    not hidden, though their names begin with a dot.
 
     name              the first part of every source, before the path from there; None takes the folder's own name.
     include, exclude  gitignore patterns, relative to the folder. A file is read if `include` is empty or matches it or
@@ -80,10 +83,10 @@ def scan(
 
     Ignored is what the IGNORE_FILES say, as git reads them: those in the folder, and those above it in the same git
     repository. (The folder itself is never ignored, since it was asked for.) A folder with an INDEX_FILE is left out.
-    A file beside another that has its name and SIDECAR behind it describes that one, also where `include` does not name
-    it, and is not read for itself. Links to folders are not followed. A link to a file of the folder is read where that
-    file is hidden or not included, so that each is read once; one to a file that is ignored or excluded is skipped, and
-    so is one that leads out of the folder.
+    A file beside another that has its name and one of SIDECARS behind it describes that one, also where `include` does
+    not name it, and is not read for itself. Links to folders are not followed. A link to a file of the folder is read
+    where that file is hidden or not included, so that each is read once; one to a file that is ignored or excluded is
+    skipped, and so is one that leads out of the folder.
 
     Raises ConfigError where `folder` cannot be listed, is an index, or has no name to cite its files by, for a pattern
     that could not match, and where an ignore file above the folder cannot be read.
@@ -160,11 +163,11 @@ class _Walk:
             return
         self.own.add(folder.path)
         for entry in entries.values():
-            if entry.name.startswith("."):
+            if entry.name.startswith(".") and not is_mail_folder(Path(entry.path)):
                 continue
             try:
-                if entry.name.endswith(SIDECAR) and entry.is_file(follow_symlinks=False):
-                    self._look_at_sidecar(entry, folder, rules, is_alone=not _describes_a_file(entry, entries))
+                if (described := _described_by(entry, entries)) is not None:
+                    self._look_at_sidecar(entry, folder, rules, described, entries)
                     continue
                 below = self._look_at(entry, folder, rules)
             except FileNotFoundError:  # it has gone since the folder was listed
@@ -205,16 +208,27 @@ class _Walk:
         return key[len(self.top.key) :]
 
     def _look_at_sidecar(
-        self, entry: os.DirEntry[str], parent: _Folder, rules: tuple[Rules, ...], *, is_alone: bool
+        self,
+        entry: os.DirEntry[str],
+        parent: _Folder,
+        rules: tuple[Rules, ...],
+        name: str,
+        entries: Mapping[str, os.DirEntry[str]],
     ) -> None:
-        """`is_alone`: what it describes is not there; its text is no document all the same."""
+        """Takes what describes the file of that name, of several the first kind in SIDECARS. Where that file is not
+        there, and where another is taken, the text is no document all the same."""
         if self._is_left_out(parent.key + entry.name, rules, is_folder=False):
             return
-        described = printable(entry.name.removesuffix(SIDECAR))
-        if is_alone:
-            self.skipped.append((f"{parent.source}/{described}{SIDECAR}", skip_reasons.describes_nothing(described)))
+        described = printable(name)
+        first = next(f"{name}{suffix}" for suffix in SIDECARS if f"{name}{suffix}" in entries)
+        if not _is_file(name, entries):
+            reason = skip_reasons.describes_nothing(described)
+        elif first != entry.name:
+            reason = skip_reasons.describes_again(described, printable(first))
         else:
             self.sidecars[f"{parent.source}/{described}"] = entry.path, entry.stat(follow_symlinks=False)
+            return
+        self.skipped.append((f"{parent.source}/{printable(entry.name)}", reason))
 
     def _described(self, file: ScannedFile) -> ScannedFile:
         """The file with its sidecar, if it has one: another sidecar, or none, means that it is to be read again."""
@@ -283,7 +297,15 @@ class _Walk:
             )
 
 
-def _describes_a_file(entry: os.DirEntry[str], entries: Mapping[str, os.DirEntry[str]]) -> bool:
-    """Whether the file that a sidecar is named after lies beside it."""
-    described = entries.get(entry.name.removesuffix(SIDECAR))
-    return described is not None and not described.is_dir(follow_symlinks=False)
+def _described_by(entry: os.DirEntry[str], entries: Mapping[str, os.DirEntry[str]]) -> str | None:
+    """The name of what a sidecar describes; None for another file. JSON that describes no file beside it is data."""
+    suffix = next((suffix for suffix in SIDECARS if entry.name.endswith(suffix)), None)
+    if suffix is None or not entry.is_file(follow_symlinks=False):
+        return None
+    name = entry.name.removesuffix(suffix)
+    return name if suffix != JSON_SIDECAR or _is_file(name, entries) else None
+
+
+def _is_file(name: str, entries: Mapping[str, os.DirEntry[str]]) -> bool:
+    found = entries.get(name)
+    return found is not None and not found.is_dir(follow_symlinks=False)

@@ -41,6 +41,11 @@ def describes_nothing(name: str) -> str:
     return f"it describes {name}, which is not beside it"
 
 
+def describes_again(name: str, other: str) -> str:
+    """A sidecar beside another one."""
+    return f"it describes {name}, which {other} does already; merge them"
+
+
 def unreadable(what: str, error: OSError) -> str:
     return f"{what} ({error.strerror}); make it readable, or {_IGNORE_IT}"
 

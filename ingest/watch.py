@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from ingest.gitignore import IGNORE_FILES
+from ingest.maildir import is_mail_folder
 from ingest.root import printable, resolve_root
 from retrieval.errors import ConfigError
 
@@ -121,4 +122,5 @@ def _folders(root: Path, index: Path) -> set[Path]:
 
 def _matters(path: Path, root: Path, index: Path) -> bool:
     """Whether a change of this path, in a folder that matters, may change what there is to read."""
-    return path == root or (path != index and (not path.name.startswith(".") or path.name in IGNORE_FILES))
+    is_seen = not path.name.startswith(".") or path.name in IGNORE_FILES or is_mail_folder(path)
+    return path == root or (path != index and is_seen)

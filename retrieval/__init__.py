@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from retrieval.search_hits import SearchHit
-from retrieval.types import Chunk, Document, DocumentRecord, Heading
+from retrieval.types import Chunk, Document, DocumentRecord, Encoder, Heading
 
 if TYPE_CHECKING:
     from retrieval.config import Config
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.2.0"
 __all__ = [
-    "Chunk", "Config", "Document", "DocumentRecord", "Heading", "HybridIndex", "LexicalIndex", "SearchHit",
+    "Chunk", "Config", "Document", "DocumentRecord", "Encoder", "Heading", "HybridIndex", "LexicalIndex", "SearchHit",
     "as_context",
 ]  # fmt: skip
 

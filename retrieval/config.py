@@ -57,7 +57,8 @@ class Config(BaseModel):
 
     # What turns text into vectors. An index remembers these and refuses others.
     model: str = Field("packaged", min_length=1)
-    """"packaged" (all-MiniLM-L6-v2, installed with this package), a directory, or a name on the model hub."""
+    """"packaged" (all-MiniLM-L6-v2, installed with this package), "packaged-multilingual" (multilingual-e5-small, extra
+    `multilingual`), a directory, or a name on the model hub."""
     revision: str | None = None
     """Commit or tag of a model on the hub."""
     trust_remote_code: bool = False

@@ -144,23 +144,23 @@ class Searcher:
         found = [
             find_corrections(self.reader, text, clauses) if options.correct_spelling else [] for text, clauses in read
         ]
-        embedded = [text for text, _ in read]
-        vectors: Sequence[Vectors | None] = [None] * len(read)
-        if options.sides != "lexical":
+        embedder = self._embedder() if options.sides != "lexical" else None
+        if embedder is not None:
             # A word that the model knows is rather right, and passages say the same in others.
-            embedder = self._embedder()
             found = [[each for each in some if not embedder.is_word(each.correction.written)] for some in found]
-            embedded = list(map(replaced, embedded, found))
-            vectors = list(embedder.embed_queries(embedded))
+        texts = [replaced(text, replacements) for (text, _), replacements in zip(read, found, strict=True)]
+        vectors: Sequence[Vectors | None] = [None] * len(texts)
+        if embedder is not None:
+            vectors = list(embedder.embed_queries(texts))
         return [
             Query(
-                asked,
-                terms_by_language(replaced(text, replacements), self.reader.languages_by_size),
+                text,
+                terms_by_language(text, self.reader.languages_by_size),
                 vector,
                 clauses,
                 tuple(dict.fromkeys(replacement.correction for replacement in replacements)),
             )
-            for (text, clauses), asked, replacements, vector in zip(read, embedded, found, vectors, strict=True)
+            for text, (_, clauses), replacements, vector in zip(texts, read, found, vectors, strict=True)
         ]
 
 

@@ -21,6 +21,7 @@ from retrieval.config import Config
 from retrieval.embedding import Embedder
 from retrieval.embedding.prompts import resolved
 from retrieval.index import HybridIndex
+from tests.forked_probes import ForkedProbes
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -64,10 +65,24 @@ def parser_pools() -> Iterator[Callable[..., AbstractContextManager[ParserPool]]
         yield pool_for
 
 
+@pytest.fixture(scope="session")
+def forked_probes() -> Iterator[ForkedProbes]:
+    with ForkedProbes() as probes:
+        yield probes
+
+
+@pytest.fixture
+def quick_checks(forked_probes: ForkedProbes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Chroma that may be damaged is checked in a process that need not start: that takes a second."""
+    monkeypatch.setattr("retrieval.chroma.health.check", forked_probes)
+    monkeypatch.setattr("ingest.damaged_chroma.check", forked_probes)
+
+
 @pytest.fixture
 def share_model(
     loaded_embedder: Embedder,
     parser_pools: Callable[..., AbstractContextManager[ParserPool]],
+    quick_checks: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Embedder:
     """The packaged model is loaded once for all tests, any other as it would be; so are the processes that parse."""

@@ -109,7 +109,7 @@ async def test_an_error_reaches_who_awaits_it(index: HybridIndex) -> None:
 
 def test_threads_share_one_index_with_a_thread_that_writes(open_index: Open) -> None:
     """Each answer is of one generation: all the documents of a publication, or none of them."""
-    index, rounds = open_index(), 6
+    index, rounds = open_index(), 4
     add([Document(f"0/{n}", f"Stone {n}.") for n in range(4)], index)
     start, written = threading.Barrier(5), threading.Event()
 

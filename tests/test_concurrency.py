@@ -92,14 +92,14 @@ def search_until(stop: Path, index: HybridIndex, trouble: list[str]) -> None:
 
 
 def check_reading_while_syncing(
-    open_index: Open, docs: Path, tmp_path: Path, config: Config, *, files: int, reopen: bool
+    open_index: Open, docs: Path, tmp_path: Path, config: Config, *, files: int, readers: int, reopen: bool
 ) -> None:
     with open_index(config=config) as index:
         sync(docs, index)
     add_files(docs, files)
     path, stop, trouble = tmp_path / "index", tmp_path / "stop", []
-    with reading(path, stop, processes=2, reopen=reopen) as told, open_index(read_only=True) as reader:
-        threads = [threading.Thread(target=search_until, args=(stop, reader, trouble)) for _ in range(2)]
+    with reading(path, stop, processes=readers, reopen=reopen) as told, open_index(read_only=True) as reader:
+        threads = [threading.Thread(target=search_until, args=(stop, reader, trouble)) for _ in range(readers)]
         for thread in threads:
             thread.start()
         try:
@@ -124,13 +124,13 @@ def is_without_repeats(seen: Sequence[str]) -> bool:
 
 @pytest.mark.usefixtures("committing_often")
 def test_readers_go_on_while_a_sync_runs(open_index: Open, docs: Path, tmp_path: Path, config: Config) -> None:
-    check_reading_while_syncing(open_index, docs, tmp_path, config, files=8, reopen=False)
+    check_reading_while_syncing(open_index, docs, tmp_path, config, files=5, readers=1, reopen=False)
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("committing_often")
 def test_readers_that_open_it_anew_go_on_too(open_index: Open, docs: Path, tmp_path: Path, config: Config) -> None:
-    check_reading_while_syncing(open_index, docs, tmp_path, config, files=150, reopen=True)
+    check_reading_while_syncing(open_index, docs, tmp_path, config, files=150, readers=2, reopen=True)
 
 
 @pytest.fixture

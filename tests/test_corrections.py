@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from ingest import add
 from retrieval import Document, HybridIndex
@@ -26,16 +28,16 @@ TEXTS = {
     "russian": "Кошка спит на крыше дома, а собака охраняет двор.",
     "night": "The night was dark, and the lemon was sour.",
     "chart": "A flowchart of the slow checkout.",
+    "runtime": "Node.js runs scripts; setUserName and TCP/IP are in it.",
+    "door": "Log in with your badge, and log out in the evening. It is quite quiet.",
 }
 
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory, loaded_embedder: Embedder) -> Iterator[HybridIndex]:
-    load, Embedder.load = Embedder.load, classmethod(lambda cls, config: loaded_embedder)
-    with HybridIndex.open(tmp_path_factory.mktemp("corrections") / "index") as opened:
+    with HybridIndex.open(tmp_path_factory.mktemp("corrections") / "index", encoder=loaded_embedder.encoder) as opened:
         add([Document(source, text) for source, text in TEXTS.items()], opened)
         yield opened
-    Embedder.load = load
 
 
 @pytest.mark.parametrize(
@@ -51,6 +53,9 @@ def index(tmp_path_factory: pytest.TempPathFactory, loaded_embedder: Embedder) -
         ("kuhlschrnk", "kuhlschrnk", "kühlschrank", "heating"),
         ("haeders", "haeders", "headers", "code"),
         ("сабака", "сабака", "собака", "russian"),
+        ("nodejs", "nodejs", "node js", "runtime"),
+        ("tcpip", "tcpip", "tcp ip", "runtime"),
+        ("quiett", "quiett", "quiet", "door"),
     ],
 )
 @pytest.mark.parametrize("mode", ["lexical", "hybrid"])
@@ -96,11 +101,37 @@ def test_words_that_passages_have_in_one_find_that_and_are_corrected_beside_othe
     assert index.search("flow of", mode="lexical").corrections == (Correction("flow", "slow"),)
 
 
+def test_a_word_is_found_where_passages_have_it_in_two(index: HybridIndex) -> None:
+    for written, searched in (("login", "log in"), ("logout", "log out"), ("username", "user name")):
+        hits = index.search(written, mode="lexical")
+        assert hits.corrections == (Correction(written, searched),)
+        assert len(hits) == 1
+    assert index.search("schedulescontainers", mode="lexical").corrections != ()
+    assert index.search("containersnodes", mode="lexical").corrections == (), "they do not stand side by side"
+
+
 def test_the_scores_are_those_of_the_word_itself(index: HybridIndex) -> None:
     right = index.search("commit changes", mode="lexical")
     wrong = index.search("comit changes", mode="lexical")
     assert [(hit.id, hit.score, hit.highlights) for hit in wrong] == [(h.id, h.score, h.highlights) for h in right]
     assert index.search("comit", mode="lexical", correct_spelling=False) == []
+
+
+class Recorder:
+    """A reranker that remembers what it was asked."""
+
+    asked = ""
+
+    def score(self, query: str, passages: list[str]) -> NDArray[np.float64]:
+        self.asked = query
+        return np.zeros(len(passages))
+
+
+@pytest.mark.parametrize("mode", ["lexical", "hybrid"])
+def test_a_reranker_is_asked_in_the_spelling_that_was_searched_for(index: HybridIndex, mode: str) -> None:
+    reranker = Recorder()
+    index.search("comit changes", mode=mode, rerank=reranker)
+    assert reranker.asked == "commit changes"
 
 
 def test_a_word_that_the_model_knows_is_embedded_as_it_is_written(index: HybridIndex) -> None:

@@ -93,6 +93,8 @@ def test_time_grows_with_the_damage_not_its_square() -> None:
             LOG * 3 + b"a line of another program\n" * 9,
         ),
         (b"one line\0\nanother line\0\n", b"one line\nanother line\n"),
+        (b'{"a":"words\0"}', b'{"a":"words"}'),
+        (b"SMITH".ljust(12, b"\0") + b"YORK".ljust(12, b"\0") + b"\n", b"SMITH YORK\n"),
         ("Die Überprüfung\n".encode() + b"\0" * 50 + "läuft\n".encode(), "Die Überprüfung\nläuft\n".encode()),
     ],
 )
@@ -104,6 +106,17 @@ def test_text_with_some_nul_bytes_is_text(data: bytes, expected: bytes | None) -
         assert "'Smith John'" in found
     else:
         assert found == expected.decode()
+
+
+@pytest.mark.parametrize("tail", [b"ok\r\n", b"2024-03-05 the job has come to its end without an error\r\n" * 3])
+def test_ascii_that_a_program_appends_to_utf_16_is_read(tail: bytes) -> None:
+    begun, more = "Größe der Öfen\r\n", "weiter in 上海\r\n"
+    data = begun.encode("utf-16-le") + tail
+    whole = (begun + tail.decode()).replace("\r\n", "\n")
+    assert text(b"\xff\xfe" + data, "a.log").text == whole
+    if len(tail) > 32:
+        data += more.encode("utf-16-le")
+        assert text(b"\xff\xfe" + data, "a.log").text == whole + "weiter in 上海\n"
 
 
 def binaries() -> dict[str, bytes]:

@@ -18,8 +18,8 @@ COPIES = 6
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory, loaded_embedder: Embedder) -> Iterator[HybridIndex]:
-    load, Embedder.load = Embedder.load, classmethod(lambda cls, config: loaded_embedder)
-    with HybridIndex.open(tmp_path_factory.mktemp("duplicates") / "index", config=Config(chunk_size=64)) as opened:
+    path = tmp_path_factory.mktemp("duplicates") / "index"
+    with HybridIndex.open(path, config=Config(chunk_size=64), encoder=loaded_embedder.encoder) as opened:
         for number in range(COPIES):  # one commit each: copies lie in several segments
             add([Document(f"copy{number}", LATIN, metadata={"n": number})], opened)
         twice = f"# One\n\n{LATIN}\n\n# Two\n\n{LATIN}"
@@ -33,7 +33,6 @@ def index(tmp_path_factory: pytest.TempPathFactory, loaded_embedder: Embedder) -
             opened,
         )
         yield opened
-    Embedder.load = load
 
 
 MODES = [

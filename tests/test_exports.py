@@ -130,7 +130,7 @@ def test_a_model_that_cannot_be_exported_is_tried_again_after_an_upgrade(
 ) -> None:
     tried: list[Path] = []
     installed = {"torch": "2.0", "onnx": "1.0"}
-    monkeypatch.setattr("retrieval.embedding.refusal.version", lambda package: installed.get(package, "0.1"))
+    monkeypatch.setattr("retrieval.embedding.refusals.version", lambda package: installed.get(package, "0.1"))
 
     def fails(file: Path) -> None:
         tried.append(file)

@@ -13,11 +13,11 @@ import pytest
 
 from ingest import documents, sync
 from ingest import scan as scanning
-from ingest.descriptions import MAX_BYTES, read_front_matter, read_yaml
+from ingest.descriptions import MAX_BYTES, Description, read_front_matter, read_json, read_yaml
 from ingest.doctor import examine
 from ingest.file_metadata import with_file_metadata
 from ingest.loaders import load
-from ingest.plain_metadata import plain_metadata
+from ingest.plain_metadata import Plain, plain_metadata
 from ingest.plan import Candidate, plan, seen
 from ingest.rebuild import rebuild
 from ingest.scan import scan
@@ -104,9 +104,34 @@ def test_front_matter_is_metadata_and_lines_between_rules_are_not() -> None:
     assert "its front matter cannot be read as YAML" in broken.notices[0]
 
 
+@pytest.mark.parametrize(
+    ("source", "body", "headings"),
+    [
+        ("a.txt", "Words.\n", []),
+        ("a.adoc", "= Oven\n\nWords.\n", ["Oven"]),
+        ("a.rst", "Oven\n====\n\nWords.\n", ["Oven"]),
+        ("a.html", "<h1>Oven</h1><p>Words.", ["Oven"]),
+    ],
+)
+def test_front_matter_is_metadata_in_other_text_too(source: str, body: str, headings: list[str]) -> None:
+    document = load(f"---\nauthor: Ada\ntitle: Boilers\n---\n{body}".encode(), source=source)
+    assert (document.title, document.metadata) == ("Boilers", {"author": "Ada"})
+    assert [heading.text for heading in document.headings] == headings
+    assert document.text.endswith(("Words.", "Words.\n"))
+    for other in ("---\nA rule above, and one below.\n---\n", "---\na: [b\n---\n"):
+        document = load(f"{other}{body}".encode(), source=source)
+        assert document.metadata == {}
+        assert document.text.startswith("---")
+
+
 def test_no_name_of_the_index_is_taken() -> None:
     plain = plain_metadata(dict.fromkeys([*CHUNK_KEYS - {"title"}, "language"], 1))
     assert set(plain.metadata) == {f"{key}_" for key in [*CHUNK_KEYS - {"title"}, "language"]}
+
+
+def test_lists_are_what_holds_values_in_some_order() -> None:
+    given = {"days": {"tue", "mon", "wed"}, "sizes": np.array([1, 2]), "grid": np.array([[1.5], [2.5]])}
+    assert plain_metadata(given).metadata == {"days": ["mon", "tue", "wed"], "sizes": [1, 2], "grid": [1.5, 2.5]}
 
 
 @pytest.mark.parametrize(
@@ -166,6 +191,30 @@ def test_a_sidecar_belongs_to_the_file_beside_it(docs: Path) -> None:
     (only,) = scan(docs, include=["*.TXT"]).files
     assert only.sidecar
     assert not scan(docs, include=["*.TXT"], exclude=["*.meta.yaml"]).files[0].sidecar
+
+
+@pytest.mark.parametrize("suffix", [".meta.yml", ".meta.json"])
+def test_sidecars_have_other_suffixes_too(docs: Path, suffix: str) -> None:
+    (docs / "guide" / f"a.md{suffix}").write_text('{"author": "Eve",\t"pages": [1, 2]}')
+    (docs / "guide" / f"alone{suffix}").write_text("{}")
+    alone = [] if suffix == ".meta.json" else [f"guide/alone{suffix}"]  # there is much other JSON of such a name
+    scanned = scan(docs / "guide")
+    file = scanned.files[0]
+    assert [source for source, _ in scanned.skipped] == alone and len(scanned.files) == 2 - len(alone)
+    metadata = with_file_metadata(Document(file.source, "Text."), file, language="english").metadata
+    assert (metadata["author"], metadata["pages"]) == ("Eve", [1, 2])
+    (docs / "guide" / "a.md.meta.yaml").write_text("author: Ada")
+    scanned = scan(docs / "guide")
+    assert scanned.files[0].sidecar.endswith(".yaml")
+    assert scanned.skipped[0] == (
+        f"guide/a.md{suffix}", "it describes a.md, which a.md.meta.yaml does already; merge them",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("read", [read_yaml, read_json])
+def test_a_number_of_thousands_of_digits_costs_no_other_value(read: Callable[..., Description]) -> None:
+    described = read(f'{{"a": {"7" * 5000}, "b": [-{"7" * 5000}], "c": {"7" * 400}, "d": 7}}', what="it")
+    assert described.plain == Plain(None, {"c": "7" * 400, "d": 7}, ("a", "b"))
 
 
 def test_every_chunk_of_a_file_can_be_filtered(open_index: Open, docs: Path) -> None:

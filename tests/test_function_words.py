@@ -6,7 +6,7 @@ import pytest
 
 from ingest import add
 from retrieval import Document, HybridIndex
-from retrieval.search.function_words import phrase_spans
+from retrieval.search.function_words import phrase_finder, phrase_spans
 
 TEXTS = {
     "play": "To be, or not to be: that is the question.",
@@ -62,3 +62,20 @@ def test_a_phrase_in_another_script_takes_no_longer(open_index: Callable[..., Hy
 )
 def test_the_words_of_a_phrase_stand_in_a_row(phrase: str, text: str, expected: list[str]) -> None:
     assert [text[start:end] for start, end in phrase_spans(phrase, text)] == expected
+    assert phrase_finder(phrase)(text)
+
+
+@pytest.mark.parametrize(
+    ("phrase", "text", "expected"),
+    [
+        ("it is", "Was it? IS", True),
+        ("it is", "fit is", False),
+        ("is it", "Es i\u017ft so: i\u017f it", True),
+        ("it is", "It isn't; fit is it, as it\u2014is", True),
+        ("et où", "et ou", False),
+    ],
+)
+def test_a_text_has_a_phrase_whose_words_stand_in_a_row_whatever_their_case(
+    phrase: str, text: str, expected: bool
+) -> None:
+    assert phrase_finder(phrase)(text) is expected is bool(phrase_spans(phrase, text))

@@ -113,6 +113,12 @@ def test_a_page_of_scripts_or_hidden_text_alone_is_empty() -> None:
         assert text_of(body) == ""
 
 
+def test_an_open_dialog_beside_the_main_content_is_read() -> None:
+    main = f"<main><h1>Kettles</h1><p>{'We sell kettles. ' * 9}</p></main>"
+    assert "Stop" in text_of(f"<dialog open role=alertdialog><h2>Recall</h2><p>Stop using it.</p></dialog>{main}")
+    assert "agree" not in text_of(f"<dialog open class=cookie-banner><p>Do you agree?</p></dialog>{main}")
+
+
 def test_long_hidden_text_is_not_the_page() -> None:
     spam = "casino " * 500
     assert text_of(f"<p>bread</p><div style='display:none'>{spam}</div><script src=a.js></script>") == "bread"
@@ -153,6 +159,52 @@ def test_a_page_that_is_all_navigation_keeps_what_is_visible() -> None:
     assert text_of("<nav><a href=/a>One</a></nav><p hidden>no</p><footer>Two</footer>") == "One\n\nTwo"
 
 
+def footer(inner: str, *, tag: str = "footer") -> str:
+    """What is read of a site's footer."""
+    page = f"<nav><a href=/>HOME</a></nav><main><h1>bread</h1>{LOREM}</main><{tag}>{inner}</{tag.split()[0]}>"
+    return text_of(page).removeprefix(f"bread\n\n{LOREM}").strip()
+
+
+_LINKS = "<ul><li><a href=/jobs>JOBS</a></li><li><a href=/shop>SHOP</a></li></ul>"
+
+
+@pytest.mark.parametrize(
+    ("inner", "expected"),
+    [
+        (f"<address>the mill<br>dover</address>{_LINKS}<p>© 2024 THE MILL</p>", "the mill\ndover"),
+        (f"mill ltd<br>12345 dover<br>tel. 030 123456{_LINKS}", "mill ltd\n12345 dover\ntel. 030 123456"),
+        (f"<h4>hours</h4><p>mon–fri 9–17</p><p>sunday closed</p><h4>MORE</h4>{_LINKS}",
+         "hours\n\nmon–fri 9–17\n\nsunday closed"),
+        ("<table><tr><td>di</td><td>9:00 - 17:30</td></tr><tr><td>so</td><td>zu</td></tr></table>",
+         "di | 9:00 - 17:30\nso | zu"),
+        (f"<div><p>ann miller</p><p><a href='mailto:a@b.c'>write to us</a></p></div><div>{_LINKS}</div>",
+         "ann miller\n\nwrite to us"),
+        (f"<p>{LOREM}</p><p>MADE IN DOVER</p>", LOREM),
+        (f"<p>{LOREM.upper()}: © 2024</p><form><p>WRITE@US.ORG</p></form>", ""),
+        (f"<div class=contact-card><p>the old mill</p><p>© 2024 THE MILL</p></div>{_LINKS}", "the old mill"),
+        ("BUILT WITH <a href=s>SPHINX</a> 7.2 ON 03/05/2024 12:30, BUILD 2001-2024", ""),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("tag", ["footer", "div class=site-footer"])
+def test_of_a_footer_addresses_hours_and_prose_are_read(tag: str, inner: str, expected: str) -> None:
+    assert footer(inner, tag=tag) == expected
+
+
+@pytest.mark.parametrize(
+    ("frame", "expected"),
+    [
+        ("<iframe srcdoc='<h2>rye</h2><p>a &amp;amp; b</p>'>NO FRAMES</iframe>", "rye\n\na & b"),
+        ("<iframe srcdoc='<style>.x{display:none}</style><p class=x>NO</p><p>yes'></iframe>", "yes"),
+        ("<iframe srcdoc='<iframe srcdoc=&quot;inner&quot;></iframe>'></iframe>", "inner"),
+        ("<iframe hidden srcdoc='<p>NO</p>'></iframe>", ""),
+        ("<iframe width=0 srcdoc='<p>NO</p>'></iframe>", ""),
+        ("<iframe src=other.html>NO FRAMES</iframe>", ""),
+    ],
+)
+def test_what_a_frame_holds_in_the_page_is_read_in_its_place(frame: str, expected: str) -> None:
+    assert text_of(f"<p>before</p>{frame}<p>after</p>") == "\n\n".join(filter(None, ["before", expected, "after"]))
+
+
 def test_a_book_has_no_parts_of_a_site() -> None:
     chapter = (
         '<html xmlns="http://www.w3.org/1999/xhtml" xmlns:epub="http://www.idpf.org/2007/ops"><body>'
@@ -168,7 +220,7 @@ _HOSTILE = [
     "<aside><a href=x>a</a>", "<div hidden>a", "<main>a<article>", "<ruby>a<rt>b", "<p style='display:none'>a</p>b",
     "<aside>a</aside>", "<main>a</main><div>b</div>", "<footer>a</footer>", "<button>a</button><div>b</div>",
     "<ruby>漢<rt>b</rt></ruby>", "<b>a<svg><title>a</title></svg>", "<header><h1><a href=/>a</a></h1></header>",
-    "<dd hidden>a</dd>",
+    "<dd hidden>a</dd>", "<footer>a<p>b@c.de</p>", "<iframe srcdoc='a'></iframe>",
 ]  # fmt: skip
 
 

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -38,11 +37,11 @@ DOCUMENTS = [
 ]
 
 
-def contents(index: HybridIndex, where: dict[str, Any] | None = None) -> dict[str, tuple]:
+def contents(index: HybridIndex) -> dict[str, tuple]:
     """All that can be told of an index from outside, by chunk id."""
     told: dict[str, tuple] = {}
     queries = ["rain vapour", "yeast sugar", "paragraph"]
-    for number, hits in enumerate(index.search_batch(queries, 10_000, where=where)):
+    for number, hits in enumerate(index.search_batch(queries, 10_000)):
         for hit in hits:
             place = (
                 hit.source,
@@ -163,7 +162,8 @@ def test_any_history_ends_in_the_index_that_is_built_afresh(open_index: Open, st
         assert_same(contents(index), contents(fresh))
         assert [record.source for record in index.documents()] == sorted(left)
         for where in ({"k": 1}, {"k": True}, *({"k": {"$contains": member}} for member in ("a", "b", 1))):
-            assert contents(index, where=where).keys() == contents(fresh, where=where).keys()
+            passing = [{hit.id for hit in each.search("paragraph", 10_000, where=where)} for each in (index, fresh)]
+            assert passing[0] == passing[1]
     index.close()
 
 
@@ -206,21 +206,21 @@ def _write_rubbish(path: Path) -> None:
     next(path.glob("generations/*.json")).write_text("{")
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        _remove_segments, _remove_generations, _remove_one_file, _cut_one_file, _remove_what_is_deleted, _flip_a_bit,
-        _flip_a_bit_of_what_is_deleted, _write_rubbish,
-    ],
-)  # fmt: skip
-def test_a_damaged_cache_heals_itself_on_open(open_index: Open, tmp_path: Path, damage: Callable[[Path], None]) -> None:
+DAMAGES = [
+    _remove_segments, _remove_generations, _remove_one_file, _cut_one_file, _remove_what_is_deleted, _flip_a_bit,
+    _flip_a_bit_of_what_is_deleted, _write_rubbish,
+]  # fmt: skip
+
+
+def test_a_damaged_cache_heals_itself_on_open(open_index: Open, tmp_path: Path) -> None:
     with open_index() as index:
         add([*DOCUMENTS, Document("late", "A paragraph that is deleted."), Document("kept", "A paragraph.")], index)
         index.delete(["late"])
         before = contents(index)
-    damage(tmp_path / "index")
-    with open_index(read_only=True) as index:
-        assert contents(index) == before
+    for damage in DAMAGES:
+        damage(shutil.copytree(tmp_path / "index", tmp_path / damage.__name__))
+        with open_index(damage.__name__, read_only=True) as index:
+            assert contents(index) == before, damage.__name__
 
 
 @pytest.mark.slow

@@ -156,6 +156,10 @@ def test_a_damaged_document_within_is_reported(content: bytes) -> None:
          "</m:oMath></w:p>", "a/b"),
         ("<w:p><w:r><w:ruby><w:rt><w:r><w:t>かん</w:t></w:r></w:rt><w:rubyBase><w:r><w:t>漢</w:t></w:r></w:rubyBase>"
          "</w:ruby><w:t>字</w:t></w:r></w:p>", "漢字"),
+        (rf"<w:p>{character('begin')}<w:r><w:instrText>EQ \* hps10 \o\ad(\s\up 9(</w:instrText></w:r>"
+         rf"<w:r><w:instrText>かん),漢)</w:instrText></w:r>{character('end')}{run('字')}</w:p>", "漢字"),
+        (rf"<w:p><w:r><w:instrText>x</w:instrText></w:r>{character('begin')}<w:r><w:instrText>XE \o(a,b)</w:instrText>"
+         rf"</w:r>{character('end')}{run('c')}</w:p>", "c"),
         ('<w:p><w:r><w:pict><v:shape><v:textpath string="DRAFT"/></v:shape></w:pict></w:r></w:p>', "DRAFT"),
     ],
 )  # fmt: skip

@@ -187,6 +187,19 @@ def test_a_mail_that_says_nothing_is_reported(text: str, reason: str) -> None:
     assert mail(f"Subject: see above\n{text}").text.startswith("see above")
 
 
+def test_attached_cards_and_data_are_read_as_in_files() -> None:
+    card = "BEGIN:VCARD\nVERSION:2.1\nFN;ENCODING=QUOTED-PRINTABLE;CHARSET=UTF-8:Stra=C3=9Fe\nEND:VCARD\n"
+    document = mail(
+        multipart(
+            "mixed",
+            f'Content-Type: application/octet-stream; name="a.vcf"\n\n{card}',
+            f"Content-Type: text/x-vcard\nContent-Disposition: attachment; filename=card\n\n{card}",
+            'Content-Type: application/json; name="b.json"\n\n{"a": "K\\u00fchl"}',
+        )
+    )
+    assert document.text == 'a.vcf\n\nStraße\n\ncard\n\nStraße\n\nb.json\n\n{"a": "Kühl"}'
+
+
 # Parts
 
 
@@ -561,3 +574,30 @@ def test_a_mail_that_was_cut_off_in_its_base64_is_read_up_to_there() -> None:
 def test_a_charset_that_cannot_be_costs_no_body(charset: bytes) -> None:
     data = b"Subject: Pump\nContent-Type: text/plain; charset=" + charset + b"\n\nThe pump \xe9 stands still.\n"
     assert "stands still" in load_mail(data, source="a.eml").text
+
+
+# Texts that are not plain as they stand
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "text"),
+    [
+        ("plain; format=flowed", "one \ntwo\nthree", "one two\nthree"),
+        ("plain; format=flowed; delsp=yes", "KB50 \n34441\n", "KB5034441"),
+        ("plain; DelSp=Yes; Format=Flowed", "> neap ti \n> de\n>> ebb \nflow", "> neap tide\n>> ebb\nflow"),
+        ("plain; format=flowed", "tide \n-- \nAnn \nB", "tide \n-- \nAnn B"),
+        ("plain; format=flowed", " >>> x \n From here", ">>> x From here"),
+        ("plain", "one \ntwo", "one \ntwo"),
+        ("enriched", "<bold>Low</bold> ti<italic>de\nis</italic>\n\nat <<9>\n\n\nx", "Low tide is\nat <9>\n\nx"),
+        ("enriched", "<color><param>red</param>a</color>\n<nofill>b\nc</nofill>", "a b\nc"),
+        ("richtext", "<Bold>Low</Bold>\ntide<nl>a <lt> b<comment>no</comment>", "Low tide\na < b"),
+    ],
+)
+def test_soft_line_breaks_and_commands_are_no_text(kind: str, body: str, text: str) -> None:
+    assert mail(f"{HEADER}Content-Type: text/{kind}\n\n{body}").text == f"{SHOWN}\n\n{text}"
+
+
+def test_a_mail_inside_that_is_wrongly_quoted_printable_is_decoded() -> None:
+    inner = "Subject: Inner\nContent-Type: text/plain;\n charset=3Dutf-8\n\nlow ti=\nde =3D ebb"
+    outer = multipart("mixed", f"Content-Type: message/rfc822\nContent-Transfer-Encoding: quoted-printable\n\n{inner}")
+    assert mail(HEADER + outer).text.endswith("Inner\n\nlow tide = ebb")

@@ -490,6 +490,18 @@ def encryption(algorithm: str, target: str) -> str:
     )
 
 
+def test_epub_reads_pages_beside_the_spine_to_which_chapters_lead() -> None:
+    chapters = {
+        "a.xhtml": '<p>one <a href="the%20notes.xhtml#n1">1</a> <a class="x" href="the%20notes.xhtml#n2">2</a></p>',
+        "b.xhtml": '<p>two <a href="a.xhtml">back</a> <a href="nav.xhtml">contents</a></p>',
+        "the notes.xhtml": '<p>note <a href="a.xhtml">back</a></p>',
+        "leftover.xhtml": "<p>never seen</p>",
+        "nav.xhtml": "<p>One, two</p>",
+    }
+    document = load_epub(epub(chapters, spine=["a.xhtml", "b.xhtml"]), source="a")
+    assert document.text == "one 1 2\n\ntwo back contents\n\nnote back"
+
+
 def test_epub_with_obfuscated_fonts_is_readable_and_one_with_drm_is_not() -> None:
     chapters = {"a.xhtml": "<p>a</p>"}
     fonts = encryption("http://www.idpf.org/2008/embedding", "OEBPS/text/a.xhtml")

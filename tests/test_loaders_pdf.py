@@ -140,7 +140,13 @@ def test_roman_numbers_and_chapters_that_end_in_the_number_are_running_lines_too
 @pytest.mark.parametrize(
     "pages",
     [
-        [["Harbour Rules", *lines, str(n)] for n, lines in enumerate(BODY[:3], 1)],
+        [["Harbour Rules", *lines] for lines in BODY[:3]],
+        [["Certificate of attendance", name, "has been here."] for name in "AB"],
+        [[*lines, str(hulls)] for hulls, lines in zip((7, 8), BODY, strict=False)],
+        [[*lines, f"{n} of 7"] for n, lines in enumerate(BODY[:2], 1)],
+        [BODY[0], [*BODY[1], "2"]],
+        [["1"], ["2"]],
+        [[*BODY[0], "1"]],
         [["Certificate of attendance", "This is to certify that", name, "has been here.", "May"] for name in "ABCDEF"],
         [[*lines, f"In total {n * n} hulls"] for n, lines in enumerate(BODY, 1)],
         [[f"{n}. {line}" for line in lines] for n, lines in enumerate(BODY, 1)],
@@ -149,10 +155,48 @@ def test_roman_numbers_and_chapters_that_end_in_the_number_are_running_lines_too
         [[*lines, f"{n} {n % 7} {n % 5}"] for n, lines in enumerate(BODY, 2019)],
         [[f"To {name}", "Invoice", "1 gasket", f"In total {len(name)}"] for name in ("Ada", "Bo", "Cyrus", "Dora")],
     ],
-    ids=["short", "mail merge", "other numbers", "numbered", "chapters", "tickets", "years", "letters"],
+    ids=[
+        "short",
+        "two letters",
+        "no pages",
+        "of others",
+        "only one",
+        "nothing else",
+        "one page",
+        "mail merge",
+        "other numbers",
+        "numbered",
+        "chapters",
+        "tickets",
+        "years",
+        "letters",
+    ],
 )
 def test_what_belongs_to_the_text_stays(pages: list[list[str]]) -> None:
     assert read(pages).text == "\n\n".join("\n".join(lines) for lines in pages)
+
+
+@pytest.mark.parametrize("count", [2, 3])
+@pytest.mark.parametrize(
+    "printed", ["{n}", "- {n} -", "Page {n}", "Page {n} of {count}", "{n}/{count}", "Seite {n} von {count}", "| {n} |"]
+)
+@pytest.mark.parametrize("at", [0, 3])
+def test_numbers_of_few_pages_are_left_out(count: int, printed: str, at: int) -> None:
+    pages = [["Harbour Rules", *lines] for lines in BODY[:count]]
+    for number, lines in enumerate(pages, 1):
+        lines.insert(at, printed.format(n=number, count=count))
+    document = read(pages)
+    assert document.text == "Harbour Rules\n" + "\n\n".join("\n".join(lines) for lines in BODY[:count])
+    assert document.page_labels == ("1", "2", "3")[:count]
+
+
+def test_a_few_pages_may_begin_without_number_and_be_numbered_as_the_file_declares() -> None:
+    pages = [BODY[0], [*BODY[1], "2"], [*BODY[2], "3"]]
+    assert read(pages).text == "\n\n".join(map("\n".join, BODY[:3]))
+    assert read([[*BODY[0], "iv"], [*BODY[1], "v"]], labels="0 << /S /r /St 4 >>").text == "\n\n".join(
+        map("\n".join, BODY[:2])
+    )
+    assert read([[*BODY[0], "Page 1 of 1"]]).text == "\n".join(BODY[0])
 
 
 def test_short_pages_between_long_running_lines_are_text() -> None:

@@ -1,6 +1,7 @@
 """The kinds of text: what a reader of them reads is what is indexed, on the lines where the file has it."""
 
 import json
+from html import escape
 from time import process_time
 
 import pytest
@@ -82,18 +83,29 @@ def test_properties_are_read_in_either_encoding() -> None:
 def test_markdown_entities_are_decoded_outside_code() -> None:
     text = (
         "---\ntitle: a &amp; b\n---\n# Gr&ouml;&szlig;en\n\nDas Caf&eacute;, &#252;ber &#xDF;, \\&ouml;, &unknown;\n"
-        "`&ouml;` und ``a ` &uuml;`` aber `&auml;\n\n    code &auml;\n\n- Liste\n\n    darin &auml;\n\n"
+        "&notit; `&ouml;` und ``a ` &uuml;`` aber `&auml;\n\n    code &auml;\n\n- Liste\n\n    darin &auml;\n\n"
         "```\n&auml;\n```\n\n<td>Caf&eacute;</td>\n\n<!-- &auml; -->\n\n"
         "| &Uuml;ber | B |\n|---|---|\n| 1 | &euro; |\n\n## Ende &lt;x&gt;\n"
     )
     document = read(text, "a.md")
     assert document.text == (
         "---\ntitle: a &amp; b\n---\n# Größen\n\nDas Café, über ß, \\&ouml;, &unknown;\n"
-        "`&ouml;` und ``a ` &uuml;`` aber `ä\n\n    code &auml;\n\n- Liste\n\n    darin ä\n\n```\n&auml;\n```\n\n"
-        "<td>Café</td>\n\n<!-- &auml; -->\n\n| Über | B |\n|---|---|\n| 1 | € |\n\n## Ende <x>\n"
+        "&notit; `&ouml;` und ``a ` &uuml;`` aber `ä\n\n    code &auml;\n\n- Liste\n\n    darin ä\n\n"
+        "```\n&auml;\n```\n\n<td>Café</td>\n\n<!-- &auml; -->\n\n| Über | B |\n|---|---|\n| 1 | € |\n\n## Ende <x>\n"
     )
     assert headings(document) == [(1, "Größen"), (2, "Ende <x>")]
     assert tables(document) == [("Über | B", "| Über | B |\n|---|---|\n| 1 | € |")]
+
+
+def test_ruby_in_markdown_is_its_base_text() -> None:
+    ruby = "<ruby>漢<rp>(</rp><rt>かん</rt><rp>)</rp>字<RT class='x'>じ</ruby>"
+    text = f"# {ruby}を読む\n\n{ruby}です &amp; `{ruby}`\n\n<p>{ruby}</p>\n\n"
+    text += "<ruby><rb>東京</rb>\n<rt>とうきょう</rt></ruby>\n"
+    document = read(text, "a.md")
+    assert document.text == f"# 漢字を読む\n\n漢字です & `{ruby}`\n\n<p>漢字</p>\n\n東京\n\n"
+    assert headings(document) == [(1, "漢字を読む")]
+    wiki = f"<mediawiki><page><title>A</title><revision><text>{escape(ruby)}を</text></revision></page></mediawiki>"
+    assert "漢字を" in read(wiki, "a.xml").text
 
 
 def test_asciidoc_entities_are_decoded_outside_verbatim_blocks() -> None:
@@ -147,6 +159,10 @@ def test_latex_headings_stand_where_they_are_printed() -> None:
     assert [document.text[heading.char_start :].split("{")[0] for heading in document.headings] == [
         "\\section", "\\subsection",
     ]  # fmt: skip
+    chapter = read('\\chapter{"Uber Stra"sen}\n\nDie Gr"o"se der "Ubung, "`gut"\'.\n', "k.tex")
+    assert chapter.text == "\\chapter{Über Straßen}\n\nDie Größe der Übung, „gut“.\n"
+    assert (chapter.headings[0].text, chapter.title) == ("Über Straßen", "Über Straßen")
+    assert read('\\section{a} b"abc" f"abc" "abc"', "k.tex").text == '\\section{a} b"abc" f"abc" "abc"'
 
 
 def test_vcards_are_people() -> None:

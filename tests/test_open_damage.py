@@ -16,7 +16,7 @@ from retrieval.segments.write_segment import merge_segments
 
 Open = Callable[..., HybridIndex]
 
-MEMOS = [Document(f"memo-{n}", f"Boiler {n} was serviced in May.") for n in range(200)]
+MEMOS = [Document(f"memo-{n}", f"Boiler {n} was serviced in May.") for n in range(60)]
 
 
 def segments(path: Path) -> list[Path]:

@@ -1,5 +1,6 @@
 """Worker processes: whatever a file does to its parser costs that file alone."""
 
+import math
 import os
 import signal
 import subprocess
@@ -92,10 +93,11 @@ def test_without_files_no_process_is_started(settings: ParserSettings, monkeypat
 def test_another_process_starts_only_where_files_are_waited_for(
     waiting: ParserSettings, scan: ScannedFile, fifo: Path, small: list[ScannedFile], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("ingest.parser_pool._PATIENCE", math.inf)
     with ParserPool(waiting, workers=3) as pool:
         list(pool.parse(small))
         assert len(pool._workers) == 1
-        monkeypatch.setattr("ingest.parser_pool._PATIENCE", 0.1)
+        monkeypatch.setattr("ingest.parser_pool._PATIENCE", 0)
         outcomes = pool.parse([scan, *small])
         writer = threading.Thread(target=_write_once_there_are, args=(fifo, pool, 2))
         writer.start()

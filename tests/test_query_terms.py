@@ -33,6 +33,8 @@ def ranking(query: str, texts: list[str], analyzer: Analyzer = ENGLISH) -> list[
         ("20240314", "2024-03-14"),
         ("0301234567", "030-1234567"),
         ("1234", "1.234"),
+        ("899.50", "899,50"),
+        ("9:30", "09:30"),
     ],
 )
 def test_a_word_is_found_however_it_is_joined_and_first_as_it_is_asked_for(forms: tuple[str, ...]) -> None:
@@ -71,12 +73,26 @@ def test_a_word_is_found_however_it_is_joined_and_first_as_it_is_asked_for(forms
         ("v2.10", "release v2.10.3", "release v2.11.3"),
         ("10.20.30", "host 10.20.30.40", "host 10.20.31.40"),
         ("19045", "build 10.0.19045.3803", "build 10.0.22000.3803"),
+        ("14.03.2024", "on 2024-03-14 at nine", "on 2024-04-13 at nine"),
+        ("2024-03-04", "vom 4.3.2024 an", "vom 3.4.2024 an"),
+        ("9:30", "opens at 09:30", "opens at 10:30"),
+        ("09:30", "opens at 9.30", "opens at 9.45"),
+        ("3.2", "sections 3.1,3.2", "sections 3.1,4.2"),
+        ("899.50", "kostet 899,50 Euro", "kostet 899,40 Euro"),
+        ("899,50", "costs 899.50", "costs 899.40"),
+        ("899", "kostet 899,50 Euro", "kostet 898,50 Euro"),
+        ("2.5 kg", "ein Paket von 2,5kg", "ein Paket von 3,5kg"),
         ("1,234.56", "costs 1.234,56 Euro", "costs 1.235,56 Euro"),
         ("Email", "eine E-Mail-Adresse", "eine Post-Adresse"),
         ("COVID19", "COVID-19-Tests", "HIV-19-Tests"),
         ("CVE 2024 3094", "fixes CVE-2024-3094", "fixes CVE-2024-4040"),
         ("00-1A-2B-3C-4D-5E", "device 001A2B3C4D5E", "device 001A2B3C4D5F"),
         ("wi-fi", "Wi\u2011Fi", "hi-fi"),
+        ("0301234567", "call 030 123 4567", "call 030 123 4568"),
+        ("0301234567", "call (030) 1234567", "call (030) 1234568"),
+        ("+493012345", "call +49 30 12345", "call +49 30 12346"),
+        ("0171/5551234", "call 0171 5551234", "call 0171 5551235"),
+        ("5551234567", "call (555) 123-4567", "call (555) 123-4568"),
         ("030 123 4567", "call 0301234567", "call 0301234568"),
     ],
 )
@@ -111,6 +127,9 @@ def test_a_word_that_is_asked_for_twice_weighs_twice() -> None:
         ("vitamin A", "Carrots have vitamin A in them.", "A carrot is not a vitamin."),
         ("it support", "The IT support is here.", "To support it is all."),
         ("vitamin a", "Carrots have vitamin A in them.", "A carrot is a vitamin."),
+        ("AND gate", "An AND gate has two inputs.", "A gate, and a garden."),
+        ("NOT", "The NOT operator inverts.", "This is not it."),
+        ("W.H.O.", "The WHO warns of it.", "Those who warn of it."),
         ("Portland OR", "Portland, OR 97201", "Portland or Salem"),
     ],
 )
@@ -123,8 +142,13 @@ def test_a_question_is_not_about_what_its_function_words_might_stand_for() -> No
     assert not {"WHO", "IT"} & query_terms("who wrote it", ENGLISH).keys()
 
 
+def test_what_stands_between_the_words_of_a_query_in_capitals_counts_little() -> None:
+    assert query_terms("cats AND dogs", ENGLISH)["AND"] < query_terms("cats AND dogs", ENGLISH)["dog"] / 3
+    assert "NOT" not in query_terms("cats AND dogs NOT birds", ENGLISH)
+
+
 def test_capitals_say_nothing_in_a_heading_and_at_the_beginning_of_a_sentence() -> None:
-    for text in ("WHAT IT IS WORTH TO US", "A dog. A cat", "Yesterday I slept", "cats AND dogs"):
+    for text in ("WHAT IT IS WORTH TO US", "A dog. A cat", "Yesterday I slept"):
         assert ENGLISH.terms(text) == ENGLISH.terms(text.lower())
-    assert Analyzer("german").terms("Die DIE und die ODER") == ["DIE"]
+    assert Analyzer("german").terms("Die DIE und die ODER") == ["DIE", "ODER"]
     assert ENGLISH.terms("US GDP") == ["US", "gdp"]

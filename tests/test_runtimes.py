@@ -18,7 +18,8 @@ from retrieval.embedding import Embedder
 from retrieval.embedding.batches import Tokens, batches
 from retrieval.embedding.encoding import encode
 from retrieval.embedding.export import AGREES
-from retrieval.embedding.traits import Traits
+from retrieval.embedding.refusals import is_refused, refuse
+from retrieval.embedding.traits import Traits, without_limits
 from retrieval.errors import ConfigError, IndexMismatchError
 from retrieval.types import Vectors
 
@@ -155,7 +156,7 @@ def test_no_text_is_padded_beyond_what_the_model_reads() -> None:
             shapes.append(ids.shape)
             return np.ones((len(ids), 4), np.float32)
 
-    traits = Traits(pooling="mean", dimension=4, max_seq_length=250, padding=0, tokenizer="")
+    traits = Traits("mean", dimension=4, max_seq_length=250, padding=0, tokenizer="{}")
     encode([[1] * length for length in (241, 249, 250)], Watched(), traits)
     assert shapes == [(1, 248), (2, 250)]
 
@@ -192,6 +193,25 @@ def test_a_damaged_export_is_made_anew(empty_cache: Path, exact: np.ndarray) -> 
     assert model.stat().st_size == len(whole)
 
 
+@pytest.mark.slow
+def test_an_export_that_was_altered_in_place_is_made_anew(empty_cache: Path, exact: np.ndarray) -> None:
+    Embedder.load(Config())
+    (weights,) = empty_cache.glob("*/model.onnx.data")
+    with weights.open("r+b") as file:
+        file.seek(-100_000, 2)
+        file.write(bytes(50_000))
+    np.testing.assert_allclose(Embedder.load(Config(backend="onnx")).embed_passages(TEXTS), exact, atol=1e-5)
+
+
+def test_the_tokenizer_is_loaded_once(loaded_embedder: Embedder) -> None:
+    """That of a model of many languages takes a second and 300 MB; cutting a query leaves it as it is."""
+    before = loaded_embedder.tokenizer.to_str()
+    traits = Traits("mean", dimension=4, max_seq_length=250, padding=0, tokenizer=before)
+    assert traits.loaded_tokenizer is traits.loaded_tokenizer is without_limits(traits.loaded_tokenizer)
+    loaded_embedder.embed_queries(["word " * 400])
+    assert loaded_embedder.tokenizer.to_str() == before
+
+
 def test_what_cannot_be_exported_is_run_by_torch_and_tried_once(
     empty_cache: Path, exact: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -209,6 +229,21 @@ def test_what_cannot_be_exported_is_run_by_torch_and_tried_once(
         np.testing.assert_allclose(embedder.embed_passages(TEXTS), exact, atol=1e-5)
         np.testing.assert_allclose(np.linalg.norm(embedder.embed_queries(["rain"])), 1, atol=1e-5)
     assert len(tried) == 1
+
+
+def test_a_failed_export_is_tried_again_after_a_day_or_an_upgrade(empty_cache: Path) -> None:
+    assert not is_refused("model")
+    empty_cache.mkdir(parents=True)
+    refuse("model", RuntimeError("no operator\nfor it"))
+    assert is_refused("model")
+    assert not is_refused("another")
+    file = empty_cache / "model.refused"
+    yesterday = file.stat().st_mtime - 90_000
+    os.utime(file, (yesterday, yesterday))
+    assert not is_refused("model")
+    refuse("model", RuntimeError("no operator"))
+    file.write_text(file.read_text().replace("onnx ", "onnx 0."))
+    assert not is_refused("model")
 
 
 def test_a_cache_that_cannot_be_written_costs_only_time(empty_cache: Path, exact: np.ndarray) -> None:

@@ -84,6 +84,16 @@ def test_hidden_files_and_folders_are_left_out(docs: Path) -> None:
     assert sources(docs) == ["docs/a/d.md"]
 
 
+def test_the_folders_of_a_mailbox_are_not_hidden(docs: Path) -> None:
+    write(docs, "cur/1", "new/2", ".Sent/cur/3", ".Archive.2024/cur/4", ".Archive.2024/new/5", ".cache/6")
+    write(docs, "alone/.Junk/cur/7", "alone/.Junk/tmp/8", "other/.git/cur/9")
+    kept = [".Archive.2024/cur/4", ".Archive.2024/new/5", ".Sent/cur/3", "alone/.Junk/cur/7", "alone/.Junk/tmp/8"]
+    assert sources(docs) == [f"docs/{name}" for name in (*kept, "cur/1", "new/2")]
+    write(docs, ".gitignore")
+    (docs / ".gitignore").write_text(".Archive*\n")
+    assert sources(docs)[0] == "docs/.Sent/cur/3"
+
+
 def test_a_folder_may_be_called_like_a_file(docs: Path) -> None:
     write(docs, "folder.pdf/inside.txt")
     assert sources(docs) == ["docs/folder.pdf/inside.txt"]

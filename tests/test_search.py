@@ -35,8 +35,7 @@ QUESTIONS = ("what causes rain?", "yeast", "how does the moon move water", "quee
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory, loaded_embedder: Embedder) -> Iterator[HybridIndex]:
-    load, Embedder.load = Embedder.load, classmethod(lambda cls, config: loaded_embedder)
-    with HybridIndex.open(tmp_path_factory.mktemp("search") / "index") as opened:
+    with HybridIndex.open(tmp_path_factory.mktemp("search") / "index", encoder=loaded_embedder.encoder) as opened:
         documents = [
             Document(
                 f"{topic}/{n}", f"{text} {'Once more. ' * n}", metadata={"topic": topic, "n": n, "odd": bool(n % 2)}
@@ -47,7 +46,6 @@ def index(tmp_path_factory: pytest.TempPathFactory, loaded_embedder: Embedder) -
         long_text = "\n\n".join(f"Paragraph {n}. " + " ".join(TOPICS.values()) for n in range(6))
         add([*documents, Document("long", long_text, metadata={"topic": "all", "n": 9, "odd": True})], opened)
         yield opened
-    Embedder.load = load
 
 
 def everything(index: HybridIndex, query: str, **options: object) -> list[SearchHit]:

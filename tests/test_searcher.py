@@ -97,14 +97,14 @@ def test_an_answer_is_of_one_generation(open_index: Open, monkeypatch: pytest.Mo
         for thread in threads:
             thread.start()
         try:
-            for number in range(1, 12):
+            for number in range(1, 7):
                 add(numbered(number), index)
         finally:
             stop.set()
             for thread in threads:
                 thread.join()
         assert trouble == []
-        assert reader.search("generation", 1)[0].text.endswith("generation 11.")
+        assert reader.search("generation", 1)[0].text.endswith("generation 6.")
 
 
 def open_files() -> int:

@@ -1,14 +1,12 @@
 """How likely luck is, and what is drawn of it."""
 
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from matplotlib.colors import to_rgba
-from scipy.stats import ttest_rel
 
 from retrieval.errors import ConfigError
 from retrieval.evaluation import Comparison, Figures, compare
@@ -52,6 +50,8 @@ def test_nothing_is_found_where_there_is_nothing() -> None:
 
 
 def test_both_tests_find_what_is_there_and_agree() -> None:
+    from scipy.stats import ttest_rel
+
     rng = np.random.default_rng(1)
     run, other = rng.uniform(0.4, 0.9, 300), rng.uniform(0.35, 0.85, 300)
     assert t_test(run - other) == pytest.approx(ttest_rel(run, other).pvalue)
@@ -75,8 +75,15 @@ def test_one_run_is_compared_with_all_others_in_all_measures() -> None:
     assert compared["c"] == [Comparison("P@1", -0.5, compared["c"][0].p_value, "t", 0, 1, 1)]
 
 
-@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
-@pytest.mark.parametrize("names", [("lexical", "dense", "hybrid", "baseline"), ("hybrid",), ("lexical",)])
+DRAWN = ("lexical", "dense", "hybrid", "baseline"), ("hybrid",), ("lexical",)
+SUFFIXES = ".png", ".svg", ".pdf"
+PAIRED = list(zip(SUFFIXES, DRAWN, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "names"),
+    [pair if pair in PAIRED else pytest.param(*pair, marks=pytest.mark.slow) for pair in product(SUFFIXES, DRAWN)],
+)
 def test_a_picture_is_drawn_of_any_runs_and_the_same_twice(tmp_path: Path, suffix: str, names: tuple[str, ...]) -> None:
     runs = {name: figures(*np.linspace(0, 1, 3 + at).round(2)[:3]) for at, name in enumerate(names)}
     first, second = tmp_path / f"first{suffix}", tmp_path / f"second{suffix}"
@@ -88,6 +95,8 @@ def test_a_picture_is_drawn_of_any_runs_and_the_same_twice(tmp_path: Path, suffi
 
 @pytest.mark.slow
 def test_figures_above_bars_do_not_touch_and_colours_are_told_whether_they_occur_or_not() -> None:
+    from matplotlib.colors import to_rgba
+
     for measures in (1, 3, 4, 6):
         same = figures(0.5, 0.25)
         many = Figures(

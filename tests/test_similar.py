@@ -35,11 +35,9 @@ TEXTS = {
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory, loaded_embedder: Embedder) -> Iterator[HybridIndex]:
-    load, Embedder.load = Embedder.load, classmethod(lambda cls, config: loaded_embedder)
-    with HybridIndex.open(tmp_path_factory.mktemp("similar") / "index") as opened:
+    with HybridIndex.open(tmp_path_factory.mktemp("similar") / "index", encoder=loaded_embedder.encoder) as opened:
         add([Document(name, text, metadata={"wet": "water" in text}) for name, text in TEXTS.items()], opened)
         yield opened
-    Embedder.load = load
 
 
 @pytest.fixture(scope="module")

@@ -99,11 +99,9 @@ def generated(*, queries: int) -> Collection:
 def filled(tmp_path_factory: pytest.TempPathFactory, loaded_embedder: Embedder) -> Path:
     """An index of the generated documents, some chunks each, to be copied."""
     directory = tmp_path_factory.mktemp("tune") / "index"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Embedder, "load", lambda _: loaded_embedder)
-        with HybridIndex.open(directory, config=Config(chunk_size=32)) as index:
-            add(generated(queries=1).documents, index)
-            assert index.stats().chunks > 100  # more than a side's candidates
+    with HybridIndex.open(directory, config=Config(chunk_size=32), encoder=loaded_embedder.encoder) as index:
+        add(generated(queries=1).documents, index)
+        assert index.stats().chunks > 100  # more than a side's candidates
     return directory
 
 

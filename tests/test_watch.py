@@ -140,8 +140,15 @@ def allow(docs: Path) -> Path:
     return docs / "sub"
 
 
+def make_a_mail_folder(docs: Path) -> Path:
+    for name in ("new", "cur"):
+        (docs / ".Sent" / name).mkdir(parents=True)
+    return docs / ".Sent"
+
+
 @pytest.mark.parametrize(
-    "act", [create, change, delete, rename, replace, move_in, move_out, ignore, ignore_below, allow]
+    "act",
+    [create, change, delete, rename, replace, move_in, move_out, ignore, ignore_below, allow, make_a_mail_folder],
 )
 def test_what_matters_is_told_of(docs: Path, watch: Watch, act: Callable[[Path], Path]) -> None:
     watching = watch()

@@ -1,5 +1,6 @@
 """Which loader reads a file: by its suffix, unless its content says otherwise."""
 
+import codecs
 import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
@@ -48,6 +49,8 @@ _OFFICE: Mapping[str, Loader] = {
     ".epub": load_epub,
 }
 _BINARY: Mapping[str, Loader] = {**_OFFICE, ".pdf": load_pdf, ".rtf": load_rtf}
+_SHEETS = frozenset(suffix for suffix, loader in _OFFICE.items() if loader is load_spreadsheet)
+_NAMED_AS_OFFICE = frozenset({*_OFFICE, ".doc", ".dot", ".ppt", ".xlt"})
 LOADERS: Mapping[str, Loader] = {
     **dict.fromkeys(LANGUAGES, load_code),
     **dict.fromkeys((".txt", ".text", ".log", ".ini", ".cfg", ".conf"), load_text),
@@ -64,7 +67,7 @@ LOADERS: Mapping[str, Loader] = {
     **dict.fromkeys((".mediawiki", ".wikitext"), load_wikitext),
     ".org": load_org,
     **dict.fromkeys((".html", ".htm", ".xhtml"), load_html),
-    **dict.fromkeys((".xml", ".docbook", ".dbk"), load_xml),
+    **dict.fromkeys((".xml", ".docbook", ".dbk", ".rss", ".atom", ".rdf"), load_xml),
     ".ipynb": load_notebook,
     **dict.fromkeys((".eml", ".emlx", ".mht", ".mhtml"), load_mail),
     **dict.fromkeys((".ics", ".ical", ".vcs"), load_calendar),
@@ -76,17 +79,22 @@ _ARCHIVES = frozenset({".zip", ".jar", ".whl", ".apk"})
 _ZIP, _OLE = b"PK", b"\xd0\xcf\x11\xe0"
 _BEGINNING = rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.{0,1000}?-->\s*)?<(?:!doctype\s+)?"
 _HTML = re.compile(_BEGINNING + rb"html\b", re.I | re.S)
+_PART_OF_HTML = re.compile(
+    _BEGINNING + rb"(?:head|body|meta|style|table|div|center|font|span|p|b|h[1-6])\b", re.I | re.S
+)
 _SVG = re.compile(_BEGINNING + rb"svg[\s>]", re.I | re.S)
 _MEDIAWIKI = re.compile(_BEGINNING + rb"mediawiki[\s>]", re.S)
 _JSON = re.compile(rb"""(?:\xef\xbb\xbf)?\s*(?:\[\s*)?\{\s*"[^"\n]{1,200}"\s*:""")
 _XML = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*<(?:\?xml\s|!DOCTYPE\s+\w+\s+PUBLIC\s+\S{0,20}OASIS//DTD DocBook"
-    rb"|\w+\s[^>]{0,1000}http://docbook\.org/ns/docbook)"
+    rb"|\w+\s[^>]{0,1000}http://(?:docbook\.org/ns/docbook|www\.w3\.org/2005/Atom)|rss\s)"
 )
 _RTF = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{\s*\\rtf")
 _MANUAL_SUFFIX = re.compile(r"\.(?:[1-9]\w*|[nl]|man|mdoc)")
 _ROFF = re.compile(rb"""^(?:[.'][ \t]*(?:TH|Dd|Dt|SH|Sh|so)\b|[.']\\")""", re.M)
 _CALENDAR = re.compile(rb"(?:\xef\xbb\xbf)?\s*BEGIN:VCALENDAR\b", re.I)
+_VCARD = re.compile(rb"(?:\xef\xbb\xbf)?\s*BEGIN:VCARD\b", re.I)
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _NO_MAIL = frozenset({".patch", ".diff"})  # git writes them as mails; what people cite is their lines
 _MAY_BE_MAIL = frozenset({".txt", ".text"})
 _PDF_HEADER = 1024  # readers look for it in so many bytes
@@ -125,9 +133,10 @@ def loader_of(data: bytes, *, name: str) -> Loader:
         return LOADERS[actual]
     if _RTF.match(head):
         return load_rtf
-    if suffix in _BINARY and (0 in head or why_binary(head)):
+    is_wide = head.startswith(_UTF_16)
+    if suffix in _BINARY and ((0 in head and not is_wide) or why_binary(head)):
         return _BINARY[suffix]
-    return _text_loader(head, suffix)
+    return _text_loader(head[2:].replace(b"\0", b"") if is_wide else head, suffix)
 
 
 def _text_loader(head: bytes, suffix: str) -> Loader:
@@ -139,9 +148,13 @@ def _text_loader(head: bytes, suffix: str) -> Loader:
             return load_mail
         if _CALENDAR.match(head):
             return load_calendar
+        if _VCARD.match(head):
+            return load_vcard
     if known is load_html and is_mail(head):  # a page saved as one file
         return load_mail
     if known in (None, load_xml, load_mail) and _HTML.match(head):
+        return load_html
+    if suffix in _NAMED_AS_OFFICE and _PART_OF_HTML.match(head):  # the tables that web sites and SAP write as .xls
         return load_html
     if known in (None, load_text) and _JSON.match(head):  # a log of JSON lines, say
         return load_json
@@ -149,6 +162,8 @@ def _text_loader(head: bytes, suffix: str) -> Loader:
         return load_xml
     if known is None and _MANUAL_SUFFIX.fullmatch(suffix) and _ROFF.search(head):
         return load_manpage
+    if suffix in _SHEETS:  # the same as plain rows
+        return load_tabular
     return known or load_text
 
 

@@ -14,7 +14,7 @@ from ingest.splitting.separators import Separator, separators_for
 from ingest.splitting.token_budget import Part, TokenBudget
 from ingest.splitting.token_offsets import TokenOffsets, WordLimit
 from ingest.splitting.unit_counts import UnitCounts
-from retrieval.embedding.traits import exact_copy
+from retrieval.embedding.traits import without_limits
 from retrieval.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Piece(NamedTuple):
 class TokenBudgetSplitter(TextSplitter):
     """Splits text into chunks whose embedded string, prefix + context header + chunk, keeps within `max_tokens`.
 
-    tokenizer    the model's own; its truncation and padding are ignored
+    tokenizer    the model's own; its truncation and padding are ignored, and it must not be given others later
     max_tokens   of the embedded string, special tokens included, counted on that very string
     prefix       what is put before each chunk to embed it
     overlap      tokens that neighbouring chunks may share
@@ -62,7 +62,7 @@ class TokenBudgetSplitter(TextSplitter):
         max_chars: int | None = None,
         add_start_index: bool = False,
     ) -> None:
-        self._tokenizer = exact_copy(tokenizer)
+        self._tokenizer = without_limits(tokenizer)
         self._word_limit = WordLimit(self._tokenizer)
         self._units = UnitCounts.if_additive(self._tokenizer)
         self._budget = TokenBudget(self._tokenizer, self._units, prefix=prefix, limit=max_tokens)

@@ -18,6 +18,7 @@ import Stemmer
 from retrieval.analysis.capitals import is_acronym, without_idle_capitals
 from retrieval.analysis.folding import fold_accents, fold_case
 from retrieval.analysis.identifiers import is_plain, joined, parts_of
+from retrieval.analysis.numbers import phone_numbers
 from retrieval.analysis.spelling import unify, without_article
 from retrieval.analysis.stopwords import function_words
 from retrieval.analysis.tokens import ascii_words, tokens
@@ -81,7 +82,7 @@ class Analyzer:
 
     def terms(self, text: str) -> list[str]:
         """The terms of `text`, in order, repeated as often as they occur."""
-        if text.isascii():
+        if text.isascii() and next(phone_numbers(text), None) is None:
             words = ascii_words(self._without_idle_capitals(text), apostrophe_joins=self._apostrophe_joins)
             return [term for word in words for term, _, _ in _terms(word, self.language)]
         return [term for term, _, _ in self.spans(text)]
@@ -89,8 +90,8 @@ class Analyzer:
     def spans(self, text: str) -> list[tuple[str, int, int]]:
         """The terms with the place of their word: (term, start, end), where text[start:end] is the word as written.
 
-        In order of start. The parts of an identifier follow the whole and lie within it; pairs of characters in
-        unspaced scripts overlap by one character; other words do not overlap.
+        In order of start. The parts of an identifier, and the groups of a telephone number, follow the whole and lie
+        within it; pairs of characters in unspaced scripts overlap by one character; other words do not overlap.
         """
         spans: list[tuple[str, int, int]] = []
         for match in tokens(self._without_idle_capitals(text), apostrophe_joins=self._apostrophe_joins):
@@ -100,7 +101,8 @@ class Analyzer:
                 continue
             for term, start, end in _terms(match[0], self.language):
                 spans.append((term, at + start, at + end))
-        return spans
+        phones = [(_joined_digits(text[start:end]), start, end) for start, end in phone_numbers(text)]
+        return sorted(phones + spans, key=lambda span: span[1]) if phones else spans
 
     def _without_idle_capitals(self, text: str) -> str:
         return without_idle_capitals(text, _capital_letters(self.language))
@@ -155,6 +157,10 @@ def _term(word: str, language: str) -> str:
         folded = without_article(folded)
     # The stemmers know their language's accents (é, ü, й), so those are folded last.
     return fold_accents(stem(folded)).replace("'", "")
+
+
+def _joined_digits(phone: str) -> str:
+    return JOINED + "".join(filter(str.isdecimal, phone))
 
 
 def _acronym(word: str) -> str:

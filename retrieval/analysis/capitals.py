@@ -7,8 +7,8 @@ nothing.
 import functools
 import re
 
-_NEVER_NAMES = frozenset({"I", "AND", "NOT", "UND", "ODER", "ET"})
-"""The pronoun, which always has a capital, and what some write in capitals between the words of a query."""
+CONNECTIVES = frozenset({"AND", "NOT", "UND", "ODER", "ET"})
+"""What some write in capitals between the words of a query; in a text, they are names: an AND gate."""
 
 _FEW, _SHORT = 2, 5
 """Words in capitals that may be a row of acronyms (US GDP) rather than a heading, and the letters of each."""
@@ -26,12 +26,12 @@ def without_idle_capitals(text: str, letters: str) -> str:
 
 def is_acronym(word: str) -> bool:
     """Whether a function word, in a text without idle capitals, is spelled as an acronym."""
-    return word.isupper() and word.isalpha() and word not in _NEVER_NAMES
+    return word.isupper() and word.isalpha() and word != "I"  # the pronoun always has a capital
 
 
 def _is_heading(line: str) -> bool:
     words = [word for word in line.split() if word.isupper()]
-    return line.isupper() and (len(words) > _FEW or any(len(word) > _SHORT for word in words))
+    return line.isupper() and (len(words) > _FEW or any(sum(map(str.isalpha, word)) > _SHORT for word in words))
 
 
 def _lower(line: str) -> str:

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 import regex
 
-from retrieval.analysis.numbers import LONG_WHOLE, has_thousands, number_parts, thousands_before_decimals
+from retrieval.analysis.numbers import LONG_WHOLE, around_comma, has_thousands, number_parts, thousands_before_decimals
 
 HYPHENS = "-\u2010\u2011"
 """Hyphen-minus, hyphen, and the hyphen at which no line ends; at the beginning of a class in a pattern."""
@@ -81,6 +81,9 @@ def parts_of(token: str) -> list[Part]:
         parts += [Part(*piece, "word") for piece in _pieces(token, *word, cut_digits=len(words) <= _MOST_WORDS)]
         if "." in written and has_thousands(written):
             parts.append(Part(*word, "joined"))
+        fraction, last = around_comma(written)
+        if fraction:
+            parts += [Part(word[0], word[0] + fraction - 1, "word"), Part(word[0] + fraction, word[0] + last, "word")]
         if whole := thousands_before_decimals(written):
             parts.append(Part(word[0], word[0] + whole, "joined" if "," in written[whole:] else "word"))
     return sorted(parts, key=lambda part: (part.start, -part.end))

@@ -5,7 +5,9 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from retrieval.analysis.analyzer import JOINED, Analyzer
+from retrieval.analysis.capitals import CONNECTIVES
 from retrieval.analysis.folding import fold_case
+from retrieval.analysis.number_forms import other_forms
 from retrieval.analysis.stopwords import function_words
 
 _PART = 0.6
@@ -17,6 +19,9 @@ least."""
 
 _SOLID, _HYPHENATED = 0.9, 0.8
 """Of wifi, where the query has wi-fi; and the other way round: what is written as in the query weighs most."""
+
+_OTHER_FORM = 0.6
+"""Of 2024-03-14, where the query has 14.03.2024."""
 
 _APART = 0.4
 """Of two words as one: signoff, where the query has sign off."""
@@ -40,7 +45,11 @@ def query_terms(text: str, analyzer: Analyzer, *, ignored: Collection[str] = ())
     """
     weights: defaultdict[str, float] = defaultdict(float)
     for word in _words(analyzer.spans(text)):
-        wanted = [term for term, start, end in word if term.isupper() or fold_case(text[start:end]) not in ignored]
+        wanted = [
+            term
+            for term, start, end in word
+            if term not in CONNECTIVES and (term.isupper() or fold_case(text[start:end]) not in ignored)
+        ]
         parts = sum(not term.startswith(JOINED) for term in wanted)
         for number, term in enumerate(wanted):
             weight = _PART if number else 1.0
@@ -55,6 +64,8 @@ def query_terms(text: str, analyzer: Analyzer, *, ignored: Collection[str] = ())
             weights[solid] += _SOLID * (1 if solid.isalpha() else weight)
     for term in _joined_neighbours(text, analyzer, ignored):
         weights[term] = max(weights[term], _APART)
+    for term in other_forms(text):
+        weights[term] = max(weights[term], _OTHER_FORM)
     acronym, weight = _acronym(text, analyzer.language, alone=not weights)
     if acronym and acronym not in weights:
         weights[acronym], weights[JOINED + acronym] = weight, _HYPHENATED * weight
@@ -95,7 +106,7 @@ def neighbours(text: str) -> Iterator[tuple[str, str]]:
 def _joined_neighbours(text: str, analyzer: Analyzer, ignored: Collection[str]) -> Iterator[str]:
     """Two words that some write in one, of which the first is no function word; and groups of digits."""
     for first, second in neighbours(text):
-        if fold_case(first) not in ignored and analyzer.terms(first):
+        if not CONNECTIVES & {first, second} and fold_case(first) not in ignored and analyzer.terms(first):
             yield from analyzer.terms(first + second)
     for match in _DIGITS.finditer(text):
         yield match[0].replace(" ", "")

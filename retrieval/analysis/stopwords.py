@@ -39,3 +39,9 @@ def function_words(language: str) -> frozenset[str]:
 def languages_with_stop_words() -> tuple[str, ...]:
     """Those that have a file, in alphabetical order."""
     return tuple(sorted(file.name.removesuffix(".txt") for file in _FILES.iterdir() if file.name.endswith(".txt")))
+
+
+@functools.cache
+def all_function_words() -> frozenset[str]:
+    """Those of all languages, folded."""
+    return frozenset[str]().union(*map(function_words, languages_with_stop_words()))

@@ -82,11 +82,13 @@ def _token(first: str, other: str, *, apostrophe_joins: bool) -> str:
     """The pattern of a word, by what its first character may be and the others; Unicode's classes only in brackets."""
     part = rf"{first}{other}*+"
     between_letters = rf"[·{APOSTROPHES}]" if apostrophe_joins else "·"
+    not_behind_another = "".join(rf"(?<![.,][\p{{N}}]{{{digits}}})" for digits in range(1, 5))
     joiner = (
         rf"(?:(?<=[\p{{L}}\p{{M}}]){between_letters}(?=[\p{{L}}])"  # don't, l·l
         r"|(?<=[\p{N}])\.(?=[\p{N}])"  # 1.5.9
         r"|(?<=[\p{N}]),(?=[\p{N}]{3}(?![\p{N}]))"  # 1,000
-        r"|(?<=\.[\p{N}]{3}),(?=[\p{N}]{1,2}(?![\p{N}])))"  # 1.234,56
+        r"|(?<=\.[\p{N}]{3}),(?=[\p{N}]{1,2}(?![\p{N}]))"  # 1.234,56
+        rf"|(?<=[\p{{N}}]){not_behind_another},(?=[\p{{N}}]{{1,2}}(?![\p{{N}},]|\.[\p{{N}}])))"  # 899,50
     )
     word = rf"{part}(?:{joiner}{part})*+"
     return rf"{word}(?:{CONNECTOR}{word})*+{SYMBOLS}?+"

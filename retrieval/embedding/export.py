@@ -2,10 +2,12 @@
 
 ~/.cache/hybrid-retrieval/WEIGHTS-KEY/
     model.onnx        token ids and mask -> vectors, pooling included, in full precision
+    model.onnx.data   its weights, which the system maps into memory instead of copying them
     reference.npy     float32 [n, dimension], unit rows: what torch makes of SAMPLE
     export.json       Traits
     files.json        the seal of these files: where one is altered, all are made again
     int8/             model.onnx with weights of a byte, made when first asked for, under a seal of its own
+~/.cache/hybrid-retrieval/WEIGHTS-KEY.refused   why there is none, as in `refusals`
 """
 
 import json
@@ -21,7 +23,7 @@ from retrieval.config import Config, Precision
 from retrieval.embedding.cache import cache_directory, make_directory
 from retrieval.embedding.encoding import encode
 from retrieval.embedding.file_hashes import sha256_of
-from retrieval.embedding.refusal import is_refused, refuse
+from retrieval.embedding.refusals import is_refused, refuse
 from retrieval.embedding.runtime import INPUTS, OUTPUT, OnnxRuntime, OpenVinoRuntime, Runtime, quiet_onnxruntime
 from retrieval.embedding.seal import is_whole, seal
 from retrieval.embedding.traits import Traits
@@ -171,10 +173,11 @@ def agreement(runtime: Runtime, traits: Traits, reference: Vectors) -> float:
 
 
 def _sample_ids(traits: Traits) -> list[list[int]]:
-    return [encoding.ids for encoding in traits.new_tokenizer().encode_batch(SAMPLE)]
+    return [encoding.ids for encoding in traits.loaded_tokenizer.encode_batch(SAMPLE)]
 
 
 def _write_onnx(model: "SentenceTransformer", file: Path) -> None:
+    import onnx
     import torch
 
     class VectorsOf(torch.nn.Module):
@@ -207,3 +210,6 @@ def _write_onnx(model: "SentenceTransformer", file: Path) -> None:
             )
         finally:
             model.to(device)
+    onnx.save_model(
+        onnx.load(file), file, save_as_external_data=True, location=f"{file.name}.data", size_threshold=1024
+    )

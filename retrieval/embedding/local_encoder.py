@@ -40,7 +40,7 @@ class LocalEncoder:
         self.pooling = self._traits.pooling
         self.max_seq_length = self._traits.max_seq_length
         self.dimension = self._traits.dimension
-        self.tokenizer = self._traits.new_tokenizer()
+        self.tokenizer = self._traits.loaded_tokenizer
 
     @classmethod
     def load(cls, config: Config) -> Self:
@@ -95,9 +95,10 @@ class LocalEncoder:
         return [encoding.ids for encoding in self.tokenizer.encode_batch_fast(list(texts))]
 
     def _truncated(self, text: str) -> list[int]:
-        tokenizer = self._traits.new_tokenizer()
-        tokenizer.enable_truncation(self.max_seq_length)
-        ids: list[int] = tokenizer.encode(text).ids
+        special = self.tokenizer.num_special_tokens_to_add(is_pair=False)
+        encoding = self.tokenizer.encode(text, add_special_tokens=False)
+        encoding.truncate(self.max_seq_length - special)
+        ids: list[int] = self.tokenizer.post_process(encoding).ids
         return ids
 
     @cached_property

@@ -5,6 +5,7 @@ import logging
 from pathlib import Path
 
 from retrieval.embedding.file_hashes import sha256_of
+from retrieval.embedding.packaged_multilingual import packaged_multilingual
 from retrieval.errors import ModelError
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,8 @@ _NOT_NEEDED = [
 
 
 def find_model(name: str, *, revision: str | None = None) -> Path:
-    """The directory with a model's files, downloaded first where it is a name on the hub and not cached yet.
+    """The directory with a model's files. That of "packaged-multilingual" is made first, and that of a name on the hub
+    downloaded, where it is not cached yet.
 
     Raises ModelError: the packaged model is missing or altered, the directory holds no model, the hub has no such
     model or cannot be reached, or it is the name of an encoder that a program passes.
@@ -48,6 +50,8 @@ def find_model(name: str, *, revision: str | None = None) -> Path:
         )
     if name == "packaged":
         return _packaged()
+    if name == "packaged-multilingual":
+        return packaged_multilingual()
     directory = Path(name).expanduser()
     if directory.is_dir():
         if not (directory / "config.json").is_file() and not (directory / "modules.json").is_file():

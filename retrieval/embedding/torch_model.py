@@ -8,7 +8,7 @@ import numpy as np
 
 from retrieval.config import Config, Precision
 from retrieval.embedding.batches import Tokens
-from retrieval.embedding.traits import Traits, exact_copy
+from retrieval.embedding.traits import Traits, without_limits
 from retrieval.errors import ConfigError, ModelError
 from retrieval.types import Vectors
 
@@ -95,7 +95,7 @@ def traits_of(model: "SentenceTransformer") -> Traits:
         dimension=int(model.get_embedding_dimension() or 0),
         max_seq_length=int(limit),
         padding=int(model.tokenizer.pad_token_id or 0),
-        tokenizer=exact_copy(backend).to_str(),
+        tokenizer=without_limits(backend).to_str(),
     )
 
 

@@ -1,13 +1,14 @@
 """What an index, and the code that feeds the model, have to know of it."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Traits:
     """pooling         how token vectors become one vector
     dimension       of the vectors
@@ -23,14 +24,18 @@ class Traits:
     padding: int
     tokenizer: str
 
-    def new_tokenizer(self) -> "Tokenizer":
+    @cached_property
+    def loaded_tokenizer(self) -> "Tokenizer":
+        """Loaded once and shared, since one of many languages takes a second and 300 MB: it must not be changed."""
         from tokenizers import Tokenizer
 
         return Tokenizer.from_str(self.tokenizer)
 
 
-def exact_copy(tokenizer: "Tokenizer") -> "Tokenizer":
-    """A copy without truncation and padding."""
+def without_limits(tokenizer: "Tokenizer") -> "Tokenizer":
+    """The tokenizer, or a copy where it has truncation or padding, without these."""
+    if tokenizer.truncation is None and tokenizer.padding is None:
+        return tokenizer
     duplicate: Tokenizer = type(tokenizer).from_str(tokenizer.to_str())
     duplicate.no_truncation()
     duplicate.no_padding()

@@ -14,6 +14,9 @@ _KEPT_POSTINGS = 1 << 21
 """Postings whose scores are kept, in 8 bytes each (12 where there are several parts): those of frequent terms, which
 queries share."""
 
+_ENTRY = 32
+"""Postings that take as much memory as a term itself, which perhaps no document has."""
+
 
 class TermScore(NamedTuple):
     """The slots of the documents that have a term, ascending, its score in each, and the lowest of these."""
@@ -53,10 +56,11 @@ class TermScores:
         known = self._known.get(term)
         if known is None:
             known = self._computed(term)
-            if self._kept + len(known.slots) > _KEPT_POSTINGS:
+            size = _ENTRY + len(known.slots)
+            if self._kept + size > _KEPT_POSTINGS:
                 self._known, self._kept = {}, 0
             self._known[term] = known
-            self._kept += len(known.slots)
+            self._kept += size
         return known
 
     def _computed(self, term: str) -> TermScore:

@@ -1,4 +1,5 @@
-"""Words of a query that no passage has are tried in their nearest spelling: "comit" finds "commit".
+"""Words of a query that no passage has are tried in their nearest spelling: "comit" finds "commit", and "nodejs" what
+has "Node.js".
 
 What is meant as it is written is left alone: operators, names with digits or signs in them, names in capitals, options
 of commands. So are function words, of whichever language, and a query of which most words are unknown: it is in another
@@ -13,10 +14,11 @@ from typing import NamedTuple
 import regex
 
 from retrieval.analysis.analyzer import LANGUAGES
-from retrieval.analysis.query_terms import neighbours
+from retrieval.analysis.query_terms import neighbours, query_terms
 from retrieval.analysis.stopwords import stop_words
+from retrieval.search.clauses import satisfying
 from retrieval.search.operators import Clause
-from retrieval.search.query import analyzer, terms_by_language
+from retrieval.search.query import analyzer
 from retrieval.search_hits import Correction
 from retrieval.segments.reader import IndexReader
 
@@ -25,6 +27,9 @@ _LETTERS_FOR = {1: 4, 2: 8}
 
 _LONGEST = 40
 """Letters of a word that is corrected."""
+
+_READ = 1000
+"""Passages that are read at most, to see whether two words stand side by side in them."""
 
 _MANY, _MOST = 4, 8
 """Words of a query of which half at least must be known, and those that are corrected at most: each takes a while."""
@@ -99,10 +104,10 @@ class _Languages:
         """The words at these places that no passage has; what all languages take for a function word is none."""
         seen: list[tuple[int, int]] = []
         known: list[tuple[int, int]] = []
-        for language in self._reader.languages:
+        for language in self._reader.languages_by_size:
             for term, start, end in analyzer(language).spans(text):
                 seen.append((start, end))
-                if term in self._reader.lexical:
+                if (start, end) not in known and self._has(term, language):
                     known.append((start, end))
         words = {match["word"].lower() for match in places if _is_at(seen, match) and not _is_at(known, match)}
         words = {word for word in words if not self._passages(word)}
@@ -114,9 +119,9 @@ class _Languages:
         return {word for pair in pairs for word in pair}
 
     def nearest(self, word: str) -> str | None:
-        """The word with the fewest edits; of those alike one that is near in its own letters rather than in its stem's,
-        then one with the same first letter, the one that most passages have, the shortest, the first in alphabetical
-        order. None where there is none, or a function word is as near: then that was meant."""
+        """The word with the fewest edits, a blank in it being one; of those alike one that is near in its own letters
+        rather than in its stem's, then by _preference. None where there is none, or a function word is as near: then
+        that was meant."""
         for most in (1, 2):
             if len(word) < _LETTERS_FOR[most]:
                 return None
@@ -124,19 +129,39 @@ class _Languages:
                 if any(other in _function_words() for other in near):
                     return None
                 counted = [(other, self._passages(other)) for other in near]
+                if most == 1:
+                    counted += self._apart(word)
                 found = [(other, passages) for other, passages in counted if passages]
-                if found:  # the first letter is seldom wrong
-                    return min(found, key=lambda each: (each[0][0] != word[0], -each[1], len(each[0]), each[0]))[0]
+                if found:
+                    return min(found, key=lambda each: _preference(word, *each))[0]
         return None
+
+    def _apart(self, word: str) -> Iterator[tuple[str, int]]:
+        """The word as two that stand side by side in passages, and how many have them so."""
+        for at in range(2, len(word) - 1):
+            parts = word[:at], word[at:]
+            content = [part for part in parts if part not in _function_words()]
+            if content and all(map(self._is_term, content)) and 0 < min(map(self._passages, content)) <= _READ:
+                phrase = " ".join(parts)
+                found = satisfying(self._reader, [Clause(phrase, is_phrase=True, is_excluded=False)])
+                if found is not None and found.any():
+                    yield phrase, int(found.sum())
+
+    def _is_term(self, word: str) -> bool:
+        """Whether any passage may have the word; less work than to count those that do."""
+        terms = {term for language in self._reader.languages for term in analyzer(language).terms(word)}
+        return any(map(self._reader.lexical.document_frequency, terms))
 
     def _by_stem(self, word: str, *, most: int) -> set[str]:
         """The words whose stems are near its own: other forms of what was meant."""
-        near = set()
+        near: set[str | None] = set()
+        stems: dict[str, dict[str, int]] = {}
         for language in self._reader.languages:
-            for term in self._terms(word, language):
+            for term in analyzer(language).terms(word):
                 if len(term) > _LETTERS_FOR[most]:
-                    stems = self._reader.stems_near(term, most=most)
-                    near |= {self._written(stem, language) for stem in stems}
+                    if term not in stems:
+                        stems[term] = self._reader.stems_near(term, most=most)
+                    near |= {self._written(stem, language) for stem in stems[term]}
         return {other for other in near if other is not None}
 
     def _written(self, stem: str, language: str) -> str | None:
@@ -145,11 +170,36 @@ class _Languages:
         return next((word for word in words if stem in self._terms(word, language)), None)
 
     def _terms(self, word: str, language: str) -> Collection[str]:
-        return terms_by_language(word, [language])[language].keys()
+        return query_terms(word, analyzer(language)).keys()
 
     def _passages(self, word: str) -> int:
-        terms = {term for language in self._reader.languages for term in self._terms(word, language)}
-        return max((self._reader.lexical.document_frequency(term) for term in terms), default=0)
+        return sum(
+            max((self._count(term, language) for term in self._terms(word, language)), default=0)
+            for language in self._reader.languages
+        )
+
+    def _has(self, term: str, language: str) -> bool:
+        """Whether any passage of the language has a term of the query, which is remembered for the search."""
+        is_only = len(self._reader.languages) == 1
+        return term in self._reader.lexical and (is_only or self._count(term, language) > 0)
+
+    def _count(self, term: str, language: str) -> int:
+        """How many passages of the language have the term: in those of another, it may stand for another word."""
+        lexical = self._reader.lexical
+        if len(self._reader.languages) == 1:
+            return lexical.document_frequency(term)
+        slots = lexical.matching_slots(term)
+        slots = slots[self._reader.language_of_row[slots] == self._reader.languages.index(language)]
+        return len(slots) if self._reader.alive is None else int(self._reader.alive[slots].sum())
+
+
+def _preference(word: str, other: str, passages: int) -> tuple[bool, bool, int, bool, int, str]:
+    """What sorts the words alike in edits: first one with the same first letter, which is seldom wrong; one of two
+    words that say something, in which no letter differs; the one that most passages have; one with a blank; the
+    shortest; the first in alphabetical order."""
+    parts = other.split()
+    says_something = len(parts) > 1 and _function_words().isdisjoint(parts)
+    return other[0] != word[0], not says_something, -passages, len(parts) == 1, len(other), other
 
 
 def _is_at(spans: Sequence[tuple[int, int]], match: "regex.Match[str]") -> bool:

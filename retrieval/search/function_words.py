@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from retrieval.analysis.stopwords import all_function_words
 from retrieval.fusion import Scores
 from retrieval.search.query import Query, analyzer
 from retrieval.segments.reader import IndexReader
@@ -14,11 +15,19 @@ from retrieval.topk import Mask, Rows
 _WORD = re.compile(r"\w+")
 
 _READ = 200
-"""Texts that are read where the query has a vector, the nearest ones, in 4 ms; else all are, 100 MB in .5 s."""
+"""Texts that are read where the query has a vector, the nearest ones, in .5 ms; else all are, 100 MB in .5 s."""
+
+_PLAIN_WORD = re.compile(r"(?<!\S)[a-z]+(?!\S)")
+"""A word that all languages take as it is."""
+
+_LIKE_ASCII = "\u017f\u212a\u0131\u0130"
+"""Letters that are s, k and i to a pattern that ignores case, but not in lower case."""
 
 
 def has_function_words_alone(query: Query, language: str) -> bool:
     """Whether the query has words, and none that texts of this language are indexed by."""
+    if not all_function_words().issuperset(_PLAIN_WORD.findall(query.text)):  # nearly all queries
+        return False
     return not analyzer(language).terms(query.text) and _WORD.search(query.text) is not None
 
 
@@ -56,11 +65,25 @@ def phrase_spans(phrase: str, text: str) -> tuple[tuple[int, int], ...]:
 
 def _with_phrase(reader: IndexReader, rows: Mask, near: Rows | None, phrase: str) -> Mask:
     """Those of the rows that have the phrase in their text; of those near alone, unless that is None."""
-    pattern = _pattern(phrase)
+    has_phrase = phrase_finder(phrase)
     found = np.zeros(reader.slots, dtype=np.bool_)
     for row in _likely(reader, phrase) if near is None else near.tolist():
-        found[row] = rows[row] and pattern.search(reader.text(row)) is not None
+        found[row] = rows[row] and has_phrase(reader.text(row))
     return found
+
+
+def phrase_finder(phrase: str) -> Callable[[str], bool]:
+    """Whether a text has the phrase. In lower case it is found thirty times faster, since it begins with a letter."""
+    exact = _pattern(phrase)
+    if not phrase.isascii():
+        return lambda text: exact.search(text) is not None
+    quick = re.compile(r"\W+".join(_WORD.findall(phrase.lower())))
+
+    def has(text: str) -> bool:
+        is_possible = quick.search(text.lower()) or (not text.isascii() and any(map(text.count, _LIKE_ASCII)))
+        return bool(is_possible) and exact.search(text) is not None
+
+    return has
 
 
 def _likely(reader: IndexReader, phrase: str) -> Iterator[int]:

@@ -5,6 +5,9 @@ words as such. Plain text stays plain: an operator stands at the beginning of a 
 mark, so that C++, e-mail, --force and -5 mean themselves; and what reads like a sentence, with a full stop, question or
 exclamation mark at its end, has no operators unless the caller says so. Quotation marks may be of any shape.
 
+Quotation marks in what is pasted from a program are text too: the value of an option (git commit -m "fix it") or of a
+name (owner = "Ada", "port": 80).
+
 A hyphen before a word is an option of a command more often than an operator (gcc -Wall), and would exclude the very
 passage that was asked for. So it excludes only where the caller says so, or before a quotation mark; and a plus sign
 before a single letter (chmod +x) demands it only where the caller says so.
@@ -20,6 +23,13 @@ from retrieval.errors import QueryError
 _CLAUSE = regex.compile(
     r"""(?<!\S)(?:(?P<sign>[+-]?)"(?P<phrase>[^"]*[\p{L}\p{N}][^"]*)"(?![\p{L}\p{N}])|(?P<sign>[+-])(?P<word>\p{L}\S*))"""
 )
+_PASTED_BEFORE = regex.compile(r"(?:(?<!\S)-{1,2}\p{L}[\w-]*|[=:])\s*$")
+_PASTED_BEHIND = regex.compile(r"\s*[=:]")
+"""Around quotation marks that belong to a command, a program or its message."""
+
+_LONGEST_OPTION = 40
+"""Characters before a quotation that are looked at."""
+
 _WORD = regex.compile(r"[\p{L}\p{N}\p{Extended_Pictographic}]")
 _QUOTATION_MARKS = str.maketrans(dict.fromkeys("“”„‟«»", '"'))
 _SENTENCE = regex.compile(r"""[.?!…。？！؟।]["”’»)\]]*\s*$""")
@@ -55,7 +65,8 @@ def read_operators(query: str, *, operators: Reading) -> Operators:
     def take(match: "regex.Match[str]") -> str:
         phrase, word = match["phrase"], match["word"]
         is_excluded = match["sign"] == "-"
-        if operators is not True and _is_option(match, excludes=operators != "required"):
+        is_plain = _is_pasted(match) or _is_option(match, excludes=operators != "required")
+        if operators is not True and is_plain:
             return match[0]
         clause = Clause(phrase or word, is_phrase=word is None, is_excluded=is_excluded)
         clauses.append(clause)
@@ -70,6 +81,14 @@ def read_operators(query: str, *, operators: Reading) -> Operators:
             "operators=False (--no-operators)."
         )
     return Operators(text, tuple(clauses))
+
+
+def _is_pasted(match: "regex.Match[str]") -> bool:
+    """Whether it is a quotation without a sign, from a command or a program."""
+    if match["sign"] or match["phrase"] is None:
+        return False
+    before = match.string[max(0, match.start() - _LONGEST_OPTION) : match.start()]
+    return bool(_PASTED_BEFORE.search(before) or _PASTED_BEHIND.match(match.string, match.end()))
 
 
 def _is_option(match: "regex.Match[str]", *, excludes: bool) -> bool:

@@ -17,7 +17,7 @@ TermsByLanguage = Mapping[str, Mapping[str, float]]
 class Query:
     """A question, analysed.
 
-    text      without operators, and without what is not wanted
+    text      without operators, without what is not wanted, and with its corrections
     terms     as each language of the index sees it, so that query and chunk are always analysed alike
     vector    float32 [dim], of unit length; None where only BM25 takes part
     clauses   what every hit must or must not contain

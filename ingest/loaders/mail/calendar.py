@@ -13,7 +13,7 @@ from retrieval.types import OWN_PART, Document
 _ENTRIES = frozenset({"VEVENT", "VTODO", "VJOURNAL"})
 _MARKUP = re.compile(r"</?(?:html|body|p|br|b|i|u|a|div|span|ul|ol|li|table)\b[^>]*>", re.I)
 _TIME = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(\d\d)?)?(Z?)")
-_DURATION = re.compile(r"\+?P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
+_DURATION = re.compile(r"\+?P(?:(\d{1,9})W)?(?:(\d{1,9})D)?(?:T(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9})S)?)?")
 _SHOWN = (
     ("RRULE", "Repeats"), ("DUE", "Due"), ("COMPLETED", "Completed"), ("LOCATION", "Where"),
     ("ORGANIZER", "Organizer"), ("ATTENDEE", "Attendees"), ("CONTACT", "Contact"), ("CATEGORIES", "Categories"),

@@ -3,6 +3,7 @@
 import re
 from email.message import Message
 from itertools import chain
+from pathlib import PurePosixPath
 
 from ingest.loaders.content_lines import unfolded
 from ingest.loaders.mail.calendar import write_calendar
@@ -20,11 +21,15 @@ from ingest.loaders.mail.parts import (
     text_of,
     write_page,
 )
+from ingest.loaders.text.escapes import load_json
+from ingest.loaders.text.vcard import load_vcard
 from ingest.loaders.text_builder import TextBuilder
 from retrieval.errors import LoadError
 
 _SHOWN = ("From", "To", "Cc", "Bcc", "Date")
 _MAX_DEPTH = 50
+_LOADERS = {".json": load_json, ".vcf": load_vcard, ".vcard": load_vcard}  # of what is not written as it is read
+_VCARD_TYPES = frozenset({"text/vcard", "text/x-vcard", "text/directory"})
 _ARMOUR = re.compile(
     r"^-----BEGIN PGP (MESSAGE|SIGNATURE|PUBLIC KEY BLOCK|PRIVATE KEY BLOCK)-----[ \t]*\n"
     r"(?:(?!-----BEGIN)[^\n]*\n)*?-----END PGP \1-----[ \t]*(?:\n|\Z)",
@@ -104,6 +109,8 @@ class MessageWriter:
             self._html(part, depth)
         elif kind == "report":
             self._verbatim("\n\n".join(map(_report, children(part))))
+        elif (attached := _loaded(part)) is not None:
+            self._verbatim(attached)
         else:
             text = text_of(part)
             self.encrypted += len(_ENCRYPTED.findall(text))
@@ -142,6 +149,16 @@ class MessageWriter:
         self._builder.write(text)
         self._builder.end_verbatim()
         self._builder.paragraph()
+
+
+def _loaded(part: Message) -> str | None:
+    """What a reader of a card or of data reads; None for other text, and where it cannot be read so."""
+    suffix = ".vcf" if part.get_content_type() in _VCARD_TYPES else PurePosixPath(file_name(part)).suffix.lower()
+    loader = _LOADERS.get(suffix)
+    try:
+        return None if loader is None else loader(content(part), source=file_name(part)).text
+    except LoadError:
+        return None
 
 
 def _readable(text: str) -> str:

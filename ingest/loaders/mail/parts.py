@@ -11,11 +11,12 @@ from pathlib import PurePosixPath
 from ingest.loaders.mail.charsets import decode_body, decode_header
 from ingest.loaders.mail.mailbox import has_header, mended_header
 from ingest.loaders.mail.signed import signed_content
+from ingest.loaders.mail.soft_text import enriched_to_plain, join_flowed, richtext_to_plain
 from ingest.loaders.markup.html import write_html
 from ingest.loaders.text_builder import TextBuilder
 from retrieval.errors import LoadError
 
-_TEXT_SUFFIXES = frozenset({".txt", ".text", ".md", ".markdown", ".rst", ".csv", ".tsv", ".log", ".json"})
+_TEXT_SUFFIXES = frozenset({".txt", ".text", ".md", ".markdown", ".rst", ".csv", ".tsv", ".log", ".json", ".vcf"})
 _HTML_SUFFIXES = frozenset({".html", ".htm", ".xhtml"})
 _CALENDAR_SUFFIXES = frozenset({".ics", ".ical", ".vcs"})
 _MAIL_SUFFIXES = frozenset({".eml", ".mht", ".mhtml"})
@@ -29,6 +30,8 @@ _INVISIBLE = frozenset(
 )  # fmt: skip
 _CALENDAR_TYPES = frozenset({"text/calendar", "application/ics", "text/x-vcalendar"})
 _ENVELOPES = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
+_COUNT = re.compile(rb"\*\d{10,}(?=\*?=)")  # of a parameter's pieces (RFC 2231); email reads it as a number
+_QUOTED = re.compile(rb"=(?:3D|\r?\n)")
 _ONLY_BASE64 = re.compile(r"[A-Za-z0-9+/]{5,}")
 _NOT_BASE64 = re.compile(r"^.*[^A-Za-z0-9+/=\s].*", re.M)
 _BASE64 = re.compile(r"^[A-Za-z0-9+/=]{60,}\s*$", re.M)
@@ -47,7 +50,7 @@ _POLICY = _Policy()
 def parse_message(data: bytes) -> Message:
     """Raises LoadError for parts that are nested too deeply."""
     try:
-        return email.message_from_bytes(mended_header(data), policy=_POLICY)
+        return email.message_from_bytes(_COUNT.sub(b"*0", mended_header(data)), policy=_POLICY)
     except RecursionError as error:
         raise LoadError("its parts are nested too deeply; save the inner mail on its own") from error
 
@@ -116,7 +119,24 @@ def _whole_base64(raw: str) -> str:
 
 
 def text_of(part: Message) -> str:
-    return decode_body(content(part), charset(part)).replace("\r\n", "\n")
+    """The text of a part that is no HTML, with paragraphs as its sender had them."""
+    text = decode_body(content(part), charset(part)).replace("\r\n", "\n")
+    match part.get_content_type():
+        case "text/enriched":
+            return enriched_to_plain(text)
+        case "text/richtext":
+            return richtext_to_plain(text)
+        case "text/plain" if _parameter(part, "format") == "flowed":
+            return join_flowed(text, deletes_space=_parameter(part, "delsp") == "yes")
+    return text
+
+
+def _parameter(part: Message, name: str) -> str:
+    """In lower case; "" where the Content-Type has none, or one that is damaged."""
+    try:
+        return str(part.get_param(name, "")).strip().lower()
+    except (LookupError, ValueError, TypeError):
+        return ""
 
 
 def write_page(part: Message, builder: TextBuilder) -> str:
@@ -153,6 +173,10 @@ def inner_mail(part: Message) -> Message | None:
         # Forbidden for mails in mails, and done: what was parsed is the base64.
         inner["Content-Transfer-Encoding"] = "base64"
         return parse_message(content(inner))
+    if part.get("Content-Transfer-Encoding", "").strip().lower() == "quoted-printable":
+        with suppress(ValueError, LookupError, TypeError, AttributeError):  # of what email parses and cannot write
+            raw = inner.as_bytes()
+            return parse_message(binascii.a2b_qp(raw)) if _QUOTED.search(raw) else inner
     return inner
 
 

@@ -1,7 +1,8 @@
 """EPUB: the chapters in reading order, by lxml over the zip and the HTML loader's walker."""
 
 import posixpath
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
@@ -20,9 +21,12 @@ _PAGE_SUFFIXES = (".xhtml", ".html", ".htm")  # of pages with a wrong media type
 _FONT_OBFUSCATIONS = frozenset({"http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC"})
 """Algorithms that only keep embedded fonts from being copied: EPUB 3.3, "Font obfuscation", and Adobe's."""
 
+_LINK = re.compile(rb"""<a\s[^<>]*?href\s*=\s*["']([^"'#<>]+)""", re.I)
+
 
 def load_epub(data: bytes, *, source: str) -> Document:
-    """The text of the chapters in the order of the spine, with their headings and tables as in HTML.
+    """The text of the chapters in the order of the spine, with their headings and tables as in HTML, then that of pages
+    beside the spine to which chapters lead, such as notes.
 
     The title is that of the package, else the first heading; its language goes into the metadata as "language".
     A notice tells of chapters that are missing or no text.
@@ -33,7 +37,9 @@ def load_epub(data: bytes, *, source: str) -> Document:
     archive = Archive(data, kind="EPUB")
     package_name = _package_name(archive)
     package = archive.xml(package_name)
-    spine = list(_spine(package, posixpath.dirname(package_name)))
+    folder = posixpath.dirname(package_name)
+    pages = _pages(package, folder)
+    spine = list(_spine(package, pages))
     chapters = [name for name in spine if name in archive]
     if not chapters:
         raise LoadError("it is an EPUB without chapters; save it again")
@@ -41,12 +47,22 @@ def load_epub(data: bytes, *, source: str) -> Document:
         raise LoadError("it is encrypted (DRM); index a copy without protection")
     builder = TextBuilder()
     unread = len(spine) - len(chapters)
-    for name in chapters:
+    beside = {name for name in pages.values() if name in archive}.difference(spine, _contents(package, folder))
+    for name in chapters:  # which grow
+        page = archive.read(name)
         try:
-            write_html(archive.read(name), builder, is_chapter=True)
+            write_html(page, builder, is_chapter=True)
         except UnsupportedFormatError:  # a chapter that is no text
             unread += 1
-    notices = (f"{unread:,} of its {len(spine):,} chapters are missing or no text; save it again",) if unread else ()
+            continue
+        linked = [member for member in _linked(page, name) if member in beside]
+        beside.difference_update(linked)
+        chapters += dict.fromkeys(linked)
+    notices = (
+        (f"{unread:,} of its {len({*spine, *chapters}):,} chapters are missing or no text; save it again",)
+        if unread
+        else ()
+    )
     metadata = child(package, "metadata")
     language = _first_text(metadata, "language")
     title = meaningful_title(_first_text(metadata, "title")) or next((h.text for h in builder.headings), None)
@@ -67,16 +83,35 @@ def _package_name(archive: Archive) -> str:
     return name
 
 
-def _spine(package: Any, folder: str) -> Iterator[str]:
-    """The names of the chapters in reading order, without the table of contents."""
-    items = {item.get("id"): item for item in children(package, "manifest") if local_name(item) == "item"}
-    for reference in children(package, "spine"):
-        item = items.get(reference.get("idref")) if local_name(reference) == "itemref" else None
-        if item is None or "nav" in item.get("properties", "").split():
-            continue
+def _pages(package: Any, folder: str) -> dict[str, str]:
+    """The names of all pages by their ids, without the table of contents."""
+    pages = {}
+    for item in children(package, "manifest"):
         name = _member(folder, item.get("href", ""))
-        if item.get("media-type") in _PAGES or name.lower().endswith(_PAGE_SUFFIXES):
-            yield name
+        is_page = item.get("media-type") in _PAGES or name.lower().endswith(_PAGE_SUFFIXES)
+        if local_name(item) == "item" and is_page and "nav" not in item.get("properties", "").split():
+            pages[item.get("id", "")] = name
+    return pages
+
+
+def _spine(package: Any, pages: Mapping[str, str]) -> Iterator[str]:
+    """The names of the chapters in reading order."""
+    for reference in children(package, "spine"):
+        if local_name(reference) == "itemref" and reference.get("idref") in pages:
+            yield pages[reference.get("idref")]
+
+
+def _contents(package: Any, folder: str) -> Iterator[str]:
+    """The names of tables of contents, as EPUB 2 has them."""
+    for reference in children(package, "guide"):
+        if reference.get("type") == "toc":
+            yield _member(folder, reference.get("href", ""))
+
+
+def _linked(page: bytes, name: str) -> Iterator[str]:
+    """The names of the files to which the page of that name leads, in order."""
+    for reference in _LINK.findall(page):
+        yield _member(posixpath.dirname(name), reference.decode("utf-8", "replace"))
 
 
 def _member(folder: str, reference: str) -> str:

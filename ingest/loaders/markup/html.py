@@ -1,12 +1,15 @@
 """HTML: the main content as text, by a walker over lxml's tree that never recurses."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
+from ingest.loaders.markup.html_frames import open_frames
 from ingest.loaders.markup.html_navigation import empty_navigation
 from ingest.loaders.markup.html_tree import HEADINGS, LINES, PARAGRAPHS, parse_html, tagless_lines
 from ingest.loaders.markup.html_visibility import empty_invisible
 from ingest.loaders.text.decoding import Decoded, decode_noting
+from ingest.loaders.text.front_matter import front_matter
 from ingest.loaders.text_builder import TextBuilder
 from retrieval.types import Document
 
@@ -21,14 +24,23 @@ def load_html(data: bytes, *, source: str) -> Document:
     """What a reader sees of the page, but for the site's navigation, header, footer and sidebars.
 
     Headings are kept, `pre` verbatim, a table's rows as lines with " | " between the cells. Where nothing would remain,
-    navigation is kept too, and else the text for browsers without JavaScript. The title is that of <title>, else the
-    first <h1>. Tables with a row of <th>, or a <thead>, have a header row.
+    navigation is kept too, and else the text for browsers without JavaScript. The title is that of front matter,
+    else of <title>, else the first <h1>. Tables with a row of <th>, or a <thead>, have a header row.
     """
     builder = TextBuilder()
     markup, notices = _decoded(data, None)
-    title = _write_markup(markup, builder, is_chapter=False)
-    first_heading = next((heading.text for heading in builder.headings if heading.level == 1), None)
-    return builder.document(source, title=title or first_heading, notices=notices)
+    front = front_matter(markup)  # of a generator of sites
+    if front is None or not front.says_something:
+        title = _write_markup(markup, builder, is_chapter=False)
+        return builder.document(source, title=title or _first_heading(builder), notices=notices)
+    title = _write_markup(markup[front.end :], builder, is_chapter=False)
+    plain = front.description.plain
+    document = builder.document(source, title=plain.title or title or _first_heading(builder), notices=notices)
+    return replace(document, metadata=plain.metadata)
+
+
+def _first_heading(builder: TextBuilder) -> str | None:
+    return next((heading.text for heading in builder.headings if heading.level == 1), None)
 
 
 def write_html(data: bytes, builder: TextBuilder, *, charset: str | None = None, is_chapter: bool = False) -> str:
@@ -40,6 +52,11 @@ def write_html(data: bytes, builder: TextBuilder, *, charset: str | None = None,
     Raises LoadError where the encoding is unknown, and UnsupportedFormatError for what is no text.
     """
     return _write_markup(_decoded(data, charset).text, builder, is_chapter=is_chapter)
+
+
+def write_markup(markup: str, builder: TextBuilder) -> None:
+    """Write HTML that stands inside another document as blocks of their own; navigation alone is left out."""
+    _write_markup(markup, builder, is_chapter=True)
 
 
 def _decoded(data: bytes, charset: str | None) -> Decoded:
@@ -57,12 +74,14 @@ def _write_markup(markup: str, builder: TextBuilder, *, is_chapter: bool) -> str
         return ""
     title = " ".join(_first_title(root).split())
     before = builder.length
+    open_frames(root)
     empty_invisible(root)
     empty_navigation(root, is_chapter=is_chapter)
     _walk(root, builder)
     for without_scripts in (False, True):
         if builder.length == before:
             root = parse_html(markup)
+            open_frames(root)
             empty_invisible(root, without_scripts=without_scripts)
             _walk(root, builder)
     builder.paragraph()

@@ -11,6 +11,7 @@ from typing import Any
 
 from ingest.loaders.markup.html_buttons import empty_buttons
 from ingest.loaders.markup.html_elements import Size, empty, find, inside, is_note, length, names
+from ingest.loaders.markup.html_footer import empty_footer
 
 _ROLES = {
     "navigation": "nav", "search": "nav", "menubar": "nav", "banner": "header", "contentinfo": "footer",
@@ -107,9 +108,14 @@ def _is_lead(header: Any) -> bool:
 
 
 def _empty_footers(footers: Sequence[Any], in_section: Collection[Any]) -> None:
-    """Empty the footers of the site, and those of sections that are mostly links."""
-    ours = [footer for footer in footers if not is_note(footer)]
-    empty([footer for footer in ours if footer not in in_section or Size.of(footer).is_navigation])
+    """Empty the footers of the site but for their prose, and those of sections that are mostly links."""
+    for footer in footers:
+        if is_note(footer):
+            continue
+        if footer not in in_section:
+            empty_footer(footer)
+        elif Size.of(footer).is_navigation:
+            empty([footer])
 
 
 def _empty_surroundings(members: Collection[Any], kind: str) -> bool:
@@ -119,17 +125,20 @@ def _empty_surroundings(members: Collection[Any], kind: str) -> bool:
         # Where <main> is said to be the content, lists of links need not be outweighed.
         size.text + (size.linked if kind == "article" else 0)
         for element, size in around.items()
-        if _SURELY_SITE_NAMES.isdisjoint(names(element))
+        if not _is_footer(element) and _SURELY_SITE_NAMES.isdisjoint(names(element))
     )
     inside = sum(map(length, members))
     if not inside or inside < outside:
         return False
+    for footer in filter(_is_footer, around):
+        empty_footer(footer)
     is_titled = any(next(member.iter("h1"), None) is not None for member in members)
     empty(
         [
             element
             for element, size in around.items()
-            if _is_of_site(element) or (size.is_navigation and (is_titled or not _holds_title(element)))
+            if (_is_of_site(element) and not _is_footer(element))
+            or (size.is_navigation and (is_titled or not _holds_title(element)))
         ]
     )
     return True
@@ -137,9 +146,14 @@ def _empty_surroundings(members: Collection[Any], kind: str) -> bool:
 
 def _is_of_site(element: Any) -> bool:
     """Whether an element outside the main content is labelled as a part of the site rather than of the page."""
-    if _kind(element) == "footer" and not is_note(element):
-        return True
+    if element.tag == "dialog":  # an open one, which the page shows before all else
+        return not _SURELY_SITE_NAMES.isdisjoint(names(element))
     return element.get("role") in _DIALOGS or not _SITE_NAMES.isdisjoint(names(element))
+
+
+def _is_footer(element: Any) -> bool:
+    """Whether an element outside the main content is the site's footer, by what it is or is called."""
+    return not is_note(element) and (_kind(element) == "footer" or "footer" in names(element))
 
 
 def _around(members: Collection[Any]) -> list[Any]:

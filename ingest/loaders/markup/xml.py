@@ -1,13 +1,15 @@
-"""XML: DocBook, with its sections, tables and verbatim blocks, and the text of any other."""
+"""XML: DocBook, with its sections, tables and verbatim blocks, feeds, and the text of any other."""
 
 import re
-from html import unescape
 from html.entities import html5
 from typing import Any
 
+from ingest.loaders.markup.feed import feed_in, write_feed
 from ingest.loaders.markup.xml_walker import XmlWalker
 from ingest.loaders.office.xml_elements import local_name
 from ingest.loaders.text.decoding import UnsupportedFormatError, decode_noting
+from ingest.loaders.text_builder import TextBuilder
+from ingest.whole_numbers import unescape_html
 from retrieval.errors import LoadError
 from retrieval.types import Document
 
@@ -19,7 +21,8 @@ _REFERENCE = re.compile(
     r"|(?P<stray>&(?:(?P<entity>\w{1,32};))?|<(?![A-Za-z_:/!?\x80-\U0010ffff]))",
     re.S,
 )
-_PREDEFINED = frozenset({"amp;", "lt;", "gt;", "quot;", "apos;"})
+_PREDEFINED = {"amp;": "&#38;", "lt;": "&#60;", "gt;": "&#62;", "quot;": "&#34;", "apos;": "&#39;"}
+"""As numbers, since libxml2 drops the names behind an error."""
 _CONTROLS = dict.fromkeys([code for code in range(32) if chr(code) not in "\t\n\r"] + [0xFFFE, 0xFFFF])
 _NO_TEXT = re.compile(r"<!--.*?(?:-->|\Z)|<!\[CDATA\[|\]\]>|<[^<>]*>?", re.S)
 _LOST = 0.1  # the share of a damaged file's text beyond which its tree is worth less than its mere text
@@ -30,8 +33,9 @@ def load_xml(data: bytes, *, source: str) -> Document:
 
     Headings are the titles of sections, or of whatever else has one, by their nesting; `programlisting` and its like
     are verbatim, and rows are lines with " | " between the cells. The document's title is the only heading of the
-    first level. Nothing is fetched, and entities stay as they are written, but for HTML's. A damaged file is read as
-    far as it makes sense. What holds no text between its tags is read as it is written.
+    first level. A feed is read as write_feed says. Nothing is fetched, and entities stay as they are written, but for
+    HTML's. A damaged file is read as far as it makes sense. What holds no text between its tags is read as it is
+    written.
 
     Raises UnsupportedFormatError for an SVG image, LoadError for a damaged file in which no text is found.
     """
@@ -50,9 +54,13 @@ def load_xml(data: bytes, *, source: str) -> Document:
             raise LoadError("it is damaged XML without any text; save it again")
         if root is None or _size("".join(root.itertext())) < (1 - _LOST) * _size(text):
             return Document(source, text, notices=notices)
-    walker = XmlWalker()
-    walker.walk(root)
-    builder = walker.builder
+    if (feed := feed_in(root)) is not None:
+        builder = TextBuilder()
+        write_feed(feed, builder)
+    else:
+        walker = XmlWalker()
+        walker.walk(root)
+        builder = walker.builder
     first_level = [heading.text for heading in builder.headings if heading.level == 1]
     return Document(
         source,
@@ -77,11 +85,12 @@ def _prepared(markup: str) -> str:
 
 
 def _escaped(match: re.Match[str]) -> str:
-    if not match["stray"] or match["entity"] in _PREDEFINED:
+    if not match["stray"]:
         return match[0]
     if match["stray"] == "<":
-        return "&lt;"
-    return html5.get(match["entity"] or "", "") or f"&amp;{match['entity'] or ''}"
+        return _PREDEFINED["lt;"]
+    entity = match["entity"] or ""
+    return _PREDEFINED.get(entity) or html5.get(entity, "") or f"{_PREDEFINED['amp;']}{entity}"
 
 
 def _parse(markup: str) -> tuple[Any | None, bool]:
@@ -96,7 +105,7 @@ def _parse(markup: str) -> tuple[Any | None, bool]:
 
 
 def _without_tags(markup: str) -> str:
-    lines = (" ".join(unescape(line).split()) for line in _NO_TEXT.sub("\n", markup).split("\n"))
+    lines = (" ".join(unescape_html(line).split()) for line in _NO_TEXT.sub("\n", markup).split("\n"))
     return "\n".join(filter(None, lines))
 
 

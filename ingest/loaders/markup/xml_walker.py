@@ -3,7 +3,7 @@
 from itertools import islice
 from typing import Any, NamedTuple
 
-from ingest.loaders.office.xml_elements import local_name
+from ingest.loaders.office.xml_elements import attribute, local_name
 from ingest.loaders.text_builder import TextBuilder
 
 _TITLES = frozenset({"title", "refentrytitle"})
@@ -20,22 +20,23 @@ _DROPPED = frozenset(
 _PARAGRAPHS = frozenset(
     {"para", "simpara", "p", "subtitle", "cmdsynopsis", "funcsynopsis", "itemizedlist", "orderedlist", "variablelist",
      "simplelist", "calloutlist", "procedure", "ul", "ol", "dl", "table", "informaltable", "simpletable", "note", "tip",
-     "warning", "caution", "important", "blockquote", "figure", "example", "informalexample", "formalpara"}
+     "warning", "caution", "important", "blockquote", "figure", "example", "informalexample", "formalpara", "Table"}
 )  # fmt: skip
 _LINES = frozenset(
     {"listitem", "varlistentry", "li", "dt", "dd", "member", "step", "callout", "term", "row", "tr", "strow", "sthead",
-     "funcprototype", "sbr", "br", "lb"}
+     "funcprototype", "sbr", "br", "lb", "Row"}
 )  # fmt: skip
 _TEXTS = frozenset(
     {"para", "simpara", "p", "subtitle", "cmdsynopsis", "funcprototype", "term", "member", "refname",
      "refpurpose"}
 )  # fmt: skip
 _ITEMS = frozenset({"listitem", "li", "dd", "step", "callout"})
-_SPACED = frozenset({"arg", "group", "funcdef", "paramdef"})
+_SPACED = frozenset({"arg", "group", "funcdef", "paramdef", "Comment"})
 _VERBATIM = frozenset({"programlisting", "screen", "literallayout", "synopsis", "pre", "codeblock", "funcsynopsisinfo"})
-_TABLES = frozenset({"table", "informaltable", "simpletable"})
+_TABLES = frozenset({"table", "informaltable", "simpletable", "Table"})
 _HEADS = frozenset({"thead", "sthead"})
-_CELLS = frozenset({"entry", "td", "th", "stentry"})
+_CELLS = frozenset({"entry", "td", "th", "stentry", "Cell"})  # with a capital, those of Excel 2003
+_SHEET = "Worksheet"
 
 
 _BLOCKS = _PARAGRAPHS | _LINES | _VERBATIM
@@ -88,6 +89,8 @@ class XmlWalker:
         is_text = name in _TEXTS or kind in {"heading", "verbatim", "cell"} or (not in_text and _is_text(element))
         self._count(name, _Opened(kind, is_text, is_section), 1)
         self._begin(name, kind)
+        if name == _SHEET:
+            self._write_heading(attribute(element, "Name") or "")
         self.builder.write(element.text or "")
         return _Opened(kind, is_text, is_section)
 
@@ -128,6 +131,13 @@ class XmlWalker:
             self._has_head = self._has_head and self._tables > 1
         elif name in _HEADS and self._tables == 1:
             self._has_head = True
+
+    def _write_heading(self, words: str) -> None:
+        self.builder.paragraph()
+        self.builder.begin_heading(1)
+        self.builder.write(words)
+        self.builder.end_heading()
+        self.builder.paragraph()
 
     def _end(self, name: str, opened: _Opened) -> None:
         builder, kind = self.builder, opened.kind

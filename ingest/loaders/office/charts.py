@@ -6,10 +6,14 @@ from typing import Any, NamedTuple
 from ingest.loaders.office.number_formats import NumberFormat
 from ingest.loaders.office.xml_elements import attribute, child, children, local_name
 from ingest.loaders.text_builder import TextBuilder
+from ingest.whole_numbers import whole_number
 from retrieval.errors import LoadError
 
 MAX_POINTS = 1_000_000
 """Cells of the table that a chart's values make."""
+
+_BEYOND = 10**9
+"""Indices from here on are of points whose own nobody can count to; they come last."""
 
 _CATEGORIES = ("cat", "xVal")
 _VALUES = ("val", "yVal")
@@ -100,12 +104,16 @@ def _points_of_level(level: Any) -> Iterator[tuple[int, str]]:
     code = next((part.text for part in level if local_name(part) == "formatCode"), None) or level.get("formatCode")
     is_number = local_name(level).startswith("num") or local_name(level.getparent()).startswith("num")
     number_format = NumberFormat(code or "")
-    for point in level:
+    for place, point in enumerate(level):
         index = point.get("idx", "") if local_name(point) == "pt" else ""
         if index.isdecimal():
+            number = whole_number(index)
             value = next((part.text for part in point if local_name(part) == "v"), point.text) or ""
             own = point.get("formatCode")
-            yield int(index), _shown(value, NumberFormat(own) if own else number_format) if is_number else value
+            yield (
+                _BEYOND + place if number is None else number,
+                _shown(value, NumberFormat(own) if own else number_format) if is_number else value,
+            )
 
 
 def _shown(value: str, number_format: NumberFormat) -> str:

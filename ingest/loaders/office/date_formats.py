@@ -3,13 +3,9 @@
 import datetime
 from collections.abc import Sequence
 
+from ingest.loaders.office.date_names import ENGLISH, DateNames, names_of
 from ingest.loaders.office.format_codes import Token
 
-_MONTHS = (
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
-    "December",
-)  # fmt: skip
-_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _DAY = 86_400
 _EPOCH, _EPOCH_OF_1904 = datetime.datetime(1899, 12, 30), datetime.datetime(1904, 1, 1)
 _LEAP_DAY = 60  # Excel takes 1900 for a leap year: from this day on its count is one too high
@@ -32,8 +28,8 @@ def iso(moment: datetime.datetime) -> str:
     return moment.date().isoformat() if moment.time() == datetime.time() else moment.isoformat(" ", "seconds")
 
 
-def show_date(tokens: Sequence[Token], days: float, *, since_1904: bool) -> str:
-    """A number of days as these tokens of a format show it, with English names; "" for what is no date.
+def show_date(tokens: Sequence[Token], days: float, *, since_1904: bool, language: str = "") -> str:
+    """A number of days as these tokens of a format show it, with names in its language; "" for what is no date.
 
     A date without four digits of its year is in ISO form: the reader's country decides how it is shown, and what is
     left out distinguishes it from others.
@@ -48,14 +44,16 @@ def show_date(tokens: Sequence[Token], days: float, *, since_1904: bool) -> str:
     letters = [token.text for token in _with_minutes(tokens) if token.kind == "date"]
     if any(text[0] in "ymd" for text in letters) and not any(len(text) > 2 and text[0] == "y" for text in letters):
         return iso(moment) if days >= 1 else moment.time().isoformat("seconds")
-    return _joined(tokens, milliseconds, moment)
+    return _joined(tokens, milliseconds, moment, names_of(language))
 
 
 def _rounded(milliseconds: float, step: int) -> int:
     return (round(milliseconds) + step // 2) // step * step
 
 
-def _joined(tokens: Sequence[Token], milliseconds: int, moment: datetime.datetime | None) -> str:
+def _joined(
+    tokens: Sequence[Token], milliseconds: int, moment: datetime.datetime | None, names: DateNames = ENGLISH
+) -> str:
     in_halves = any(token.text in {"am/pm", "a/p"} for token in tokens)
     fraction = f"{milliseconds % 1000:03}"
     written = []
@@ -64,7 +62,7 @@ def _joined(tokens: Sequence[Token], milliseconds: int, moment: datetime.datetim
             written.append(fraction[:1] or "0")
             fraction = fraction[1:]
         elif token.kind in {"date", "elapsed"}:
-            written.append(_part(token, milliseconds // 1000, moment, in_halves=in_halves))
+            written.append(_part(token, milliseconds // 1000, moment, names, in_halves=in_halves))
         else:
             written.append(token.text)
     return "".join(written)
@@ -83,7 +81,7 @@ def _with_minutes(tokens: Sequence[Token]) -> list[Token]:
     return found
 
 
-def _part(token: Token, seconds: int, moment: datetime.datetime | None, *, in_halves: bool) -> str:
+def _part(token: Token, seconds: int, moment: datetime.datetime | None, names: DateNames, *, in_halves: bool) -> str:
     letter, width = token.text[0], len(token.text)
     if token.kind == "elapsed":
         return f"{seconds // {'h': 3600, 'm': 60, 's': 1}[letter]:0{width}}"
@@ -100,7 +98,7 @@ def _part(token: Token, seconds: int, moment: datetime.datetime | None, *, in_ha
     if letter == "y":
         return f"{moment.year:04}" if width > 2 else f"{moment.year % 100:02}"
     number, name = (
-        (moment.month, _MONTHS[moment.month - 1]) if letter == "m" else (moment.day, _WEEKDAYS[moment.weekday()])
+        (moment.month, names.months[moment.month - 1]) if letter == "m" else (moment.day, names.days[moment.weekday()])
     )
     if width < 3:
         return f"{number:0{width}}"

@@ -1,11 +1,15 @@
 """Fields of a DOCX, whose results are text while their instructions are not; and characters in symbol fonts."""
 
+import re
 from typing import Any
 
 from ingest.loaders.office.docx_styles import OFF
 from ingest.loaders.office.xml_elements import attribute, child, child_value
+from ingest.whole_numbers import whole_number
 
 _PAGE_NUMBERS = ("PAGE", "NUMPAGES", "SECTIONPAGES")
+_OVERPRINT = re.compile(r"\s*EQ\b.*\\o\s*(?:\\a[clrd]\s*)?\(.*[,;](?P<base>[^,;()\\]+)\)\s*", re.S)
+_LONGEST_OVERPRINT = 1000
 _PRIVATE_USE = range(0xF000, 0xF100)  # where symbol fonts have their characters
 _GREEK = {
     **dict(zip(range(0x41, 0x5B), "ΑΒΧΔΕΦΓΗΙϑΚΛΜΝΟΠΘΡΣΤΥςΩΞΨΖ", strict=True)),
@@ -64,8 +68,8 @@ class Fields:
         if kind == "separate" and self._instructions:
             self._have_results[-1] = True
         elif kind == "end" and self._instructions:
-            self._instructions.pop()
-            self._have_results.pop()
+            instruction, has_result = self._instructions.pop(), self._have_results.pop()
+            return "" if has_result or not self.are_shown else _overprinted(instruction)
         return ""
 
     def end_paragraph(self) -> None:
@@ -75,13 +79,19 @@ class Fields:
             self._have_results.clear()
 
 
+def _overprinted(instruction: str) -> str:
+    """What stands below all else in a field that prints several things in one place: as ruby, say, or in a circle."""
+    found = _OVERPRINT.fullmatch(instruction) if len(instruction) <= _LONGEST_OVERPRINT else None
+    return found["base"] if found else ""
+
+
 def _choice(form: Any | None) -> str:
     """What is chosen in a drop-down list, or whether a box is ticked."""
     choices, box = child(form, "ddList"), child(form, "checkBox")
     if choices is not None:
         entries = [attribute(entry, "val") or "" for entry in choices.iterchildren("{*}listEntry")]
-        chosen = child_value(choices, "result") or child_value(choices, "default") or "0"
-        return entries[int(chosen)] if chosen.isdecimal() and int(chosen) < len(entries) else ""
+        chosen = whole_number(child_value(choices, "result") or child_value(choices, "default") or "0")
+        return entries[chosen] if chosen is not None and chosen < len(entries) else ""
     if box is None:
         return ""
     state = child(box, "checked") if child(box, "checked") is not None else child(box, "default")

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ingest.loaders.office.xml_elements import attribute, child, child_value, local_name
+from ingest.whole_numbers import whole_number
 
 _HEADING_NAME = re.compile(r"heading ([1-9])")
 OFF = frozenset({"0", "false", "off"})
@@ -37,7 +38,8 @@ class Styles:
         for element in (paragraph, *self._of_paragraph(paragraph)):
             outline = child_value(child(element, "pPr"), "outlineLvl")
             if outline is not None and outline.isdecimal():
-                return int(outline) + 1 if int(outline) < 9 else None  # 9 is body text
+                level = whole_number(outline)
+                return level + 1 if level is not None and level < 9 else None  # 9 is body text
             if match := _HEADING_NAME.fullmatch((child_value(element, "name") or "").lower()):
                 return int(match[1])
         return None

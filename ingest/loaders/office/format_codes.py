@@ -10,6 +10,7 @@ _TOKEN = re.compile(
     re.I | re.S,
 )
 _SECTION = re.compile(r'((?:"[^"]*"?|\\.|[_*].|\[[^\]]*\]|[^;])*)(?:;|$)', re.S)
+_LANGUAGE = re.compile(r"\[\$[^\]-]*-([0-9A-Za-z][^\],]*)")
 _CONDITION = re.compile(r"\[(<=|>=|<>|<|>|=)\s*(-?\d+(?:\.\d+)?)\]")
 
 
@@ -32,11 +33,13 @@ class Section(NamedTuple):
 
     kinds      of its tokens.
     condition  an operator and the number that values are compared with.
+    language   that of the names of months and days, a hexadecimal number or a tag; "" where it does not say.
     """
 
     tokens: tuple[Token, ...]
     kinds: frozenset[str]
     condition: tuple[str, float] | None
+    language: str
 
 
 def sections(code: str) -> list[Section]:
@@ -49,7 +52,9 @@ def sections(code: str) -> list[Section]:
 
 def _section(code: str) -> Section:
     tokens = tuple(_tokens(code))
-    return Section(tokens, frozenset(token.kind for token in tokens), _condition(code))
+    language = _LANGUAGE.search(code)
+    kinds = frozenset(token.kind for token in tokens)
+    return Section(tokens, kinds, _condition(code), language[1] if language else "")
 
 
 def _condition(section: str) -> tuple[str, float] | None:

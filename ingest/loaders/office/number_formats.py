@@ -65,7 +65,7 @@ class NumberFormat:
         if section is None:
             return ""
         if section.kinds & {"date", "elapsed"}:
-            return show_date(section.tokens, value, since_1904=self._since_1904)
+            return show_date(section.tokens, value, since_1904=self._since_1904, language=section.language)
         shown = _show_number(section, abs(value))
         has_sign = (
             value < 0

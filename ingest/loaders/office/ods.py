@@ -10,6 +10,7 @@ from ingest.loaders.office.opendocument_body import OpenDocumentWriter, annotati
 from ingest.loaders.office.sheets import Row, Sheet, refuse_too_many
 from ingest.loaders.office.xml_elements import attribute, local_name
 from ingest.loaders.text_builder import TextBuilder
+from ingest.whole_numbers import whole_number
 
 _CELLS = frozenset({"table-cell", "covered-table-cell"})
 
@@ -106,8 +107,7 @@ def _value(cell: Any) -> str:
 
 
 def _number(element: Any, name: str) -> int:
-    text = attribute(element, name) or ""
-    return max(1, int(text)) if text.isdecimal() and len(text) < 10 else 1
+    return whole_number(attribute(element, name)) or 1
 
 
 def _writes(archive: Archive, drawings: list[Any]) -> Callable[[TextBuilder], None]:

@@ -7,6 +7,7 @@ from typing import Any
 from ingest.loaders.office.archive import Archive
 from ingest.loaders.office.xml_elements import attribute, child, child_text, local_name, write_all
 from ingest.loaders.text_builder import TextBuilder
+from ingest.whole_numbers import whole_number
 
 _DROPPED = frozenset(
     {"tracked-changes", "table-of-content", "table-index", "illustration-index", "object-index", "user-index",
@@ -192,8 +193,8 @@ class OpenDocumentWriter:
 
 
 def _level(heading: Any) -> int:
-    level = attribute(heading, "outline-level") or ""
-    return max(1, int(level)) if level.isdecimal() and len(level) < 3 else 1
+    level = whole_number(attribute(heading, "outline-level"))
+    return level if level and level < 100 else 1
 
 
 def _is_data(cell: Any) -> bool:

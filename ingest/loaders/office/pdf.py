@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from ingest.loaders.office.ocr import NoTextError
 from ingest.loaders.office.pdf_annotations import notes_of
 from ingest.loaders.office.pdf_contents import bare, without_contents_lines
-from ingest.loaders.office.pdf_running_lines import without_running_lines
+from ingest.loaders.office.pdf_running_lines import LEAST_PAGES, without_running_lines
+from ingest.loaders.office.pdf_short import without_page_numbers
 from ingest.loaders.office.pdf_xfa import xfa_values
 from ingest.loaders.titles import meaningful_title
 from ingest.skip_reasons import is_blank
@@ -57,7 +58,10 @@ def load_pdf(data: bytes, *, source: str) -> Document:
     headings_of: dict[int, set[str]] = {}
     for _, index, entry in outline:
         headings_of.setdefault(index, set()).add(bare(entry))
-    cleaned = without_running_lines(texts, kept=headings_of)
+    if len(texts) < LEAST_PAGES:
+        cleaned = without_page_numbers(texts, headings_of, [page.label for page in read])
+    else:
+        cleaned = without_running_lines(texts, kept=headings_of)
     texts = without_contents_lines(cleaned.pages)
     pages = ["\n\n".join(filter(None, [text, *page.notes])) for text, page in zip(texts, read, strict=True)]
     without_text = [

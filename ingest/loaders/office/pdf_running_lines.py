@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from ingest.loaders.office.pdf_contents import bare
 
-_LEAST_PAGES = 4
-"""Of a document that has running lines; in a shorter one the same line may stand on each page for its own sake."""
+LEAST_PAGES = 4
+"""Of a document whose lines tell what runs; in a shorter one the same line may stand on each page for its own sake."""
 
 _LEAST_REPEATS = 3
 _LEAST_DENSITY = 0.4  # of the pages between the first and the last that have it: left and right pages may differ
@@ -145,7 +145,7 @@ def _roman(numeral: str) -> int:
 
 def _repeated(edges: _Edges, count: int) -> dict[_Form, set[int]]:
     """The forms that run through pages, by the indices of these."""
-    if count < _LEAST_PAGES:
+    if count < LEAST_PAGES:
         return {}
     found: dict[_Form, set[int]] = defaultdict(set)
     for place, forms in edges.forms.items():

@@ -7,6 +7,7 @@ from ingest.loaders.office.archive import Archive
 from ingest.loaders.office.ooxml import related_parts
 from ingest.loaders.office.sheets import position
 from ingest.loaders.office.xml_elements import attribute, child, children, local_name
+from ingest.whole_numbers import whole_number
 
 
 def people(archive: Archive, main: str) -> dict[str, str]:
@@ -38,8 +39,8 @@ def _notes(archive: Archive, sheet: str) -> Iterator[tuple[str, str]]:
     for root in related_parts(archive, sheet, "comments"):
         authors = [author.text or "" for author in children(root, "authors")]
         for comment in children(root, "commentList"):
-            number = attribute(comment, "authorId") or ""
-            author = authors[int(number)] if number.isdecimal() and int(number) < len(authors) else ""
+            number = whole_number(attribute(comment, "authorId"))
+            author = authors[number] if number is not None and number < len(authors) else ""
             yield attribute(comment, "ref") or "", _said(author, comment)
 
 

@@ -14,6 +14,7 @@ from ingest.loaders.office.sheet_comments import comments_on, people, plain_text
 from ingest.loaders.office.sheets import Row, Sheet, position, refuse_too_many
 from ingest.loaders.office.xml_elements import attribute, child, children, local_name
 from ingest.loaders.text_builder import TextBuilder
+from ingest.whole_numbers import whole_number
 
 _ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _CODE = re.compile(r'&(?:(&)|"[^"]*"|\d+|K[0-9A-Fa-f]{6}|K\d\d[+-]\d{3}|.)', re.S)
@@ -78,7 +79,7 @@ def _formats(archive: Archive, main: str, *, since_1904: bool) -> list[NumberFor
 
 
 def _number(text: str | None) -> int:
-    return int(text) if text is not None and text.isdecimal() and len(text) < 10 else 0
+    return whole_number(text) or 0
 
 
 def _unescaped(text: str) -> str:

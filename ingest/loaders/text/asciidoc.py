@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from html import unescape
 from typing import NamedTuple
 
 from ingest.loaders.text.decoding import decode_noting
+from ingest.loaders.text.front_matter import described, masked
 from ingest.loaders.text.markdown_entities import entities
 from ingest.loaders.text.replacements import Replacement, replace_parts
+from ingest.whole_numbers import unescape_html
 from retrieval.types import Document, Heading, Table
 
 _MAX_LINE = 1000  # a longer title is none
@@ -45,12 +46,12 @@ def load_asciidoc(data: bytes, *, source: str) -> Document:
     A table has a header row where its options say so, or where an empty line follows its first row.
     """
     text, notices = decode_noting(data)
-    parts = list(_parts(text))
+    parts = list(_parts(masked(text)))
     decoded, moved = replace_parts(text, _entities(text) if "&" in text else ())
     headings = tuple(part._replace(char_start=moved(part.char_start)) for part in parts if isinstance(part, Heading))
     tables = (part for part in parts if isinstance(part, Table))
     title = next((heading.text for heading in headings if heading.level == 1), None)
-    return Document(
+    document = Document(
         source,
         decoded,
         title=title or (headings[0].text if headings else None),
@@ -58,6 +59,7 @@ def load_asciidoc(data: bytes, *, source: str) -> Document:
         tables=tuple(Table(moved(start), moved(end), header) for start, end, header in tables),
         notices=notices,
     )
+    return described(document)
 
 
 def _parts(text: str) -> Iterator[Heading | Table]:
@@ -153,4 +155,4 @@ def _columns(attributes: str) -> int:
 def _plain_words(markup: str) -> str:
     for pattern, replacement in _INLINE:
         markup = pattern.sub(replacement, markup)
-    return " ".join(unescape(markup).split())
+    return " ".join(unescape_html(markup).split())

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ingest.loaders.text.damaged_utf8 import count_sequences, repaired
 from ingest.loaders.text.legacy_encodings import LATIN_1, detected_encoding
-from ingest.loaders.text.nul_bytes import is_text_with_nuls, narrowed, without_nuls
+from ingest.loaders.text.nul_bytes import is_text_with_nuls, narrowed, widened, without_nuls
 from ingest.loaders.text.terminal import without_overstriking, without_terminal_codes
 from retrieval.errors import LoadError
 
@@ -118,7 +118,10 @@ def decode_noting(data: bytes, *, declared: str | None = None) -> Decoded:
 def _decode(data: bytes, declared: str | None) -> Decoded:
     for mark, encoding in _BOMS:
         if data.startswith(mark):
-            return _utf8(data[len(mark) :]) if encoding == "utf-8" else _replacing(data[len(mark) :], encoding)
+            data = data[len(mark) :]
+            if encoding == "utf-16-le":
+                data = widened(data)
+            return _utf8(data) if encoding == "utf-8" else _replacing(data, encoding)
     head = data[:HEAD]
     if reason := why_binary(head):
         raise UnsupportedFormatError(reason)

@@ -33,7 +33,8 @@ def load_latex(data: bytes, *, source: str) -> Document:
     Comments, verbatim environments, macro definitions and what follows \end{document} hold no headings.
     """
     declared = _ENCODING.search(data)
-    text, notices = decode_noting(data, declared=declared[1].decode("ascii") if declared else None)
+    written, notices = decode_noting(data, declared=declared[1].decode("ascii") if declared else None)
+    text = decode_accents(written, may_be_part=True)
     titles: list[str] = []
     headings: list[Heading] = []
     for command, start, argument in _commands(text):
@@ -43,15 +44,13 @@ def load_latex(data: bytes, *, source: str) -> Document:
         elif words:
             headings.append(Heading(start, _LEVELS[command], words))
     title = next(filter(None, titles), None) or (min(headings).text if headings else None)
-    decoded, moved = decode_accents(text)
-    found = tuple(heading._replace(char_start=moved(heading.char_start)) for heading in headings)
-    return Document(source, decoded, title=title, headings=found, syntax="latex", notices=notices)
+    return Document(source, text, title=title, headings=tuple(headings), syntax="latex", notices=notices)
 
 
 def load_bibtex(data: bytes, *, source: str) -> Document:
     """The file's text with its letters as they are printed."""
     text, notices = decode_noting(data)
-    return Document(source, decode_accents(text)[0], notices=notices)
+    return Document(source, decode_accents(text), notices=notices)
 
 
 def _commands(text: str) -> Iterator[tuple[str, int, str]]:

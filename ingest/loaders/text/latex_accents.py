@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 
 from ingest.loaders.text.latex_verbatim import BEGINS, end_of_verbatim
-from ingest.loaders.text.replacements import Moved, Replacement, replace_parts
+from ingest.loaders.text.replacements import Replacement, replace_parts
 
 _COMBINING = {
     "`": "\u0300", "'": "\u0301", "^": "\u0302", '"': "\u0308", "~": "\u0303", "=": "\u0304", ".": "\u0307",
@@ -25,8 +25,10 @@ _SHORTHANDS = {
 }  # fmt: skip
 _IS_GERMAN = re.compile(
     r"\\usepackage\s*(?:\[[^\]]{0,300}german\b[^\]]{0,300}\]\s*\{babel\}|\{n?german\})"
-    r"|\\documentclass\s*\[[^\]]{0,300}german\b"
+    r"|\\documentclass\s*\[[^\]]{0,300}german\b|\\selectlanguage\s*\{n?german\}|babelshorthands\s*=\s*true"
 )
+_UMLAUT_IN_WORD = re.compile(r"""(?<![^A-Za-z][BbFfLRrUu])(?<=[A-Za-z])"(?=[aous][a-z])""")  # not Python's f"a..."
+_MIN_UMLAUTS = 2
 _REDEFINITION = re.compile(r"\\(?:(?:new|renew|provide)command\*?\s*\{?|def\s*)\\([A-Za-z]{1,2})(?![A-Za-z])")
 _BASE = r"(?:\\[ij](?![A-Za-z])(?:\{\})?[ \t]*|[A-Za-z])"
 _TOKEN = re.compile(
@@ -43,17 +45,23 @@ _TOKEN = re.compile(
 )
 
 
-def decode_accents(text: str) -> tuple[str, Moved]:
-    """The text with such letters, and with what an escape hides in a word, outside verbatim; and a
-    function from offsets in `text` to those in it. No line begins elsewhere.
+def decode_accents(text: str, *, may_be_part: bool = False) -> str:
+    """The text with such letters, and with what an escape hides in a word, outside verbatim. No line begins elsewhere.
 
     Commands that the text redefines stay as they are. A quotation mark makes an umlaut where babel speaks German.
+
+    may_be_part   whether the text may be a part of a document that says elsewhere what babel speaks: then it is German
+                  where umlauts stand within words.
     """
-    if "\\" not in text:
-        return replace_parts(text, ())
+    if "\\" not in text and '"' not in text:
+        return text
     own = set(_REDEFINITION.findall(text))
-    shorthands = _SHORTHANDS if _IS_GERMAN.search(text) else {}
-    return replace_parts(text, _replacements(text, own, shorthands))
+    is_german = _IS_GERMAN.search(text) or (may_be_part and _is_part_in_german(text))
+    return replace_parts(text, _replacements(text, own, _SHORTHANDS if is_german else {}))[0]
+
+
+def _is_part_in_german(text: str) -> bool:
+    return "\\documentclass" not in text and len(_UMLAUT_IN_WORD.findall(text)) >= _MIN_UMLAUTS
 
 
 def _replacements(text: str, own: Collection[str], shorthands: Mapping[str, str]) -> Iterator[Replacement]:

@@ -1,23 +1,17 @@
-"""Markdown: the file's text with its entities decoded, with its ATX and setext headings, its tables and its title."""
+"""Markdown: the file's text with its entities decoded and ruby as its base text, with its ATX and setext headings, its
+tables and its title."""
 
 import re
 from collections.abc import Iterable, Iterator
 
-from ingest.descriptions import read_front_matter
 from ingest.loaders.text.decoding import decode_noting
+from ingest.loaders.text.front_matter import front_matter
 from ingest.loaders.text.markdown_entities import decode_entities
 from ingest.loaders.text.markdown_inline import plain_words
 from ingest.loaders.text.markdown_lines import MAX_LINE, Line, prose_lines
 from ingest.loaders.text.markdown_tables import pipe_tables
 from retrieval.types import Document, Heading, Table
 
-_FRONT_MATTER = re.compile(
-    r"(?P<fence>---|\+\+\+)[ \t]*\n(?P<body>.*?)^(?:(?P=fence)|\.\.\.)[ \t]*(?:\n|\Z)", re.S | re.M
-)
-_FRONT_TITLE = re.compile(
-    r"""^title\s*[:=]\s*(?:"(?P<double>(?:[^"\\\n]|\\.)*)"|'(?P<single>(?:[^'\n]|'')*)'|(?P<plain>[^\s"'>|\n].*))""",
-    re.M,
-)
 _ATX = re.compile(r" {0,3}(?P<marks>#{1,6})(?:[ \t]+(?P<text>.*?))??(?:[ \t]+#+)?[ \t]*\Z")
 _SETEXT = re.compile(r" {0,3}(?P<mark>=+|-+)[ \t]*\Z")
 _BREAK = re.compile(r" {0,3}([-*_])[ \t]*(?:\1[ \t]*){2,}\Z")
@@ -27,17 +21,16 @@ _CONTAINER = re.compile(
 
 
 def load_markdown(data: bytes, *, source: str) -> Document:
-    """The file's text with the characters that its entities stand for, and the headings that CommonMark sees outside
-    quotes. Entities in code stay as they are written, and each line keeps its number.
+    """The file's text with the characters that its entities stand for, ruby as its base text, and the headings that
+    CommonMark sees outside quotes. Code stays as it is written, and each line keeps its number.
 
     The title is that of YAML or TOML front matter, else the first heading; front matter holds no headings, and what
     else it says is metadata.
     """
     text, notices = decode_noting(data)
-    front = _FRONT_MATTER.match(text)
-    decoded, headings, tables = outline(text, front.end() if front else 0)
-    title = _front_title(front["body"]) if front else None
-    described = read_front_matter(front["fence"], front["body"]) if front else None
+    front = front_matter(text)
+    decoded, headings, tables = outline(text, front.end if front else 0)
+    title = front.title if front else None
     return Document(
         source,
         decoded,
@@ -45,8 +38,8 @@ def load_markdown(data: bytes, *, source: str) -> Document:
         headings=headings,
         tables=tables,
         syntax="markdown",
-        metadata=described.plain.metadata if described else {},
-        notices=(*notices, *(described.notices if described else ())),
+        metadata=front.description.plain.metadata if front else {},
+        notices=(*notices, *(front.description.notices if front else ())),
     )
 
 
@@ -61,15 +54,6 @@ def outline(text: str, start: int = 0) -> tuple[str, tuple[Heading, ...], tuple[
         tuple(heading._replace(char_start=moved(heading.char_start)) for heading in headings),
         tuple(table._replace(char_start=moved(table.char_start), char_end=moved(table.char_end)) for table in tables),
     )
-
-
-def _front_title(body: str) -> str | None:
-    match = _FRONT_TITLE.search(body)
-    if not match:
-        return None
-    if match["plain"]:
-        return re.sub(r"\s+#.*", "", match["plain"]).strip()
-    return (match["double"] or "").replace('\\"', '"') or (match["single"] or "").replace("''", "'")
 
 
 def _outside(tables: Iterable[Table], lines: Iterable[Line]) -> Iterator[Line]:

@@ -1,37 +1,46 @@
-"""Markdown's entities: the characters that &ouml;, &#246; and &#xF6; stand for, outside code."""
+"""Markdown's entities: the characters that &ouml;, &#246; and &#xF6; stand for, and the base text of ruby, outside
+code."""
 
 import re
 from collections.abc import Iterator
 from html import unescape
+from html.entities import html5
 
 from ingest.loaders.text.markdown_lines import block_lines
 from ingest.loaders.text.replacements import Moved, Replacement, on_one_line, replace_parts
+from ingest.loaders.text.ruby import RUBY_PART, holds_ruby
 
-_ENTITY = re.compile(r"(?<!\\)&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+_ENTITY = re.compile(r"(?<!\\)&(?:#\d{1,7};|#[xX][0-9a-fA-F]{1,6};|(?P<name>[A-Za-z][A-Za-z0-9]{1,31};))")
+_ENTITY_OR_RUBY = re.compile(f"{_ENTITY.pattern}|{RUBY_PART}", re.I)
 _TICKS = re.compile(r"(?<![\\`])`+")
 _CODE_INDENT = re.compile(r"(?: {4}| {0,3}\t)")
 _LIST_ITEM = re.compile(r" {0,3}(?:[-*+]|\d{1,9}[.)])(?:[ \t]|\Z)")
 
 
 def decode_entities(text: str, start: int) -> tuple[str, Moved]:
-    """The text with its entities from offset `start` on decoded, and a function from offsets in `text` to those in it.
+    """The text with its entities from offset `start` on decoded and its ruby reduced to the base text, and a function
+    from offsets in `text` to those in it.
 
     Fenced and indented code, code spans, scripts and comments stay as they are. No line begins or ends elsewhere.
     """
-    return replace_parts(text, _replacements(text, start) if "&" in text else ())
+    pattern = _ENTITY_OR_RUBY if holds_ruby(text) else _ENTITY
+    return replace_parts(text, _replacements(text, start, pattern) if "&" in text or pattern is _ENTITY_OR_RUBY else ())
 
 
-def _replacements(text: str, start: int) -> Iterator[Replacement]:
+def _replacements(text: str, start: int, pattern: re.Pattern[str]) -> Iterator[Replacement]:
     for first, last in _prose_spans(text, start):
-        yield from entities(text, first, last)
+        yield from entities(text, first, last, pattern)
 
 
-def entities(text: str, start: int, end: int) -> Iterator[Replacement]:
-    """What stands for the entities in `text[start:end]`; those that nobody knows, and escaped ones, stay."""
-    for entity in _ENTITY.finditer(text, start, end):
-        characters = unescape(entity[0])
-        if characters != entity[0]:
-            yield Replacement(*entity.span(), on_one_line(characters))
+def entities(text: str, start: int, end: int, pattern: re.Pattern[str] = _ENTITY) -> Iterator[Replacement]:
+    """What stands for the entities in `text[start:end]`; those that nobody knows, and escaped ones, stay.
+
+    pattern  of what is replaced; what it finds besides entities is left out.
+    """
+    for found in pattern.finditer(text, start, end):
+        if found["name"] is None or found["name"] in html5:
+            characters = unescape(found[0]) if found[0].startswith("&") else ""
+            yield Replacement(*found.span(), on_one_line(characters))
 
 
 def _prose_spans(text: str, start: int) -> Iterator[tuple[int, int]]:

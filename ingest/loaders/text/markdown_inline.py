@@ -1,7 +1,9 @@
 """Markdown within a line: its words without markup."""
 
 import re
-from html import unescape
+
+from ingest.loaders.text.ruby import without_ruby
+from ingest.whole_numbers import unescape_html
 
 _INLINE = (
     (re.compile(r"!?\[([^\[\]]*)\](?:\([^()]*\)|\[[^\[\]]*\])"), r"\1"),  # links and images
@@ -18,7 +20,7 @@ def plain_words(markup: str) -> str:
     """A heading's words without inline markup: code, emphasis, links, HTML tags, entities, escapes, {#attributes}."""
     pieces = []
     position = 0
-    markup = _ATTRIBUTES.sub("", markup)
+    markup = without_ruby(_ATTRIBUTES.sub("", markup))
     for span in _CODE_SPAN.finditer(markup):
         pieces += [_without_inline(markup[position : span.start()]), span[2]]
         position = span.end()
@@ -29,4 +31,4 @@ def plain_words(markup: str) -> str:
 def _without_inline(markup: str) -> str:
     for pattern, replacement in _INLINE:
         markup = pattern.sub(replacement, markup)
-    return unescape(markup)
+    return unescape_html(markup)

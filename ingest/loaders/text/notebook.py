@@ -11,6 +11,7 @@ from ingest.loaders.text.decoding import decode_noting
 from ingest.loaders.text.markdown import outline
 from ingest.loaders.text.terminal import without_terminal_codes
 from ingest.loaders.text_builder import TextBuilder
+from ingest.whole_numbers import int_or_digits
 from retrieval.errors import LoadError
 from retrieval.types import Document, Heading, Table
 
@@ -40,7 +41,7 @@ def load_notebook(data: bytes, *, source: str) -> Document:
         return Document(source, "", syntax="markdown")
     try:
         text, notices = decode_noting(data)
-        notebook = json.loads(text)
+        notebook = json.loads(text, parse_int=int_or_digits)
     except ValueError as error:
         raise LoadError(_DAMAGED.format(error)) from error
     except RecursionError as error:
@@ -132,7 +133,7 @@ def _level(level: Any) -> int:
 def _text(value: Any) -> str:
     """A string, or the lines that notebooks part it into; "" for anything else."""
     text = "".join(filter(_is_text, value)) if isinstance(value, list) else value
-    return text.replace("\0", "").replace("\r\n", "\n") if isinstance(text, str) else ""
+    return text.replace("\0", "").replace("\r\n", "\n").replace("\r", "\n") if isinstance(text, str) else ""
 
 
 def _is_text(value: Any) -> bool:

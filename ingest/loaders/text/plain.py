@@ -3,6 +3,7 @@
 from pathlib import PurePosixPath
 
 from ingest.loaders.text.decoding import decode_noting
+from ingest.loaders.text.front_matter import described
 from retrieval.types import Document
 
 LANGUAGES = {
@@ -52,11 +53,14 @@ LANGUAGES = {
 }
 """The value of langchain_text_splitters.Language by suffix; a literal, because importing that takes seconds."""
 
+_PROSE = frozenset({".txt", ".text"})
+
 
 def load_text(data: bytes, *, source: str) -> Document:
-    """The file's text as it is, with no title and no headings."""
+    """The file's text as it is, with no headings; with a title and metadata where a .txt has front matter."""
     text, notices = decode_noting(data)
-    return Document(source, text, notices=notices)
+    document = Document(source, text, notices=notices)
+    return described(document) if PurePosixPath(source).suffix.lower() in _PROSE else document
 
 
 def load_code(data: bytes, *, source: str) -> Document:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from ingest.loaders.text.decoding import decode_noting
+from ingest.loaders.text.front_matter import described, masked
 from ingest.loaders.text.restructuredtext_tables import tables_with_headers
 from retrieval.types import Document, Heading
 
@@ -21,18 +22,21 @@ _MAX_TITLE = 1000
 
 
 def load_restructuredtext(data: bytes, *, source: str) -> Document:
-    """The file's text as it is, with its section titles as headings; the first of them is its title."""
+    """The file's text as it is, with its section titles as headings; the first of them is its title, unless front
+    matter gives one."""
     text, notices = decode_noting(data)
-    headings = tuple(_headings(text))
-    return Document(
+    body = masked(text)
+    headings = tuple(_headings(body))
+    document = Document(
         source,
         text,
         title=headings[0].text if headings else None,
         headings=headings,
-        tables=tuple(tables_with_headers(text)),
+        tables=tuple(tables_with_headers(body)),
         syntax="rst",
         notices=notices,
     )
+    return described(document)
 
 
 def _headings(text: str) -> Iterator[Heading]:

@@ -1,9 +1,10 @@
 """MediaWiki's markup as text that can be read: headings, lists, tables, and what links and templates show."""
 
 import re
-from html import unescape
 
+from ingest.loaders.text.ruby import without_ruby
 from ingest.loaders.text_builder import TextBuilder
+from ingest.whole_numbers import unescape_html
 
 _VERBATIM = re.compile(
     r"<(pre|syntaxhighlight|source)\b[^<>]*(?<!/)>((?:(?!</?(?:pre|syntaxhighlight|source)\b).)*+)</\1\s*>", re.S | re.I
@@ -39,7 +40,7 @@ def write_wikitext(text: str, builder: TextBuilder) -> None:
         _write_lines(_shown(text[position : block.start()]), builder)
         builder.paragraph()
         builder.begin_verbatim()
-        builder.write(unescape(block[2]))
+        builder.write(unescape_html(block[2]))
         builder.end_verbatim()
         builder.paragraph()
         position = block.end()
@@ -55,7 +56,8 @@ def _shown(text: str) -> str:
         if not count:
             break
     text = _WEB_LINK.sub(lambda link: link[2] or link[1], text)
-    return unescape(_TAG.sub("", _BREAK.sub("\n", _SWITCH.sub("", _QUOTES.sub("", text)))))
+    text = without_ruby(text)
+    return unescape_html(_TAG.sub("", _BREAK.sub("\n", _SWITCH.sub("", _QUOTES.sub("", text)))))
 
 
 def _replaced(match: re.Match[str]) -> str:
