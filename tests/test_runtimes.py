@@ -234,14 +234,14 @@ def test_what_cannot_be_exported_is_run_by_torch_and_tried_once(
 def test_a_failed_export_is_tried_again_after_a_day_or_an_upgrade(empty_cache: Path) -> None:
     assert not is_refused("model")
     empty_cache.mkdir(parents=True)
-    refuse("model", RuntimeError("no memory\nfor it"))
+    refuse("model", RuntimeError("no operator\nfor it"))
     assert is_refused("model")
     assert not is_refused("another")
     file = empty_cache / "model.refused"
     yesterday = file.stat().st_mtime - 90_000
     os.utime(file, (yesterday, yesterday))
     assert not is_refused("model")
-    refuse("model", RuntimeError("no memory"))
+    refuse("model", RuntimeError("no operator"))
     file.write_text(file.read_text().replace("onnx ", "onnx 0."))
     assert not is_refused("model")
 

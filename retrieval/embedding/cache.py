@@ -10,8 +10,6 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from filelock import FileLock
-
 
 def cache_directory() -> Path:
     """Where it is; it need not exist."""
@@ -28,11 +26,13 @@ def make_directory(name: str, *, write: Callable[[Path], None], is_whole: Callab
     directory = cache_directory() / name
     if is_whole(directory):
         return directory
+    from filelock import FileLock  # brings asyncio; who finds the directory whole need not wait for it
+
     directory.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(directory.with_name(f"{name}.lock")):
+    with FileLock(directory.with_name(f"{directory.name}.lock")):
         if is_whole(directory):  # another process has made it
             return directory
-        partial = directory.with_name(f"{name}.partial")
+        partial = directory.with_name(f"{directory.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()
         try:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from retrieval.config import Config
+from retrieval.config import MODEL_SETTINGS, Config
 from retrieval.embedding.character_tokenizer import character_tokenizer
 from retrieval.embedding.local_encoder import LocalEncoder
 from retrieval.embedding.model_files import PASSED
@@ -104,4 +104,5 @@ def model_settings(encoder: Encoder) -> dict[str, Any]:
     """What the configuration of an index says of its model, where a program passes the encoder."""
     if isinstance(encoder, LocalEncoder):
         return encoder.settings
-    return {"model": f"{PASSED}{encoder.name}", "revision": None, "trust_remote_code": False, "pooling": None}
+    nothing = dict.fromkeys(MODEL_SETTINGS)
+    return {**nothing, "model": f"{PASSED}{encoder.name}", "trust_remote_code": False}

@@ -20,7 +20,8 @@ def encode(
     batch_tokens: int = 2048,
     threads: Executor | None = None,
 ) -> Vectors:
-    """float32 [n, dimension], unit rows, of n >= 1 texts in token ids, in their order.
+    """float32 [n, dimension], unit rows, of n >= 1 texts in token ids, in their order. Where the runtime gives more
+    components than the model's dimension, the first ones are taken (Matryoshka: Kusupati et al. 2022).
 
     mixes          as in `batches`
     batch_tokens   run at once, at most, padding included
@@ -28,7 +29,7 @@ def encode(
     """
 
     def run(batch: Batch) -> tuple[list[int], Vectors]:
-        return batch.places, runtime.run(batch.ids, batch.mask)
+        return batch.places, runtime.run(batch.ids, batch.mask)[:, : traits.dimension]
 
     planned = batches(encoded, tokens=batch_tokens, padding=traits.padding, limit=traits.max_seq_length, mixes=mixes)
     done = list(map(run, planned) if threads is None else threads.map(run, planned))

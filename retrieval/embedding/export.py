@@ -1,31 +1,31 @@
 """The model as a file that runs without torch, made once a model and kept in the user's cache.
 
-~/.cache/hybrid-retrieval/<what the model's files say>/
+~/.cache/hybrid-retrieval/WEIGHTS-KEY/
     model.onnx        token ids and mask -> vectors, pooling included, in full precision
     model.onnx.data   its weights, which the system maps into memory instead of copying them
-    model.int8.onnx   the same with weights of a byte, made when first asked for
     reference.npy     float32 [n, dimension], unit rows: what torch makes of SAMPLE
-    export.json       Traits, and the SHA-256 of the first two files; written last
-~/.cache/hybrid-retrieval/<...>.refused   why there is none, as in `refusals`
+    export.json       Traits
+    files.json        the seal of these files: where one is altered, all are made again
+    int8/             model.onnx with weights of a byte, made when first asked for, under a seal of its own
+~/.cache/hybrid-retrieval/WEIGHTS-KEY.refused   why there is none, as in `refusals`
 """
 
 import json
 import logging
-import tempfile
 import warnings
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retrieval.config import Precision
+from retrieval.config import Config, Precision
 from retrieval.embedding.cache import cache_directory, make_directory
 from retrieval.embedding.encoding import encode
 from retrieval.embedding.file_hashes import sha256_of
 from retrieval.embedding.refusals import is_refused, refuse
 from retrieval.embedding.runtime import INPUTS, OUTPUT, OnnxRuntime, OpenVinoRuntime, Runtime, quiet_onnxruntime
+from retrieval.embedding.seal import is_whole, seal
 from retrieval.embedding.traits import Traits
 from retrieval.errors import ModelError
 from retrieval.npy import load_array
@@ -38,6 +38,9 @@ log = logging.getLogger(__name__)
 
 FORMAT = 3
 """Part of the cache's names: files that were made otherwise are not found."""
+
+_READ = {".json", ".txt", ".model"}
+"""Suffixes of a model's files that its configuration and its tokenizer are read from."""
 
 SAMPLE = (
     "rain",
@@ -64,14 +67,14 @@ class Export:
 
     @classmethod
     def find(cls, key: str) -> "Export | None":
-        """None where there is none, or its model is not as it was written."""
+        """None where there is none, or a file is not as it was written; then a warning is logged."""
         directory = cache_directory() / key
+        if not _is_usable(directory):
+            return None
         try:
-            manifest = json.loads((directory / "export.json").read_text("utf-8"))
-            if manifest.pop("sha256") != _hashes(directory):
-                return None
-            return cls(directory, Traits(**manifest), load_array(directory / "reference.npy"))
-        except (OSError, ValueError, TypeError, KeyError):
+            traits = Traits(**json.loads((directory / "export.json").read_text("utf-8")))
+            return cls(directory, traits, load_array(directory / "reference.npy"))
+        except (OSError, ValueError, TypeError):
             return None
 
     @classmethod
@@ -84,21 +87,19 @@ class Export:
         def write(directory: Path) -> None:
             fresh = cls(directory, traits, reference)
             _write_onnx(model, fresh._file)
-            np.save(directory / "reference.npy", reference)
             found = agreement(fresh.onnx("fp32"), traits, reference)
             if found < AGREES:
                 raise ModelError(f"what is exported gives other vectors, mean cosine {found:.5f}")
-            manifest = {**asdict(traits), "sha256": _hashes(directory)}
-            (directory / "export.json").write_text(json.dumps(manifest), "utf-8")
+            np.save(directory / "reference.npy", reference)
+            (directory / "export.json").write_text(json.dumps(asdict(traits)), "utf-8")
+            seal(directory)
 
         try:
-            make_directory(key, write=write, is_whole=lambda _directory: cls.find(key) is not None)
+            make_directory(key, write=write, is_whole=is_whole)
         except Exception as error:  # exporters raise whatever a model's code makes them raise; torch runs it anyway
             log.info("The model cannot be exported, so that torch runs it: %s", error)
             log.debug("exporting failed", exc_info=True)
-            if not isinstance(error, OSError):
-                with suppress(OSError):
-                    refuse(key, error)
+            refuse(key, error)
             return None
         return cls.find(key)
 
@@ -115,22 +116,49 @@ class Export:
         return self.directory / "model.onnx"
 
     def _quantized(self) -> Path:
-        file = self.directory / "model.int8.onnx"
-        if not file.is_file():
-            quiet_onnxruntime()
-            from onnxruntime.quantization import QuantType, quantize_dynamic
+        directory = self.directory / "int8"
+        if not _is_usable(directory):
+            make_directory(f"{self.directory.name}/int8", write=self._quantize, is_whole=is_whole)
+        return directory / "model.onnx"
 
-            with tempfile.TemporaryDirectory(dir=self.directory) as made:
-                quantize_dynamic(self._file, Path(made, file.name), per_channel=True, weight_type=QuantType.QInt8)
-                Path(made, file.name).rename(file)
-        return file
+    def _quantize(self, directory: Path) -> None:
+        quiet_onnxruntime()
+        from onnxruntime.quantization import QuantType, quantize_dynamic
+
+        quantize_dynamic(self._file, directory / "model.onnx", per_channel=True, weight_type=QuantType.QInt8)
+        seal(directory)
 
 
-def key_of(model: Path, *, weights: str, pooling: str | None) -> str:
-    """Names the cache of a model by its weights, its configuration and whatever else would give other vectors."""
-    files = sorted(path for path in model.rglob("*.json") if path.is_file())
+def key_of(model: Path, config: Config, *, weights: str) -> str:
+    """Names the cache of a model by its weights, then by its configuration and whatever else would give other vectors
+    or tokens."""
+    files = sorted(path for path in model.rglob("*") if path.suffix in _READ and path.is_file())
     contents = (f"{path.relative_to(model).as_posix()} {sha256_of(path)}" for path in files)
-    return digest("\n".join([f"{FORMAT} {weights} {pooling}", *contents]))
+    made_with = f"{FORMAT} {weights} {config.pooling} {config.output_layer} {config.truncate_dim}"
+    return _prefix(weights) + digest("\n".join([made_with, *contents]))
+
+
+def altered_exports(weights: str) -> list[Path]:
+    """Directories in the cache that hold exports of a model with these weights, and are not as they were written."""
+    try:
+        named = [path for path in cache_directory().iterdir() if path.name.startswith(_prefix(weights))]
+    except OSError:
+        return []  # there is no cache
+    exports = [path for path in sorted(named) if path.is_dir() and not path.suffix]  # KEY.partial is being written
+    found = [*exports, *(path / "int8" for path in exports if (path / "int8").is_dir())]
+    return [path for path in found if not is_whole(path)]
+
+
+def _prefix(weights: str) -> str:
+    return f"{weights[:16]}-"
+
+
+def _is_usable(directory: Path) -> bool:
+    if is_whole(directory):
+        return True
+    if directory.exists():
+        log.warning("The exported model in %s was altered since it was written: it is made again.", directory)
+    return False
 
 
 def embed_sample(runtime: Runtime, traits: Traits) -> Vectors:
@@ -146,11 +174,6 @@ def agreement(runtime: Runtime, traits: Traits, reference: Vectors) -> float:
 
 def _sample_ids(traits: Traits) -> list[list[int]]:
     return [encoding.ids for encoding in traits.loaded_tokenizer.encode_batch(SAMPLE)]
-
-
-def _hashes(directory: Path) -> dict[str, str]:
-    """SHA-256 of the files that hold the model. Raises OSError where one is missing."""
-    return {name: sha256_of(directory / name) for name in ("model.onnx", "model.onnx.data")}
 
 
 def _write_onnx(model: "SentenceTransformer", file: Path) -> None:

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Self
 
-from retrieval.config import Config
+from retrieval.config import MODEL_SETTINGS, Config
 from retrieval.embedding.encoding import encode
 from retrieval.embedding.model_files import find_model, hash_weights
 from retrieval.embedding.prompts import Prompts, prompts_of
@@ -33,7 +33,7 @@ class LocalEncoder:
         self._runtimes = runtimes
         self._traits = runtimes.traits
         self._batch_tokens = config.batch_tokens
-        self.settings = config.model_dump(include={"model", "revision", "trust_remote_code", "pooling"})
+        self.settings = config.model_dump(include=set(MODEL_SETTINGS))
         self.name = config.model
         self.version = weights
         self.prompts = prompts
@@ -44,7 +44,7 @@ class LocalEncoder:
 
     @classmethod
     def load(cls, config: Config) -> Self:
-        """Raises ModelError where the model cannot be found or used, ConfigError where `pooling` does not fit it."""
+        """Raises ModelError where the model cannot be found or used, ConfigError where settings do not fit it."""
         directory = find_model(config.model, revision=config.revision)
         weights = hash_weights(directory)
         runtimes = Runtimes(directory, config, weights=weights)

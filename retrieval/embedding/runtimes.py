@@ -32,15 +32,17 @@ class Runtimes:
         self._lock = threading.RLock()
         self._export: Export | None = None
         if config.backend != "torch" and config.device in (None, "cpu") and not config.trust_remote_code:
-            key = key_of(directory, weights=weights, pooling=config.pooling)
+            key = key_of(directory, config, weights=weights)
             self._export = Export.find(key) or Export.make(
                 key, self._torch.model, traits_of(self._torch.model), self._reference
             )
-        if config.pooling is not None:
+        if config.pooling is not None or config.output_layer not in (None, -1):
+            layer = "" if config.output_layer is None else f" of layer {config.output_layer}"
             log.warning(
-                "%s was not tuned for similarity: its cosines are a rough guide (%s pooling).",
+                "%s was not tuned for similarity: its cosines are a rough guide (%s pooling%s).",
                 config.model,
-                config.pooling,
+                config.pooling or "its own",
+                layer,
             )
         self.traits = self._export.traits if self._export is not None else traits_of(self._torch.model)
 

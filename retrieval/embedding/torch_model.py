@@ -53,7 +53,8 @@ class TorchRuntime:
 
 
 def load_torch_model(directory: Path, config: Config) -> "SentenceTransformer":
-    """Raises ModelError where it cannot be loaded, ConfigError where `pooling` does not fit it."""
+    """Raises ModelError where it cannot be loaded, ConfigError where `pooling`, `output_layer` or
+    `truncate_dim` do not fit it."""
     bare = not (directory / "modules.json").is_file()
     if bare and config.pooling is None:
         raise ConfigError(
@@ -64,7 +65,14 @@ def load_torch_model(directory: Path, config: Config) -> "SentenceTransformer":
         raise ConfigError(f"{config.model} brings its own pooling; remove `pooling: {config.pooling}`.")
     _quiet_libraries()
     try:
-        return _with_pooling(directory, config) if bare else _whole(directory, config)
+        model = _with_pooling(directory, config) if bare else _whole(directory, config)
+        if config.output_layer is not None:
+            _take_layer(model, config.output_layer, name=config.model)
+        if config.truncate_dim is not None:
+            _truncate(model, config.truncate_dim, name=config.model)
+        return model
+    except ConfigError:
+        raise
     except (OSError, ValueError, RuntimeError, KeyError, ImportError, AssertionError) as error:
         log.debug("loading %s failed", directory, exc_info=True)
         cause = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
@@ -107,6 +115,51 @@ def _with_pooling(directory: Path, config: Config) -> "SentenceTransformer":
     transformer = Transformer(str(directory), model_kwargs=code, config_kwargs=code, processor_kwargs=code)
     pooling = Pooling(transformer.get_embedding_dimension(), pooling_mode=config.pooling or "mean")
     return SentenceTransformer(modules=[transformer, pooling], device=config.device)
+
+
+def _take_layer(model: "SentenceTransformer", layer: int, *, name: str) -> None:
+    """Pool the hidden states of another layer than the last: `layer` is an index of transformers' `hidden_states`,
+    whose first are the embeddings. Raises ConfigError where there is none such."""
+    from sentence_transformers.sentence_transformer.modules import Transformer
+
+    transformer = model[0]
+    text = transformer.modality_config.get("text") if isinstance(transformer, Transformer) else None
+    shapes = _shapes_of_layers(model) if text and text["method_output_name"] == "last_hidden_state" else []
+    if text is None or not shapes:
+        raise ConfigError(f"{name} does not give the hidden states of its layers; remove `output_layer: {layer}`.")
+    if not -len(shapes) <= layer < len(shapes):
+        raise ConfigError(
+            f"{name} has no layer {layer}: set `output_layer` to 0 (its embeddings) to {len(shapes) - 1} (its last), "
+            f"or to {-len(shapes)} to -1."
+        )
+    if shapes[layer] != shapes[-1]:
+        raise ConfigError(f"Layer {layer} of {name} is of another size than its last; set `output_layer` to another.")
+    path = {**text, "method_output_name": ("hidden_states", layer)}
+    transformer.modality_config = {**transformer.modality_config, "text": path}
+
+
+def _shapes_of_layers(model: "SentenceTransformer") -> list[tuple[int, ...]]:
+    """Of the hidden states for two tokens, the embeddings first; empty where the model does not give them."""
+    import torch
+
+    ids = torch.ones((1, 2), dtype=torch.int64, device=model.device)
+    inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    try:
+        with torch.inference_mode():
+            found = model[0].model(**inputs, output_hidden_states=True, return_dict=True)
+    except TypeError:
+        return []  # a model of another kind, with other arguments
+    return [tuple(state.shape) for state in getattr(found, "hidden_states", None) or ()]
+
+
+def _truncate(model: "SentenceTransformer", components: int, *, name: str) -> None:
+    """Take so many components, from the first, and not as many as the model's own configuration may say. Raises
+    ConfigError where there are fewer."""
+    model.truncate_dim = None
+    full = model.get_embedding_dimension()
+    if full is not None and components > full:
+        raise ConfigError(f"{name} has vectors of {full} components; set `truncate_dim` to {full} or fewer.")
+    model.truncate_dim = components
 
 
 def _pooling_of(model: "SentenceTransformer") -> str:
