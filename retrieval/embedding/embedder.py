@@ -8,6 +8,7 @@ import numpy as np
 
 from retrieval.config import Config
 from retrieval.embedding.character_tokenizer import character_tokenizer
+from retrieval.embedding.endpoint_encoder import EndpointEncoder
 from retrieval.embedding.local_encoder import LocalEncoder
 from retrieval.embedding.model_files import PASSED
 from retrieval.embedding.prompts import resolved
@@ -29,6 +30,7 @@ class Embedder:
     prefixes        what stands before each text
     tokenizer       the encoder's, or one token a character
     pooling         how token vectors become one vector
+    probe           the vector of a text, where only that tells a model from another; see retrieval.embedding.probe
     numerics        "fp32" where passages get the vectors of full precision; else the precision, whose vectors must not
                     be mixed with others
     """
@@ -41,12 +43,13 @@ class Embedder:
         self.dimension = encoder.dimension
         self.max_seq_length = encoder.max_seq_length
         self.tokenizer: Tokenizer = encoder.tokenizer or character_tokenizer()
+        self.probe = encoder.probe if isinstance(encoder, EndpointEncoder) else None
         self.pooling = self._local.pooling if self._local is not None else "the encoder's own"
 
     @classmethod
     def load(cls, config: Config) -> Self:
-        """Of the model that the settings name. Raises as LocalEncoder.load."""
-        return cls(LocalEncoder.load(config), config)
+        """Of the model that the settings name. Raises as LocalEncoder.load and EndpointEncoder.load."""
+        return cls((EndpointEncoder if config.is_endpoint else LocalEncoder).load(config), config)
 
     @cached_property
     def tokenizer_digest(self) -> str:
@@ -102,6 +105,6 @@ class Embedder:
 
 def model_settings(encoder: Encoder) -> dict[str, Any]:
     """What the configuration of an index says of its model, where a program passes the encoder."""
-    if isinstance(encoder, LocalEncoder):
+    if isinstance(encoder, LocalEncoder | EndpointEncoder):
         return encoder.settings
     return {"model": f"{PASSED}{encoder.name}", "revision": None, "trust_remote_code": False, "pooling": None}

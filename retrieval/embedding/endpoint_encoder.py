@@ -1,0 +1,137 @@
+"""A model behind an HTTP endpoint as an Encoder."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from retrieval.config import Config
+from retrieval.embedding import probe
+from retrieval.embedding.endpoint import Endpoint
+from retrieval.embedding.estimating_tokenizer import estimating_tokenizer
+from retrieval.embedding.model_files import find_tokenizer
+from retrieval.embedding.traits import exact_copy
+from retrieval.errors import ModelError
+from retrieval.types import Vectors
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+log = logging.getLogger(__name__)
+
+_MAX_TOKENS = 512
+"""What most models read at least, where the settings do not say."""
+
+_BATCH_TOKENS = 16_384
+_BATCH_TEXTS = 32
+"""Servers take so many texts in a request; some no more."""
+
+_PATIENCE = 10.0
+"""Seconds for which someone who searches waits for a server that does not answer."""
+
+_PATIENCE_OF_PASSAGES = 120.0
+"""The same for a sync; limits to requests are often by the minute."""
+
+
+class EndpointEncoder:
+    """An `Encoder`: a model that a server runs. Threads may share it.
+
+    settings  those that choose the model
+    version   its name: `probe` tells whether it is still the same model
+    probe     the vector of a text, as retrieval.embedding.probe keeps it
+    """
+
+    def __init__(self, endpoint: Endpoint, config: Config, *, tokenizer: "Tokenizer") -> None:
+        """Asks the server once. Raises as `embed_queries`."""
+        self._endpoint = endpoint
+        self._requests = config.encoder_requests
+        self._batch_tokens = _BATCH_TOKENS if config.batch_tokens == "auto" else config.batch_tokens
+        names = {"model", "revision", "trust_remote_code", "pooling"}
+        self.settings = config.model_dump(include=names | {"encoder_url", "encoder_max_tokens", "encoder_tokenizer"})
+        self.name = self.version = config.model
+        self.tokenizer = tokenizer
+        self.max_seq_length = config.encoder_max_tokens or _MAX_TOKENS
+        vector = endpoint.embed([probe.TEXT], patience=_PATIENCE)[0]
+        if not vector.any():
+            raise ModelError(
+                f"{config.model} at {config.encoder_url} gives a vector of zeros to a text; it embeds none."
+            )
+        self.dimension = len(vector)
+        self.probe = probe.as_text(vector)
+
+    @classmethod
+    def load(cls, config: Config, *, pause: float = 0.25) -> Self:
+        """Raises ModelError as `embed_queries`, and where there is no such tokenizer; ConfigError for a key's file that
+        cannot be read. `pause` as in Endpoint."""
+        name = config.encoder_tokenizer
+        tokenizer = estimating_tokenizer() if name is None else _loaded(find_tokenizer(name))
+        return cls(Endpoint(config, pause=pause), config, tokenizer=tokenizer)
+
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        """float32 [n, dimension]. What lies beyond max_seq_length is not sent; a warning is logged.
+
+        Raises EncoderUnavailableError where the server does not answer, ModelError where it refuses or its answer is
+        of no use.
+        """
+        return self._embed([self._within_limit(text) for text in texts], patience=_PATIENCE)
+
+    def embed_passages(self, texts: Sequence[str]) -> Vectors:
+        """float32 [n, dimension]. The caller keeps the texts below the limit. Raises as `embed_queries`, but tries for
+        longer."""
+        return self._embed(texts, patience=_PATIENCE_OF_PASSAGES)
+
+    def _embed(self, texts: Sequence[str], *, patience: float) -> Vectors:
+        def embed(batch: Sequence[str]) -> Vectors:
+            return self._checked(self._endpoint.embed(batch, patience=patience))
+
+        batches = list(self._batches(texts))
+        if len(batches) == 1:
+            return embed(batches[0])
+        with ThreadPoolExecutor(min(self._requests, len(batches)), "requests") as threads:
+            return np.concatenate(list(threads.map(embed, batches)))
+
+    def _batches(self, texts: Sequence[str]) -> Iterator[Sequence[str]]:
+        """The texts in order, as many at once as the limits for a request allow."""
+        start = tokens = 0
+        for place, encoding in enumerate(self.tokenizer.encode_batch_fast(list(texts))):
+            count = len(encoding)
+            if place > start and (place - start == _BATCH_TEXTS or tokens + count > self._batch_tokens):
+                yield texts[start:place]
+                start, tokens = place, 0
+            tokens += count
+        yield texts[start:]
+
+    def _checked(self, vectors: Vectors) -> Vectors:
+        if vectors.shape[1] != self.dimension:
+            raise ModelError(
+                f"{self.name} at {self.settings['encoder_url']} gives vectors of {vectors.shape[1]} dimensions, and "
+                f"gave {self.dimension} before: the server runs another model now."
+            )
+        return vectors
+
+    def _within_limit(self, text: str) -> str:
+        kept = text
+        while (over := len(encoding := self.tokenizer.encode(kept)) - self.max_seq_length) > 0:
+            own = [
+                span
+                for span, special in zip(encoding.offsets, encoding.special_tokens_mask, strict=True)
+                if not special
+            ]
+            kept = kept[: own[-over][0]] if over < len(own) else ""
+        if kept != text:
+            log.warning(
+                "A query is over %d tokens; the model reads its beginning, BM25 all of it.", self.max_seq_length
+            )
+        return kept
+
+
+def _loaded(file: Path) -> "Tokenizer":
+    from tokenizers import Tokenizer
+
+    try:
+        return exact_copy(Tokenizer.from_file(str(file)))
+    except Exception as error:  # the library raises no narrower one
+        raise ModelError(f"encoder_tokenizer: {file} is no tokenizer ({error}).") from None
