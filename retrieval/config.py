@@ -134,8 +134,8 @@ class Config(BaseModel):
     batch_tokens: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     """Tokens embedded at once, padding included; "auto" is 2,048, on a GPU 65,536, and 16,384 for an endpoint."""
     encoder_api_key: SecretStr | None = None
-    """For openai:NAME, if it needs one. It is sent to an `encoder_url` that is set beside it, and never to one that an index remembers:
-    the index may come from somebody else."""
+    """For openai:NAME, if it needs one. It is sent to an `encoder_url` that is set beside it, and never to one that an
+    index remembers: the index may come from somebody else."""
     encoder_api_key_file: Path | None = None
     """A file that holds that key."""
     encoder_requests: int = Field(4, ge=1)

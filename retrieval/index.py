@@ -254,7 +254,8 @@ class HybridIndex:
             return self._embedder
 
     def tokenizer(self) -> "tuple[Tokenizer, int]":
-        """The model's tokenizer, and how many tokens it reads at most. Raises as `embedder`."""
+        """The model's tokenizer, and how many tokens it reads at most; for an endpoint without `encoder_tokenizer`, one
+        that estimates. Raises as `embedder`."""
         return self.embedder.tokenizer, self.embedder.max_seq_length
 
     # Changing it

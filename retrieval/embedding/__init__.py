@@ -1,4 +1,4 @@
-"""Text -> unit vectors: prefixes and token counts explicit, and the model run by what runs it fastest here."""
+"""Text -> unit vectors: prefixes and token counts explicit, the model run by what is fastest here, or by a server."""
 
 from retrieval.embedding.embedder import Embedder, model_settings
 from retrieval.embedding.endpoint_encoder import EndpointEncoder

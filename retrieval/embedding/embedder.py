@@ -40,16 +40,22 @@ class Embedder:
         self._local = encoder if isinstance(encoder, LocalEncoder) else None
         self.prefixes = resolved(config, self._local.prompts if self._local is not None else None)
         self.version = encoder.version
-        self.dimension = encoder.dimension
         self.max_seq_length = encoder.max_seq_length
         self.tokenizer: Tokenizer = encoder.tokenizer or character_tokenizer()
-        self.probe = encoder.probe if isinstance(encoder, EndpointEncoder) else None
         self.pooling = self._local.pooling if self._local is not None else "the encoder's own"
 
     @classmethod
     def load(cls, config: Config) -> Self:
         """Of the model that the settings name. Raises as LocalEncoder.load and EndpointEncoder.load."""
         return cls((EndpointEncoder if config.is_endpoint else LocalEncoder).load(config), config)
+
+    @property
+    def dimension(self) -> int:
+        return self.encoder.dimension
+
+    @property
+    def probe(self) -> str | None:
+        return self.encoder.probe if isinstance(self.encoder, EndpointEncoder) else None
 
     @cached_property
     def tokenizer_digest(self) -> str:

@@ -56,7 +56,7 @@ def words_of(body: bytes) -> str:
     except orjson.JSONDecodeError:
         answer = body.decode("utf-8", "replace")
     while isinstance(answer, dict):
-        answer = next((answer[name] for name in ("error", "message", "detail") if answer.get(name)), str(answer))
+        answer = next((answer[name] for name in ("error", "message", "detail") if answer.get(name)), str(answer or ""))
     return " ".join(str(answer).split())[:_LONGEST].rstrip(".")
 
 

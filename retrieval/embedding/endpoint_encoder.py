@@ -1,12 +1,14 @@
 """A model behind an HTTP endpoint as an Encoder."""
 
 import logging
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from retrieval.config import Config
 from retrieval.embedding import probe
@@ -41,11 +43,9 @@ class EndpointEncoder:
 
     settings  those that choose the model
     version   its name: `probe` tells whether it is still the same model
-    probe     the vector of a text, as retrieval.embedding.probe keeps it
     """
 
     def __init__(self, endpoint: Endpoint, config: Config, *, tokenizer: "Tokenizer") -> None:
-        """Asks the server once. Raises as `embed_queries`."""
         self._endpoint = endpoint
         self._requests = config.encoder_requests
         self._batch_tokens = _BATCH_TOKENS if config.batch_tokens == "auto" else config.batch_tokens
@@ -53,22 +53,30 @@ class EndpointEncoder:
         self.settings = config.model_dump(include=names | {"encoder_url", "encoder_max_tokens", "encoder_tokenizer"})
         self.name = self.version = config.model
         self.tokenizer = tokenizer
+        self._vector: NDArray[np.float32] | None = None
+        self._probing = threading.Lock()
         self.max_seq_length = config.encoder_max_tokens or _MAX_TOKENS
-        vector = endpoint.embed([probe.TEXT], patience=_PATIENCE)[0]
-        if not vector.any():
-            raise ModelError(
-                f"{config.model} at {config.encoder_url} gives a vector of zeros to a text; it embeds none."
-            )
-        self.dimension = len(vector)
-        self.probe = probe.as_text(vector)
 
     @classmethod
     def load(cls, config: Config, *, pause: float = 0.25) -> Self:
-        """Raises ModelError as `embed_queries`, and where there is no such tokenizer; ConfigError for a key's file that
-        cannot be read. `pause` as in Endpoint."""
+        """Without asking the server yet, so that one that is down is found to be so once and not by each who loads it.
+
+        Raises ModelError where there is no such tokenizer, ConfigError for a key's file that cannot be read. `pause` as
+        in Endpoint.
+        """
         name = config.encoder_tokenizer
         tokenizer = estimating_tokenizer() if name is None else _loaded(find_tokenizer(name))
         return cls(Endpoint(config, pause=pause), config, tokenizer=tokenizer)
+
+    @property
+    def dimension(self) -> int:
+        """Of the vectors. Raises as `embed_queries`."""
+        return len(self._probed)
+
+    @property
+    def probe(self) -> str:
+        """The vector of a text, as retrieval.embedding.probe keeps it. Raises as `embed_queries`."""
+        return probe.as_text(self._probed)
 
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
         """float32 [n, dimension]. What lies beyond max_seq_length is not sent; a warning is logged.
@@ -83,9 +91,22 @@ class EndpointEncoder:
         longer."""
         return self._embed(texts, patience=_PATIENCE_OF_PASSAGES)
 
+    @property
+    def _probed(self) -> NDArray[np.float32]:
+        with self._probing:
+            if self._vector is None:
+                self._vector = self._endpoint.embed([probe.TEXT], patience=_PATIENCE)[0]
+        if not self._vector.any():
+            raise ModelError(
+                f"{self.name} at {self.settings['encoder_url']} gives a vector of zeros; it embeds no text."
+            )
+        return self._vector
+
     def _embed(self, texts: Sequence[str], *, patience: float) -> Vectors:
+        dimension = self.dimension  # asked for first, so that no batch is embedded in vain
+
         def embed(batch: Sequence[str]) -> Vectors:
-            return self._checked(self._endpoint.embed(batch, patience=patience))
+            return self._checked(self._endpoint.embed(batch, patience=patience), dimension)
 
         batches = list(self._batches(texts))
         if len(batches) == 1:
@@ -104,11 +125,11 @@ class EndpointEncoder:
             tokens += count
         yield texts[start:]
 
-    def _checked(self, vectors: Vectors) -> Vectors:
-        if vectors.shape[1] != self.dimension:
+    def _checked(self, vectors: Vectors, dimension: int) -> Vectors:
+        if vectors.shape[1] != dimension:
             raise ModelError(
                 f"{self.name} at {self.settings['encoder_url']} gives vectors of {vectors.shape[1]} dimensions, and "
-                f"gave {self.dimension} before: the server runs another model now."
+                f"gave {dimension} before: the server runs another model now."
             )
         return vectors
 
