@@ -17,8 +17,8 @@ _HERE = ("revision", "pooling")
 
 _THERE = ("encoder_max_tokens", "encoder_tokenizer")
 
-OF_MODEL = {*_HERE, *_THERE}
-"""Settings that mean nothing for another model."""
+OF_MODEL = {*_HERE, *_THERE, "query_prefix", "passage_prefix"}
+"""Settings that mean nothing for another model, or that it was trained to have otherwise."""
 
 ENDPOINT_SETTINGS = (*_HERE, *_THERE, *KEYS, "encoder_url")
 """What `check_model` looks at."""

@@ -115,7 +115,9 @@ def test_settings_of_an_endpoint_do_not_stick_to_another_model() -> None:
     remembered = {"model": "openai:words", "encoder_url": "http://h/v1", "encoder_max_tokens": 100}
     assert Config.load(base=remembered).encoder_max_tokens == 100
     assert Config.load(base=remembered, model="packaged").index_settings()["encoder_url"] is None
-    local = {"model": "some/model", "revision": "abc", "pooling": "cls"}
+    local = {"model": "some/model", "revision": "abc", "pooling": "cls", "query_prefix": "q: "}
+    assert Config.load(base=local, model="other/model").query_prefix == "auto"
+    assert Config.load(base=local, model="some/model").query_prefix == "q: "
     assert Config.load(base=local, model="openai:words", encoder_url="http://h/v1").revision is None
     assert Config.load(base=local).pooling == "cls"
 
