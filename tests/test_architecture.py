@@ -19,10 +19,9 @@ FRAMEWORKS = {"fastapi", "uvicorn", "mcp", "langchain_core", "llama_index", "hay
 # From the bottom up: a module imports from its own layer and from those below. A package stands for all in it.
 LAYERS = {
     "retrieval": [
-        {"errors", "topk", "timing", "npy", "config_errors", "endpoint_settings", "token_counts", "words"}
-        | {"sheet_rows", "iso_times"},
+        {"errors", "topk", "timing", "npy", "config_errors", "token_counts", "words", "sheet_rows", "iso_times"},
         {"types", "search_hits", "analysis", "directory"},
-        {"config", "context", "filters", "merge_passages", "prompt"},
+        {"config", "endpoint_settings", "context", "filters", "merge_passages", "prompt"},
         {"chroma", "embedding", "fusion", "lexical", "rerank", "rerankers", "fingerprint", "server_watch"},
         {"segments"},
         {"search", "writer"},
