@@ -83,6 +83,15 @@ def test_requests_stay_within_the_limits_and_so_many_are_under_way(server: Embed
     assert sorted(len(body["input"]) for body in server.requests) == [1, 4, 32, 32, 32]
 
 
+def test_a_server_that_takes_fewer_texts_at_once_gets_fewer(server: EmbeddingServer) -> None:
+    server.fault = lambda body: Fault(422, {"error": "maximum batch size is 8"}) if len(body["input"]) > 8 else None
+    encoder = encoder_at(server, encoder_requests=1)
+    np.testing.assert_array_equal(encoder.embed_passages(passages(33)), of_words(passages(33)))
+    server.requests.clear()
+    encoder.embed_passages(passages(33))
+    assert [len(body["input"]) for body in server.requests] == [8, 8, 8, 8, 1]
+
+
 @pytest.mark.parametrize(
     "fault",
     [

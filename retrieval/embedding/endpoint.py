@@ -61,8 +61,8 @@ class Endpoint:
         patience   seconds for which a request is made again where the server does not answer, has trouble or asks to
                    wait. After a failure each request is made once, until one succeeds.
 
-        Raises EncoderUnavailableError where that does not help, ModelError where the server refuses the request or its
-        answer is of no use.
+        Raises EncoderUnavailableError where that does not help, BatchRefusedError where the server refuses the texts,
+        ModelError where it refuses the request or its answer is of no use.
         """
         from httpx import InvalidURL, RequestError
         from tenacity import Retrying, retry_if_exception, stop_before_delay, wait_random_exponential

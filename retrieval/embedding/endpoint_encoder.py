@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from retrieval.config import Config
 from retrieval.embedding import probe
 from retrieval.embedding.endpoint import Endpoint
+from retrieval.embedding.endpoint_failures import BatchRefusedError
 from retrieval.embedding.estimating_tokenizer import estimating_tokenizer
 from retrieval.embedding.model_files import find_tokenizer
 from retrieval.embedding.traits import exact_copy
@@ -29,7 +30,7 @@ _MAX_TOKENS = 512
 
 _BATCH_TOKENS = 16_384
 _BATCH_TEXTS = 32
-"""Servers take so many texts in a request; some no more."""
+"""Most servers take so many texts in a request; for others it is halved until they do."""
 
 _PATIENCE = 10.0
 """Seconds for which someone who searches waits for a server that does not answer."""
@@ -48,6 +49,7 @@ class EndpointEncoder:
     def __init__(self, endpoint: Endpoint, config: Config, *, tokenizer: "Tokenizer") -> None:
         self._endpoint = endpoint
         self._requests = config.encoder_requests
+        self._batch_texts = _BATCH_TEXTS
         self._batch_tokens = _BATCH_TOKENS if config.batch_tokens == "auto" else config.batch_tokens
         names = {"model", "revision", "trust_remote_code", "pooling"}
         self.settings = config.model_dump(include=names | {"encoder_url", "encoder_max_tokens", "encoder_tokenizer"})
@@ -106,7 +108,15 @@ class EndpointEncoder:
         dimension = self.dimension  # asked for first, so that no batch is embedded in vain
 
         def embed(batch: Sequence[str]) -> Vectors:
-            return self._checked(self._endpoint.embed(batch, patience=patience), dimension)
+            try:
+                return self._checked(self._endpoint.embed(batch, patience=patience), dimension)
+            except BatchRefusedError:
+                if len(batch) == 1:
+                    raise
+            half = len(batch) // 2
+            vectors = np.concatenate([embed(batch[:half]), embed(batch[half:])])
+            self._batch_texts = min(self._batch_texts, len(batch) - half)
+            return vectors
 
         batches = list(self._batches(texts))
         if len(batches) == 1:
@@ -119,7 +129,7 @@ class EndpointEncoder:
         start = tokens = 0
         for place, encoding in enumerate(self.tokenizer.encode_batch_fast(list(texts))):
             count = len(encoding)
-            if place > start and (place - start == _BATCH_TEXTS or tokens + count > self._batch_tokens):
+            if place > start and (place - start >= self._batch_texts or tokens + count > self._batch_tokens):
                 yield texts[start:place]
                 start, tokens = place, 0
             tokens += count

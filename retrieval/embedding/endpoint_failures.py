@@ -11,6 +11,10 @@ if TYPE_CHECKING:
 _KEY_RULE = "It goes only to an encoder_url that is set beside it, not to one that an index remembers"
 
 
+_OF_CONTENT = {400, 413, 422}
+"""How servers refuse what a request holds."""
+
+
 class RefusedError(Exception):
     """The server answered without vectors.
 
@@ -22,13 +26,17 @@ class RefusedError(Exception):
         super().__init__(f"it answers {status}" + (f" ({words})" if words else ""))
         self.status = status
         self.wait = wait
-        self.is_too_long = status in {400, 413, 422, 500} and says_too_long(words)
+        self.is_too_long = status in {*_OF_CONTENT, 500} and says_too_long(words)
 
     @property
     def may_pass(self) -> bool:
         """Whether the same request may be answered later."""
         is_trouble = self.status in {408, 429} or (self.status >= 500 and self.status not in {501, 505})
         return is_trouble and not self.is_too_long
+
+
+class BatchRefusedError(ModelError):
+    """The server refuses what it was sent: a text, or so many at once."""
 
 
 def may_pass(error: BaseException) -> bool:
@@ -56,14 +64,15 @@ def explained(error: Exception, *, place: str, has_key: bool) -> ModelError:
     if not isinstance(error, RefusedError):
         return ModelError(f"{why}. Check encoder_url.")
     if error.is_too_long:
-        return ModelError(
+        return BatchRefusedError(
             f"{why}. Set encoder_max_tokens to what the model reads, with encoder_tokenizer to count exactly, then "
             "`ingest sync --rebuild FOLDER`."
         )
     if error.status in {401, 403}:
         remedy = "Check the key" if has_key else "Set RETRIEVAL_ENCODER_API_KEY, or encoder_api_key_file"
         return ModelError(f"{why}. {remedy}. {_KEY_RULE}.")
-    return ModelError(f"{why}. Check `model` and encoder_url.")
+    kind = BatchRefusedError if error.status in _OF_CONTENT else ModelError
+    return kind(f"{why}. Check `model` and encoder_url.")
 
 
 def words_of_error(error: BaseException | None) -> str:
