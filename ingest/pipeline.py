@@ -66,7 +66,8 @@ def chunk_settings(index: HybridIndex) -> ChunkSettings:
     embedder = index.embedder
     limit = embedder.max_seq_length
     if config.chunk_size != "auto" and config.chunk_size > limit:
-        raise ConfigError(f"chunk_size is {config.chunk_size}, and {config.model} reads {limit} tokens at most.")
+        said = " as encoder_max_tokens says, or 512 without it" if config.is_endpoint else ""
+        raise ConfigError(f"chunk_size is {config.chunk_size}, and {config.model} reads {limit} tokens at most{said}.")
     size = limit if config.chunk_size == "auto" else config.chunk_size
     if config.chunk_overlap * 2 > size:
         raise ConfigError(f"chunk_overlap {config.chunk_overlap} is more than half of the chunk size, {size}.")

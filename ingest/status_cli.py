@@ -22,6 +22,7 @@ _PENDING_SHOWN = 20
 def status(index: IndexOption = DEFAULT_INDEX, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show what is indexed, what failed, what is pending, and why."""
     from ingest.status import folder_status
+    from retrieval.embedding.estimating_tokenizer import ESTIMATE
     from retrieval.index import HybridIndex
 
     with HybridIndex.open(index, config=config, read_only=True) as opened:
@@ -38,9 +39,10 @@ def status(index: IndexOption = DEFAULT_INDEX, config: ConfigOption = None, as_j
         markup=False,
     )
     chunk = "" if stats.chunk_size == "auto" else f", chunks of at most {stats.chunk_size}"
+    estimated = f" (an estimate: {ESTIMATE}; encoder_tokenizer counts exactly)" if stats.limit_is_estimated else ""
     out.print(
         f"model {stats.model}, {stats.dimension} dimensions, {stats.pooling} pooling, at most {stats.max_seq_length} "
-        f"tokens{chunk}, prefixes {stats.query_prefix!r} and {stats.passage_prefix!r}",
+        f"tokens{estimated}{chunk}, prefixes {stats.query_prefix!r} and {stats.passage_prefix!r}",
         markup=False,
     )
     for folder in folders:

@@ -25,7 +25,7 @@ from retrieval.console import (
     print_json,
     printable,
 )
-from retrieval.errors import ConfigError, DeletionsRefusedError, IndexLockedError
+from retrieval.errors import ConfigError, DeletionsRefusedError, EncoderUnavailableError, IndexLockedError
 
 if TYPE_CHECKING:
     from retrieval.types import DocumentRecord
@@ -94,7 +94,8 @@ def _syncs(
     Yields the report of each sync and, if `verbose`, a line for each document that changed.
 
     The first sync raises what ingest.sync.sync raises. With `watch`, refused deletions are printed and tried again
-    instead, and so are, from the second sync on, a locked index and a folder that is missing.
+    instead, and so are, from the second sync on, a locked index, a folder that is missing and an encoder that does not
+    answer.
     """
     from ingest.sync import sync as run_sync
     from ingest.watch import changes
@@ -120,7 +121,7 @@ def _syncs(
                 is_first, told = False, ""
                 if chosen.stop.is_set() or next(pending, None) is None:
                     return
-            except (IndexLockedError, ConfigError, DeletionsRefusedError) as error:
+            except (IndexLockedError, ConfigError, DeletionsRefusedError, EncoderUnavailableError) as error:
                 is_waited_for = watch and isinstance(error, DeletionsRefusedError)
                 if is_first and not is_waited_for:
                     raise

@@ -23,6 +23,7 @@ from pydantic import (
 
 from retrieval.analysis import Analyzer
 from retrieval.config_errors import explain, misspelt
+from retrieval.endpoint_settings import ENDPOINT, ENDPOINT_SETTINGS, KEYS, OF_MODEL, base_url, check_model, checked_key
 from retrieval.errors import ConfigError
 
 Pooling = Literal["mean", "cls", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
@@ -58,7 +59,7 @@ class Config(BaseModel):
     # What turns text into vectors. An index remembers these and refuses others.
     model: str = Field("packaged", min_length=1)
     """"packaged" (all-MiniLM-L6-v2, installed with this package), "packaged-multilingual" (multilingual-e5-small, extra
-    `multilingual`), a directory, or a name on the model hub."""
+    `multilingual`), a directory, a name on the model hub, or "openai:NAME" at `encoder_url`."""
     revision: str | None = None
     """Commit or tag of a model on the hub."""
     trust_remote_code: bool = False
@@ -74,6 +75,14 @@ class Config(BaseModel):
     query_prefix: str = AUTO
     passage_prefix: str = AUTO
     """Put before what is embedded; "auto" is what the model was trained with, else "query: " and "passage: "."""
+    encoder_url: str | None = None
+    """For openai:NAME, what stands before /embeddings: http://localhost:11434/v1. An index remembers it, and is opened
+    with another one too."""
+    encoder_max_tokens: int | None = Field(None, ge=1)
+    """For openai:NAME, tokens that the model reads, special tokens included; None is 512."""
+    encoder_tokenizer: str | None = Field(None, min_length=1)
+    """For openai:NAME, what counts those tokens: as `model`, a directory or a name on the hub. None estimates them: a
+    token for up to three letters of a to z, and for each other character."""
 
     # What turns documents into chunks.
     chunk_size: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
@@ -129,7 +138,16 @@ class Config(BaseModel):
     """Of the matrix products that embed passages: "auto" is the fastest that the processor has and that gives the same
     vectors, by a mean cosine of at least .9999 to fp32's. Queries are embedded in fp32."""
     batch_tokens: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
-    """Tokens embedded at once, padding included; "auto" is 2,048, and 65,536 on a GPU."""
+    """Tokens embedded at once, padding included; "auto" is 2,048, on a GPU 65,536, and 16,384 for an endpoint."""
+    encoder_api_key: SecretStr | None = None
+    """For openai:NAME, if it needs one. It is sent to an `encoder_url` that is set beside it, and never to one that an
+    index remembers: the index may come from somebody else."""
+    encoder_api_key_file: Path | None = None
+    """A file that holds that key."""
+    encoder_requests: int = Field(4, ge=1)
+    """Requests to an endpoint under way at once, at most."""
+    encoder_seconds: float = Field(60, gt=0)
+    """Seconds that an endpoint may take to answer a request."""
     chroma_host: str | None = None
     """A Chroma server (`chroma run`); None keeps an embedded Chroma in the index directory."""
     chroma_port: int = Field(8000, ge=1, le=65535)
@@ -151,7 +169,7 @@ class Config(BaseModel):
         except ValidationError as error:
             variables = {name: _PREFIX + name.upper() for name in environment.keys() - values.keys()}
             problems = error.errors(include_url=False)
-            text = explain(problems, settings=settings, places={**variables, **places}, secret={"chroma_headers"})
+            text = explain(problems, settings=settings, places={**variables, **places}, secret=_SECRET)
             raise ConfigError(text) from None
 
     @field_validator("include", "exclude", "chroma_headers", "converters", mode="before")
@@ -172,6 +190,16 @@ class Config(BaseModel):
         """By suffixes in lower case with their dot: "DOC" is ".doc"."""
         return {_checked_suffix(suffix): _checked_command(command) for suffix, command in converters.items()}
 
+    @field_validator("encoder_url")
+    @classmethod
+    def _base_url(cls, url: str | None) -> str | None:
+        return url if url is None else base_url(url)
+
+    @field_validator("encoder_api_key")
+    @classmethod
+    def _as_sent(cls, key: SecretStr | None) -> SecretStr | None:
+        return key if key is None else checked_key(key.get_secret_value())
+
     @field_validator("language")
     @classmethod
     def _known(cls, language: str) -> str:
@@ -187,16 +215,29 @@ class Config(BaseModel):
         if "auto" not in (self.backend, self.precision) and self.precision not in PRECISIONS[self.backend]:
             offers = ", ".join(PRECISIONS[self.backend])
             raise ValueError(f"backend {self.backend} has no precision {self.precision}; it has {offers}")
+        check_model(self.model, {name: getattr(self, name) for name in ENDPOINT_SETTINGS})
         return self
 
     @classmethod
     def load(cls, file: Path | str | None = None, *, base: Mapping[str, Any] | None = None, **overrides: Any) -> Self:
-        """Settings from `overrides` over the environment over `file` over `base`, over the defaults."""
+        """Settings from `overrides` over the environment over `file` over `base`, over the defaults.
+
+        What `base` says of a model is left out where another model is named. Where the address of an endpoint comes
+        from `base`, there is no key for it.
+        """
         from_file = _read_yaml(Path(file)) if file is not None else {}
         environment = _from_environment(cls.model_fields)
-        below = {name: value for name, value in {**(base or {}), **from_file}.items() if name not in environment}
+        named = {**from_file, **environment, **overrides}
+        known = base_for(named.get("model"), base or {})
+        below = {name: value for name, value in {**known, **from_file}.items() if name not in environment}
         places = dict.fromkeys(from_file.keys() & below.keys() - overrides.keys(), f"in {file}")
-        return cls(places, **{**below, **overrides})
+        keyless = dict.fromkeys(KEYS) if known.get("encoder_url") and "encoder_url" not in named else {}
+        return cls(places, **{**below, **keyless, **overrides})
+
+    @property
+    def is_endpoint(self) -> bool:
+        """Whether the model is asked over HTTP."""
+        return self.model.startswith(ENDPOINT)
 
     @property
     def max_file_bytes(self) -> int:
@@ -206,6 +247,8 @@ class Config(BaseModel):
     def index_settings(self) -> dict[str, Any]:
         """The settings that an index is made with, JSON-able: another value would give other vectors or chunks."""
         settings = self.model_dump(include=set(INDEX_SETTINGS))
+        if not self.is_endpoint:
+            settings["encoder_url"] = None
         return {name: value for name, value in settings.items() if value is not None or name not in _ABSENT}
 
     def server_settings(self) -> dict[str, Any]:
@@ -215,14 +258,25 @@ class Config(BaseModel):
 
 SERVER_SETTINGS = ("chroma_host", "chroma_port", "chroma_ssl", "chroma_tenant", "chroma_database")
 
-MODEL_SETTINGS = ("model", "revision", "trust_remote_code", "pooling", "output_layer", "truncate_dim")
+MODEL_SETTINGS = (
+    "model", "revision", "trust_remote_code", "pooling", "output_layer", "truncate_dim", "encoder_url",
+    "encoder_max_tokens", "encoder_tokenizer",
+)  # fmt: skip
 
 INDEX_SETTINGS = (
     *MODEL_SETTINGS, "query_prefix", "passage_prefix", "chunk_size", "chunk_overlap", "context_header", "language",
 )  # fmt: skip
 
-_ABSENT = {"output_layer", "truncate_dim"}
+_ABSENT = {"output_layer", "truncate_dim", "encoder_url", "encoder_max_tokens", "encoder_tokenizer"}
 """Left out where they are None, as in indexes that were made before there were such settings."""
+
+_SECRET = {"chroma_headers", "encoder_api_key"}
+
+
+def base_for(model: str | None, base: Mapping[str, Any]) -> dict[str, Any]:
+    """The base of `Config.load` without what belongs to its model, where that is not the model that is named."""
+    is_other = model is not None and model != base.get("model")
+    return {name: value for name, value in base.items() if not (is_other and name in OF_MODEL)}
 
 
 def _checked_suffix(suffix: str) -> str:

@@ -6,6 +6,7 @@
     │   └── SyncedSourceError       its source belongs to a synced folder
     ├── ConfigError                 the settings contradict each other or the model (also a ValueError)
     ├── ModelError                  the model cannot be found, verified or used
+    │   └── EncoderUnavailableError its server does not answer now; the same call may succeed later
     ├── LoadError                   a file cannot be turned into a document
     ├── DeletionsRefusedError       a sync would delete most of a folder's documents, and was not told to
     └── IndexUnusableError          the index as it stands cannot serve the request
@@ -40,6 +41,10 @@ class ConfigError(RetrievalError, ValueError):
 
 class ModelError(RetrievalError):
     """The model cannot be found, verified or used."""
+
+
+class EncoderUnavailableError(ModelError):
+    """The server that embeds does not answer now. What was finished is kept; the same call may succeed later."""
 
 
 class LoadError(RetrievalError):

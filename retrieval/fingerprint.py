@@ -1,19 +1,21 @@
 """The settings and the model that made an index. It is never opened with others, which would mix vectors."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any, Self
 
 from retrieval.analysis import Analyzer
 from retrieval.config import AUTO, INDEX_SETTINGS, Config
 from retrieval.directory.pointer import Pointer
-from retrieval.embedding import PASSED, Embedder, find_model, hash_weights
+from retrieval.embedding import PASSED, Embedder, find_model, hash_weights, probe
+from retrieval.endpoint_settings import ENDPOINT
 from retrieval.errors import IndexMismatchError
 from retrieval.types import digest
 
-_MODEL_NAMES = {"model", "revision", "trust_remote_code"}
-"""Settings that name the model. Two names can mean the same model; the hash of its weights tells."""
+_MODEL_NAMES = {"model", "revision", "trust_remote_code", "encoder_url", "encoder_tokenizer"}
+"""Settings that name the model, its server and its tokenizer. Two names can mean the same; the hash of the weights and
+of the tokenizer tells, and the vector that a server gives a text."""
 
 _PREFIXES = ("query_prefix", "passage_prefix")
 
@@ -30,10 +32,12 @@ class Fingerprint:
     """What an index was made with.
 
     settings   as Config.index_settings gives them
-    weights    SHA-256 of the model's weights; the version of an encoder that a program passes
+    weights    SHA-256 of the model's weights; the version of an encoder that a program passes; the name of a model
+               that a server runs
     analyzer   Analyzer.fingerprint, which changes with the stemmer's version; the language; and the version of the
                search files. Where these differ, the search files are made again from the same chunks
     numerics   "fp32" where the vectors are as good as those of full precision; else the precision that made them
+    probe      the vector that a server gave a text, as retrieval.embedding.probe keeps it; None for any other model
     """
 
     settings: dict[str, Any]
@@ -44,6 +48,7 @@ class Fingerprint:
     tokenizer: str
     analyzer: dict[str, Any]
     numerics: str = "fp32"
+    probe: str | None = None
 
     @classmethod
     def of(cls, config: Config, embedder: Embedder) -> Self:
@@ -56,6 +61,7 @@ class Fingerprint:
             tokenizer=embedder.tokenizer_digest,
             analyzer=_analyzer(config.language),
             numerics=embedder.numerics,
+            probe=embedder.probe,
         )
 
     @classmethod
@@ -63,7 +69,10 @@ class Fingerprint:
         return cls(**json.loads(text))
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), sort_keys=True)
+        values = asdict(self)
+        if self.probe is None:
+            del values["probe"]  # so that the fingerprint of an older index is the same when it is written again
+        return json.dumps(values, sort_keys=True)
 
     @property
     def current_analyzer(self) -> dict[str, Any]:
@@ -78,9 +87,17 @@ class Fingerprint:
         """Whether both give the same vector to the same string, without its prefix."""
         parts = ("weights", "pooling", "dimension", "tokenizer", "numerics")
         settings = ("passage_prefix", "trust_remote_code", "output_layer")
-        return all(getattr(self, part) == getattr(other, part) for part in parts) and all(
-            self.settings.get(setting) == other.settings.get(setting) for setting in settings
+        return (
+            all(getattr(self, part) == getattr(other, part) for part in parts)
+            and all(self.settings.get(setting) == other.settings.get(setting) for setting in settings)
+            and probe.is_same(self.probe, other.probe)
         )
+
+    def moved_to(self, url: str | None) -> "Fingerprint":
+        """With another address of the server that runs the model, to be remembered; itself for any other model."""
+        if url is None or self.settings.get("encoder_url") in {None, url}:
+            return self
+        return replace(self, settings={**self.settings, "encoder_url": url})
 
     def check_config(self, config: Config, *, index: str) -> None:
         """Raises IndexMismatchError where the settings would give other vectors, chunks or terms."""
@@ -93,7 +110,7 @@ class Fingerprint:
             ):
                 raise IndexMismatchError(f"The index {index} was built with {name}={made!r}, not {now!r}. {_WAY_OUT}")
         if self.settings["model"] != config.model and any(
-            m.startswith(PASSED) for m in (self.settings["model"], config.model)
+            m.startswith((PASSED, ENDPOINT)) for m in (self.settings["model"], config.model)
         ):
             raise IndexMismatchError(
                 f"The index {index} was built with the model {self.settings['model']}, not {config.model}. {_WAY_OUT}"
@@ -109,7 +126,7 @@ class Fingerprint:
             if made != loaded:
                 raise IndexMismatchError(
                     f"The index {index} was built with {name} {made}, and {config.model} now has {loaded}; restore the "
-                    f"model's files, or {_REBUILD}."
+                    f"model as it was, or {_REBUILD}."
                 )
         for name, prefix in _prefixes(embedder).items():
             if prefix != self.settings[name]:
@@ -118,8 +135,14 @@ class Fingerprint:
                 )
         if embedder.tokenizer_digest != self.tokenizer:
             raise IndexMismatchError(
-                f"The index {index} was built with another tokenizer than {config.model} has now; restore the model's "
-                f"files, or {_REBUILD}."
+                f"The index {index} was built with another tokenizer than {config.model} has now; restore the model "
+                f"as it was, or {_REBUILD}."
+            )
+        if not probe.is_same(self.probe, embedder.probe):
+            raise IndexMismatchError(
+                f"The server at {config.encoder_url} runs another model as {config.model} than the one that made the "
+                f"index {index}: it gives a text another vector than then{_cosine(self.probe, embedder.probe)}. Name "
+                f"the server or the model that made it, or {_REBUILD}."
             )
 
     def check_numerics(self, embedder: Embedder, *, index: str) -> None:
@@ -151,6 +174,10 @@ def remembered_settings(pointer: Pointer | None) -> dict[str, Any]:
     made_with = Fingerprint.from_json(pointer.fingerprint)
     precision = {} if made_with.numerics == "fp32" else {"precision": made_with.numerics}
     return {**pointer.chroma, **made_with.settings, **precision, "trust_remote_code": False}
+
+
+def _cosine(one: str | None, other: str | None) -> str:
+    return f" (cosine {probe.cosine(one, other):.3f})" if one and other else ""
 
 
 def _prefixes(embedder: Embedder) -> dict[str, str]:

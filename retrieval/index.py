@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from retrieval.config import Config
+from retrieval.config import Config, base_for
 from retrieval.deletion import Deleted, delete_matching, delete_sources
 from retrieval.directory.index_directory import IndexDirectory
 from retrieval.embedding import Embedder, model_settings
@@ -254,7 +254,8 @@ class HybridIndex:
             return self._embedder
 
     def tokenizer(self) -> "tuple[Tokenizer, int]":
-        """The model's tokenizer, and how many tokens it reads at most. Raises as `embedder`."""
+        """The model's tokenizer, and how many tokens it reads at most; for an endpoint without `encoder_tokenizer`, one
+        that estimates. Raises as `embedder`."""
         return self.embedder.tokenizer, self.embedder.max_seq_length
 
     # Changing it
@@ -310,7 +311,8 @@ def settings_for(given: Config | Path | str | None, remembered: Mapping[str, Any
     Raises ConfigError where they name another model.
     """
     passed = model_settings(encoder) if encoder is not None else {}
-    config = given if isinstance(given, Config) else Config.load(given, base={**remembered, **passed})
+    base = {**base_for(passed.get("model"), remembered), **passed}
+    config = given if isinstance(given, Config) else Config.load(given, base=base)
     if encoder is None:
         return config
     if config.model != passed["model"] and "model" in config.model_fields_set:

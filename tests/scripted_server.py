@@ -26,8 +26,9 @@ Script = Callable[[str, Any, Headers], Answer]
 
 STATS = {
     "generation": "1", "documents": 3, "failed": 0, "chunks": 3, "tokens": 300, "languages": {"english": 3},
-    "model": "packaged", "pooling": "mean", "dimension": 384, "max_seq_length": 256, "query_prefix": "query: ",
-    "passage_prefix": "passage: ", "chunk_size": "auto", "bm25_variant": "bm25", "bm25_k1": 1.5, "bm25_b": 0.75,
+    "model": "packaged", "pooling": "mean", "dimension": 384, "max_seq_length": 256, "limit_is_estimated": False,
+    "query_prefix": "query: ", "passage_prefix": "passage: ", "chunk_size": "auto",
+    "bm25_variant": "bm25", "bm25_k1": 1.5, "bm25_b": 0.75,
     "folders": [{"name": "docs", "synced": True}], "reranker": None,
 }  # fmt: skip
 

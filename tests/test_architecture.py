@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 HEAVY = {
     "torch", "sentence_transformers", "transformers", "chromadb", "lxml", "docx", "pypdfium2", "matplotlib", "scipy",
+    "httpx",
 }  # fmt: skip
 FRAMEWORKS = {"fastapi", "uvicorn", "mcp", "langchain_core", "llama_index", "haystack"}
 # From the bottom up: a module imports from its own layer and from those below. A package stands for all in it.
@@ -21,7 +22,7 @@ LAYERS = {
         {"errors", "topk", "timing", "npy", "config_errors", "token_counts", "words", "sheet_rows", "iso_times"}
         | {"excerpt"},
         {"types", "search_hits", "analysis", "directory"},
-        {"config", "context", "filters", "merge_passages", "prompt"},
+        {"config", "endpoint_settings", "context", "filters", "merge_passages", "prompt"},
         {"chroma", "embedding", "fusion", "lexical", "rerank", "rerankers", "fingerprint", "server_watch"},
         {"segments"},
         {"search", "writer"},

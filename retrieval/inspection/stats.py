@@ -34,6 +34,7 @@ class Stats(NamedTuple):
     failed      those whose last version was read and could not be indexed; what was indexed before is among the
                 documents. Files that could not even be read, or hold nothing to index, are known to folder_status.
     tokens      of whole embedded strings
+    limit_is_estimated   whether tokens are counted without the model's tokenizer
     languages   how the documents' text is analysed for BM25 -> how many documents; the most frequent first
     """
 
@@ -46,6 +47,7 @@ class Stats(NamedTuple):
     pooling: str | None
     dimension: int | None
     max_seq_length: int | None
+    limit_is_estimated: bool
     query_prefix: str
     passage_prefix: str
     chunk_size: int | Literal["auto"]
@@ -71,6 +73,7 @@ def describe(reader: IndexReader, config: Config) -> Stats:
         pooling=made_with.pooling if made_with else None,
         dimension=made_with.dimension if made_with else None,
         max_seq_length=made_with.max_seq_length if made_with else None,
+        limit_is_estimated=config.is_endpoint and config.encoder_tokenizer is None,
         query_prefix=settings["query_prefix"],
         passage_prefix=settings["passage_prefix"],
         chunk_size=config.chunk_size,

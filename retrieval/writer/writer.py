@@ -53,7 +53,7 @@ class Writer:
         self._config = config
         self._store = store
         self._embedder = embedder
-        self._fingerprint = reader.fingerprint
+        self._fingerprint = reader.fingerprint.moved_to(config.encoder_url) if reader.fingerprint else None
         self._merger = Merger(directory.segments)
         self._recovered = False
         pool = VectorPool(store, embedder, context_header=config.context_header, lender=lender)
@@ -90,6 +90,7 @@ class Writer:
         if state.fingerprint:
             made_with = Fingerprint.from_json(state.fingerprint)
             made_with.check_config(self._config, index=str(self._directory.path))
+            made_with = made_with.moved_to(self._config.encoder_url)
             self._fingerprint = replace(made_with, analyzer=made_with.current_analyzer)
         self._recovered = True
 

@@ -239,6 +239,7 @@ class StatsOut(BaseModel):
     pooling: str | None
     dimension: int | None
     max_seq_length: int | None
+    limit_is_estimated: bool
     query_prefix: str
     passage_prefix: str
     chunk_size: int | Literal["auto"]

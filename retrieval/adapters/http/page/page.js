@@ -577,7 +577,7 @@ function indexFacts(stats) {
     ["Tokens", number(stats.tokens)],
     ["Languages", languages],
     ["Model", stats.model],
-    ["Vectors", stats.dimension && `${stats.dimension} dimensions, of ${stats.max_seq_length} tokens at most`],
+    ["Vectors", stats.dimension && `${stats.dimension} dimensions, of ${stats.limit_is_estimated ? "about " : ""}${stats.max_seq_length} tokens at most`],
     ["Prefixes", `“${stats.query_prefix}” and “${stats.passage_prefix}”`],
     ["BM25", `${stats.bm25_variant}, k1 ${stats.bm25_k1}, b ${stats.bm25_b}`],
     ["Reranker", stats.reranker],

@@ -1,0 +1,67 @@
+"""The settings of a model that is asked over HTTP: what their values must be, and which go together."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+ENDPOINT = "openai:"
+"""How the name of such a model begins."""
+
+KEYS = ("encoder_api_key", "encoder_api_key_file")
+
+_HERE = ("revision", "pooling", "output_layer")
+"""Of a model that runs here."""
+
+_THERE = ("encoder_max_tokens", "encoder_tokenizer")
+
+OF_MODEL = {*_HERE, *_THERE, "truncate_dim", "query_prefix", "passage_prefix"}
+"""Settings that mean nothing for another model, or that it was trained to have otherwise."""
+
+ENDPOINT_SETTINGS = (*_HERE, *_THERE, *KEYS, "encoder_url")
+"""What `check_model` looks at."""
+
+
+def base_url(url: str) -> str:
+    """The address without a slash or /embeddings at its end. Raises ValueError, which repeats no part of it.
+
+    No part of it may be a secret, because an index remembers it.
+    """
+    url = url.strip()
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address:
+        raise ValueError("write an address such as http://localhost:11434/v1")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ValueError("write it without a user, `?` and `#`; a key goes into encoder_api_key")
+    return url.rstrip("/").removesuffix("/embeddings")
+
+
+def checked_key(key: str) -> SecretStr | None:
+    """An API key without the white space around it; None for an empty one. Raises ValueError for one that no header
+    can carry, without naming it."""
+    key = key.strip()
+    if not re.fullmatch("[!-~]*", key):
+        raise ValueError("a key is one word of ASCII characters")
+    return SecretStr(key) if key else None
+
+
+def check_model(model: str, settings: Mapping[str, Any]) -> None:
+    """Raises ValueError where one of ENDPOINT_SETTINGS does not go with the model or with another of them."""
+    is_endpoint = model.startswith(ENDPOINT)
+    for name in _THERE if not is_endpoint else _HERE:
+        if settings[name] is not None:
+            whose = "a model that runs here" if is_endpoint else f"model {ENDPOINT}NAME"
+            raise ValueError(f"{name} belongs to {whose}, and model is {model}; leave it out")
+    if is_endpoint and (settings["encoder_url"] is None or model == ENDPOINT):
+        raise ValueError(
+            f"model {ENDPOINT}NAME needs a name, and the server's address in encoder_url, such as "
+            "http://localhost:11434/v1"
+        )
+    if all(settings[name] is not None for name in KEYS):
+        raise ValueError(f"{' and '.join(KEYS)} are both set; give one")

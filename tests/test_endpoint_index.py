@@ -1,0 +1,216 @@
+"""An index whose vectors come from a server: what it remembers, what it notices, and what an outage costs."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from ingest import add
+from ingest.cli import app as ingest_app
+from ingest.parser_pool import ParserPool
+from ingest.rebuild import rebuild
+from retrieval import Config, Document, HybridIndex, console
+from retrieval.cli import app as retrieve_app
+from retrieval.embedding import Embedder, EndpointEncoder
+from retrieval.errors import IndexMismatchError, ModelError
+from retrieval.fingerprint import Fingerprint
+from tests.embedding_server import EmbeddingServer, Fault, embedding_server, of_words
+
+KEY = "sk-12345-secret"
+DOCUMENTS = [Document("mill", "The mill grinds flour."), Document("rain", "Rain falls from dark clouds.")]
+DOWN = Fault(503, {"error": "restarting"}, {"Retry-After": "1000"})
+
+
+@pytest.fixture
+def server() -> Iterator[EmbeddingServer]:
+    with embedding_server() as started:
+        yield started
+
+
+def config_for(server: EmbeddingServer, **settings: object) -> Config:
+    return Config(**{"model": "openai:words", "encoder_url": server.url, **settings})
+
+
+@pytest.fixture
+def path(tmp_path: Path, server: EmbeddingServer) -> Path:
+    """An index made with its vectors, and with a key."""
+    with HybridIndex.open(tmp_path / "index", config=config_for(server, encoder_api_key=KEY)) as index:
+        assert add(DOCUMENTS, index).added == 2
+    return tmp_path / "index"
+
+
+def test_an_index_remembers_the_address_and_never_a_key(
+    path: Path, server: EmbeddingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert set(server.keys) == {f"Bearer {KEY}"}
+    assert not [file for file in path.rglob("*") if file.is_file() and KEY.encode() in file.read_bytes()]
+    server.keys.clear()
+    monkeypatch.setenv("RETRIEVAL_ENCODER_API_KEY", KEY)
+    with HybridIndex.open(path, read_only=True) as index:
+        assert index.search("flour of the mill")[0].source == "mill"
+        assert KEY not in repr(index.stats())
+        assert index.stats().limit_is_estimated
+    assert server.texts[-1] == "query: flour of the mill"
+    assert set(server.keys) == {None}, "the address may come from whoever made the index"
+    monkeypatch.setenv("RETRIEVAL_ENCODER_URL", server.url)
+    with HybridIndex.open(path, read_only=True) as index:
+        index.search("mill")
+    assert server.keys[-1] == f"Bearer {KEY}"
+
+
+def test_another_model_under_the_same_name_is_noticed(path: Path, server: EmbeddingServer) -> None:
+    server.embed = partial(of_words, salt="other")
+    with HybridIndex.open(path) as index:
+        with pytest.raises(IndexMismatchError, match=r"runs another model as openai:words .*cosine .*rebuild"):
+            index.search("mill")
+        with pytest.raises(IndexMismatchError, match="another model"):
+            add([Document("new", "Something new.")], index)
+        assert index.search("mill", mode="lexical")[0].source == "mill"
+    server.embed = lambda texts: of_words(texts) * (1 + 1e-3 * of_words(texts, salt="noise"))
+    with HybridIndex.open(path, read_only=True) as index:
+        assert index.search("mill", mode="dense")[0].source == "mill", "servers repeat a vector nearly, not exactly"
+    server.embed = partial(of_words, dimension=16)
+    with HybridIndex.open(path, read_only=True) as index, pytest.raises(IndexMismatchError, match="dimension 24"):
+        index.search("mill")
+
+
+def test_an_index_moves_with_its_model_and_remembers_where(path: Path, server: EmbeddingServer) -> None:
+    server.stop()
+    with embedding_server() as other:
+        with HybridIndex.open(path, config=config_for(other)) as index:
+            assert index.search("mill", mode="dense")[0].source == "mill"
+            add([Document("fog", "Fog hides the river.")], index)
+        with HybridIndex.open(path, read_only=True) as index:
+            assert index.config.encoder_url == other.url
+            assert index.search("river", mode="dense")[0].source == "fog"
+    server.start()
+
+
+def test_other_names_limits_and_tokenizers_are_refused(path: Path, server: EmbeddingServer) -> None:
+    for settings, complaint in [
+        ({"model": "openai:others"}, "the model openai:words, not openai:others"),
+        ({"encoder_max_tokens": 256}, "encoder_max_tokens=None, not 256"),
+    ]:
+        with pytest.raises(IndexMismatchError, match=complaint):
+            HybridIndex.open(path, config=config_for(server, **settings))
+    with (
+        HybridIndex.open(path, config=config_for(server, encoder_tokenizer="packaged")) as index,
+        pytest.raises(IndexMismatchError, match="another tokenizer"),
+    ):
+        index.search("mill")
+
+
+def test_a_rebuild_with_another_limit_embeds_no_string_again(path: Path, server: EmbeddingServer) -> None:
+    server.requests.clear()
+    assert not rebuild(path, config=config_for(server, encoder_max_tokens=100, chunk_size=90)).failed
+    assert not [text for text in server.texts if text.startswith("passage: ")]
+    with HybridIndex.open(path, read_only=True) as index:
+        assert index.stats().max_seq_length == 100
+
+
+def test_settings_of_an_endpoint_do_not_stick_to_another_model() -> None:
+    remembered = {"model": "openai:words", "encoder_url": "http://h/v1", "encoder_max_tokens": 100}
+    assert Config.load(base=remembered).encoder_max_tokens == 100
+    assert Config.load(base=remembered, model="packaged").index_settings().get("encoder_url") is None
+    local = {"model": "some/model", "revision": "abc", "pooling": "cls", "query_prefix": "q: "}
+    assert Config.load(base=local, model="other/model").query_prefix == "auto"
+    assert Config.load(base=local, model="some/model").query_prefix == "q: "
+    assert Config.load(base=local, model="openai:words", encoder_url="http://h/v1").revision is None
+    assert Config.load(base=local).pooling == "cls"
+
+
+def test_a_text_that_is_too_long_for_the_model_names_the_setting(path: Path, server: EmbeddingServer) -> None:
+    too_long = Fault(400, {"error": "exceeds the context length"})
+    server.fault = lambda body: too_long if any("Long text 1" in text for text in body["input"]) else None
+    documents = [Document(f"long{number}", f"Long text {number}.") for number in range(3)]
+    with HybridIndex.open(path) as index:
+        with pytest.raises(ModelError, match="encoder_max_tokens"):
+            add(documents, index)
+        server.fault = lambda body: None
+        assert index.search("mill")[0].source == "mill"
+        assert add(documents, index).added == 3
+
+
+def test_an_outage_ends_a_sync_and_the_next_goes_on(
+    tmp_path: Path,
+    server: EmbeddingServer,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    parser_pools: Callable[..., AbstractContextManager[ParserPool]],
+) -> None:
+    monkeypatch.setattr("ingest.pipeline.ParserPool", parser_pools)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "docs").mkdir()
+    for number in range(60):
+        when = "early" if number < 32 else "late"
+        (tmp_path / "docs" / f"{number:02}.md").write_text(f"Note number {number} came {when}.\n", "utf-8")
+    Path("own.yaml").write_text(f"model: openai:words\nencoder_url: {server.url}\nparse_workers: 1\n", "utf-8")
+
+    def run(*command: str) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", list(command))
+        with pytest.raises(SystemExit) as leaving:
+            console.run(ingest_app if command[0] == "ingest" else retrieve_app)
+        return (leaving.value.code, *capsys.readouterr())
+
+    passages = lambda: [text for text in server.texts if text.startswith("passage: ")]  # noqa: E731
+    server.fault = lambda body: DOWN if any("late" in text for text in body["input"]) else None
+    code, _, error = run("ingest", "sync", "docs", "--config", "own.yaml")
+    assert code == 3
+    assert f"openai:words at {server.url}/embeddings does not embed: it answers 503 (restarting)" in error
+    embedded = {text for text in passages() if "early" in text}
+    status = json.loads(run("ingest", "status", "--json")[1])
+    assert status["documents"] == 32 and status["limit_is_estimated"]
+    assert "note" in run("retrieve", "search", "note", "--mode", "lexical")[1].lower()
+
+    server.reset()
+    code, printed, error = run("ingest", "sync", "docs", "--config", "own.yaml")
+    assert (code, error) == (0, "")
+    assert "28 added" in printed and "32 unchanged" in printed
+    assert len(passages()) == 28 and not embedded & set(passages())
+    said = run("ingest", "status")[1]
+    assert "at most 512 tokens (an estimate: a token for up to three letters" in said
+    assert "Note number 7 " in run("retrieve", "search", "note number 7", "-k", "1")[1]
+
+
+def test_fingerprints_from_before_are_read_compared_and_written_as_they_were(loaded_embedder: Embedder) -> None:
+    now = Fingerprint.of(Config(), loaded_embedder)
+    values = json.loads(now.to_json())
+    old = json.dumps(
+        {**values, "settings": {name: value for name, value in values["settings"].items() if "encoder" not in name}},
+        sort_keys=True,
+    )
+    read = Fingerprint.from_json(old)
+    assert "probe" not in values
+    assert read.to_json() == old and read.moved_to("http://h/v1").to_json() == old
+    assert read.embeds_like(now) and now.embeds_like(read)
+    read.check_config(Config(), index="i")
+    read.check_embedder(loaded_embedder, Config(), index="i")
+
+
+@pytest.mark.slow
+def test_a_model_behind_a_server_answers_as_it_does_here(
+    tmp_path: Path, server: EmbeddingServer, loaded_embedder: Embedder
+) -> None:
+    server.embed = loaded_embedder.encoder.embed_passages
+    texts = [
+        "Rain falls from dark clouds when warm air rises and cools.",
+        "The mill grinds flour between two stones. " * 60,
+        "A gull steals bread from the quay.",
+        "Fog hides the river until noon. " * 40,
+    ]
+    documents = [Document(f"text-{number}", text, title="A title") for number, text in enumerate(texts)]
+    config = config_for(server, encoder_tokenizer="packaged", encoder_max_tokens=256)
+    with HybridIndex.open(tmp_path / "there", config=config) as there, HybridIndex.open(tmp_path / "here") as here:
+        add(documents, there)
+        add(documents, here)
+        assert there.stats().chunks == here.stats().chunks > len(documents)
+        for question in ("how is flour made", "when does it rain", "birds that steal"):
+            found, expected = there.search(question), here.search(question)
+            assert [hit.id for hit in found] == [hit.id for hit in expected]
+            assert [hit.score for hit in found] == pytest.approx([hit.score for hit in expected], abs=1e-3)
+    encoder = EndpointEncoder.load(config)
+    with HybridIndex.open(tmp_path / "there", encoder=encoder, read_only=True) as index:
+        assert index.search("flour")[0].source == "text-1"
