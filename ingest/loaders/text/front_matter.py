@@ -63,5 +63,5 @@ def _title(body: str) -> str | None:
     if not match:
         return None
     if match["plain"]:
-        return re.sub(r"\s+#.*", "", match["plain"]).strip()
+        return re.sub(r"\s#.*", "", match["plain"]).strip()
     return (match["double"] or "").replace('\\"', '"') or (match["single"] or "").replace("''", "'")
