@@ -27,7 +27,7 @@ _LISTED = 30
 """Hints, names that are alike, and names where none is."""
 
 _EXAMINED = 30
-"""Conditions of a filter."""
+"""How many conditions of a filter are looked at."""
 
 _PLACES = ("page", SHEET)
 """Fields of which a chunk that only reaches the value is expected. By a row or a line a chunk is looked up again."""
