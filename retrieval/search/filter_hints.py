@@ -63,8 +63,9 @@ def filter_hints(
 def warn(
     reader: IndexReader, where: Mapping[str, Any] | None, within: str | Sequence[str] | None = None
 ) -> tuple[str, ...]:
-    """Log what filter_hints has to say, and return it."""
-    hints = tuple(filter_hints(reader, where, within))
+    """Log what filter_hints has to say, and return it. Raises IndexDamagedError where values cannot be read."""
+    with reader.explaining_damage():
+        hints = tuple(filter_hints(reader, where, within))
     for hint in hints:
         log.warning("%s.", hint)
     return hints
