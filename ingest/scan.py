@@ -123,6 +123,7 @@ class _Walk:
     own       the paths of all files and folders that were looked at themselves.
     links     (source, path) of those to follow once that is known.
     sidecars  by the source of the file that each describes: its path, and what it is like.
+    rules_in  what the ignore files say in each folder that links lead into, or through.
     """
 
     top: _Folder
@@ -134,6 +135,7 @@ class _Walk:
     own: set[str] = field(default_factory=set)
     links: list[tuple[str, str]] = field(default_factory=list)
     sidecars: dict[str, tuple[str, os.stat_result]] = field(default_factory=dict)
+    rules_in: dict[Path, tuple[Rules, ...]] = field(default_factory=dict)
 
     def run(self) -> None:
         pending = [self.top]
@@ -268,12 +270,18 @@ class _Walk:
         folder, key, rules = Path(self.top.path), self.top.key, self.top.rules
         *above, name = target.relative_to(folder).parts
         for part in above:
-            rules = (*rules, *read_rules(folder, key))
+            rules = (*rules, *self._rules_in(folder, key))
             if self._is_left_out(f"{key}{part}", rules, is_folder=True):
                 return True
             folder, key = folder / part, f"{key}{part}/"
-        rules = (*rules, *read_rules(folder, key))
+        rules = (*rules, *self._rules_in(folder, key))
         return self._is_left_out(f"{key}{name}", rules, is_folder=False)
+
+    def _rules_in(self, folder: Path, key: str) -> tuple[Rules, ...]:
+        """Read once for all links: a git-annex has one for each file."""
+        if folder not in self.rules_in:
+            self.rules_in[folder] = tuple(read_rules(folder, key))
+        return self.rules_in[folder]
 
     def _take(self, source: str, path: str, status: os.stat_result) -> None:
         """Notes what is no folder: as a file, or why it is not read."""

@@ -114,7 +114,9 @@ def test_front_matter_is_metadata_and_lines_between_rules_are_not() -> None:
     ],
 )
 def test_front_matter_is_metadata_in_other_text_too(source: str, body: str, headings: list[str]) -> None:
-    document = load(f"---\nauthor: Ada\ntitle: Boilers\n---\n{body}".encode(), source=source)
+    long = "x" * 20_000
+    document = load(f"---\nauthor: Ada\ntitle: Boilers\nlong: {long}\n---\n{body}".encode(), source=source)
+    assert [notice.endswith(": long") for notice in document.notices] == [True]
     assert (document.title, document.metadata) == ("Boilers", {"author": "Ada"})
     assert [heading.text for heading in document.headings] == headings
     assert document.text.endswith(("Words.", "Words.\n"))

@@ -52,6 +52,7 @@ def test_what_only_looks_like_a_tag_stays() -> None:
     ("title", "heading"),
     [
         ("Ebb &amp;amp; flow &amp;#8211; why", "Ebb & flow – why"),
+        ("An &amp;notit;", "An &notit;"),
         ("<![CDATA[<em>Ebb</em> and flow]]>", "Ebb and flow"),
         ("The &lt;b&gt; element", "The <b> element"),
     ],

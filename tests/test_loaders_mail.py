@@ -588,6 +588,7 @@ def test_a_charset_that_cannot_be_costs_no_body(charset: bytes) -> None:
         ("plain; format=flowed", "tide \n-- \nAnn \nB", "tide \n-- \nAnn B"),
         ("plain; format=flowed", " >>> x \n From here", ">>> x From here"),
         ("plain", "one \ntwo", "one \ntwo"),
+        ("plain", "2*12345678901=24691357802", "2*12345678901=24691357802"),
         ("enriched", "<bold>Low</bold> ti<italic>de\nis</italic>\n\nat <<9>\n\n\nx", "Low tide is\nat <9>\n\nx"),
         ("enriched", "<color><param>red</param>a</color>\n<nofill>b\nc</nofill>", "a b\nc"),
         ("richtext", "<Bold>Low</Bold>\ntide<nl>a <lt> b<comment>no</comment>", "Low tide\na < b"),

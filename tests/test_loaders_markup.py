@@ -769,7 +769,7 @@ def test_a_damaged_file_is_read_or_refused(data: st.DataObject, suffix: str) -> 
 UNITS = {
     ".adoc": ["= a\n", "----\n", "|===\n", "[a]\n", "|", "<<", "= a", "a\n-\n", "[[", "a:a[", "`*_#", "[", " ", "=" ],
     ".xml": ["<a>", "</a>", "<a></b>", "&a;", "&", "<", "<!--", "<![CDATA[", "<!DOCTYPE a [", "<?a", "<a b='", "]>",
-             "<table>", "<title>", "<a>x</a>", "x <a/>", "<row><entry>"],
+             "<table>", "<title>", "<a>x</a>", "x <a/>", "<row><entry>", " "],
     ".tex": ["\\section{", "\\section{a}", "\\section", "\\section[", "{", "}", "\\verb|", "\\begin{verbatim}", "%",
              "\\section{a}\n", "\\", " ", "\\section[{", "\\title{\\'", "$"],
     ".1": ["\\", "\\[", "\\(", "\\*(", ".B ", "\n.if n ", ".if n ", "\n.de x", "\n.ie t \\{", "\\f[", "\\h'", '"',

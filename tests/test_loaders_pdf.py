@@ -5,6 +5,7 @@ import pytest
 from ingest.loaders.office.ocr import NoTextError
 from ingest.loaders.office.pdf import load_pdf
 from ingest.loaders.office.pdf_running_lines import without_running_lines
+from ingest.loaders.office.pdf_short import without_page_numbers
 from retrieval.types import Document
 from tests.loaders_samples import pdf
 
@@ -188,6 +189,12 @@ def test_numbers_of_few_pages_are_left_out(count: int, printed: str, at: int) ->
     document = read(pages)
     assert document.text == "Harbour Rules\n" + "\n\n".join("\n".join(lines) for lines in BODY[:count])
     assert document.page_labels == ("1", "2", "3")[:count]
+
+
+@pytest.mark.parametrize("printed", ["第 {n} 页 共 2 页", "第{n}頁,共2頁", "第{n}页/共2页", "{n}ページ", "P{n}"])
+def test_a_page_number_may_touch_its_word(printed: str) -> None:
+    pages = [f"{line}\n{printed.format(n=number)}" for number, line in enumerate("ab", 1)]
+    assert without_page_numbers(pages, {}, ["", ""]).pages == ["a", "b"]
 
 
 def test_a_few_pages_may_begin_without_number_and_be_numbered_as_the_file_declares() -> None:

@@ -5,6 +5,7 @@ from itertools import permutations
 import pytest
 
 from retrieval.analysis import Analyzer, query_terms
+from retrieval.analysis.number_forms import other_forms
 from retrieval.lexical import LexicalIndex
 
 ENGLISH = Analyzer()
@@ -152,3 +153,8 @@ def test_capitals_say_nothing_in_a_heading_and_at_the_beginning_of_a_sentence() 
         assert ENGLISH.terms(text) == ENGLISH.terms(text.lower())
     assert Analyzer("german").terms("Die DIE und die ODER") == ["DIE", "ODER"]
     assert ENGLISH.terms("US GDP") == ["US", "gdp"]
+
+
+def test_other_forms_come_in_the_same_order_in_each_process() -> None:
+    assert list(other_forms("14.03.2024")) == ["-20240314", "20240314", "14.3.2024"]
+    assert list(other_forms("at 09:30")) == ["9", "09.30", "9.30"]

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from ingest.maildir import is_mail_folder
 from ingest.scan import INDEX_FILE, scan
 from ingest.skip_reasons import LINK_TO_IGNORED
 from retrieval.errors import ConfigError
@@ -82,6 +83,10 @@ def test_an_index_inside_the_folder_is_left_out(docs: Path) -> None:
 def test_hidden_files_and_folders_are_left_out(docs: Path) -> None:
     write(docs, ".git/config", ".hidden.md", ".github/readme.md", "a/.b/c.md", "a/d.md")
     assert sources(docs) == ["docs/a/d.md"]
+
+
+def test_a_hidden_folder_that_cannot_be_looked_at_holds_no_mails(docs: Path) -> None:
+    assert not is_mail_folder(docs / f".{'a' * 300}")  # no file system allows so long a name
 
 
 def test_the_folders_of_a_mailbox_are_not_hidden(docs: Path) -> None:

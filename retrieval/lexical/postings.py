@@ -94,7 +94,7 @@ class Postings:
         return len(self.term_bounds) - 1
 
     def find(self, term: str) -> slice:
-        """Where the term's postings lie; an empty slice where no document has it. A binary search over `terms`."""
+        """Where the term's postings lie; an empty slice where no document has it. Of many terms, a binary search."""
         wanted = _encode(term)
         if self._places is not None:
             place = self._places.get(wanted)

@@ -15,7 +15,7 @@ _KEPT_POSTINGS = 1 << 21
 queries share."""
 
 _ENTRY = 32
-"""Postings that take as much memory as a term itself, which perhaps no document has."""
+"""What a term counts for besides its postings: it takes as much memory as so many, even where no document has it."""
 
 
 class TermScore(NamedTuple):

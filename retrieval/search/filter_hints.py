@@ -27,7 +27,7 @@ _LISTED = 30
 """Hints, names that are alike, and names where none is."""
 
 _EXAMINED = 30
-"""Conditions of a filter."""
+"""How many conditions of a filter are looked at."""
 
 _PLACES = ("page", SHEET)
 """Fields of which a chunk that only reaches the value is expected. By a row or a line a chunk is looked up again."""
@@ -63,8 +63,9 @@ def filter_hints(
 def warn(
     reader: IndexReader, where: Mapping[str, Any] | None, within: str | Sequence[str] | None = None
 ) -> tuple[str, ...]:
-    """Log what filter_hints has to say, and return it."""
-    hints = tuple(filter_hints(reader, where, within))
+    """Log what filter_hints has to say, and return it. Raises IndexDamagedError where values cannot be read."""
+    with reader.explaining_damage():
+        hints = tuple(filter_hints(reader, where, within))
     for hint in hints:
         log.warning("%s.", hint)
     return hints

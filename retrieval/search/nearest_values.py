@@ -97,7 +97,7 @@ def _folded(strings: Sequence[str]) -> list[str]:
 
 
 def _values(reader: IndexReader, field: str) -> set[Any]:
-    """The values, and the members of lists, that chunks have which are not deleted, as Columns.distinct tells them."""
+    """The values and the members of lists in the chunks that are not deleted; of many, those of Columns.distinct."""
     found: set[Any] = set()
     for part in reader.live:
         for name in (SHEET, SHEETS) if field == SHEET else (field,):  # a chunk begins on the one, and has rows of all

@@ -28,7 +28,7 @@ from retrieval.errors import LoadError
 
 _SHOWN = ("From", "To", "Cc", "Bcc", "Date")
 _MAX_DEPTH = 50
-_LOADERS = {".json": load_json, ".vcf": load_vcard, ".vcard": load_vcard}  # of what is not written as it is read
+_LOADERS = {".json": load_json, ".vcf": load_vcard, ".vcard": load_vcard}  # of attachments that are data
 _VCARD_TYPES = frozenset({"text/vcard", "text/x-vcard", "text/directory"})
 _ARMOUR = re.compile(
     r"^-----BEGIN PGP (MESSAGE|SIGNATURE|PUBLIC KEY BLOCK|PRIVATE KEY BLOCK)-----[ \t]*\n"
@@ -152,7 +152,7 @@ class MessageWriter:
 
 
 def _loaded(part: Message) -> str | None:
-    """What a reader of a card or of data reads; None for other text, and where it cannot be read so."""
+    """The text of a vCard or of JSON as its loader reads it; None for any other part, and where the loader refuses."""
     suffix = ".vcf" if part.get_content_type() in _VCARD_TYPES else PurePosixPath(file_name(part)).suffix.lower()
     loader = _LOADERS.get(suffix)
     try:

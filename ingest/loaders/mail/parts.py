@@ -30,7 +30,9 @@ _INVISIBLE = frozenset(
 )  # fmt: skip
 _CALENDAR_TYPES = frozenset({"text/calendar", "application/ics", "text/x-vcalendar"})
 _ENVELOPES = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
-_COUNT = re.compile(rb"\*\d{10,}(?=\*?=)")  # of a parameter's pieces (RFC 2231); email reads it as a number
+_COUNT = re.compile(rb"(;\s*\w{1,60}\*)\d{10,}(?=\*?\s*=)")
+"""The number of a piece of a parameter (RFC 2231). Python's email package fails where it has thousands of digits."""
+
 _QUOTED = re.compile(rb"=(?:3D|\r?\n)")
 _ONLY_BASE64 = re.compile(r"[A-Za-z0-9+/]{5,}")
 _NOT_BASE64 = re.compile(r"^.*[^A-Za-z0-9+/=\s].*", re.M)
@@ -50,7 +52,7 @@ _POLICY = _Policy()
 def parse_message(data: bytes) -> Message:
     """Raises LoadError for parts that are nested too deeply."""
     try:
-        return email.message_from_bytes(_COUNT.sub(b"*0", mended_header(data)), policy=_POLICY)
+        return email.message_from_bytes(_COUNT.sub(rb"\g<1>0", mended_header(data)), policy=_POLICY)
     except RecursionError as error:
         raise LoadError("its parts are nested too deeply; save the inner mail on its own") from error
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from html import unescape
+from html.entities import html5
 from typing import Any
 
 from ingest.loaders.markup.html import write_markup
@@ -20,7 +21,7 @@ _TAGS = (
 _MARKUP = re.compile(rf"<(?:{_TAGS})(?:\s[^<>]*)?/?>|</(?:{_TAGS})\s*>", re.I)
 _PAIRED = re.compile(rf"<({_TAGS})(?:\s[^<>]*)?>.*?</\1\s*>", re.I | re.S)
 _IS_TAG = re.compile(_TAGS)
-_REFERENCE = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]\w{1,31});")
+_REFERENCE = re.compile(r"&(?:#\d{1,7};|#[xX][0-9a-fA-F]{1,6};|(?P<name>[A-Za-z]\w{1,31};))")
 _BLANK_LINES = re.compile(r"(<(pre|table)\b.*?(?:</\2\s*>|\Z))|\n[ \t\r]*\n", re.I | re.S)
 _BLOCKS = re.compile(r"<(?:p|br|div)\b", re.I)
 _LONGEST_TITLE = 1000  # characters; of longer ones the rest is not looked at
@@ -172,8 +173,13 @@ def _plain(title: Any) -> str:
 
 
 def _decoded(text: str) -> str:
-    """With the characters that references of HTML stand for; "?a=1&copy=2" holds none."""
-    return _REFERENCE.sub(lambda match: unescape(match[0]), text)
+    """With the characters that references of HTML stand for; "?a=1&copy=2" and "&copyright;" hold none."""
+    return _REFERENCE.sub(_character, text)
+
+
+def _character(reference: re.Match[str]) -> str:
+    is_known = reference["name"] is None or reference["name"] in html5
+    return unescape(reference[0]) if is_known else reference[0]
 
 
 def _words(element: Any) -> str:

@@ -1,7 +1,6 @@
 """HTML: the main content as text, by a walker over lxml's tree that never recurses."""
 
 import re
-from dataclasses import replace
 from typing import Any
 
 from ingest.loaders.markup.html_frames import open_frames
@@ -9,7 +8,7 @@ from ingest.loaders.markup.html_navigation import empty_navigation
 from ingest.loaders.markup.html_tree import HEADINGS, LINES, PARAGRAPHS, parse_html, tagless_lines
 from ingest.loaders.markup.html_visibility import empty_invisible
 from ingest.loaders.text.decoding import Decoded, decode_noting
-from ingest.loaders.text.front_matter import front_matter
+from ingest.loaders.text.front_matter import front_matter, with_front_matter
 from ingest.loaders.text_builder import TextBuilder
 from retrieval.types import Document
 
@@ -30,17 +29,12 @@ def load_html(data: bytes, *, source: str) -> Document:
     builder = TextBuilder()
     markup, notices = _decoded(data, None)
     front = front_matter(markup)  # of a generator of sites
-    if front is None or not front.says_something:
-        title = _write_markup(markup, builder, is_chapter=False)
-        return builder.document(source, title=title or _first_heading(builder), notices=notices)
-    title = _write_markup(markup[front.end :], builder, is_chapter=False)
-    plain = front.description.plain
-    document = builder.document(source, title=plain.title or title or _first_heading(builder), notices=notices)
-    return replace(document, metadata=plain.metadata)
-
-
-def _first_heading(builder: TextBuilder) -> str | None:
-    return next((heading.text for heading in builder.headings if heading.level == 1), None)
+    if front is not None and not front.says_something:
+        front = None
+    title = _write_markup(markup[front.end :] if front else markup, builder, is_chapter=False)
+    first_heading = next((heading.text for heading in builder.headings if heading.level == 1), None)
+    document = builder.document(source, title=title or first_heading, notices=notices)
+    return with_front_matter(document, front) if front else document
 
 
 def write_html(data: bytes, builder: TextBuilder, *, charset: str | None = None, is_chapter: bool = False) -> str:

@@ -10,7 +10,7 @@ _NO_SIZE = frozenset({"0", "1"})
 
 
 def open_frames(root: Any, *, depth: int = 0) -> None:
-    """Put what a frame shows into its place; what its own stylesheet hides is gone. One without a size stays closed."""
+    """Put what a frame shows into its place, but for what its stylesheet hides. A frame without a size stays closed."""
     for frame in list(root.iter("iframe")):
         markup = frame.get("srcdoc", "")
         if not markup.strip() or depth == _DEEPEST or not _NO_SIZE.isdisjoint(map(frame.get, ("width", "height"))):

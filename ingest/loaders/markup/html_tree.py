@@ -20,7 +20,7 @@ LINES = frozenset(
     {"br", "li", "dt", "dd", "tr", "td", "th", "caption", "figcaption", "summary", "legend", "text"}
 )  # "text" is that of SVG
 _XHTML = re.compile(r"\A\s*<\?xml\b|<html\b[^>]*\bxmlns\s*=", re.I)
-_XML_DECLARATION = re.compile(r"\s*<\?xml\b[^>]*>")
+_XML_DECLARATION = re.compile(r"<\?xml\b[^<>]*>")
 _ENTITY = re.compile(r"&(\w{1,32};)")
 _XML_ENTITIES = frozenset({"amp;", "lt;", "gt;", "quot;", "apos;"})
 

@@ -13,7 +13,7 @@ MAX_POINTS = 1_000_000
 """Cells of the table that a chart's values make."""
 
 _BEYOND = 10**9
-"""Indices from here on are of points whose own nobody can count to; they come last."""
+"""Points whose index is too long to be read as a number get one from here on, so that they come last."""
 
 _CATEGORIES = ("cat", "xVal")
 _VALUES = ("val", "yVal")

@@ -9,13 +9,14 @@ from ingest.loaders.office.pdf_running_lines import CleanedPages
 
 _EDGE = 3  # lines from the top or the bottom of a page, among which running lines are
 _LONGEST = 200  # characters of a line
-_PAGE = (
-    "page|pages|pg|p|seite|s|página|página|pág|pagina|pag|sida|side|sivu|strona|str|стр|страница|blatt|folio|第|頁|页"
-)
+_PAGE = "page|pages|pg|p|seite|s|página|pág|pagina|pag|sida|side|sivu|strona|str|стр|страница|blatt|folio|第"
 _OF = r"of|von|de|di|sur|van|av|z|из|/|\||共|out of"
+_UNIT = r"(?:\s*(?:頁|页|ページ|쪽))?"
+"""What follows the number in some languages: 第 1 页 共 3 页."""
+
 _NUMBER = re.compile(
-    rf"[\W_]*(?P<word>(?:{_PAGE})\b[.:\s]*)?(?P<number>\d{{1,5}}|[ivxlc]{{1,7}})"
-    rf"(?:\s*(?:{_OF})\s*(?P<total>\d{{1,5}}))?[\W_]*",
+    rf"[\W_]*(?P<word>(?:{_PAGE})(?![^\W\d_])[.:\s]*)?(?P<number>\d{{1,5}}|[ivxlc]{{1,7}}){_UNIT}"
+    rf"(?:[\s/,，]*(?:{_OF})\s*(?P<total>\d{{1,5}}){_UNIT})?[\W_]*",
     re.I,
 )
 

@@ -39,15 +39,23 @@ def front_matter(text: str) -> FrontMatter | None:
 
 
 def described(document: Document) -> Document:
-    """The document with what its front matter says as title and metadata.
+    """The document with what its front matter says.
 
     What cannot be read is text like any other, in formats that know no front matter of their own.
     """
     found = front_matter(document.text)
-    if found is None or not found.says_something:
-        return document
-    title, metadata, _ = found.description.plain
-    return replace(document, title=title or document.title, metadata={**document.metadata, **metadata})
+    return with_front_matter(document, found) if found is not None and found.says_something else document
+
+
+def with_front_matter(document: Document, front: FrontMatter) -> Document:
+    """The document with this front matter's title, metadata, and notices of what is left out of these."""
+    title, metadata, _ = front.description.plain
+    return replace(
+        document,
+        title=title or document.title,
+        metadata={**document.metadata, **metadata},
+        notices=(*document.notices, *front.description.notices),
+    )
 
 
 def masked(text: str) -> str:
@@ -63,5 +71,5 @@ def _title(body: str) -> str | None:
     if not match:
         return None
     if match["plain"]:
-        return re.sub(r"\s+#.*", "", match["plain"]).strip()
+        return re.sub(r"\s#.*", "", match["plain"]).strip()
     return (match["double"] or "").replace('\\"', '"') or (match["single"] or "").replace("''", "'")

@@ -29,7 +29,7 @@ _ADDS = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_
 
 
 _WAIT_SECONDS = 30.0
-"""For the change before, which may be a sync. As long as a change waits over HTTP."""
+"""How long a change waits for the one before it, which may be a sync: as long as over HTTP."""
 
 Writable = Callable[[], AbstractContextManager[HybridIndex]]
 """The index for one change."""
