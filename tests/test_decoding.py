@@ -59,6 +59,20 @@ def test_every_kind_of_text_says_what_was_damaged(source: str) -> None:
     assert not text(GERMAN.encode("cp1252"), source).notices
 
 
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (GERMAN.encode() + b"a \xff stray\n", "became U+FFFD"),
+        (GERMAN.encode() + b"M\xfchle \xff\n", "read as cp1252, in part as U+FFFD"),
+        (b"plain words\nand odd \xff\xfe\x81 ones\n", "from line 2 on, was read as"),
+        (b"caf\xe9\n", "on line 1, was read as cp1252"),
+    ],
+)
+def test_a_byte_that_is_guessed_or_lost_is_told_as_what_became_of_it(data: bytes, told: str) -> None:
+    (notice,) = text(data, "a.txt").notices
+    assert told in notice
+
+
 def test_a_row_that_a_program_for_dos_wrote_does_not_lose_the_table() -> None:
     rows = b"id;name\n1;M\x81ller\n2;K\x94nig\n" + b"3;Smith\n" * 99
     assert text(rows, "a.csv").text.startswith("id;name\n1;Müller\n2;König\n3;")

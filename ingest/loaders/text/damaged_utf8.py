@@ -72,8 +72,10 @@ def repaired(data: bytes) -> tuple[str, tuple[str, ...]]:
         return "".join(texts), ()
     first = next(number for number, line in enumerate(lines, 1) if line.invalid)
     where = f"{invalid:,} bytes from line {first:,} on" if invalid > 1 else f"1 byte on line {first:,}"
-    notice = f"it is not UTF-8 throughout: {where} read as {foreign or latin}; check that, and save it as UTF-8"
-    return "".join(texts), (notice,)
+    text = "".join(texts)
+    lost = text.count(_UNKNOWN) - data.count(_UNKNOWN.encode())
+    read = f"read as {foreign or latin}{', in part as U+FFFD' if lost else ''}" if lost < invalid else "became U+FFFD"
+    return text, (f"it is not UTF-8 throughout: {where} {read}; check that, and save it as UTF-8",)
 
 
 def _counted(line: bytes) -> _Line:

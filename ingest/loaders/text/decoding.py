@@ -57,6 +57,7 @@ _CONTROLS = bytes(byte for byte in (*range(0x20), 0x7F) if byte not in _TEXT_CON
 _HIGH = bytes(range(128, 256))
 _MAX_CONTROL_SHARE = 0.02
 _MAX_UNKNOWN = 0.1
+_FEW = 4  # bytes beyond ASCII that do not tell an encoding: they may be damage
 _JIS, _JIS_BEGINS = "iso2022_jp", b"\x1b$"  # in seven bits, and so valid UTF-8 too
 _HOLDS_NULS = "it is a binary file (it holds NUL bytes), which no loader reads"
 _CODING = re.compile(rb"(?:.*\n)?.*?coding[:=][ \t]*([-\w.]+)")  # in the first two lines, as in PEP 263 and Emacs
@@ -145,7 +146,7 @@ def _decode(data: bytes, declared: str | None) -> Decoded:
         text = _strict(data, "cp1252" if declared.lower() in LATIN_1 else declared)
     if text is not None:
         return Decoded(text)
-    return _utf8(data) if valid else _legacy(data)
+    return _utf8(data) if valid else _legacy(data, is_damage=invalid < _FEW)
 
 
 def _coding(head: bytes) -> str | None:
@@ -189,14 +190,20 @@ def _utf8(data: bytes) -> Decoded:
     return Decoded(*repaired(data)) if text is None else Decoded(text)
 
 
-def _legacy(data: bytes) -> Decoded:
-    """Text in one of the encodings from before Unicode."""
+def _legacy(data: bytes, *, is_damage: bool) -> Decoded:
+    """Text in one of the encodings from before Unicode. `is_damage`: what is not ASCII in it may be damage, and its
+    reading is reported."""
     encoding = detected_encoding(data)
     if encoding is None and len(data) - len(data.translate(None, _HIGH)) <= _MAX_UNKNOWN * len(data):
         encoding = "cp1252"  # mostly ASCII: a few letters more or less
     if encoding is None:
         raise LoadError("its encoding is unknown; save it as UTF-8")
-    return _replacing(data, encoding)
+    decoded = _replacing(data, encoding)
+    if decoded.notices or not is_damage:
+        return decoded
+    line = next(number for number, line in enumerate(data.splitlines(), 1) if not line.isascii())
+    where = f"from line {line:,} on" if len(data) - len(data.translate(None, _HIGH)) > 1 else f"on line {line:,}"
+    return Decoded(decoded.text, (f"what is not ASCII in it, {where}, was read as {encoding}; save it as UTF-8",))
 
 
 def _replacing(data: bytes, encoding: str) -> Decoded:
