@@ -602,3 +602,9 @@ def test_a_mail_inside_that_is_wrongly_quoted_printable_is_decoded() -> None:
     inner = "Subject: Inner\nContent-Type: text/plain;\n charset=3Dutf-8\n\nlow ti=\nde =3D ebb"
     outer = multipart("mixed", f"Content-Type: message/rfc822\nContent-Transfer-Encoding: quoted-printable\n\n{inner}")
     assert mail(HEADER + outer).text.endswith("Inner\n\nlow tide = ebb")
+
+
+@pytest.mark.parametrize("name", ["cur/1700000000.M1.host:2,S", "cur/1,S=52:2,", "cur/1;2,FS"])
+def test_a_mail_in_a_maildir_is_known_by_its_name_however_short_it_is(name: str) -> None:
+    short = load(b"Subject: =?utf-8?B?R3LDvMOfZQ==?=\n\nHallo\n", source=name)
+    assert (short.title, short.text.splitlines()[-1]) == ("Grüße", "Hallo")

@@ -97,6 +97,9 @@ _VCARD = re.compile(rb"(?:\xef\xbb\xbf)?\s*BEGIN:VCARD\b", re.I)
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _NO_MAIL = frozenset({".patch", ".diff"})  # git writes them as mails; what people cite is their lines
 _MAY_BE_MAIL = frozenset({".txt", ".text"})
+_MAILDIR_NAME = re.compile(r"[:;!]2,[A-Za-z]*$")
+"""How the name of a mail that was seen ends: :2, and letters of what was done with it."""
+
 _PDF_HEADER = 1024  # readers look for it in so many bytes
 
 
@@ -133,6 +136,8 @@ def loader_of(data: bytes, *, name: str) -> Loader:
         return LOADERS[actual]
     if _RTF.match(head):
         return load_rtf
+    if _MAILDIR_NAME.search(name):
+        return load_mail
     is_wide = head.startswith(_UTF_16)
     if suffix in _BINARY and ((0 in head and not is_wide) or why_binary(head)):
         return _BINARY[suffix]
