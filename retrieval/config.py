@@ -23,7 +23,16 @@ from pydantic import (
 
 from retrieval.analysis import Analyzer
 from retrieval.config_errors import explain, misspelt
-from retrieval.endpoint_settings import ENDPOINT, ENDPOINT_SETTINGS, KEYS, OF_MODEL, base_url, check_model, checked_key
+from retrieval.endpoint_settings import (
+    ENDPOINT,
+    ENDPOINT_SETTINGS,
+    KEYS,
+    OF_MODEL,
+    RERANK_KEY,
+    base_url,
+    check_model,
+    checked_key,
+)
 from retrieval.errors import ConfigError
 
 Pooling = Literal["mean", "cls", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
@@ -161,7 +170,7 @@ class Config(BaseModel):
     def __init__(self, places: Mapping[str, str] = MappingProxyType({}), /, **values: Any) -> None:
         """`places`: where `values` are from, by their names, as an error is to say it."""
         settings = type(self).model_fields
-        if wrong := misspelt(os.environ, prefix=_PREFIX, settings=settings):
+        if wrong := misspelt(os.environ, prefix=_PREFIX, settings=[*settings, RERANK_KEY]):
             raise ConfigError(wrong)
         environment = _from_environment(settings)
         try:

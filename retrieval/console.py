@@ -17,7 +17,13 @@ from rich.text import Text
 
 from retrieval import __version__
 from retrieval.context import context_header
-from retrieval.errors import EncoderUnavailableError, IndexNotFoundError, IndexUnusableError, RetrievalError
+from retrieval.errors import (
+    EncoderUnavailableError,
+    IndexNotFoundError,
+    IndexUnusableError,
+    RerankerUnavailableError,
+    RetrievalError,
+)
 from retrieval.excerpt import excerpt
 from retrieval.search_hits import SearchHit, SearchHits
 
@@ -201,7 +207,8 @@ def _explain(hit: SearchHit) -> str:
 
 
 def _is_unusable(error: RetrievalError) -> bool:
-    return isinstance(error, IndexUnusableError | EncoderUnavailableError) and not isinstance(error, IndexNotFoundError)
+    unusable = IndexUnusableError | EncoderUnavailableError | RerankerUnavailableError
+    return isinstance(error, unusable) and not isinstance(error, IndexNotFoundError)
 
 
 def _fail(message: str, code: int) -> int:

@@ -12,6 +12,9 @@ ENDPOINT = "openai:"
 
 KEYS = ("encoder_api_key", "encoder_api_key_file")
 
+RERANK_KEY = "rerank_api_key"
+"""The key of a server that reranks: RETRIEVAL_RERANK_API_KEY, in the environment alone."""
+
 _HERE = ("revision", "pooling", "output_layer")
 """Of a model that runs here."""
 
@@ -25,10 +28,17 @@ ENDPOINT_SETTINGS = (*_HERE, *_THERE, *KEYS, "encoder_url")
 
 
 def base_url(url: str) -> str:
-    """The address without a slash or /embeddings at its end. Raises ValueError, which repeats no part of it.
+    """The address without a slash or /embeddings at its end. Raises ValueError as `checked_url`.
 
     No part of it may be a secret, because an index remembers it.
     """
+    url = checked_url(url, example="http://localhost:11434/v1", key="encoder_api_key")
+    return url.removesuffix("/embeddings")
+
+
+def checked_url(url: str, *, example: str, key: str) -> str:
+    """The address without white space around it or a slash at its end. Raises ValueError, which repeats no part of it,
+    for one that is none or may hold a secret, which belongs into `key`."""
     url = url.strip()
     try:
         parts = urlsplit(url)
@@ -36,10 +46,10 @@ def base_url(url: str) -> str:
     except ValueError:
         is_address = False
     if not is_address:
-        raise ValueError("write an address such as http://localhost:11434/v1")
+        raise ValueError(f"write an address such as {example}")
     if parts.username is not None or parts.query or parts.fragment:
-        raise ValueError("write it without a user, `?` and `#`; a key goes into encoder_api_key")
-    return url.rstrip("/").removesuffix("/embeddings")
+        raise ValueError(f"write it without a user or a query, as in {example}; a key goes into {key}")
+    return url.rstrip("/")
 
 
 def checked_key(key: str) -> SecretStr | None:

@@ -6,7 +6,8 @@
     │   └── SyncedSourceError       its source belongs to a synced folder
     ├── ConfigError                 the settings contradict each other or the model (also a ValueError)
     ├── ModelError                  the model cannot be found, verified or used
-    │   └── EncoderUnavailableError its server does not answer now; the same call may succeed later
+    │   ├── EncoderUnavailableError its server does not answer now; the same call may succeed later
+    │   └── RerankerUnavailableError the same of a server that reranks
     ├── LoadError                   a file cannot be turned into a document
     ├── DeletionsRefusedError       a sync would delete most of a folder's documents, and was not told to
     └── IndexUnusableError          the index as it stands cannot serve the request
@@ -45,6 +46,10 @@ class ModelError(RetrievalError):
 
 class EncoderUnavailableError(ModelError):
     """The server that embeds does not answer now. What was finished is kept; the same call may succeed later."""
+
+
+class RerankerUnavailableError(ModelError):
+    """The server that reranks does not answer now. The same search may succeed later, or at once without it."""
 
 
 class LoadError(RetrievalError):

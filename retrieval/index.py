@@ -133,7 +133,8 @@ class HybridIndex:
                            `corrections` tell. What the model knows as one token is left to it, unless the mode is
                            "lexical".
         rerank             a cross-encoder (name, directory, sentence-transformers CrossEncoder, or Reranker) that
-                           rescores the fused candidates.
+                           rescores the fused candidates, or the address of a server that does: URL or URL#MODEL. It is
+                           sent the query and the candidates' texts.
         mmr_lambda         maximal marginal relevance over the result: 1 is relevance alone, 0 diversity alone.
         expand             add so many neighbouring chunks on each side to a hit's text, or its "section": those that
                            begin under the same headings. Hits that touch are merged.

@@ -43,7 +43,9 @@ def serve(
     ] = None,
     rerank: Annotated[
         str | None,
-        typer.Option(envvar="SERVE_RERANK", help="Cross-encoder that searches may ask for: name or directory."),
+        typer.Option(
+            envvar="SERVE_RERANK", help="Cross-encoder that searches may ask for: name, directory or URL[#MODEL]."
+        ),
     ] = None,
     threads: Annotated[int, typer.Option(envvar="SERVE_THREADS", min=1, help="Searches at the same time.")] = 4,
     waiting: Annotated[
@@ -151,10 +153,13 @@ def _folders(given: list[str]) -> dict[str, Path]:
 
 
 def _reranker(name: str | None) -> "ConfiguredReranker | None":
-    """Loaded, so that a wrong name is known before the first request. Raises ModelError."""
+    """Loaded, so that a wrong name is known before the first request. Clients call a server's model by its own name,
+    not by its address. Raises as `load_reranker`."""
     if name is None:
         return None
     from retrieval.adapters.http.settings import ConfiguredReranker
-    from retrieval.rerank import CrossEncoderReranker
+    from retrieval.endpoint_reranker import EndpointReranker
+    from retrieval.rerankers import load_reranker
 
-    return ConfiguredReranker(name=name, model=CrossEncoderReranker.load(name))
+    model = load_reranker(name)
+    return ConfiguredReranker(name=model.name if isinstance(model, EndpointReranker) else name, model=model)

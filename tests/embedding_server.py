@@ -1,4 +1,7 @@
-"""A server that embeds texts over POST /v1/embeddings on loopback, with made-up vectors and with faults."""
+"""A server that embeds texts over POST /v1/embeddings on loopback, with made-up vectors and with faults.
+
+What it answers to POST /v1/rerank is up to the test: its `fault`.
+"""
 
 import base64
 import hashlib
@@ -121,11 +124,12 @@ def _handler(server: EmbeddingServer) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            if self.path != "/v1/embeddings":
+            if self.path not in {"/v1/embeddings", "/v1/rerank"}:
                 answer = Fault(404, {"error": {"message": "no such path"}})
             else:
                 answer = server.answer(body, self.headers["Authorization"])
-            content = answer.body if isinstance(answer.body, bytes) else json.dumps(dict(answer.body)).encode()
+            plain = dict(answer.body) if isinstance(answer.body, Mapping) else answer.body
+            content = answer.body if isinstance(answer.body, bytes) else json.dumps(plain).encode()
             try:
                 self.send_response(answer.status)
                 for name, value in {**answer.headers, "Content-Length": str(len(content))}.items():

@@ -22,8 +22,9 @@ LAYERS = {
         {"errors", "topk", "timing", "npy", "config_errors", "token_counts", "words", "sheet_rows", "iso_times"}
         | {"excerpt"},
         {"types", "search_hits", "analysis", "directory"},
-        {"config", "endpoint_settings", "context", "filters", "merge_passages", "prompt"},
-        {"chroma", "embedding", "fusion", "lexical", "rerank", "rerankers", "fingerprint", "server_watch"},
+        {"config", "endpoint_settings", "endpoints", "context", "filters", "merge_passages", "prompt"},
+        {"chroma", "embedding", "fusion", "lexical", "rerank", "rerankers", "fingerprint", "server_watch"}
+        | {"endpoint_reranker"},
         {"segments"},
         {"search", "writer"},
         {"deletion", "inspection", "newest_generation", "searcher_manager"},

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from retrieval import Config
 from retrieval.embedding import Embedder, EndpointEncoder, probe
-from retrieval.embedding.endpoint_answers import retry_after, says_too_long
 from retrieval.embedding.estimating_tokenizer import estimating_tokenizer
+from retrieval.endpoints.answers import retry_after, says_too_long
 from retrieval.errors import ConfigError, EncoderUnavailableError, ModelError
 from retrieval.types import Encoder
 from tests.embedding_server import DIMENSION, EmbeddingServer, Fault, embedding_server, of_words

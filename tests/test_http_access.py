@@ -253,7 +253,7 @@ def test_only_the_reranker_of_the_start_can_be_asked_for(start: Start, tmp_path:
     for rerank, first in ((None, "short"), (True, "long"), ("longest", "long")):
         answer = client.post("/search", json={"query": "rain", "mode": "lexical", "rerank": rerank}).json()
         assert answer["results"][0]["hits"][0]["source"] == first
-    for other in (str(tmp_path), "cross-encoder/ms-marco-MiniLM-L6-v2"):
+    for other in (str(tmp_path), "cross-encoder/ms-marco-MiniLM-L6-v2", "http://127.0.0.1:1/rerank", "longest#other"):
         answer = client.post("/search", json={"query": "rain", "rerank": other})
         assert (answer.status_code, kind_of(answer)) == (422, "query")
     assert client.get("/stats").json()["reranker"] == "longest"

@@ -1,59 +1,53 @@
-"""A server that embeds texts: requests to it, made again where it fails for reasons that may pass."""
+"""A server that embeds texts."""
 
-import logging
-import os
-import threading
-import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import SecretStr
 
 from retrieval.config import Config
-from retrieval.embedding.endpoint_answers import retry_after, rows_of, words_of
-from retrieval.embedding.endpoint_failures import RefusedError, asked_wait, explained, may_pass, words_of_error
+from retrieval.embedding.endpoint_answers import rows_of
 from retrieval.endpoint_settings import ENDPOINT, checked_key
-from retrieval.errors import ConfigError, ModelError
+from retrieval.endpoints import Advice, JsonEndpoint, RefusedError
+from retrieval.errors import ConfigError, EncoderUnavailableError
 from retrieval.types import Vectors
-
-if TYPE_CHECKING:
-    from httpx import Client
-    from tenacity import RetryCallState
-
-log = logging.getLogger(__name__)
-
-_LONGEST_PAUSE = 20.0
-"""Seconds between two tries, unless the server asks for more."""
 
 _NO_BASE64 = {400, 415, 422, 501}
 """How a server may refuse a format that it does not know."""
 
+_KEY_RULE = "It goes only to an encoder_url that is set beside it, not to one that an index remembers"
 
-class _Connections(NamedTuple):
-    """Those of one process: after fork() the parent's are of no use."""
-
-    process: int
-    client: "Client"
-    free: threading.Semaphore
+_ADVICE = Advice(
+    verb="embed",
+    unavailable=EncoderUnavailableError,
+    meanwhile="or search with `--mode lexical`",
+    address="Check encoder_url",
+    request="Check `model` and encoder_url",
+    too_long="Set encoder_max_tokens to what the model reads, with encoder_tokenizer to count exactly, then "
+    "`ingest sync --rebuild FOLDER`",
+    key=f"Check the key. {_KEY_RULE}",
+    no_key=f"Set RETRIEVAL_ENCODER_API_KEY, or encoder_api_key_file. {_KEY_RULE}",
+)
 
 
 class Endpoint:
     """Embeds texts by POST /embeddings. Threads may share it; all of them together make `encoder_requests` at once.
 
-    pause   seconds before the second try, at most; before each further one twice as many
+    pause   as in JsonEndpoint
     """
 
     def __init__(self, config: Config, *, pause: float) -> None:
-        self.name = config.model
-        self._url = f"{config.encoder_url}/embeddings"
         self._model = config.model.removeprefix(ENDPOINT)
-        self._key = _key_of(config)
-        self._seconds = config.encoder_seconds
-        self._at_once = config.encoder_requests
-        self._pause = pause
         self._takes_base64: bool | None = None
-        self._is_down = False
-        self._connections: _Connections | None = None
+        self._server = JsonEndpoint(
+            f"{config.encoder_url}/embeddings",
+            name=config.model,
+            key=_key_of(config),
+            mark=b'"data"',
+            advice=_ADVICE,
+            seconds=config.encoder_seconds,
+            at_once=config.encoder_requests,
+            pause=pause,
+        )
 
     def embed(self, texts: Sequence[str], *, patience: float) -> Vectors:
         """float32 [n, dimension], in the order of n >= 1 texts.
@@ -64,32 +58,9 @@ class Endpoint:
         Raises EncoderUnavailableError where that does not help, BatchRefusedError where the server refuses the texts,
         ModelError where it refuses the request or its answer is of no use.
         """
-        from httpx import InvalidURL, RequestError
-        from tenacity import Retrying, retry_if_exception, stop_before_delay, wait_random_exponential
-
-        random_wait = wait_random_exponential(multiplier=self._pause, max=_LONGEST_PAUSE)
-        retrying = Retrying(
-            retry=retry_if_exception(may_pass),
-            wait=lambda state: max(random_wait(state), asked_wait(state)),
-            stop=stop_before_delay(0 if self._is_down else patience),
-            before_sleep=lambda state: self._tell(state, patience),
-            reraise=True,
+        return self._server.ask(
+            lambda: self._post(texts), lambda body: rows_of(body, count=len(texts)), patience=patience
         )
-        try:
-            body = retrying(self._post, texts)
-            vectors = rows_of(body, count=len(texts))
-        except (RequestError, InvalidURL, RefusedError) as error:
-            log.debug("a request to %s failed", self._url, exc_info=True)
-            self._is_down = may_pass(error)
-            raise explained(error, place=self._place, has_key=self._key is not None) from None
-        except ValueError as error:
-            raise ModelError(f"{self._place} answers {error}. Check `model` and encoder_url.") from None
-        self._is_down = False
-        return vectors
-
-    @property
-    def _place(self) -> str:
-        return f"{self.name} at {self._url}"
 
     def _post(self, texts: Sequence[str]) -> bytes:
         """Asks for base64, which takes a quarter of the room, unless the server has refused that."""
@@ -114,44 +85,9 @@ class Endpoint:
             raise (error if error.may_pass else refusal) from None
 
     def _request(self, texts: Sequence[str], *, base64: bool) -> bytes:
-        """The body of an answer with data. Raises RefusedError for any other, httpx.RequestError where none comes in
-        time."""
-        from httpx import ReadTimeout
-
-        asked = {"model": self._model, "input": list(texts), "encoding_format": "base64" if base64 else "float"}
-        client, free = self._connected()
-        with free:
-            until = time.monotonic() + self._seconds
-            with client.stream("POST", self._url, json=asked) as response:
-                body = bytearray()
-                for piece in response.iter_bytes():
-                    body += piece
-                    if time.monotonic() > until:  # httpx limits the time for a piece, not for all of them
-                        raise ReadTimeout(f"no answer within {self._seconds:g} s", request=response.request)
-        if response.status_code != 200 or b'"data"' not in body:  # some answer an unknown path so
-            words = words_of(self._redacted(bytes(body)))
-            raise RefusedError(response.status_code, words, wait=retry_after(response.headers))
-        return bytes(body)
-
-    def _connected(self) -> "tuple[Client, threading.Semaphore]":
-        connections = self._connections
-        if connections is None or connections.process != os.getpid():
-            from httpx import Client
-
-            headers = {} if self._key is None else {"Authorization": f"Bearer {self._key.get_secret_value()}"}
-            client = Client(headers=headers, timeout=self._seconds)
-            connections = _Connections(os.getpid(), client, threading.Semaphore(self._at_once))
-            self._connections = connections
-        return connections.client, connections.free
-
-    def _tell(self, state: "RetryCallState", patience: float) -> None:
-        if state.attempt_number == 1 and state.outcome is not None:
-            why = words_of_error(state.outcome.exception())
-            log.warning("%s does not embed: %s. Trying for %.0f s.", self._place, why, patience)
-
-    def _redacted(self, body: bytes) -> bytes:
-        """Without the key, which a server may repeat."""
-        return body if self._key is None else body.replace(self._key.get_secret_value().encode("ascii"), b"[key]")
+        return self._server.post(
+            {"model": self._model, "input": list(texts), "encoding_format": "base64" if base64 else "float"}
+        )
 
 
 def _key_of(config: Config) -> SecretStr | None:

@@ -3,7 +3,6 @@
 import logging
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -13,10 +12,10 @@ from numpy.typing import NDArray
 from retrieval.config import MODEL_SETTINGS, Config
 from retrieval.embedding import probe
 from retrieval.embedding.endpoint import Endpoint
-from retrieval.embedding.endpoint_failures import BatchRefusedError
 from retrieval.embedding.estimating_tokenizer import estimating_tokenizer
 from retrieval.embedding.model_files import find_tokenizer
 from retrieval.embedding.traits import without_limits
+from retrieval.endpoints import Batches
 from retrieval.errors import ConfigError, ModelError
 from retrieval.types import Vectors
 
@@ -48,8 +47,7 @@ class EndpointEncoder:
 
     def __init__(self, endpoint: Endpoint, config: Config, *, tokenizer: "Tokenizer") -> None:
         self._endpoint = endpoint
-        self._requests = config.encoder_requests
-        self._batch_texts = _BATCH_TEXTS
+        self._sent = Batches(texts=_BATCH_TEXTS, requests=config.encoder_requests)
         self._batch_tokens = _BATCH_TOKENS if config.batch_tokens == "auto" else config.batch_tokens
         self._components = config.truncate_dim
         self.settings = config.model_dump(include=set(MODEL_SETTINGS))
@@ -114,28 +112,16 @@ class EndpointEncoder:
         dimension = self.dimension  # asked for first, so that no batch is embedded in vain
 
         def embed(batch: Sequence[str]) -> Vectors:
-            try:
-                return self._checked(self._endpoint.embed(batch, patience=patience), dimension)
-            except BatchRefusedError:
-                if len(batch) == 1:
-                    raise
-            half = len(batch) // 2
-            vectors = np.concatenate([embed(batch[:half]), embed(batch[half:])])
-            self._batch_texts = min(self._batch_texts, len(batch) - half)
-            return vectors
+            return self._checked(self._endpoint.embed(batch, patience=patience), dimension)
 
-        batches = list(self._batches(texts))
-        if len(batches) == 1:
-            return embed(batches[0])
-        with ThreadPoolExecutor(min(self._requests, len(batches)), "requests") as threads:
-            return np.concatenate(list(threads.map(embed, batches)))
+        return self._sent.rows(self._batches(texts), embed)
 
     def _batches(self, texts: Sequence[str]) -> Iterator[Sequence[str]]:
         """The texts in order, as many at once as the limits for a request allow."""
         start = tokens = 0
         for place, encoding in enumerate(self.tokenizer.encode_batch_fast(list(texts))):
             count = len(encoding)
-            if place > start and (place - start >= self._batch_texts or tokens + count > self._batch_tokens):
+            if place > start and (place - start >= self._sent.texts or tokens + count > self._batch_tokens):
                 yield texts[start:place]
                 start, tokens = place, 0
             tokens += count

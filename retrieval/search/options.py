@@ -170,7 +170,7 @@ class SearchOptions:
         default=True, metadata=_about("Try words that no passage has in their nearest spelling.")
     )
     rerank: "str | Reranker | CrossEncoder | None" = field(
-        default=None, metadata=_about("Cross-encoder that rescores the candidates: name or directory.")
+        default=None, metadata=_about("Cross-encoder that rescores the candidates: name, directory, URL or URL#MODEL.")
     )
     mmr_lambda: float | None = field(
         default=None,

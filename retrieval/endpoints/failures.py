@@ -1,22 +1,19 @@
-"""Why a server that embeds did not, whether it may next time, and what to do about it."""
+"""Why a server did not do what it was asked, whether it may next time, and what to do about it."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from retrieval.embedding.endpoint_answers import says_too_long
-from retrieval.errors import EncoderUnavailableError, ModelError
+from retrieval.endpoints.answers import says_too_long
+from retrieval.errors import ModelError
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
-
-_KEY_RULE = "It goes only to an encoder_url that is set beside it, not to one that an index remembers"
-
 
 _OF_CONTENT = {400, 413, 422}
 """How servers refuse what a request holds."""
 
 
 class RefusedError(Exception):
-    """The server answered without vectors.
+    """The server answered without what it was asked for.
 
     words   its own
     wait    seconds that it asks to wait
@@ -25,6 +22,7 @@ class RefusedError(Exception):
     def __init__(self, status: int, words: str, *, wait: float) -> None:
         super().__init__(f"it answers {status}" + (f" ({words})" if words else ""))
         self.status = status
+        self.words = words
         self.wait = wait
         self.is_too_long = status in {*_OF_CONTENT, 500} and says_too_long(words)
 
@@ -33,6 +31,27 @@ class RefusedError(Exception):
         """Whether the same request may be answered later."""
         is_trouble = self.status in {408, 429} or (self.status >= 500 and self.status not in {501, 505})
         return is_trouble and not self.is_too_long
+
+
+class Advice(NamedTuple):
+    """How failures of one kind of server are told: parts of sentences, and sentences without their full stop.
+
+    verb           what the server does not do, such as "embed"
+    unavailable    what is raised where it does not answer now
+    meanwhile      what follows "Try again later"
+    address, request   where the address, or what is asked, may be wrong
+    too_long       where a text is too long
+    key, no_key    where a key is refused, or none was sent
+    """
+
+    verb: str
+    unavailable: type[ModelError]
+    meanwhile: str
+    address: str
+    request: str
+    too_long: str
+    key: str
+    no_key: str
 
 
 class BatchRefusedError(ModelError):
@@ -54,25 +73,21 @@ def asked_wait(state: "RetryCallState") -> float:
     return error.wait if isinstance(error, RefusedError) else 0.0
 
 
-def explained(error: Exception, *, place: str, has_key: bool) -> ModelError:
+def explained(error: Exception, *, place: str, has_key: bool, advice: Advice) -> ModelError:
     """What to raise for a request that failed for good: cause and way out. `place` names the model and its address."""
-    why = f"{place} does not embed: {words_of_error(error)}"
+    why = f"{place} does not {advice.verb}: {words_of_error(error)}"
     if may_pass(error):
         wait = error.wait if isinstance(error, RefusedError) else 0
         again = f"It asks to wait {wait:,.0f} s; try again then" if wait else "Try again later"
-        return EncoderUnavailableError(f"{why}. {again}, or search with `--mode lexical`.")
+        return advice.unavailable(f"{why}. {again}, {advice.meanwhile}.")
     if not isinstance(error, RefusedError):
-        return ModelError(f"{why}. Check encoder_url.")
+        return ModelError(f"{why}. {advice.address}.")
     if error.is_too_long:
-        return BatchRefusedError(
-            f"{why}. Set encoder_max_tokens to what the model reads, with encoder_tokenizer to count exactly, then "
-            "`ingest sync --rebuild FOLDER`."
-        )
+        return BatchRefusedError(f"{why}. {advice.too_long}.")
     if error.status in {401, 403}:
-        remedy = "Check the key" if has_key else "Set RETRIEVAL_ENCODER_API_KEY, or encoder_api_key_file"
-        return ModelError(f"{why}. {remedy}. {_KEY_RULE}.")
+        return ModelError(f"{why}. {advice.key if has_key else advice.no_key}.")
     kind = BatchRefusedError if error.status in _OF_CONTENT else ModelError
-    return kind(f"{why}. Check `model` and encoder_url.")
+    return kind(f"{why}. {advice.request}.")
 
 
 def words_of_error(error: BaseException | None) -> str:

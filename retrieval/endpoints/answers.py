@@ -1,0 +1,48 @@
+"""What the answers of servers say about a request that they refuse."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import orjson
+
+_LONGEST = 200
+"""Characters of a server's own words that a message repeats."""
+
+_TOO_LONG = re.compile(
+    r"context.{0,5}(length|size|window)|too (long|large)"
+    r"|(maximum|max|less than|exceed\w*|longer than).{0,40}\btokens?\b"
+    r"|(maximum|max|exceed\w*)\W+(input|sequence|context)",
+    re.IGNORECASE,
+)
+"""How servers say that a text is longer than the model reads."""
+
+
+def words_of(body: bytes) -> str:
+    """What an answer says is wrong, on one line, or its beginning."""
+    try:
+        answer = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        answer = body.decode("utf-8", "replace")
+    while isinstance(answer, dict):
+        answer = next((answer[name] for name in ("error", "message", "detail") if answer.get(name)), str(answer or ""))
+    return " ".join(str(answer).split())[:_LONGEST].rstrip(".")
+
+
+def says_too_long(words: str) -> bool:
+    """Whether a refusal is for the length of a text."""
+    return bool(_TOO_LONG.search(words))
+
+
+def retry_after(headers: Mapping[str, str]) -> float:
+    """Seconds that the server asks to wait, given as such or as a date; 0 where it asks for none."""
+    said = headers.get("retry-after", "")
+    try:
+        return max(0.0, float(said))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, (parsedate_to_datetime(said) - datetime.now(UTC)).total_seconds())
+    except (TypeError, ValueError):
+        return 0.0
