@@ -54,6 +54,7 @@ def names() -> set[str]:
 
 @pytest.mark.parametrize("name", ["docs/two\nlines.txt", "docs/two\\nlines.txt"])
 def test_delete_takes_a_source_as_it_is_and_as_it_is_shown(shell: Shell, name: str) -> None:
+    Path("docs", "two\nlines.txt").unlink()
     assert shell("ingest", "delete", name) == ("Deleted 1 document, 1 chunk.\n", "", 0)
     assert names() == {"docs/rain.md"}
 
@@ -74,13 +75,27 @@ def test_a_folder_whose_name_is_shown_escaped_is_deleted_by_it(shell: Shell) -> 
 
 
 def test_delete_says_what_it_did_not_find(shell: Shell) -> None:
-    deleted = shell("ingest", "delete", "docs", "docs/none.txt")
+    deleted = shell("ingest", "delete", "docs", "memo-7", "doc/rain.md", "dosc/")
     assert (deleted.out, deleted.code) == ("Deleted 0 documents, 0 chunks.\n", 1)
     assert deleted.err.splitlines() == [
         "not in the index: docs; write docs/ for all that is below",
-        "not in the index: docs/none.txt",
+        "not in the index: memo-7",
+        "not in the index: doc/rain.md; did you mean docs/rain.md?",
+        "not in the index: dosc/; did you mean docs/?",
     ]
     assert len(names()) == 2
+
+
+def test_delete_says_which_files_the_next_sync_brings_back(shell: Shell) -> None:
+    with HybridIndex.open(".retrieval") as index:
+        add([Document("memo", "Snow falls in winter.")], index)
+    one = shell("ingest", "delete", "docs/rain.md", "memo")
+    assert (one.out, one.code) == ("Deleted 2 documents, 2 chunks.\n", 0)
+    again = "the next sync adds it again, unless you delete the file or name it in .retrievalignore"
+    assert one.err == f"docs/rain.md is still in its folder: {again}\n"
+    rest = shell("ingest", "delete", "docs/", "--json")
+    assert json.loads(rest.out) == {"documents": 1, "chunks": 1, "still_in_folder": ["docs/two\nlines.txt"]}
+    assert (rest.err, names()) == ("", set())
 
 
 def test_a_document_is_one_that_searches_can_return_wherever_it_is_counted(shell: Shell) -> None:
@@ -184,7 +199,7 @@ def test_the_version(shell: Shell, program: str) -> None:
 
 def test_a_folder_s_documents_are_deleted_once_each(shell: Shell) -> None:
     out, err, code = shell("ingest", "delete", "docs/", "docs/rain.md")
-    assert (out, err, code) == ("Deleted 2 documents, 2 chunks.\n", "", 0)
+    assert (out, err.count("\n"), code) == ("Deleted 2 documents, 2 chunks.\n", 1, 0)
     assert names() == set()
 
 
