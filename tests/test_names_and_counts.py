@@ -106,7 +106,8 @@ def test_a_document_is_one_that_searches_can_return_wherever_it_is_counted(shell
     assert shell("ingest", "sync", "docs").code == 1
     status = json.loads(shell("ingest", "status", "--json").out)
     (folder,) = status["folders"]
-    assert (status["documents"], status["failed"]) == (2, 2)
+    assert (status["documents"], status["recorded_failures"]) == (2, 2)
+    assert "failed" not in status, "what no record tells is only in the folder's own count"
     assert (folder["indexed"], len(folder["failed"]), len(folder["skipped"])) == (2, 2, 1)
     lines = shell("ingest", "status").out.splitlines()
     assert lines[0].startswith("2 documents, 2 chunks, ")
@@ -114,6 +115,11 @@ def test_a_document_is_one_that_searches_can_return_wherever_it_is_counted(shell
     assert json.loads(shell("retrieve", "stats", "--json").out)["documents"] == 2
     found = shell("retrieve", "search", "rain", "--mode", "lexical").out
     assert "docs/rain.md" in found
+    Path("docs").rename("elsewhere")
+    away = shell("ingest", "status").out.splitlines()
+    assert away[2].endswith("docs: 2 indexed, 2 failed, pending unknown")
+    assert {line.split(": ")[1] for line in away if "  failed: " in line} == {"docs/never.pdf", "docs/rain.md"}
+    assert json.loads(shell("ingest", "status", "--json").out)["folders"][0]["pending"] is None
 
 
 def test_one_is_not_plural(shell: Shell) -> None:
