@@ -57,9 +57,10 @@ def status(index: IndexOption = DEFAULT_INDEX, config: ConfigOption = None, as_j
 def _print_folder(folder: "FolderStatus") -> None:
     chosen = [f"include {pattern!r}" for pattern in folder.folder.include]
     chosen += [f"exclude {pattern!r}" for pattern in folder.folder.exclude]
-    counts = f"{folder.indexed:,} indexed, {len(folder.failed):,} failed"
     pending = folder.pending or ()
-    counts += ", pending unknown" if folder.pending is None else f", {len(pending):,} pending"
+    counts = f"{folder.indexed:,} indexed, {len(folder.failed):,} failed, {len(pending):,} pending"
+    if folder.pending is None:
+        counts = f"{folder.indexed:,} indexed, {len(folder.failed):,} recorded as failed, pending unknown"
     out.print(f"{', '.join([f'{folder.name}: {folder.folder.path}', *chosen])}: {counts}", markup=False)
     if folder.unreachable:
         out.print(f"  unreachable: {folder.unreachable}", markup=False)

@@ -117,7 +117,7 @@ def test_a_document_is_one_that_searches_can_return_wherever_it_is_counted(shell
     assert "docs/rain.md" in found
     Path("docs").rename("elsewhere")
     away = shell("ingest", "status").out.splitlines()
-    assert away[2].endswith("docs: 2 indexed, 2 failed, pending unknown")
+    assert away[2].endswith("docs: 2 indexed, 2 recorded as failed, pending unknown")
     assert {line.split(": ")[1] for line in away if "  failed: " in line} == {"docs/never.pdf", "docs/rain.md"}
     assert json.loads(shell("ingest", "status", "--json").out)["folders"][0]["pending"] is None
 
