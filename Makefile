@@ -22,6 +22,8 @@ $(READY): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
+# The first time, indexing takes some minutes: the model is exported and every passage embedded; a bar shows how far it
+# is. After Ctrl-C (make then ends with an error of its own) the next run goes on from there.
 demo: $(READY)
 	$(BIN)/ingest sync "$(DOCS)" --index "$(DEMO)" || test $$? -eq 1  # 1: some files could not be read
 	@echo

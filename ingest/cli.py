@@ -1,5 +1,7 @@
 """`ingest`: keep an index in step with folders of documents."""
 
+from collections.abc import Sequence
+from pathlib import PurePosixPath
 from typing import Annotated
 
 import typer
@@ -44,23 +46,50 @@ def delete(
     as_json: JsonOption = False,
 ) -> None:
     """Delete documents from the index; a file that is still in its folder comes back with the next sync."""
+    from ingest.deletions import still_in_folder
     from retrieval.index import HybridIndex
 
     with HybridIndex.open(index, config=config) as opened:
-        known = [record.source for record in opened.documents()]
+        records, folders = opened.documents(), opened.folders()
+        known = [record.source for record in records]
         named = {source: meant(source, known) for source in sources}
-        deleted = opened.delete(sorted({*sources}.union(*named.values())))
+        gone = set[str]().union(*named.values())
+        deleted = opened.delete(sorted(gone.union(sources)))
+    there = still_in_folder((record for record in records if record.source in gone and record.chunk_ids), folders)
     if as_json:
-        print_json(deleted._asdict())
+        print_json({**deleted._asdict(), "still_in_folder": there})
     else:
         out.print(f"Deleted {counted(deleted.documents, 'document')}, {counted(deleted.chunks, 'chunk')}.")
+        if there:
+            err.print(_comes_back(there), markup=False)
     unknown = [source for source, found in named.items() if not found]
+    rest = [source for source in known if source not in gone]
     for source in unknown:
-        is_folder = bool(meant(f"{source}/", known))
-        hint = f"; write {source}/ for all that is below" if is_folder else ""
-        err.print(f"not in the index: {printable(source)}{hint}", markup=False)
+        err.print(f"not in the index: {printable(source)}{_hint(source, rest)}", markup=False)
     if unknown:
         raise typer.Exit(SOME_FAILED)
+
+
+def _comes_back(sources: Sequence[str]) -> str:
+    """What to do about deleted documents whose files are still there."""
+    first = printable(sources[0])
+    if len(sources) == 1:
+        there, it, file = f"{first} is still in its folder", "it", "the file"
+    else:
+        there, it, file = f"{len(sources):,} files are still in the folder, such as {first}", "them", "the files"
+    return f"{there}: the next sync adds {it} again, unless you delete {file} or name {it} in .retrievalignore"
+
+
+def _hint(source: str, known: Sequence[str]) -> str:
+    """What a source may have meant that is not in the index; "" where nothing comes near."""
+    from retrieval.inspection.similar import close_matches
+
+    if meant(f"{source}/", known):
+        return f"; write {printable(source)}/ for all that is below"
+    if source.endswith("/"):
+        known = sorted({f"{parent}/" for each in known for parent in PurePosixPath(each).parents if parent.name})
+    close = " or ".join(map(printable, close_matches(source, known)))
+    return f"; did you mean {close}?" if close else ""
 
 
 @app.command()

@@ -1,17 +1,17 @@
-"""Whether a sync may delete what its folder no longer holds.
+"""Whether a sync may delete what its folder no longer holds, and which deleted documents a sync brings back.
 
 An emptied folder is more often a share that is not mounted than the wish to forget all that was in it.
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from ingest.opening import hash_file
 from ingest.scan import ScannedFile
 from retrieval.errors import DeletionsRefusedError, LoadError
-from retrieval.types import DocumentRecord
+from retrieval.types import DocumentRecord, SyncedFolder
 
 _FEW = 20
 """Of fewer documents, half may go by hand in a minute."""
@@ -71,7 +71,7 @@ def _are_too_many(lost: int, count: int) -> bool:
 
 def _reason(lost: Sequence[str], deleted: int, count: int, *, folder: str, root: Path) -> str:
     """`deleted` of the `count` documents would go, as the report counts them; the others of these have moved."""
-    there = sum(os.path.lexists(root.joinpath(*source.split("/")[1:])) for source in lost)
+    there = sum(_is_there(source, root) for source in lost)
     if there * 2 > len(lost):
         why = "their files are there, but are left out now (include, exclude, ignore files), or cannot be read as text"
         way_out = "See to that"
@@ -85,6 +85,16 @@ def _reason(lost: Sequence[str], deleted: int, count: int, *, folder: str, root:
         f"This would delete {documents} of the folder {folder!r} from the index{moved}: {why}. {way_out}; if it is "
         "meant, allow it with --allow-deletions (allow_deletions=True)."
     )
+
+
+def still_in_folder(records: Iterable[DocumentRecord], folders: Mapping[str, SyncedFolder]) -> list[str]:
+    """The sources of those records that are of a synced folder, and whose file is in it."""
+    of_files = [record for record in records if record.folder in folders]
+    return [record.source for record in of_files if _is_there(record.source, Path(folders[record.folder].path))]
+
+
+def _is_there(source: str, root: Path) -> bool:
+    return os.path.lexists(root.joinpath(*source.split("/")[1:]))
 
 
 def _hashes(files: Iterable[ScannedFile], sizes: AbstractSet[int]) -> set[str]:

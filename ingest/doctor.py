@@ -5,9 +5,10 @@ whose checksums vouch for them; the exported model; Chroma, which is opened in a
 of each document; the folders. What one part has lost is taken from another that still has it.
 """
 
+import logging
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from ingest.adding import add
@@ -38,6 +39,7 @@ from retrieval.segments.manifest import Manifest, newest_manifest
 from retrieval.segments.reader import IndexReader
 from retrieval.types import SyncedFolder
 from retrieval.words import counted
+from retrieval.writer import commit
 from retrieval.writer.writer import Writer
 
 _SHOWN = 3
@@ -99,7 +101,7 @@ def examine(
         return findings
     if not about_pointer and not found:
         findings += _examine_generation(directory, directory.read_pointer() or pointer)
-    with HybridIndex.open(path, config=config) as index:
+    with _without_advice(), HybridIndex.open(path, config=config) as index:
         findings += _sync_forgotten(index, forgotten, on_progress)
         troubles = _troubles(index)
         if not troubles or not repair:
@@ -126,6 +128,20 @@ def in_words(findings: Iterable[Finding]) -> Iterator[tuple[bool, str]]:
             whats = [f"{len(same):,} {kind}, such as {whats[0].partition(': ')[0]}"]
         for what in whats:
             yield mended, f"{what}; {action}" if action else what
+
+
+@contextmanager
+def _without_advice() -> Iterator[None]:
+    """Nobody is told to run the doctor while it runs: chunks that are missing are among its findings."""
+
+    def is_other(record: logging.LogRecord) -> bool:
+        return record.msg != commit.CHUNKS_MISSING
+
+    commit.log.addFilter(is_other)
+    try:
+        yield
+    finally:
+        commit.log.removeFilter(is_other)
 
 
 def _found(trouble: Trouble, reason: str = "") -> Finding:

@@ -85,8 +85,7 @@ def scan(
     repository. (The folder itself is never ignored, since it was asked for.) A folder with an INDEX_FILE is left out.
     A file beside another that has its name and one of SIDECARS behind it describes that one, also where `include` does
     not name it, and is not read for itself. Links to folders are not followed. A link to a file of the folder is read
-    where that file is hidden or not included, so that each is read once; one to a file that is ignored or excluded is
-    skipped, and so is one that leads out of the folder.
+    where that file is hidden or not included, so that each is read once; all other links are skipped.
 
     Raises ConfigError where `folder` cannot be listed, is an index, or has no name to cite its files by, for a pattern
     that could not match, and where an ignore file above the folder cannot be read.
@@ -248,8 +247,9 @@ class _Walk:
             self.failed.append((source, skip_reasons.broken_link(error)))
             return
         if str(target) in self.own:
-            return
-        if not target.is_relative_to(self.top.path):
+            there = "/".join([self.top.source, *target.relative_to(self.top.path).parts])
+            self.skipped.append((source, skip_reasons.link_to_read(there, is_folder=stat.S_ISDIR(status.st_mode))))
+        elif not target.is_relative_to(self.top.path):
             self.skipped.append((source, skip_reasons.LINK_OUT))
         elif stat.S_ISDIR(status.st_mode):
             self.skipped.append((source, skip_reasons.LINK_TO_FOLDER))

@@ -36,6 +36,13 @@ _SPECIAL = {
 }  # fmt: skip
 
 
+def link_to_read(source: str, *, is_folder: bool) -> str:
+    """A link to a file or folder below the synced one, which is read under its own name."""
+    if is_folder:
+        return f"it links to a folder that is read where it lies; see {source}/"
+    return f"it links to a file that is read where it lies; see {source}"
+
+
 def describes_nothing(name: str) -> str:
     """A sidecar without its file."""
     return f"it describes {name}, which is not beside it"

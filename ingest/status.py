@@ -14,13 +14,14 @@ class FolderStatus(NamedTuple):
     """indexed: documents that searches can return, also where a later version failed; over all folders, and with the
     documents added from memory, these are `Stats.documents`. failed: what the next sync cannot index either, unless it
     changes. pending: what the next sync would do. refused: why it would refuse to, else "". notices: what is indexed in
-    part. unreachable: why the folder could not be looked at, else ""."""
+    part. unreachable: why the folder could not be looked at, else ""; then failed and skipped are what the ledger
+    says of the last sync, and pending is None."""
 
     name: str
     folder: SyncedFolder
     indexed: int
     failed: tuple[Failure, ...] = ()
-    pending: tuple[PlannedStep, ...] = ()
+    pending: tuple[PlannedStep, ...] | None = ()
     skipped: tuple[Skip, ...] = ()
     notices: tuple[Notice, ...] = ()
     unreachable: str = ""
@@ -34,12 +35,16 @@ def folder_status(index: HybridIndex) -> list[FolderStatus]:
 
 
 def _status_of(name: str, folder: SyncedFolder, index: HybridIndex, indexed: int) -> FolderStatus:
+    records = [record for record in index.documents() if record.folder == name]
+    notices = tuple(
+        Notice(record.source, record.reason) for record in records if record.status == "ready" and record.reason
+    )
     try:
         planned = resync(name, folder, index, dry_run=True)
     except ConfigError as error:
-        return FolderStatus(name, folder, indexed, unreachable=str(error))
-    in_part = (record for record in index.documents() if (record.status, record.folder) == ("ready", name))
-    notices = tuple(Notice(record.source, record.reason) for record in in_part if record.reason)
+        failed = tuple(Failure(record.source, record.reason) for record in records if record.status == "failed")
+        skipped = tuple(Skip(record.source, record.reason) for record in records if record.status == "skipped")
+        return FolderStatus(name, folder, indexed, failed, None, skipped, notices, unreachable=str(error))
     return FolderStatus(
         name,
         folder,

@@ -59,7 +59,10 @@ def status(index: IndexOption = DEFAULT_INDEX, config: ConfigOption = None, as_j
 def _print_folder(folder: "FolderStatus") -> None:
     chosen = [f"include {pattern!r}" for pattern in folder.folder.include]
     chosen += [f"exclude {pattern!r}" for pattern in folder.folder.exclude]
-    counts = f"{folder.indexed:,} indexed, {len(folder.failed):,} failed, {len(folder.pending):,} pending"
+    pending = folder.pending or ()
+    counts = f"{folder.indexed:,} indexed, {len(folder.failed):,} failed, {len(pending):,} pending"
+    if folder.pending is None:
+        counts = f"{folder.indexed:,} indexed, {len(folder.failed):,} recorded as failed, pending unknown"
     out.print(f"{', '.join([f'{folder.name}: {folder.folder.path}', *chosen])}: {counts}", markup=False)
     if folder.unreachable:
         out.print(f"  unreachable: {folder.unreachable}", markup=False)
@@ -69,9 +72,9 @@ def _print_folder(folder: "FolderStatus") -> None:
         out.print(f"  failed: {printable(failure.source)}: {failure.reason}", markup=False)
     for notice in folder.notices:
         out.print(f"  in part: {printable(notice.source)}: {notice.reason}", markup=False)
-    for step in folder.pending[:_PENDING_SHOWN]:
+    for step in pending[:_PENDING_SHOWN]:
         out.print(f"  pending: {step.action} {printable(step.source)}", markup=False)
-    if (more := len(folder.pending) - _PENDING_SHOWN) > 0:
+    if (more := len(pending) - _PENDING_SHOWN) > 0:
         out.print(f"  pending: {more:,} more, which --json lists")
 
 
@@ -81,7 +84,7 @@ def _folder_as_dict(folder: "FolderStatus") -> dict[str, Any]:
         **folder.folder._asdict(),
         "indexed": folder.indexed,
         "failed": [failure._asdict() for failure in folder.failed],
-        "pending": [step._asdict() for step in folder.pending],
+        "pending": None if folder.pending is None else [step._asdict() for step in folder.pending],
         "skipped": [skip._asdict() for skip in folder.skipped],
         "notices": [notice._asdict() for notice in folder.notices],
         "unreachable": folder.unreachable,

@@ -1,22 +1,27 @@
 """An index in step with a folder."""
 
+import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from ingest.deletions import check_deletions, searchable, why_refused
 from ingest.diff import diff
 from ingest.given_metadata import MetadataOf
+from ingest.overlaps import shared_files
 from ingest.plan import Plan, seen
 from ingest.report import OnProgress, SyncReport
 from ingest.root import check_claim
 from ingest.scan import Scan, ScannedFile, modified_seconds, scan
 from ingest.selection import patterns_of
 from retrieval.index import HybridIndex
-from retrieval.types import SyncedFolder
+from retrieval.types import DocumentRecord, SyncedFolder
+from retrieval.words import counted
 from retrieval.writer.writer import Writer
+
+log = logging.getLogger(__name__)
 
 
 def sync(
@@ -47,7 +52,8 @@ def sync(
               `refused` says why.
     stop      once set, what is in hand is finished and committed, and the report says `interrupted`.
 
-    Documents of other folders and added ones are left alone. A file that cannot be read is reported and the others
+    Documents of other folders and added ones are left alone; a warning is logged where a new folder shares files with
+    another. A file that cannot be read is reported and the others
     are indexed. Raises ConfigError where there is no such folder or its name belongs to another one,
     DeletionsRefusedError as said and DocumentError for metadata that cannot be stored, before anything is written,
     IndexLockedError where another process writes, and what embedding and storing raise.
@@ -59,6 +65,7 @@ def sync(
     if dry_run:
         check_claim(index.folders(), scanned.name, str(scanned.root))
         ledger = {record.source: record for record in index.documents()}
+        _warn_of_overlap(scanned, ledger.values(), index.folders())
         todo, report = diff(scanned, ledger, metadata=metadata, retry_failed=False, converters=config.converters)
         refused = ""
         if not allow_deletions:
@@ -72,6 +79,7 @@ def sync(
         check_claim(writer.folders, scanned.name, str(scanned.root))
         read_ns = time.time_ns()  # before any file is
         ledger = writer.records.all()
+        _warn_of_overlap(scanned, ledger.values(), writer.folders)
         todo, planned = diff(
             scanned, ledger, metadata=metadata, retry_failed=retry_failed, converters=config.converters
         )
@@ -90,6 +98,18 @@ def sync(
             _touch(writer, todo, read_ns)
             indexer.remove(todo.delete)
     return replace(indexer.report.in_order(), interrupted=stopped, seconds=time.monotonic() - started)
+
+
+def _warn_of_overlap(scanned: Scan, ledger: Iterable[DocumentRecord], folders: Mapping[str, SyncedFolder]) -> None:
+    """Log, of a folder that is new to the index, that it shares files with another. Both may be meant."""
+    if scanned.name in folders:
+        return
+    for name, files in shared_files(scanned, ledger, folders).items():
+        log.warning(
+            "%s of the folder %r (%s) %s in the synced folder %r (%s) too, and so indexed twice; leave them out of one "
+            "of the two with --exclude, or delete one from the index: `ingest delete NAME/`.",
+            counted(files, "file"), scanned.name, scanned.root, "is" if files == 1 else "are", name, folders[name].path,
+        )  # fmt: skip
 
 
 def _unread(scanned: Scan, todo: Plan, planned: SyncReport) -> tuple[ScannedFile, ...]:

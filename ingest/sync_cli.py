@@ -25,6 +25,7 @@ from retrieval.console import (
     print_json,
     printable,
 )
+from retrieval.directory.pointer import POINTER
 from retrieval.errors import ConfigError, DeletionsRefusedError, EncoderUnavailableError, IndexLockedError
 
 if TYPE_CHECKING:
@@ -191,11 +192,27 @@ def _show(
     else:
         if not any((report.added, report.updated, report.deleted, report.unchanged, report.failed)):
             out.print(f"There is nothing to index here{'; -v says why' if report.skipped and not verbose else ''}.")
-        out.print(f"Documents in {index}: {documents}; {rest}.", markup=False)
-        out.print(
-            f"Chunks: {report.chunks_added:,} added, {report.chunks_deleted:,} deleted, {report.chunks_reused:,} "
-            f"reused; {report.tokens_embedded:,} tokens embedded, {report.truncated} truncated; {report.seconds:.1f} s."
-        )
+        if (index / POINTER).exists():
+            _print_written(report, index, f"{documents}; {rest}")
+        else:
+            out.print(f"No index was made at {index}: {rest}.", markup=False)
+    _print_reasons(report, verbose=verbose)
+    if report.interrupted:
+        err.print(f"Interrupted; {kept}")
+    if report.refused:
+        err.print(f"The sync would be refused, and do nothing. {report.refused}", markup=False)
+
+
+def _print_written(report: SyncReport, index: Path, documents: str) -> None:
+    out.print(f"Documents in {index}: {documents}.", markup=False)
+    out.print(
+        f"Chunks: {report.chunks_added:,} added, {report.chunks_deleted:,} deleted, {report.chunks_reused:,} "
+        f"reused; {report.tokens_embedded:,} tokens embedded, {report.truncated} truncated; {report.seconds:.1f} s."
+    )
+
+
+def _print_reasons(report: SyncReport, *, verbose: bool) -> None:
+    """Why documents failed, were indexed in part or, one by one if `verbose`, were skipped."""
     for failure in report.failed:
         err.print(f"failed: {printable(failure.source)}: {failure.reason}", markup=False)
     for notice in report.notices:
@@ -204,7 +221,3 @@ def _show(
         err.print(f"skipped: {printable(skip.source)}: {skip.reason}", markup=False)
     if report.skipped:
         err.print(f"skipped {printable(in_words(report.skipped_kinds))}", markup=False)
-    if report.interrupted:
-        err.print(f"Interrupted; {kept}")
-    if report.refused:
-        err.print(f"The sync would be refused, and do nothing. {report.refused}", markup=False)

@@ -25,9 +25,9 @@ Script = Callable[[str, Any, Headers], Answer]
 """What is answered to a path, with a body and headers; GET / is answered with the page itself."""
 
 STATS = {
-    "generation": "1", "documents": 3, "failed": 0, "chunks": 3, "tokens": 300, "languages": {"english": 3},
-    "model": "packaged", "pooling": "mean", "dimension": 384, "max_seq_length": 256, "limit_is_estimated": False,
-    "query_prefix": "query: ", "passage_prefix": "passage: ", "chunk_size": "auto",
+    "generation": "1", "documents": 3, "recorded_failures": 0, "chunks": 3, "tokens": 300,
+    "languages": {"english": 3}, "model": "packaged", "pooling": "mean", "dimension": 384, "max_seq_length": 256,
+    "limit_is_estimated": False, "query_prefix": "query: ", "passage_prefix": "passage: ", "chunk_size": "auto",
     "bm25_variant": "bm25", "bm25_k1": 1.5, "bm25_b": 0.75,
     "folders": [{"name": "docs", "synced": True}], "reranker": None,
 }  # fmt: skip

@@ -47,7 +47,7 @@ LAYERS = {
         }
         | {"opening", "whole_numbers", "plain_metadata", "descriptions", "given_metadata", "file_metadata"},
         {"skipped_kinds"},
-        {"chunking", "parsing", "plan", "report", "diff", "deletions"},
+        {"chunking", "parsing", "plan", "report", "diff", "deletions", "overlaps"},
         {"parser_worker", "parser_pool", "indexer"},
         {"pipeline", "adding", "sync", "rebuild", "status", "checks", "damaged_chroma"},
         {"doctor"},

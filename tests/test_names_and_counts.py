@@ -54,6 +54,7 @@ def names() -> set[str]:
 
 @pytest.mark.parametrize("name", ["docs/two\nlines.txt", "docs/two\\nlines.txt"])
 def test_delete_takes_a_source_as_it_is_and_as_it_is_shown(shell: Shell, name: str) -> None:
+    Path("docs", "two\nlines.txt").unlink()
     assert shell("ingest", "delete", name) == ("Deleted 1 document, 1 chunk.\n", "", 0)
     assert names() == {"docs/rain.md"}
 
@@ -74,13 +75,27 @@ def test_a_folder_whose_name_is_shown_escaped_is_deleted_by_it(shell: Shell) -> 
 
 
 def test_delete_says_what_it_did_not_find(shell: Shell) -> None:
-    deleted = shell("ingest", "delete", "docs", "docs/none.txt")
+    deleted = shell("ingest", "delete", "docs", "memo-7", "doc/rain.md", "dosc/")
     assert (deleted.out, deleted.code) == ("Deleted 0 documents, 0 chunks.\n", 1)
     assert deleted.err.splitlines() == [
         "not in the index: docs; write docs/ for all that is below",
-        "not in the index: docs/none.txt",
+        "not in the index: memo-7",
+        "not in the index: doc/rain.md; did you mean docs/rain.md?",
+        "not in the index: dosc/; did you mean docs/?",
     ]
     assert len(names()) == 2
+
+
+def test_delete_says_which_files_the_next_sync_brings_back(shell: Shell) -> None:
+    with HybridIndex.open(".retrieval") as index:
+        add([Document("memo", "Snow falls in winter.")], index)
+    one = shell("ingest", "delete", "docs/rain.md", "memo")
+    assert (one.out, one.code) == ("Deleted 2 documents, 2 chunks.\n", 0)
+    again = "the next sync adds it again, unless you delete the file or name it in .retrievalignore"
+    assert one.err == f"docs/rain.md is still in its folder: {again}\n"
+    rest = shell("ingest", "delete", "docs/", "--json")
+    assert json.loads(rest.out) == {"documents": 1, "chunks": 1, "still_in_folder": ["docs/two\nlines.txt"]}
+    assert (rest.err, names()) == ("", set())
 
 
 def test_a_document_is_one_that_searches_can_return_wherever_it_is_counted(shell: Shell) -> None:
@@ -91,7 +106,8 @@ def test_a_document_is_one_that_searches_can_return_wherever_it_is_counted(shell
     assert shell("ingest", "sync", "docs").code == 1
     status = json.loads(shell("ingest", "status", "--json").out)
     (folder,) = status["folders"]
-    assert (status["documents"], status["failed"]) == (2, 2)
+    assert (status["documents"], status["recorded_failures"]) == (2, 2)
+    assert "failed" not in status, "what no record tells is only in the folder's own count"
     assert (folder["indexed"], len(folder["failed"]), len(folder["skipped"])) == (2, 2, 1)
     lines = shell("ingest", "status").out.splitlines()
     assert lines[0].startswith("2 documents, 2 chunks, ")
@@ -99,6 +115,11 @@ def test_a_document_is_one_that_searches_can_return_wherever_it_is_counted(shell
     assert json.loads(shell("retrieve", "stats", "--json").out)["documents"] == 2
     found = shell("retrieve", "search", "rain", "--mode", "lexical").out
     assert "docs/rain.md" in found
+    Path("docs").rename("elsewhere")
+    away = shell("ingest", "status").out.splitlines()
+    assert away[2].endswith("docs: 2 indexed, 2 recorded as failed, pending unknown")
+    assert {line.split(": ")[1] for line in away if "  failed: " in line} == {"docs/never.pdf", "docs/rain.md"}
+    assert json.loads(shell("ingest", "status", "--json").out)["folders"][0]["pending"] is None
 
 
 def test_one_is_not_plural(shell: Shell) -> None:
@@ -184,7 +205,7 @@ def test_the_version(shell: Shell, program: str) -> None:
 
 def test_a_folder_s_documents_are_deleted_once_each(shell: Shell) -> None:
     out, err, code = shell("ingest", "delete", "docs/", "docs/rain.md")
-    assert (out, err, code) == ("Deleted 2 documents, 2 chunks.\n", "", 0)
+    assert (out, err.count("\n"), code) == ("Deleted 2 documents, 2 chunks.\n", 1, 0)
     assert names() == set()
 
 

@@ -129,7 +129,9 @@ def test_a_lost_memo_is_named(open_index: Open, path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_memo_with_altered_vectors_is_made_of_what_it_was(open_index: Open, path: Path) -> None:
+def test_a_memo_with_altered_vectors_is_made_of_what_it_was(
+    open_index: Open, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     damaged = segment_of(path, "memo", open_index)
     _, _, offset, _ = Pack(damaged)._arrays["vectors"]
     lose_chroma(path)
@@ -137,6 +139,7 @@ def test_a_memo_with_altered_vectors_is_made_of_what_it_was(open_index: Open, pa
         file.seek(offset + 2)
         file.write(b"\xff\xff")
     told(path, repair=True)
+    assert not any("ingest doctor" in message for message in caplog.messages), "it is running"
     assert sources(path, open_index) == ALL
     with open_index(path) as index:
         assert index.search("boiler", mode="dense")[0].source == "memo"

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from ingest.maildir import is_mail_folder
 from ingest.scan import INDEX_FILE, scan
 from ingest.skip_reasons import LINK_TO_IGNORED
+from ingest.skipped_kinds import in_words, kinds_of
 from retrieval.errors import ConfigError
 
 
@@ -202,7 +203,20 @@ def test_each_file_of_the_folder_is_read_once(docs: Path) -> None:
     ]  # fmt: skip
     assert found.files[2].path == str(docs / ".hidden" / "b.md")
     assert found.files[2].size == (docs / ".hidden/b.md").stat().st_size
-    assert found.failed == found.skipped == ()
+    assert not found.failed
+    there = "it links to a file that is read where it lies; see docs/real/a.md"
+    assert found.skipped == (("docs/to-file.md", there), ("docs/to-link.md", there))
+
+
+def test_links_to_what_is_read_are_of_one_kind(docs: Path) -> None:
+    write(docs, "real/a.md", "b.md")
+    link(docs, {"1.md": "real/a.md", "2.md": "b.md", "5.md": "1.md", "3": "real", "real/4": ".."})
+    found = scan(docs)
+    assert dict(found.skipped)["docs/3"].endswith("see docs/real/")
+    assert in_words(kinds_of(found.skipped)) == (
+        "5 files: 3 .md (links to a file that is read where it lies), "
+        "2 without a suffix (links to a folder that is read where it lies)"
+    )
 
 
 @pytest.mark.parametrize(

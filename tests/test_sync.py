@@ -322,7 +322,9 @@ def test_folders_and_added_documents_share_an_index_and_keep_apart(
             add([Document("notes/a.txt", "mine")], index)
 
 
-def test_two_folders_of_one_name_are_told_apart_by_name(open_index: Open, docs: Path, tmp_path: Path) -> None:
+def test_two_folders_of_one_name_are_told_apart_by_name(
+    open_index: Open, docs: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     other = tmp_path / "other" / "docs"
     other.mkdir(parents=True)
     (other / "x.txt").write_text("Another folder of the same name.")
@@ -333,6 +335,10 @@ def test_two_folders_of_one_name_are_told_apart_by_name(open_index: Open, docs: 
         sync(other, index, name="others")
         assert "others/x.txt" in sources(index)
         assert len(sources(index)) == 5
+        assert not caplog.messages
+        sync(docs / "guide", index, dry_run=True)
+        (warning,) = caplog.messages
+        assert warning.startswith("1 file of the folder 'guide'") and "synced folder 'docs'" in warning
 
 
 def test_a_folder_that_has_moved_is_the_same_folder(open_index: Open, docs: Path, tmp_path: Path) -> None:

@@ -164,7 +164,7 @@ class _Documents:
             if record.source == source:
                 raise QueryError(f"{source} has no text in the index: {record.reason or 'it is empty'}.")
         known = [record.source for record in self.records]
-        close = " or ".join(_close_matches(source, known))
+        close = " or ".join(close_matches(source, known))
         hint = f"did you mean {close}?" if close else "`ingest status` tells what is."
         raise QueryError(f"{source} is not in the index; {hint}")
 
@@ -190,7 +190,7 @@ class _Documents:
         return sketch_of("\n".join(parts))
 
 
-def _close_matches(source: str, known: Sequence[str]) -> list[str]:
+def close_matches(source: str, known: Sequence[str]) -> list[str]:
     """Up to three sources with the same file name, or else of like spelling."""
     name = PurePath(source).name.casefold()
     same_name = [other for other in known if PurePath(other).name.casefold() == name]

@@ -31,15 +31,16 @@ class Stats(NamedTuple):
     """What is known of the model is None before anything was indexed.
 
     documents   those that searches can return: with chunks, also where a later version of the file failed
-    failed      those whose last version was read and could not be indexed; what was indexed before is among the
-                documents. Files that could not even be read, or hold nothing to index, are known to folder_status.
+    recorded_failures   those whose last version the ledger has as failed; what was indexed before is among the
+                documents. The files that a sync reports as failed are more: folder_status looks at the folders, and
+                also finds dangling links, FIFOs, files over the limit and folders that cannot be listed.
     tokens      of whole embedded strings
     limit_is_estimated   whether tokens are counted without the model's tokenizer
     languages   how the documents' text is analysed for BM25 -> how many documents; the most frequent first
     """
 
     documents: int
-    failed: int
+    recorded_failures: int
     chunks: int
     tokens: int
     languages: Mapping[str, int]
@@ -64,7 +65,7 @@ def describe(reader: IndexReader, config: Config) -> Stats:
     settings = made_with.settings if made_with else config.index_settings()
     return Stats(
         documents=len(searchable),
-        failed=sum(record.status == "failed" for record in reader.records),
+        recorded_failures=sum(record.status == "failed" for record in reader.records),
         chunks=reader.size,
         tokens=reader.tokens,
         # Records of old have no language but the index's own.

@@ -25,6 +25,9 @@ from retrieval.types import Chunk, DocumentRecord, Vectors, document_id
 
 log = logging.getLogger(__name__)
 
+CHUNKS_MISSING = "%d chunks that the ledger names are missing from Chroma; run `ingest doctor --repair`."
+"""What is logged of them. A repair, which finds them by itself, keeps this silent."""
+
 _ROWS = 1 << 13
 """Of a new segment, at most: about 30 MB. What is larger is made by merging."""
 
@@ -143,7 +146,7 @@ def _new_segments(
         ledger = Records([record for record, _ in block], list(_contents([record for record, _ in block], base, store)))
         yield write_segment(directory, rows, ledger, context_header=header)
     if missing:
-        log.warning("%d chunks that the ledger names are missing from Chroma; run `ingest doctor --repair`.", missing)
+        log.warning(CHUNKS_MISSING, missing)
 
 
 def _blocks(

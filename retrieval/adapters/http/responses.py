@@ -231,7 +231,7 @@ class StatsOut(BaseModel):
 
     generation: str
     documents: int
-    failed: int
+    recorded_failures: int
     chunks: int
     tokens: int
     languages: dict[str, int]

@@ -572,7 +572,7 @@ function indexFacts(stats) {
   const languages = Object.entries(stats.languages).map(([name, count]) => `${name} ${number(count)}`).join(", ");
   return facts([
     ["Documents", number(stats.documents)],
-    ["Failed", stats.failed ? number(stats.failed) : null],
+    ["Recorded failures", stats.recorded_failures ? number(stats.recorded_failures) : null],
     ["Chunks", number(stats.chunks)],
     ["Tokens", number(stats.tokens)],
     ["Languages", languages],
