@@ -7,10 +7,12 @@ language.
 """
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cache
 from typing import NamedTuple
 
+import numpy as np
 import regex
 
 from retrieval.analysis.analyzer import LANGUAGES
@@ -20,7 +22,10 @@ from retrieval.search.clauses import satisfying
 from retrieval.search.operators import Clause
 from retrieval.search.query import analyzer
 from retrieval.search_hits import Correction
+from retrieval.segments.edit_distance import edit_distances
 from retrieval.segments.reader import IndexReader
+from retrieval.segments.words import plain
+from retrieval.topk import Rows
 
 _LETTERS_FOR = {1: 4, 2: 8}
 """So many letters has a word, at least, for so many edits, and a stem one more: of shorter ones, too many are near."""
@@ -66,7 +71,13 @@ def find_corrections(reader: IndexReader, text: str, clauses: Sequence[Clause]) 
     unknown = unknown & words
     if len(unknown) > _MOST or (len(words) >= _MANY and 2 * len(unknown) > len(words)):
         return []
-    nearest = {word: other for word in unknown if (other := languages.nearest(word)) is not None}
+    others = {word.lower() for word in _LETTERS.findall(text)} - unknown - _function_words()
+    company = languages.slots(others)
+    nearest: dict[str, str] = {}
+    for word in sorted(unknown, key=lambda word: (-len(word), word)):  # the longer, the surer
+        if (other := languages.nearest(word, company)) is not None:
+            nearest[word] = other
+            company = np.union1d(company, languages.slots([other]))
     return [
         Replacement(*match.span("word"), Correction(match["word"], nearest[word]))
         for match in places
@@ -118,23 +129,36 @@ class _Languages:
         pairs = (pair for pair in neighbours(text.lower()) if self._passages("".join(pair)))
         return {word for pair in pairs for word in pair}
 
-    def nearest(self, word: str) -> str | None:
+    def nearest(self, word: str, company: Rows) -> str | None:
         """The word with the fewest edits, a blank in it being one; of those alike one that is near in its own letters
         rather than in its stem's, then by _preference. None where there is none, or a function word is as near: then
-        that was meant."""
+        that was meant.
+
+        company   slots of the passages that have another word of the query
+        """
         for most in (1, 2):
             if len(word) < _LETTERS_FOR[most]:
                 return None
-            for near in (self._reader.words_near(word, most=most), self._by_stem(word, most=most)):
-                if any(other in _function_words() for other in near):
+            in_letters = _with_accents(word, self._found(self._reader.words_near(word, most=most)))
+            for near in (in_letters, self._found(self._by_stem(word, most=most))):
+                if not _function_words().isdisjoint(near):
                     return None
-                counted = [(other, self._passages(other)) for other in near]
                 if most == 1:
-                    counted += self._apart(word)
-                found = [(other, passages) for other, passages in counted if passages]
-                if found:
-                    return min(found, key=lambda each: _preference(word, *each))[0]
+                    near.update(self._apart(word))
+                if near:
+                    return min(
+                        near, key=lambda other: _preference(word, other, near[other], self._shared(other, company))
+                    )
         return None
+
+    def _found(self, words: Iterable[str]) -> dict[str, int]:
+        """Those that passages have, and how many; function words, which count in none, with them."""
+        counted = {word: self._passages(word) for word in words}
+        return {word: passages for word, passages in counted.items() if passages or word in _function_words()}
+
+    def _shared(self, word: str, company: Rows) -> int:
+        """How many of these passages have the word."""
+        return len(np.intersect1d(company, self.slots([word]))) if len(company) else 0
 
     def _apart(self, word: str) -> Iterator[tuple[str, int]]:
         """The word as two that stand side by side in passages, and how many have them so."""
@@ -172,6 +196,16 @@ class _Languages:
     def _terms(self, word: str, language: str) -> Collection[str]:
         return query_terms(word, analyzer(language)).keys()
 
+    def slots(self, words: Iterable[str]) -> Rows:
+        """The passages that have one of the words, ascending, deleted ones among them."""
+        found = [
+            slots[self._reader.language_of_row[slots] == number]
+            for number, language in enumerate(self._reader.languages)
+            for word in words
+            for slots in map(self._reader.lexical.matching_slots, self._terms(word, language))
+        ]
+        return np.unique(np.concatenate(found)).astype(np.intp) if found else np.empty(0, np.intp)
+
     def _passages(self, word: str) -> int:
         return sum(
             max((self._count(term, language) for term in self._terms(word, language)), default=0)
@@ -193,13 +227,24 @@ class _Languages:
         return len(slots) if self._reader.alive is None else int(self._reader.alive[slots].sum())
 
 
-def _preference(word: str, other: str, passages: int) -> tuple[bool, bool, int, bool, int, str]:
+def _with_accents(word: str, near: dict[str, int]) -> dict[str, int]:
+    """Of words that are alike accents aside: for a word with accents, those with the fewest edits when these count,
+    since few type them by mistake; for one without, all, since many leave them out."""
+    if not near or word == plain(word):
+        return near
+    others = [unicodedata.normalize("NFC", other) for other in near]
+    edits = edit_distances(unicodedata.normalize("NFC", word), others, most=len(word)).tolist()
+    return {other: near[other] for other, count in zip(near, edits, strict=True) if count == min(edits)}
+
+
+def _preference(word: str, other: str, passages: int, shared: int) -> tuple[bool, bool, int, int, bool, int, str]:
     """What sorts the words alike in edits: first one with the same first letter, which is seldom wrong; one of two
-    words that say something, in which no letter differs; the one that most passages have; one with a blank; the
-    shortest; the first in alphabetical order."""
+    words that say something, in which no letter differs; the one that most passages have beside another word of the
+    query; the one that most have; one with a blank; the shortest; the first in alphabetical order."""
     parts = other.split()
     says_something = len(parts) > 1 and _function_words().isdisjoint(parts)
-    return other[0] != word[0], not says_something, -passages, len(parts) == 1, len(other), other
+    differs = plain(other[0]) != plain(word[0])
+    return differs, not says_something, -shared, -passages, len(parts) == 1, len(other), other
 
 
 def _is_at(spans: Sequence[tuple[int, int]], match: "regex.Match[str]") -> bool:
