@@ -23,6 +23,9 @@ _PLAIN = r"""[+"“”„‟«»]*(?P<word>[\p{L}\p{N}][\p{L}\p{M}\p{N}'’-]*)[
 _QUERY = regex.compile(rf"\s*{_PLAIN}(?: +{_PLAIN})*(?: +-(?P<excluded>\p{{Ll}}{{3,}}))+\s*")
 """Plain words, then hyphened ones in small letters: a single letter or two, or a capital, is an option."""
 
+_OPTIONS = frozenset({"help", "name", "type", "verbose", "version"})
+"""Words that are rather options of a command, whatever the hits are about."""
+
 _OPTION = regex.compile(r"(?<![^\s`'\"(\[])--?\p{L}")
 """In the text of a hit."""
 
@@ -38,7 +41,8 @@ def exclusion_hints(
     first, *_ = match.captures("word")
     if not _is_in(reader, first, shown):  # it is rather the name of a command
         return ()
-    words = [word for word in dict.fromkeys(match.captures("excluded")) if _is_in(reader, word, shown)]
+    excluded = dict.fromkeys(match.captures("excluded"))
+    words = [word for word in excluded if word not in _OPTIONS and _is_in(reader, word, shown)]
     if not words:
         return ()
     hint = f"{', '.join(f'-{word}' for word in words)} was read as text and excludes nothing"
