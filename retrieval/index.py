@@ -109,7 +109,8 @@ class HybridIndex:
     def search(self, query: str, top_k: int = 10, **options: Unpack[SearchKeywords]) -> SearchHits:
         """The `top_k` best chunks for a question, best first, and how the question was read. An option that is None has
         its default. The list's `corrections`, `required` and `excluded` tell what was searched for in another spelling,
-        and what every hit, or none, has; its `warnings`, what is wrong with the filters.
+        and what every hit, or none, has; its `warnings`, what is wrong with the filters, and which -word excluded
+        nothing.
 
         mode               "hybrid" (the default), or one side: "dense" ranks by cosine, "lexical" ranks by BM25 the
                            chunks that share a term.

@@ -103,7 +103,8 @@ class SearchHits(list[SearchHit]):
     required      the words and phrases that every hit has
     excluded      those that no hit has
     warnings      why the filters may find less than was meant: fields, values and folders that there are not, with the
-                  nearest, values of another type, and other filters that find more of what one names
+                  nearest, values of another type, and other filters that find more of what one names; and that -word
+                  was read as text, where it was rather meant to exclude
     """
 
     def __init__(

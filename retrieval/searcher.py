@@ -14,6 +14,7 @@ from retrieval.inspection.stats import Stats, describe, describe_embeddings
 from retrieval.rerankers import Rerankers
 from retrieval.search import Query, SearchKeywords, SearchOptions, search_all
 from retrieval.search.corrections import find_corrections, replaced
+from retrieval.search.exclusion_hints import exclusion_hints
 from retrieval.search.filter_hints import warn
 from retrieval.search.operators import has_word, read_operators
 from retrieval.search.query import terms_by_language
@@ -66,7 +67,12 @@ class Searcher:
         with self.reader.explaining_damage():
             read = self._analysed(asked, chosen)
             found = search_all(self.reader, read, chosen, reranker=reranker)
-            return [query.answered(hits, warnings=warnings) for query, hits in zip(read, found, strict=True)]
+            return [
+                query.answered(
+                    hits, warnings=warnings + exclusion_hints(self.reader, text, hits, operators=chosen.operators)
+                )
+                for query, text, hits in zip(read, asked, found, strict=True)
+            ]
 
     def queries(self, texts: Sequence[str]) -> list[Query]:
         """Plain texts, embedded and analysed, as `search` would with operators off. Raises as `search`."""

@@ -53,16 +53,21 @@ def joined_places(first: Mapping[str, Any], last: Mapping[str, Any]) -> dict[str
 
 
 def cited_rows(metadata: Mapping[str, Any]) -> str:
-    """`sheet Prices, rows 12–40`, `sheet Prices, row 3`, `sheet Prices`; "" where the passage is of no sheet."""
+    """`sheet Prices, rows 12–40`, `sheet Prices, row 3`, `sheet Prices`; of several sheets, whose names have no colon,
+    `sheets Prices:12 – Stock:3`; "" where the passage is of no sheet."""
     if not _has_place(metadata):
         return ""
     sheet, start, end = (metadata[key] for key in (SHEET, ROW_START, ROW_END))
-    name = f"sheet {' '.join(sheet.split())}"
+    name = f"sheet {_on_one_line(sheet)}"
     if not start:
         return name
     if SHEET_END in metadata:
-        return f"{name}, row {start}, to sheet {' '.join(str(metadata[SHEET_END]).split())}, row {end}"
+        return f"sheets {_on_one_line(sheet)}:{start} – {_on_one_line(str(metadata[SHEET_END]))}:{end}"
     return f"{name}, row {start}" if start == end else f"{name}, rows {start}–{end}"
+
+
+def _on_one_line(name: str) -> str:
+    return " ".join(name.split())
 
 
 def _sheets(place: Mapping[str, Any]) -> list[str]:

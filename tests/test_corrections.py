@@ -30,6 +30,8 @@ TEXTS = {
     "chart": "A flowchart of the slow checkout.",
     "runtime": "Node.js runs scripts; setUserName and TCP/IP are in it.",
     "door": "Log in with your badge, and log out in the evening. It is quite quiet.",
+    "knot": "Der Palstek hält unter Zug und ist danach leicht zu lösen.",
+    "wreck": "The anchor and the mast were lost.",
 }
 
 
@@ -56,6 +58,10 @@ def index(tmp_path_factory: pytest.TempPathFactory, loaded_embedder: Embedder) -
         ("nodejs", "nodejs", "node js", "runtime"),
         ("tcpip", "tcpip", "tcp ip", "runtime"),
         ("quiett", "quiett", "quiet", "door"),
+        ("lösn", "lösn", "lösen", "knot"),
+        ("losn", "losn", "lost", "wreck"),
+        ("Palstek losn", "losn", "lösen", "knot"),
+        ("Palstk", "Palstk", "palstek", "knot"),
     ],
 )
 @pytest.mark.parametrize("mode", ["lexical", "hybrid"])

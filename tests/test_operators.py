@@ -31,6 +31,7 @@ TEXTS = {
     "c": "The C language, and F# for lan\u00adguages.",
     "c++": "The C++ language, with notes on F.",
     "hebrew": "שָׁלוֹם עולם",
+    "manual": "It finds names: find docs -name rain",
 }
 
 
@@ -222,3 +223,29 @@ def test_any_text_is_read(query: str) -> None:
 @given(st.lists(st.sampled_from(["rain", "snow", "wind", "cloud", "sky"]), min_size=1, max_size=5))
 def test_words_alone_are_no_operators(words: list[str]) -> None:
     assert read_operators(" ".join(words), operators=True) == (" ".join(words), ())
+
+
+@pytest.mark.parametrize(
+    ("query", "hinted"),
+    [
+        ("boundary -cone", "-cone was read as text and excludes nothing; operators=True (--operators) excludes it"),
+        ('"boundary layer" plates -cones', "-cones was read as text"),
+        ("boundary -Cone", None),
+        ("boundary -co", None),
+        ("boundary -unheardof", None),
+        ("unheardof -cone", None),
+        ("boundary -cone.py", None),
+        ("boundary | layer -cone", None),
+        ("boundary --layer -cone", None),
+        ("boundary -cone layer", None),
+        ("boundary layer -cone.", None),
+        ("find -name", None),
+        *((command, None) for command in COMMANDS),
+    ],
+)
+def test_a_hyphen_that_was_rather_meant_to_exclude_is_told(index: HybridIndex, query: str, hinted: str | None) -> None:
+    found = index.search(query, mode="lexical").warnings
+    assert [hint.startswith(hinted or "?") for hint in found] == [True] * (hinted is not None)
+    told = index.search(query, mode="lexical", operators="required").warnings
+    assert (len(told), "operators=True" in "".join(told)) == (len(found), False)
+    assert index.search(query, mode="lexical", operators=False).warnings == ()

@@ -42,7 +42,7 @@ LINES = (SheetRow(1, "A", 0), SheetRow(3, "A", 5), SheetRow(6, "A", 0), SheetRow
         ((4, 4), "sheet A, row 6"),
         ((4, 7), "sheet A, rows 6–7"),
         ((7, 8), "sheet A"),
-        ((5, 12), "sheet A, row 7, to sheet B, row 2"),
+        ((5, 12), "sheets A:7 – B:2"),
         ((7, 12), "sheet B, rows 1–2"),
         ((99, 99), "sheet B, row 89"),
     ],
@@ -82,4 +82,4 @@ def test_a_hit_is_cited_by_its_rows(open_index: Callable[..., HybridIndex]) -> N
     numbers = [int(number) for number in re.findall(r"lamp(\d+)", hit.text)]
     assert hit.citation() == f"stock.xlsx, sheet Lamps, rows {numbers[0]}–{numbers[-1]}"
     (whole,) = index.search("lamp17", 1, mode="lexical", expand=99)
-    assert whole.citation() == "stock.xlsx, sheet Lamps, row 3, to sheet Desks, row 2"
+    assert whole.citation() == "stock.xlsx, sheets Lamps:3 – Desks:2"

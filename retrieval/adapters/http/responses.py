@@ -72,7 +72,7 @@ class ResultOut(BaseModel):
 
 class SearchOut(BaseModel):
     """generation: the state of the index that answered; seconds: that it took, the wait in line included; warnings:
-    what is wrong with the filters, such as a field or a value that no chunk has."""
+    what is wrong with the filters, such as a field or a value that no chunk has, and which -word excluded nothing."""
 
     generation: str
     seconds: float

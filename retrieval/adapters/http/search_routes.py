@@ -41,7 +41,7 @@ def search_routes(service: Service) -> APIRouter:
             _check_size(found)
             results = [serializers.result(query, hits) for query, hits in zip(body.asked, found, strict=True)]
             seconds = time.monotonic() - started
-            warnings = found[0].warnings if found else ()
+            warnings = list(dict.fromkeys(warning for hits in found for warning in hits.warnings))
             answer = {"generation": generation, "seconds": seconds, "results": results, "warnings": warnings}
             return JSONResponse(answer)
 

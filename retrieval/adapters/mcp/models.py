@@ -49,7 +49,7 @@ class SearchResult(BaseModel):
     passages: list[Found] = Field(description="Best first.")
     corrections: list[Corrected] = Field(description="Words that no document has, and what was searched for instead.")
     required: list[str] = Field(description="Words and phrases in the query that every passage has.")
-    warnings: list[str] = Field(description="What is wrong with the filters, such as a value that no part has.")
+    warnings: list[str] = Field(description="What is wrong with the filters, or was read as text.")
 
     @classmethod
     def of(cls, hits: SearchHits) -> Self:
