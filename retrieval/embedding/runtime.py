@@ -79,6 +79,11 @@ def quiet_onnxruntime() -> Any:
     return onnxruntime
 
 
+_KEPT_KERNELS = 64
+"""OpenVINO makes kernels for each new shape of a batch, and would keep those of thousands, which in a long sync adds up
+to some hundred megabytes. Keeping so few costs no time that could be measured."""
+
+
 class OpenVinoRuntime:
     """A batch a core: cores that share one wait for each other at every layer, and together do half as much."""
 
@@ -92,6 +97,7 @@ class OpenVinoRuntime:
             "INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[precision],
             "NUM_STREAMS": self.at_once,
             "INFERENCE_NUM_THREADS": self.at_once,
+            "CPU_RUNTIME_CACHE_CAPACITY": _KEPT_KERNELS,
         }
         core = _openvino_core()
         self._own = threading.local()
