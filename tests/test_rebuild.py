@@ -118,7 +118,8 @@ def test_what_the_same_model_has_embedded_is_not_embedded_again(
     report = rebuild(index_path, config=Config(**settings))
     assert (report.added, report.tokens_embedded) == (4, 0)
     with open_index() as index:
-        assert index.config.index_settings() == Config(**settings).index_settings()
+        made_with = {"query_prefix": "query: ", "passage_prefix": "passage: ", **settings}
+        assert index.config.index_settings() == Config(**made_with).index_settings()
         assert {hit.id for hit in index.search("rain", 1000, mode="dense")} == vectors
         assert index.search("boiler", where={"team": "house"})[0].source == "memo"
 
