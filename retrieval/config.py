@@ -258,7 +258,7 @@ class Config(BaseModel):
         settings = self.model_dump(include=set(INDEX_SETTINGS))
         if not self.is_endpoint:
             settings["encoder_url"] = None
-        return {name: value for name, value in settings.items() if value is not None or name not in _ABSENT}
+        return {name: value for name, value in settings.items() if value is not None or name not in OPTIONAL_SETTINGS}
 
     def server_settings(self) -> dict[str, Any]:
         """Which Chroma server keeps the truth, JSON-able, without secrets; empty where Chroma is embedded."""
@@ -276,7 +276,7 @@ INDEX_SETTINGS = (
     *MODEL_SETTINGS, "query_prefix", "passage_prefix", "chunk_size", "chunk_overlap", "context_header", "language",
 )  # fmt: skip
 
-_ABSENT = {"output_layer", "truncate_dim", "encoder_url", "encoder_max_tokens", "encoder_tokenizer"}
+OPTIONAL_SETTINGS = ("output_layer", "truncate_dim", "encoder_url", "encoder_max_tokens", "encoder_tokenizer")
 """Left out where they are None, as in indexes that were made before there were such settings."""
 
 _SECRET = {"chroma_headers", "encoder_api_key"}

@@ -6,10 +6,10 @@ from functools import cached_property
 from typing import Any, Self
 
 from retrieval.analysis import Analyzer
-from retrieval.config import AUTO, INDEX_SETTINGS, Config
+from retrieval.config import AUTO, INDEX_SETTINGS, OPTIONAL_SETTINGS, Config
 from retrieval.directory.pointer import Pointer
 from retrieval.embedding import PASSED, Embedder, find_model, hash_weights, probe
-from retrieval.endpoint_settings import ENDPOINT
+from retrieval.endpoint_settings import ENDPOINT, KEYS
 from retrieval.errors import IndexMismatchError
 from retrieval.types import digest
 
@@ -164,7 +164,8 @@ class Fingerprint:
 def remembered_settings(pointer: Pointer | None) -> dict[str, Any]:
     """The settings that an existing index was made with, for a caller who gives none; empty without a pointer.
 
-    The consent to run code that comes with a model is not among them. Each caller has to give it, because the index may
+    Those that it does not have are None, so that Config(**remembered) takes none from the environment. The consent to
+    run code that comes with a model is not among them, and no key. Each caller has to give these, because the index may
     come from somebody else.
     """
     if pointer is None:
@@ -173,7 +174,8 @@ def remembered_settings(pointer: Pointer | None) -> dict[str, Any]:
         return {**pointer.chroma, "trust_remote_code": False}
     made_with = Fingerprint.from_json(pointer.fingerprint)
     precision = {} if made_with.numerics == "fp32" else {"precision": made_with.numerics}
-    return {**pointer.chroma, **made_with.settings, **precision, "trust_remote_code": False}
+    lacking = dict.fromkeys((*OPTIONAL_SETTINGS, *KEYS))
+    return {**pointer.chroma, **lacking, **made_with.settings, **precision, "trust_remote_code": False}
 
 
 def _cosine(one: str | None, other: str | None) -> str:

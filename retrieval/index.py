@@ -310,7 +310,7 @@ class HybridIndex:
 def settings_for(given: Config | Path | str | None, remembered: Mapping[str, Any], encoder: Encoder | None) -> Config:
     """The settings that a caller gives, over those that the index has; the model is the encoder, where one is passed.
 
-    Raises ConfigError where they name another model.
+    Raises ConfigError where they name another model, or what is passed is no encoder.
     """
     passed = model_settings(encoder) if encoder is not None else {}
     base = {**base_for(passed.get("model"), remembered), **passed}
@@ -319,7 +319,7 @@ def settings_for(given: Config | Path | str | None, remembered: Mapping[str, Any
         return config
     if config.model != passed["model"] and "model" in config.model_fields_set:
         raise ConfigError(f"`model: {config.model}` is set, and an encoder is passed ({encoder.name}); give one.")
-    for name in ("output_layer", "truncate_dim"):
+    for name in ("revision", "pooling", "output_layer", "truncate_dim", "encoder_max_tokens", "encoder_tokenizer"):
         if getattr(config, name) != passed[name] and name in config.model_fields_set:
             raise ConfigError(f"`{name}` is set, and an encoder is passed ({encoder.name}), which has its own.")
     return config.model_copy(update=passed)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,8 +12,10 @@ from hypothesis import strategies as st
 from ingest import add
 from ingest.rebuild import rebuild
 from retrieval import Config, Document, HybridIndex
+from retrieval.embedding import Embedder
 from retrieval.embedding.character_tokenizer import character_tokenizer
 from retrieval.errors import ConfigError, IndexMismatchError, ModelError
+from retrieval.fingerprint import Fingerprint
 from retrieval.types import Encoder
 
 LIMIT = 60
@@ -112,8 +115,9 @@ def test_an_index_is_rebuilt_with_another_version(path: Path) -> None:
 def test_a_model_and_an_encoder_are_not_both_taken(tmp_path: Path, encoder: Letters) -> None:
     with pytest.raises(ConfigError, match="give one"):
         HybridIndex.open(tmp_path, config=Config(model="some/model"), encoder=encoder)
-    with pytest.raises(ConfigError, match=r"truncate_dim.*\(letters\)"):
-        HybridIndex.open(tmp_path, config=Config(truncate_dim=8), encoder=encoder)
+    for setting in ({"truncate_dim": 8}, {"pooling": "mean"}, {"revision": "v1"}):
+        with pytest.raises(ConfigError, match=rf"{next(iter(setting))}.*\(letters\)"):
+            HybridIndex.open(tmp_path, config=Config(**setting), encoder=encoder)
     (tmp_path / "settings.yaml").write_text("model: some/model\n", "utf-8")
     with pytest.raises(ConfigError, match="give one"):
         HybridIndex.open(tmp_path / "index", config=tmp_path / "settings.yaml", encoder=encoder)
@@ -126,13 +130,29 @@ def test_a_model_and_an_encoder_are_not_both_taken(tmp_path: Path, encoder: Lett
         (np.ones((2, 27)), r"shape \(2, 27\) for 1 texts"),
         (np.zeros((1, 27)), "without a direction"),
         (np.full((1, 27), np.nan), "without a direction"),
+        ([["a"] * 27], "no array of numbers"),
+        ([[1.0], [1.0, 2.0]], "no array of numbers"),
     ],
 )
 def test_vectors_of_no_use_are_refused(
-    path: Path, encoder: Letters, vectors: np.ndarray, complaint: str, monkeypatch: pytest.MonkeyPatch
+    path: Path, encoder: Letters, vectors: Any, complaint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(encoder, "embed_queries", lambda texts: vectors)
     with HybridIndex.open(path, encoder=encoder) as index, pytest.raises(ModelError, match=complaint):
+        index.search("mill")
+
+
+def test_what_lacks_a_part_of_an_encoder_is_refused_and_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"A str is no encoder: it has no name, version, .*embed_passages"):
+        HybridIndex.open(tmp_path / "index", encoder="packaged")  # type: ignore[arg-type]
+
+
+def test_numbers_of_numpy_and_a_version_that_is_one_are_taken(path: Path, encoder: Letters) -> None:
+    encoder.dimension, encoder.max_seq_length = np.int64(27), np.int64(LIMIT)  # type: ignore[assignment]
+    made_with = Fingerprint.of(Config(), Embedder(encoder, Config()))
+    assert Fingerprint.from_json(made_with.to_json()) == made_with
+    encoder.version = 2  # type: ignore[assignment]
+    with HybridIndex.open(path, encoder=encoder) as index, pytest.raises(IndexMismatchError, match="weights 2"):
         index.search("mill")
 
 

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from retrieval import Config
 from retrieval.embedding import Embedder, EndpointEncoder, probe
 from retrieval.embedding.estimating_tokenizer import estimating_tokenizer
-from retrieval.endpoints.answers import retry_after, says_too_long
+from retrieval.endpoints.answers import retry_after, says_too_long, words_of
 from retrieval.errors import ConfigError, EncoderUnavailableError, ModelError
 from retrieval.types import Encoder
 from tests.embedding_server import DIMENSION, EmbeddingServer, Fault, embedding_server, of_words
@@ -260,6 +261,21 @@ def test_a_key_is_sent_and_nowhere_shown(
     for file in (tmp_path / "key", tmp_path / "none"):
         with pytest.raises(ConfigError, match="encoder_api_key_file"):
             encoder_at(server, encoder_api_key_file=file)
+
+
+def test_a_key_that_a_server_repeats_in_escapes_is_not_shown() -> None:
+    for body in (rb'{"error": {"message": "no: Bearer sk\u002da\/b"}}', rb'{"detail": ["sk-a\/b"]}', b"no key sk-a/b"):
+        assert "a/b" in words_of(body, key=None)
+        assert "a/b" not in words_of(body, key=SecretStr("sk-a/b"))
+
+
+@pytest.mark.parametrize("variable", ["ALL_PROXY", "SSL_CERT_FILE"])
+def test_a_proxy_or_certificates_of_no_use_are_said_to_be(
+    variable: str, monkeypatch: pytest.MonkeyPatch, started: EmbeddingServer
+) -> None:
+    monkeypatch.setenv(variable, "gopher://nowhere")
+    with pytest.raises(ModelError, match=rf"cannot be asked: .*{variable}"):
+        encoder_at(started)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from retrieval.embedding.character_tokenizer import character_tokenizer
 from retrieval.embedding.export import SAMPLE, Export, altered_exports, key_of
 from retrieval.embedding.runtime import INPUTS, OUTPUT
 from retrieval.embedding.traits import Traits
+from retrieval.errors import ModelError
 
 Write = Callable[[Path], None]
 
@@ -95,6 +96,26 @@ def test_weights_of_a_byte_have_a_seal_of_their_own(
     assert str(file.parent) in caplog.text
     assert file.read_bytes() == before
     assert not altered_exports(WEIGHTS)
+
+
+def test_a_cache_that_cannot_hold_weights_of_a_byte_is_named(make: Callable[[Write], Export | None]) -> None:
+    made = make(write_model)
+    assert made is not None
+    (made.directory / "int8").write_text("a file is in the way", "utf-8")
+    with pytest.raises(ModelError, match=r"int8 cannot be written to .*XDG_CACHE_HOME"):
+        made.onnx("int8")
+
+
+def test_a_user_without_a_home_is_told_how_to_name_a_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", home)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    with pytest.raises(ModelError, match="set HOME or XDG_CACHE_HOME"):
+        Export.find(KEY)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert Export.find(KEY) is None
 
 
 def raised_from(error: Exception, cause: Exception) -> Exception:

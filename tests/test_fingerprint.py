@@ -38,6 +38,17 @@ def test_an_index_made_before_there_was_a_setting_has_its_default(before: Finger
             before.check_config(other, index="index")
 
 
+def test_what_an_index_was_made_with_takes_nothing_from_the_environment(
+    before: Fingerprint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variables = {"TRUNCATE_DIM": "64", "ENCODER_MAX_TOKENS": "9", "ENCODER_URL": "http://h/v1", "ENCODER_API_KEY": "k"}
+    for name, value in variables.items():
+        monkeypatch.setenv(f"RETRIEVAL_{name}", value)
+    config = Config(**remembered_settings(Pointer(fingerprint=before.to_json())))
+    before.check_config(config, index="index")
+    assert config.encoder_api_key is None
+
+
 @pytest.mark.parametrize("settings", [{"output_layer": 3}, {"truncate_dim": 64}])
 def test_an_index_remembers_its_layer_and_dimension(settings: dict[str, int], before: Fingerprint) -> None:
     made = replace(before, settings={**before.settings, **Config(**settings).index_settings()})

@@ -31,7 +31,10 @@ def test_a_models_own_prompts_are_found_by_their_names(tmp_path: Path, prompts: 
     assert prompts_of(tmp_path) == expected
 
 
-@pytest.mark.parametrize("content", [None, "", "[]", "{", '{"prompts": null}'])
+@pytest.mark.parametrize(
+    "content",
+    [None, "", "[]", "{", '{"prompts": null}', '{"prompts": ["query: "]}', '{"prompts": {"query": 1}}'],
+)
 def test_a_model_without_prompts_says_nothing(tmp_path: Path, content: str | None) -> None:
     if content is not None:
         (tmp_path / "config_sentence_transformers.json").write_text(content, "utf-8")

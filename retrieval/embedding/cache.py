@@ -10,11 +10,17 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from retrieval.errors import ModelError
+
 
 def cache_directory() -> Path:
-    """Where it is; it need not exist."""
-    home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path.home() / ".cache") / "hybrid-retrieval"
+    """Where it is; it need not exist. Raises ModelError where the user has no home directory."""
+    if home := os.environ.get("XDG_CACHE_HOME"):
+        return Path(home) / "hybrid-retrieval"
+    try:
+        return Path.home() / ".cache" / "hybrid-retrieval"
+    except RuntimeError:  # HOME is not set, and the system does not know the user: common in containers
+        raise ModelError("There is no home directory to cache models in: set HOME or XDG_CACHE_HOME.") from None
 
 
 def make_directory(name: str, *, write: Callable[[Path], None], is_whole: Callable[[Path], bool]) -> Path:

@@ -12,12 +12,15 @@ from retrieval.embedding.endpoint_encoder import EndpointEncoder
 from retrieval.embedding.local_encoder import LocalEncoder
 from retrieval.embedding.model_files import PASSED
 from retrieval.embedding.prompts import resolved
-from retrieval.errors import ModelError
+from retrieval.errors import ConfigError, ModelError
 from retrieval.timing import stage
 from retrieval.types import Encoder, Vectors, digest
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
+
+_ENCODER = ("name", "version", "dimension", "max_seq_length", "tokenizer", "embed_queries", "embed_passages")
+"""What an encoder has. A property, such as a dimension that a server is asked for, is only looked at."""
 
 _UNIT = 1e-4
 """How far from 1 the length of a vector may be that is taken as it is."""
@@ -39,8 +42,8 @@ class Embedder:
         self.encoder = encoder
         self._local = encoder if isinstance(encoder, LocalEncoder) else None
         self.prefixes = resolved(config, self._local.prompts if self._local is not None else None)
-        self.version = encoder.version
-        self.max_seq_length = encoder.max_seq_length
+        self.version = str(encoder.version)
+        self.max_seq_length = int(encoder.max_seq_length)
         self.tokenizer: Tokenizer = encoder.tokenizer or character_tokenizer()
         self.pooling = self._local.pooling if self._local is not None else "the encoder's own"
 
@@ -51,7 +54,7 @@ class Embedder:
 
     @property
     def dimension(self) -> int:
-        return self.encoder.dimension
+        return int(self.encoder.dimension)  # NumPy's integers are no JSON
 
     @property
     def probe(self) -> str | None:
@@ -92,7 +95,10 @@ class Embedder:
         return len(self.tokenizer.encode(text, add_special_tokens=False).ids) == 1
 
     def _checked(self, vectors: Vectors, texts: Sequence[str]) -> Vectors:
-        vectors = np.asarray(vectors, dtype=np.float32)
+        try:
+            vectors = np.asarray(vectors, dtype=np.float32)
+        except (TypeError, ValueError) as error:
+            raise ModelError(f"The encoder {self.encoder.name} gave no array of numbers: {error}.") from error
         if vectors.shape != (len(texts), self.dimension):
             raise ModelError(
                 f"The encoder {self.encoder.name} gave an array of shape {vectors.shape} for {len(texts)} texts; it "
@@ -110,8 +116,14 @@ class Embedder:
 
 
 def model_settings(encoder: Encoder) -> dict[str, Any]:
-    """What the configuration of an index says of its model, where a program passes the encoder."""
+    """What the configuration of an index says of its model, where a program passes the encoder. Raises ConfigError for
+    what lacks an attribute or a method of `Encoder`."""
     if isinstance(encoder, LocalEncoder | EndpointEncoder):
         return encoder.settings
+    if missing := [name for name in _ENCODER if not (hasattr(type(encoder), name) or hasattr(encoder, name))]:
+        raise ConfigError(
+            f"A {type(encoder).__name__} is no encoder: it has no {', '.join(missing)}. retrieval.Encoder "
+            "says what each is."
+        )
     nothing = dict.fromkeys(MODEL_SETTINGS)
     return {**nothing, "model": f"{PASSED}{encoder.name}", "trust_remote_code": False}

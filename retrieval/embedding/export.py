@@ -104,7 +104,7 @@ class Export:
         return cls.find(key)
 
     def onnx(self, precision: Precision) -> Runtime:
-        """By ONNX Runtime, in "fp32" or "int8"."""
+        """By ONNX Runtime, in "fp32" or "int8". Raises ModelError where int8 cannot be written to the cache."""
         return OnnxRuntime(self._quantized() if precision == "int8" else self._file, precision=precision)
 
     def openvino(self, precision: Precision) -> Runtime:
@@ -118,7 +118,13 @@ class Export:
     def _quantized(self) -> Path:
         directory = self.directory / "int8"
         if not _is_usable(directory):
-            make_directory(f"{self.directory.name}/int8", write=self._quantize, is_whole=is_whole)
+            try:
+                make_directory(f"{self.directory.name}/int8", write=self._quantize, is_whole=is_whole)
+            except OSError as error:
+                raise ModelError(
+                    f"The model in int8 cannot be written to {directory} ({error.strerror or error}); name another "
+                    "cache in XDG_CACHE_HOME, or leave `precision` out."
+                ) from None
         return directory / "model.onnx"
 
     def _quantize(self, directory: Path) -> None:

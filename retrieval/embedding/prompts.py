@@ -29,10 +29,11 @@ USUAL = Prompts("query: ", "passage: ")
 def prompts_of(directory: Path) -> Prompts | None:
     """What the model's own configuration says; None where it says nothing. A prompt that it lacks is empty."""
     try:
-        named = json.loads((directory / _FILE).read_text("utf-8")).get("prompts") or {}
-    except (OSError, ValueError, AttributeError):
+        named = dict(json.loads((directory / _FILE).read_text("utf-8"))["prompts"])
+    except (OSError, ValueError, TypeError, LookupError):
         return None
-    found = Prompts(*(next((named[name] for name in names if named.get(name)), "") for names in (_QUERY, _PASSAGE)))
+    named = {name: prompt for name, prompt in named.items() if prompt and isinstance(prompt, str)}
+    found = Prompts(*(next((named[name] for name in names if name in named), "") for names in (_QUERY, _PASSAGE)))
     return found if any(found) else None
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import orjson
+from pydantic import SecretStr
 
 _LONGEST = 200
 """Characters of a server's own words that a message repeats."""
@@ -19,15 +20,18 @@ _TOO_LONG = re.compile(
 """How servers say that a text is longer than the model reads."""
 
 
-def words_of(body: bytes) -> str:
-    """What an answer says is wrong, on one line, or its beginning."""
+def words_of(body: bytes, *, key: SecretStr | None) -> str:
+    """What an answer says is wrong, on one line, or its beginning; without the key, which a server may repeat."""
     try:
         answer = orjson.loads(body)
     except orjson.JSONDecodeError:
         answer = body.decode("utf-8", "replace")
     while isinstance(answer, dict):
         answer = next((answer[name] for name in ("error", "message", "detail") if answer.get(name)), str(answer or ""))
-    return " ".join(str(answer).split())[:_LONGEST].rstrip(".")
+    words = " ".join(str(answer).split())
+    if key is not None:  # replaced in what is decoded, because JSON may write its characters as escapes
+        words = words.replace(key.get_secret_value(), "[key]")
+    return words[:_LONGEST].rstrip(".")
 
 
 def says_too_long(words: str) -> bool:

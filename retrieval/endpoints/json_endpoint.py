@@ -103,7 +103,8 @@ class JsonEndpoint:
     def post(self, asked: Mapping[str, Any]) -> bytes:
         """The body of an answer with the mark, asked for once.
 
-        Raises RefusedError for any other, httpx.RequestError where none comes in time.
+        Raises RefusedError for any other, httpx.RequestError where none comes in time, ModelError where the
+        environment's proxy or certificates cannot be used.
         """
         from httpx import ReadTimeout
 
@@ -117,7 +118,7 @@ class JsonEndpoint:
                     if time.monotonic() > until:  # httpx limits the time for a piece, not for all of them
                         raise ReadTimeout(f"no answer within {self._seconds:g} s", request=response.request)
         if response.status_code != 200 or self._mark not in body:
-            words = words_of(self._redacted(bytes(body)))
+            words = words_of(bytes(body), key=self._key)
             raise RefusedError(response.status_code, words, wait=retry_after(response.headers))
         return bytes(body)
 
@@ -127,7 +128,13 @@ class JsonEndpoint:
             from httpx import Client
 
             headers = {} if self._key is None else {"Authorization": f"Bearer {self._key.get_secret_value()}"}
-            client = Client(headers=headers, timeout=self._seconds)
+            try:
+                client = Client(headers=headers, timeout=self._seconds)
+            except (ValueError, ImportError, OSError) as error:
+                raise ModelError(
+                    f"{self._place} cannot be asked: {words_of_error(error)}. Check the environment's proxy "
+                    "(HTTP_PROXY, HTTPS_PROXY, ALL_PROXY) and certificates (SSL_CERT_FILE, SSL_CERT_DIR)."
+                ) from None
             connections = _Connections(os.getpid(), client, threading.Semaphore(self._at_once))
             self._connections = connections
         return connections.client, connections.free
@@ -136,7 +143,3 @@ class JsonEndpoint:
         if state.attempt_number == 1 and state.outcome is not None:
             why = words_of_error(state.outcome.exception())
             log.warning("%s does not %s: %s. Trying for %.0f s.", self._place, self._advice.verb, why, patience)
-
-    def _redacted(self, body: bytes) -> bytes:
-        """Without the key, which a server may repeat."""
-        return body if self._key is None else body.replace(self._key.get_secret_value().encode("ascii"), b"[key]")
