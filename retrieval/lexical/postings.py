@@ -9,7 +9,7 @@ import json
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain, pairwise
 from pathlib import Path
@@ -44,6 +44,7 @@ class Postings:
     frequencies      unsigned integers [p], how often the document has the term; of the smallest type that holds them.
     lengths          int64 [n], the documents' numbers of terms, repeated ones included.
     alive            bool [n], False for deleted documents, whose postings are still there.
+    derived          what was computed of the terms, which copies with other documents alive share.
     """
 
     terms: NDArray[np.uint8]
@@ -53,6 +54,7 @@ class Postings:
     frequencies: NDArray[Any]
     lengths: NDArray[np.int64]
     alive: NDArray[np.bool_]
+    derived: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __len__(self) -> int:
         """The number of documents, deleted ones included."""
@@ -96,8 +98,9 @@ class Postings:
     def find(self, term: str) -> slice:
         """Where the term's postings lie; an empty slice where no document has it. Of many terms, a binary search."""
         wanted = _encode(term)
-        if self._places is not None:
-            place = self._places.get(wanted)
+        places = self._places
+        if places is not None:
+            place = places.get(wanted)
             return slice(0, 0) if place is None else self._postings_of(place)
         block = max(0, bisect_right(self._landmarks, wanted) - 1) * _BLOCK_TERMS
         within = range(block, min(block + _BLOCK_TERMS, self.term_count))
@@ -126,19 +129,27 @@ class Postings:
     def masked(self, alive: NDArray[np.bool_]) -> "Postings":
         """The same postings with these documents alive, bool [n], and no others."""
         masked = replace(self, alive=alive)
-        for of_terms in ("_places", "_landmarks"):  # the terms are the same: found once for all generations
-            vars(masked)[of_terms] = getattr(self, of_terms)
+        vars(masked)["derived"] = self.derived  # the terms are the same: what is found of them serves all generations
         return masked
 
-    @cached_property
+    @property
     def _places(self) -> dict[bytes, int] | None:
         """The place of each term, where there are few: a search asks each of many small files, mostly for nothing."""
-        return {term: place for place, term in enumerate(self.vocabulary())} if self.term_count <= FEW_TERMS else None
+        if self.term_count > FEW_TERMS:
+            return None
+        if "places" not in self.derived:
+            self.derived["places"] = {term: place for place, term in enumerate(self.vocabulary())}
+        places: dict[bytes, int] = self.derived["places"]
+        return places
 
-    @cached_property
+    @property
     def _landmarks(self) -> list[bytes]:
         """Every so many terms the first: in memory, where a search among all would read all over the file."""
-        return [self._term_at(position) for position in range(0, self.term_count, _BLOCK_TERMS)]
+        if "landmarks" not in self.derived:
+            positions = range(0, self.term_count, _BLOCK_TERMS)
+            self.derived["landmarks"] = [self._term_at(position) for position in positions]
+        landmarks: list[bytes] = self.derived["landmarks"]
+        return landmarks
 
     def _postings_of(self, place: int) -> slice:
         return slice(int(self.posting_bounds[place]), int(self.posting_bounds[place + 1]))
