@@ -87,7 +87,7 @@ def tiny_model(directory: Path) -> str:
         from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
         from transformers import AutoTokenizer, BertConfig, BertModel
 
-        from retrieval.embedding import find_model
+        from retrieval.encoders import find_model
 
         original = find_model("packaged", revision=None)
         bare = directory.with_suffix(".bare")

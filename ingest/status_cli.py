@@ -22,7 +22,7 @@ _PENDING_SHOWN = 20
 def status(index: IndexOption = DEFAULT_INDEX, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show what is indexed, what failed, what is pending, and why."""
     from ingest.status import folder_status
-    from retrieval.embedding.estimating_tokenizer import ESTIMATE
+    from retrieval.encoders.estimating_tokenizer import ESTIMATE
     from retrieval.index import HybridIndex
 
     with HybridIndex.open(index, config=config, read_only=True) as opened:

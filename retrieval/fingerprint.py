@@ -8,7 +8,7 @@ from typing import Any, Self
 from retrieval.analysis import Analyzer
 from retrieval.config import AUTO, INDEX_SETTINGS, OPTIONAL_SETTINGS, Config
 from retrieval.directory.pointer import Pointer
-from retrieval.embedding import PASSED, Embedder, find_model, hash_weights, probe
+from retrieval.encoders import PASSED, Embedder, find_model, hash_weights, probe
 from retrieval.endpoint_settings import ENDPOINT, KEYS
 from retrieval.errors import IndexMismatchError
 from retrieval.types import digest
@@ -37,7 +37,7 @@ class Fingerprint:
     analyzer   Analyzer.fingerprint, which changes with the stemmer's version; the language; and the version of the
                search files. Where these differ, the search files are made again from the same chunks
     numerics   "fp32" where the vectors are as good as those of full precision; else the precision that made them
-    probe      the vector that a server gave a text, as retrieval.embedding.probe keeps it; None for any other model
+    probe      the vector that a server gave a text, as retrieval.encoders.probe keeps it; None for any other model
     """
 
     settings: dict[str, Any]

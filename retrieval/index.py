@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 from retrieval.config import Config, base_for
 from retrieval.deletion import Deleted, delete_matching, delete_sources
 from retrieval.directory.index_directory import IndexDirectory
-from retrieval.embedding import Embedder, model_settings
+from retrieval.encoders import Embedder, model_settings
 from retrieval.errors import ConfigError, IndexMismatchError, IndexNotFoundError, QueryError
 from retrieval.fingerprint import Fingerprint, remembered_settings
 from retrieval.inspection.embedding_stats import EmbeddingStats

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.embedding import find_model
+from retrieval.encoders import find_model
 from retrieval.errors import ModelError, QueryError
 from retrieval.types import Vectors
 

@@ -6,7 +6,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from retrieval.config import Config
-from retrieval.embedding import Embedder
+from retrieval.encoders import Embedder
 from retrieval.errors import QueryError
 from retrieval.inspection.embedding_stats import EmbeddingStats
 from retrieval.inspection.similar import SimilarDocument, SimilarPair, similar_documents, similar_pairs

@@ -18,8 +18,8 @@ from hypothesis import settings
 from ingest.parser_pool import ParserPool
 from ingest.parser_worker import ParserSettings
 from retrieval.config import Config
-from retrieval.embedding import Embedder
-from retrieval.embedding.prompts import resolved
+from retrieval.encoders import Embedder
+from retrieval.encoders.prompts import resolved
 from retrieval.index import HybridIndex
 from tests.forked_probes import ForkedProbes
 

@@ -24,7 +24,7 @@ from ingest import sync
 from ingest.doctor import examine
 from retrieval import HybridIndex
 from retrieval.config import Config
-from retrieval.embedding import Embedder
+from retrieval.encoders import Embedder
 from retrieval.errors import RetrievalError
 
 

@@ -21,7 +21,7 @@ from breaking_points import break_into, make_small
 from ingest import sync
 from retrieval import HybridIndex
 from retrieval.config import Config
-from retrieval.embedding import Embedder
+from retrieval.encoders import Embedder
 
 
 def run(index: str, docs: str, *, log: int, event: int | None, is_in_order: bool) -> None:

@@ -23,7 +23,7 @@ LAYERS = {
         | {"excerpt"},
         {"types", "search_hits", "analysis", "directory"},
         {"config", "endpoint_settings", "endpoints", "context", "filters", "merge_passages", "prompt"},
-        {"chroma", "embedding", "fusion", "lexical", "rerank", "rerankers", "fingerprint", "server_watch"}
+        {"chroma", "encoders", "fusion", "lexical", "rerank", "rerankers", "fingerprint", "server_watch"}
         | {"endpoint_reranker"},
         {"segments"},
         {"search", "writer"},

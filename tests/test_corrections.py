@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ingest import add
 from retrieval import Document, HybridIndex
-from retrieval.embedding import Embedder
+from retrieval.encoders import Embedder
 from retrieval.search_hits import Correction
 from retrieval.segments.edit_distance import edit_distances
 from retrieval.segments.words import Words, stems_of, words_of

@@ -18,7 +18,7 @@ from retrieval import Document, HybridIndex
 from retrieval.chroma.store import Store
 from retrieval.config import Config
 from retrieval.directory.index_directory import IndexDirectory
-from retrieval.embedding.seal import seal
+from retrieval.encoders.seal import seal
 from retrieval.errors import IndexDamagedError
 from retrieval.fingerprint import Fingerprint
 from retrieval.segments.manifest import Entry, Manifest

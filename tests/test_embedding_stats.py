@@ -10,7 +10,7 @@ import pytest
 
 from ingest import add
 from retrieval import Config, Document, HybridIndex
-from retrieval.embedding import Embedder
+from retrieval.encoders import Embedder
 from retrieval.errors import QueryError
 from retrieval.inspection import embedding_stats
 from retrieval.inspection.embedding_report import readings

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from ingest import add
 from ingest.rebuild import rebuild
 from retrieval import Config, Document, HybridIndex
-from retrieval.embedding import Embedder
-from retrieval.embedding.character_tokenizer import character_tokenizer
+from retrieval.encoders import Embedder
+from retrieval.encoders.character_tokenizer import character_tokenizer
 from retrieval.errors import ConfigError, IndexMismatchError, ModelError
 from retrieval.fingerprint import Fingerprint
 from retrieval.types import Encoder

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from retrieval import Config
-from retrieval.embedding import Embedder, EndpointEncoder, probe
-from retrieval.embedding.estimating_tokenizer import estimating_tokenizer
+from retrieval.encoders import Embedder, EndpointEncoder, probe
+from retrieval.encoders.estimating_tokenizer import estimating_tokenizer
 from retrieval.endpoints.answers import retry_after, says_too_long, words_of
 from retrieval.errors import ConfigError, EncoderUnavailableError, ModelError
 from retrieval.types import Encoder
@@ -235,7 +235,7 @@ def test_how_servers_say_that_a_text_is_too_long(words: str, is_too_long: bool) 
 def test_nobody_at_the_address_is_said_at_once_where_patience_ends(
     started: EmbeddingServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("retrieval.embedding.endpoint_encoder._PATIENCE", 0.02)
+    monkeypatch.setattr("retrieval.encoders.endpoint_encoder._PATIENCE", 0.02)
     with pytest.raises(EncoderUnavailableError, match=r"openai:words at http://127.0.0.1:1/v1/embeddings does not"):
         encoder_at(started, encoder_url="http://127.0.0.1:1/v1")
 

@@ -14,7 +14,7 @@ from ingest.parser_pool import ParserPool
 from ingest.rebuild import rebuild
 from retrieval import Config, Document, HybridIndex, console
 from retrieval.cli import app as retrieve_app
-from retrieval.embedding import Embedder, EndpointEncoder
+from retrieval.encoders import Embedder, EndpointEncoder
 from retrieval.errors import IndexMismatchError, ModelError
 from retrieval.fingerprint import Fingerprint
 from tests.embedding_server import EmbeddingServer, Fault, embedding_server, of_words

@@ -11,7 +11,7 @@ from ingest import add
 from retrieval import console
 from retrieval.cli import app
 from retrieval.config import Config
-from retrieval.embedding import Embedder
+from retrieval.encoders import Embedder
 from retrieval.evaluation import read_run
 from retrieval.index import HybridIndex
 from retrieval.types import Document

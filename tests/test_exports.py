@@ -10,10 +10,10 @@ import onnx
 import pytest
 
 from retrieval.config import Config
-from retrieval.embedding.character_tokenizer import character_tokenizer
-from retrieval.embedding.export import SAMPLE, Export, altered_exports, key_of
-from retrieval.embedding.runtime import INPUTS, OUTPUT
-from retrieval.embedding.traits import Traits
+from retrieval.encoders.character_tokenizer import character_tokenizer
+from retrieval.encoders.export import SAMPLE, Export, altered_exports, key_of
+from retrieval.encoders.model_info import ModelInfo
+from retrieval.encoders.runtime import INPUTS, OUTPUT
 from retrieval.errors import ModelError
 
 Write = Callable[[Path], None]
@@ -22,7 +22,7 @@ KEY = "0123456789abcdef-key"
 WEIGHTS = KEY.partition("-")[0] + "f" * 48
 FACTORS = np.array([[0.5], [-0.25]], np.float32).T
 REFERENCE = np.repeat(FACTORS / np.linalg.norm(FACTORS), len(SAMPLE), axis=0)
-TRAITS = Traits(
+MODEL_INFO = ModelInfo(
     pooling="mean", dimension=2, max_seq_length=512, padding=0, tokenizer=character_tokenizer().to_str()
 )  # fmt: skip
 
@@ -50,8 +50,8 @@ def write_model(file: Path) -> None:
 def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Write], Export | None]:
     """Exports a model that is written as the caller says, into a cache of the test's own."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr("retrieval.embedding.export._write_onnx", lambda write, file: write(file))
-    return lambda write: Export.make(KEY, write, TRAITS, REFERENCE)
+    monkeypatch.setattr("retrieval.encoders.export._write_onnx", lambda write, file: write(file))
+    return lambda write: Export.make(KEY, write, MODEL_INFO, REFERENCE)
 
 
 def alter(file: Path) -> None:
@@ -151,7 +151,7 @@ def test_a_model_that_cannot_be_exported_is_tried_again_after_an_upgrade(
 ) -> None:
     tried: list[Path] = []
     installed = {"torch": "2.0", "onnx": "1.0"}
-    monkeypatch.setattr("retrieval.embedding.refusals.version", lambda package: installed.get(package, "0.1"))
+    monkeypatch.setattr("retrieval.encoders.refusals.version", lambda package: installed.get(package, "0.1"))
 
     def fails(file: Path) -> None:
         tried.append(file)

@@ -33,7 +33,7 @@ from retrieval.adapters.http.request_log import RequestLog
 from retrieval.adapters.http.requests import MAX_QUERIES, DocumentBody, DocumentsBody, SearchBody
 from retrieval.adapters.http.service import Service
 from retrieval.adapters.http.settings import ConfiguredReranker, ServeSettings
-from retrieval.embedding import Embedder
+from retrieval.encoders import Embedder
 from retrieval.errors import ConfigError, IndexDamagedError
 from retrieval.index import HybridIndex
 from retrieval.searcher import Searcher

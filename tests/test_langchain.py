@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from ingest import add
 from retrieval import Document, HybridIndex, as_context
 from retrieval.adapters.langchain import HybridRetriever, hits_of
-from retrieval.embedding import Embedder
+from retrieval.encoders import Embedder
 from retrieval.errors import DocumentError, QueryError
 
 TEXTS = {

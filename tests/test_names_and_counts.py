@@ -11,7 +11,7 @@ from ingest import add
 from ingest.cli import app as ingest_app
 from retrieval import Document, HybridIndex, __version__, console
 from retrieval.cli import app as retrieve_app
-from retrieval.embedding import Embedder
+from retrieval.encoders import Embedder
 
 BROKEN = b"%PDF-1.7 and no more"
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ingest import add
 from retrieval import Document, HybridIndex
-from retrieval.embedding import Embedder
+from retrieval.encoders import Embedder
 from retrieval.errors import QueryError
 from retrieval.search.operators import Clause, read_operators
 

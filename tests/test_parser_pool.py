@@ -20,7 +20,7 @@ from ingest.parser_worker import ParserSettings
 from ingest.parsing import Parsed, Unparsed
 from ingest.scan import ScannedFile
 from retrieval.config import AUTO, Config
-from retrieval.embedding import Embedder
+from retrieval.encoders import Embedder
 from retrieval.errors import ConfigError
 from tests.loaders_samples import pdf
 

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 
 from ingest import add
 from retrieval import Document, HybridIndex, SearchHit, as_context
-from retrieval.embedding.model_files import find_model
+from retrieval.encoders.model_files import find_model
 from retrieval.errors import QueryError
 from retrieval.prompt import PromptContext
 from retrieval.types import document_id

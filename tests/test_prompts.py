@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from retrieval import Config
-from retrieval.embedding.prompts import USUAL, Prompts, prompts_of, resolved
+from retrieval.encoders.prompts import USUAL, Prompts, prompts_of, resolved
 
 NOMIC = Prompts("search_query: ", "search_document: ")
 

@@ -14,7 +14,7 @@ from ingest.cli import app as ingest_app
 from retrieval import console
 from retrieval.cli import app as retrieve_app
 from retrieval.config import Config
-from retrieval.embedding import Embedder
+from retrieval.encoders import Embedder
 from tests.serving import Serving
 
 README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")

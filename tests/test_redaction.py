@@ -18,7 +18,7 @@ from retrieval.adapters.http.settings import ServeSettings
 from retrieval.adapters.mcp.server import server
 from retrieval.adapters.redaction import redact_paths
 from retrieval.config import Config
-from retrieval.embedding import Embedder
+from retrieval.encoders import Embedder
 from tests.loaders_samples import pdf
 
 WORD = st.text("abcXYZ019._-äß", min_size=1, max_size=8)

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from ingest import add, sync
 from retrieval import Document, HybridIndex
 from retrieval.config import Config
-from retrieval.embedding import Embedder
-from retrieval.embedding.batches import Tokens, batches
-from retrieval.embedding.encoding import encode
-from retrieval.embedding.export import AGREES
-from retrieval.embedding.refusals import is_refused, refuse
-from retrieval.embedding.traits import Traits, without_limits
+from retrieval.encoders import Embedder
+from retrieval.encoders.batches import Tokens, batches
+from retrieval.encoders.encoding import encode
+from retrieval.encoders.export import AGREES
+from retrieval.encoders.model_info import ModelInfo, without_limits
+from retrieval.encoders.refusals import is_refused, refuse
 from retrieval.errors import ConfigError, IndexMismatchError
 from retrieval.types import Vectors
 
@@ -61,7 +61,7 @@ def test_who_made_the_runtime_is_told_nothing(tmp_path: Path) -> None:
     (tmp_path / "hybrid-retrieval").symlink_to(cache / "hybrid-retrieval")
     program = """
 from retrieval.config import Config
-from retrieval.embedding import Embedder
+from retrieval.encoders import Embedder
 Embedder.load(Config()).embed_queries(["rain"])
 """
     subprocess.run([sys.executable, "-c", program], env={**os.environ, "XDG_CACHE_HOME": str(tmp_path)}, check=True)
@@ -72,7 +72,7 @@ def test_a_model_that_another_thread_lets_go_leaves_signals_alone() -> None:
     program = """
 import gc, signal, threading
 from retrieval.config import Config
-from retrieval.embedding import Embedder
+from retrieval.encoders import Embedder
 held = [Embedder.load(Config(backend="openvino"))]
 held[0].embed_passages(["rain"])
 thread = threading.Thread(target=lambda: (held.clear(), gc.collect()))
@@ -156,8 +156,8 @@ def test_no_text_is_padded_beyond_what_the_model_reads() -> None:
             shapes.append(ids.shape)
             return np.ones((len(ids), 4), np.float32)
 
-    traits = Traits("mean", dimension=4, max_seq_length=250, padding=0, tokenizer="{}")
-    encode([[1] * length for length in (241, 249, 250)], Watched(), traits)
+    model_info = ModelInfo("mean", dimension=4, max_seq_length=250, padding=0, tokenizer="{}")
+    encode([[1] * length for length in (241, 249, 250)], Watched(), model_info)
     assert shapes == [(1, 248), (2, 250)]
 
 
@@ -206,8 +206,8 @@ def test_an_export_that_was_altered_in_place_is_made_anew(empty_cache: Path, exa
 def test_the_tokenizer_is_loaded_once(loaded_embedder: Embedder) -> None:
     """That of a model of many languages takes a second and 300 MB; cutting a query leaves it as it is."""
     before = loaded_embedder.tokenizer.to_str()
-    traits = Traits("mean", dimension=4, max_seq_length=250, padding=0, tokenizer=before)
-    assert traits.loaded_tokenizer is traits.loaded_tokenizer is without_limits(traits.loaded_tokenizer)
+    model_info = ModelInfo("mean", dimension=4, max_seq_length=250, padding=0, tokenizer=before)
+    assert model_info.loaded_tokenizer is model_info.loaded_tokenizer is without_limits(model_info.loaded_tokenizer)
     loaded_embedder.embed_queries(["word " * 400])
     assert loaded_embedder.tokenizer.to_str() == before
 

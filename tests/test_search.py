@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ingest import add
 from retrieval import Document, Heading, HybridIndex, SearchHit
 from retrieval.config import Config, Feedback
-from retrieval.embedding import Embedder
+from retrieval.encoders import Embedder
 from retrieval.errors import QueryError
 from retrieval.filters import compile_where
 from retrieval.search.candidates import QueryScores, Rows

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ingest import add, sync
 from retrieval import Document, HybridIndex
-from retrieval.embedding import Embedder
+from retrieval.encoders import Embedder
 from retrieval.errors import QueryError
 from retrieval.inspection.resemblance import resemblance, sketch_of
 from retrieval.segments import reader as reader_module
@@ -191,7 +191,7 @@ def test_a_least_score_that_is_no_cosine_is_refused(index: HybridIndex, min_scor
 )
 def test_the_shell_loads_no_model(index: HybridIndex, arguments: list[str], torch_too: bool) -> None:
     script = (
-        "import sys; from retrieval.cli import app; from retrieval.embedding import Embedder; Embedder.load = None;"
+        "import sys; from retrieval.cli import app; from retrieval.encoders import Embedder; Embedder.load = None;"
         "app(sys.argv[1:], standalone_mode=False);"
         "print([name for name in ('torch', 'chromadb') if name in sys.modules], file=sys.stderr)"
     )

@@ -19,7 +19,7 @@ from ingest.report import Progress, SyncReport
 from ingest.status import folder_status
 from retrieval import Config, Document, HybridIndex
 from retrieval.chroma.store import Store
-from retrieval.embedding import Embedder
+from retrieval.encoders import Embedder
 from retrieval.errors import ConfigError, DocumentError
 from retrieval.types import DocumentRecord, SyncedFolder
 from retrieval.writer.document_writer import DocumentWriter

@@ -15,7 +15,7 @@ from hypothesis.extra.numpy import arrays
 
 from ingest import add
 from retrieval import Config, Document, HybridIndex
-from retrieval.embedding import Embedder
+from retrieval.encoders import Embedder
 from retrieval.errors import ConfigError
 from retrieval.evaluation import Collection, Grid, Settings, judge, tune
 from retrieval.evaluation.cross_validation import Interval, best_row, confidence_interval, cross_validate

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.processes import outcome_of
-from retrieval.embedding import find_model
+from retrieval.encoders import find_model
 from retrieval.evaluation import Collection, Figures, compare, judge_run, read_collection
 from retrieval.evaluation.runs import strictly_falling
 

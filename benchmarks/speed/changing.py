@@ -29,7 +29,7 @@ from benchmarks.speed.reading import in_one_segment, of_searches
 from ingest import add
 from retrieval import Document, HybridIndex
 from retrieval.directory.index_directory import IndexDirectory
-from retrieval.embedding import Embedder
+from retrieval.encoders import Embedder
 from retrieval.segments.reader import IndexReader
 from retrieval.types import DocumentRecord, Vectors
 from retrieval.writer.changes import Change

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 from ingest.loaders import load
 from ingest.scan import scan
 from ingest.splitting.splitter import TokenBudgetSplitter
-from retrieval.embedding import Embedder, find_model
+from retrieval.encoders import Embedder, find_model
 from retrieval.errors import RetrievalError
 
 _LARGEST_FILE = 1_000_000  # bytes

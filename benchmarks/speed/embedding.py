@@ -21,7 +21,7 @@ from benchmarks.speed.encoders import (
 )
 from benchmarks.speed.tables import markdown, median_ratio
 from retrieval.config import Config
-from retrieval.embedding import Embedder
+from retrieval.encoders import Embedder
 
 FLOP_A_TOKEN = 25e6
 """Of all-MiniLM-L6-v2: 21 million in products with its weights, the rest mostly attention, at its limit's length."""

@@ -10,8 +10,8 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from retrieval.config import PRECISIONS, Backend, Config, Precision
-from retrieval.embedding import Embedder, find_model
-from retrieval.embedding.prompts import USUAL
+from retrieval.encoders import Embedder, find_model
+from retrieval.encoders.prompts import USUAL
 from retrieval.types import Vectors
 
 Encode = Callable[[Sequence[str]], Vectors]

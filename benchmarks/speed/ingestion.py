@@ -16,7 +16,7 @@ from benchmarks.speed.documents import packaged_tokenizer, write_folder
 from benchmarks.speed.embedding import Sample
 from benchmarks.speed.encoders import Worker, ours
 from benchmarks.speed.tables import markdown, median_ratio
-from retrieval.embedding import find_model
+from retrieval.encoders import find_model
 
 OURS = "hybrid-retrieval"
 PEERS = {"LangChain": 256, "LlamaIndex": 256, "txtai": 512}

@@ -20,7 +20,7 @@ from retrieval.chroma.store import State
 from retrieval.config import Config
 from retrieval.directory.index_directory import IndexDirectory
 from retrieval.directory.pointer import Pointer
-from retrieval.embedding import Embedder
+from retrieval.encoders import Embedder
 from retrieval.fingerprint import Fingerprint
 from retrieval.segments.merger import Merger
 from retrieval.segments.reader import IndexReader

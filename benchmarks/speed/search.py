@@ -21,7 +21,7 @@ from benchmarks.speed.measuring import resident, timed
 from benchmarks.speed.tables import as_measured
 from retrieval import HybridIndex
 from retrieval.config import Mode
-from retrieval.embedding import Embedder
+from retrieval.encoders import Embedder
 from retrieval.timing import hearing
 from retrieval.types import Vectors
 

@@ -14,7 +14,7 @@ from ingest.splitting.separators import Separator, separators_for
 from ingest.splitting.token_budget import Part, TokenBudget
 from ingest.splitting.token_offsets import TokenOffsets, WordLimit
 from ingest.splitting.unit_counts import UnitCounts
-from retrieval.embedding.traits import without_limits
+from retrieval.encoders.model_info import without_limits
 from retrieval.errors import ConfigError
 
 if TYPE_CHECKING:

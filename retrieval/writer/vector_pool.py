@@ -8,7 +8,7 @@ import numpy as np
 
 from retrieval.chroma.store import Store
 from retrieval.context import embedded_digest, embedded_text
-from retrieval.embedding import Embedder
+from retrieval.encoders import Embedder
 from retrieval.segments.reader import IndexReader
 from retrieval.types import Chunk, Vectors
 

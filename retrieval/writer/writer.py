@@ -12,7 +12,7 @@ from retrieval.chroma.store import UNDER_WAY, State, Store
 from retrieval.config import Config
 from retrieval.directory.index_directory import RESTORED, IndexDirectory
 from retrieval.directory.pointer import Pointer
-from retrieval.embedding import Embedder
+from retrieval.encoders import Embedder
 from retrieval.errors import IndexDamagedError, IndexLockedError
 from retrieval.fingerprint import Fingerprint
 from retrieval.segments.merger import Merger

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from retrieval.config import MODEL_SETTINGS, Config
-from retrieval.embedding.character_tokenizer import character_tokenizer
-from retrieval.embedding.endpoint_encoder import EndpointEncoder
-from retrieval.embedding.local_encoder import LocalEncoder
-from retrieval.embedding.model_files import PASSED
-from retrieval.embedding.prompts import resolved
+from retrieval.encoders.character_tokenizer import character_tokenizer
+from retrieval.encoders.endpoint_encoder import EndpointEncoder
+from retrieval.encoders.local_encoder import LocalEncoder
+from retrieval.encoders.model_files import PASSED
+from retrieval.encoders.prompts import resolved
 from retrieval.errors import ConfigError, ModelError
 from retrieval.timing import stage
 from retrieval.types import Encoder, Vectors, digest
@@ -33,7 +33,7 @@ class Embedder:
     prefixes        what stands before each text
     tokenizer       the encoder's, or one token a character
     pooling         how token vectors become one vector
-    probe           the vector of a text, where only that tells a model from another; see retrieval.embedding.probe
+    probe           the vector of a text, where only that tells a model from another; see retrieval.encoders.probe
     numerics        "fp32" where passages get the vectors of full precision; else the precision, whose vectors must not
                     be mixed with others
     """

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pydantic import SecretStr
 
 from retrieval.config import Config
-from retrieval.embedding.endpoint_answers import rows_of
+from retrieval.encoders.endpoint_answers import rows_of
 from retrieval.endpoint_settings import ENDPOINT, checked_key
 from retrieval.endpoints import Advice, JsonEndpoint, RefusedError
 from retrieval.errors import ConfigError, EncoderUnavailableError

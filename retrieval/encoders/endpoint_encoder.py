@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.config import MODEL_SETTINGS, Config
-from retrieval.embedding import probe
-from retrieval.embedding.endpoint import Endpoint
-from retrieval.embedding.estimating_tokenizer import estimating_tokenizer
-from retrieval.embedding.model_files import find_tokenizer
-from retrieval.embedding.traits import without_limits
+from retrieval.encoders import probe
+from retrieval.encoders.endpoint import Endpoint
+from retrieval.encoders.estimating_tokenizer import estimating_tokenizer
+from retrieval.encoders.model_files import find_tokenizer
+from retrieval.encoders.model_info import without_limits
 from retrieval.endpoints import Batches
 from retrieval.errors import ConfigError, ModelError
 from retrieval.types import Vectors
@@ -81,7 +81,7 @@ class EndpointEncoder:
 
     @property
     def probe(self) -> str:
-        """The vector of a text, as retrieval.embedding.probe keeps it. Raises as `embed_queries`."""
+        """The vector of a text, as retrieval.encoders.probe keeps it. Raises as `embed_queries`."""
         return probe.as_text(self._probed)
 
     def embed_queries(self, texts: Sequence[str]) -> Vectors:

@@ -9,9 +9,9 @@ from functools import cached_property
 from pathlib import Path
 
 from retrieval.config import Backend, Config, Precision
-from retrieval.embedding.export import AGREES, Export, agreement, embed_sample, key_of
-from retrieval.embedding.runtime import Runtime, openvino_capabilities
-from retrieval.embedding.torch_model import TorchRuntime, load_torch_model, traits_of
+from retrieval.encoders.export import AGREES, Export, agreement, embed_sample, key_of
+from retrieval.encoders.runtime import Runtime, openvino_capabilities
+from retrieval.encoders.torch_model import TorchRuntime, load_torch_model, model_info_of
 from retrieval.errors import ModelError
 from retrieval.types import Vectors
 
@@ -22,7 +22,7 @@ class Runtimes:
     """The ways to run one model here. torch is loaded only where something needs it: to export the model once, or to
     run what cannot be exported.
 
-    traits   as in Traits
+    model_info   as in ModelInfo
 
     Raises ModelError and ConfigError as `load_torch_model`.
     """
@@ -34,7 +34,7 @@ class Runtimes:
         if config.backend != "torch" and config.device in (None, "cpu") and not config.trust_remote_code:
             key = key_of(directory, config, weights=weights)
             self._export = Export.find(key) or Export.make(
-                key, self._torch.model, traits_of(self._torch.model), self._reference
+                key, self._torch.model, model_info_of(self._torch.model), self._reference
             )
         if config.pooling is not None or config.output_layer not in (None, -1):
             layer = "" if config.output_layer is None else f" of layer {config.output_layer}"
@@ -44,7 +44,7 @@ class Runtimes:
                 config.pooling or "its own",
                 layer,
             )
-        self.traits = self._export.traits if self._export is not None else traits_of(self._torch.model)
+        self.model_info = self._export.model_info if self._export is not None else model_info_of(self._torch.model)
 
     @cached_property
     def for_queries(self) -> Runtime:
@@ -68,7 +68,7 @@ class Runtimes:
         with self._lock:
             for backend, precision in self._preferred():
                 runtime = self._open(backend, precision)
-                found = 1.0 if precision == "fp32" else agreement(runtime, self.traits, self._reference)
+                found = 1.0 if precision == "fp32" else agreement(runtime, self.model_info, self._reference)
                 log.debug("%s: mean cosine %.6f to full precision", runtime.name, found)
                 if found >= AGREES:
                     return runtime, "fp32"
@@ -116,7 +116,7 @@ class Runtimes:
     def _reference(self) -> Vectors:
         if self._export is not None:
             return self._export.reference
-        return embed_sample(self._torch, traits_of(self._torch.model))
+        return embed_sample(self._torch, model_info_of(self._torch.model))
 
 
 def _may_have_gpu() -> bool:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from retrieval.embedding.cache import cache_directory
+from retrieval.encoders.cache import cache_directory
 
 _SECONDS = 86_400
 """A day: what was missing then may be there now."""

@@ -4,7 +4,7 @@
     model.onnx        token ids and mask -> vectors, pooling included, in full precision
     model.onnx.data   its weights, which the system maps into memory instead of copying them
     reference.npy     float32 [n, dimension], unit rows: what torch makes of SAMPLE
-    export.json       Traits
+    export.json       ModelInfo
     files.json        the seal of these files: where one is altered, all are made again
     int8/             model.onnx with weights of a byte, made when first asked for, under a seal of its own
 ~/.cache/hybrid-retrieval/WEIGHTS-KEY.refused   why there is none, as in `refusals`
@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retrieval.config import Config, Precision
-from retrieval.embedding.cache import cache_directory, make_directory
-from retrieval.embedding.encoding import encode
-from retrieval.embedding.file_hashes import sha256_of
-from retrieval.embedding.refusals import is_refused, refuse
-from retrieval.embedding.runtime import INPUTS, OUTPUT, OnnxRuntime, OpenVinoRuntime, Runtime, quiet_onnxruntime
-from retrieval.embedding.seal import is_whole, seal
-from retrieval.embedding.traits import Traits
+from retrieval.encoders.cache import cache_directory, make_directory
+from retrieval.encoders.encoding import encode
+from retrieval.encoders.file_hashes import sha256_of
+from retrieval.encoders.model_info import ModelInfo
+from retrieval.encoders.refusals import is_refused, refuse
+from retrieval.encoders.runtime import INPUTS, OUTPUT, OnnxRuntime, OpenVinoRuntime, Runtime, quiet_onnxruntime
+from retrieval.encoders.seal import is_whole, seal
 from retrieval.errors import ModelError
 from retrieval.npy import load_array
 from retrieval.types import Vectors, digest
@@ -62,7 +62,7 @@ class Export:
     """A model's files in the cache. reference: float32 [len(SAMPLE), dimension], unit rows."""
 
     directory: Path
-    traits: Traits
+    model_info: ModelInfo
     reference: Vectors
 
     @classmethod
@@ -72,26 +72,26 @@ class Export:
         if not _is_usable(directory):
             return None
         try:
-            traits = Traits(**json.loads((directory / "export.json").read_text("utf-8")))
-            return cls(directory, traits, load_array(directory / "reference.npy"))
+            model_info = ModelInfo(**json.loads((directory / "export.json").read_text("utf-8")))
+            return cls(directory, model_info, load_array(directory / "reference.npy"))
         except (OSError, ValueError, TypeError):
             return None
 
     @classmethod
-    def make(cls, key: str, model: "SentenceTransformer", traits: Traits, reference: Vectors) -> "Export | None":
+    def make(cls, key: str, model: "SentenceTransformer", model_info: ModelInfo, reference: Vectors) -> "Export | None":
         """None, with a line in the log, where the model cannot be exported, its export does not give the same vectors,
         or the cache cannot be written: it is then run by torch."""
         if is_refused(key):
             return None
 
         def write(directory: Path) -> None:
-            fresh = cls(directory, traits, reference)
+            fresh = cls(directory, model_info, reference)
             _write_onnx(model, fresh._file)
-            found = agreement(fresh.onnx("fp32"), traits, reference)
+            found = agreement(fresh.onnx("fp32"), model_info, reference)
             if found < AGREES:
                 raise ModelError(f"what is exported gives other vectors, mean cosine {found:.5f}")
             np.save(directory / "reference.npy", reference)
-            (directory / "export.json").write_text(json.dumps(asdict(traits)), "utf-8")
+            (directory / "export.json").write_text(json.dumps(asdict(model_info)), "utf-8")
             seal(directory)
 
         try:
@@ -167,19 +167,19 @@ def _is_usable(directory: Path) -> bool:
     return False
 
 
-def embed_sample(runtime: Runtime, traits: Traits) -> Vectors:
+def embed_sample(runtime: Runtime, model_info: ModelInfo) -> Vectors:
     """float32 [len(SAMPLE), dimension], unit rows: each text by itself, without padding."""
-    return np.concatenate([encode([ids], runtime, traits, mixes=True) for ids in _sample_ids(traits)])
+    return np.concatenate([encode([ids], runtime, model_info, mixes=True) for ids in _sample_ids(model_info)])
 
 
-def agreement(runtime: Runtime, traits: Traits, reference: Vectors) -> float:
+def agreement(runtime: Runtime, model_info: ModelInfo, reference: Vectors) -> float:
     """The mean cosine between what it makes of SAMPLE and the reference, which is what torch makes of it; in one batch,
     so that a runtime whose vectors depend on padding does not agree."""
-    return float((encode(_sample_ids(traits), runtime, traits, mixes=True) * reference).sum(axis=1).mean())
+    return float((encode(_sample_ids(model_info), runtime, model_info, mixes=True) * reference).sum(axis=1).mean())
 
 
-def _sample_ids(traits: Traits) -> list[list[int]]:
-    return [encoding.ids for encoding in traits.loaded_tokenizer.encode_batch(SAMPLE)]
+def _sample_ids(model_info: ModelInfo) -> list[list[int]]:
+    return [encoding.ids for encoding in model_info.loaded_tokenizer.encode_batch(SAMPLE)]
 
 
 def _write_onnx(model: "SentenceTransformer", file: Path) -> None:

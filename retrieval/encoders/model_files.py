@@ -5,8 +5,8 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from retrieval.embedding.file_hashes import sha256_of
-from retrieval.embedding.packaged_multilingual import packaged_multilingual
+from retrieval.encoders.file_hashes import sha256_of
+from retrieval.encoders.packaged_multilingual import packaged_multilingual
 from retrieval.errors import ModelError
 
 log = logging.getLogger(__name__)

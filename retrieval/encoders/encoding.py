@@ -5,16 +5,16 @@ from concurrent.futures import Executor
 
 import numpy as np
 
-from retrieval.embedding.batches import Batch, batches
-from retrieval.embedding.runtime import Runtime
-from retrieval.embedding.traits import Traits
+from retrieval.encoders.batches import Batch, batches
+from retrieval.encoders.model_info import ModelInfo
+from retrieval.encoders.runtime import Runtime
 from retrieval.types import Vectors
 
 
 def encode(
     encoded: Sequence[Sequence[int]],
     runtime: Runtime,
-    traits: Traits,
+    model_info: ModelInfo,
     *,
     mixes: bool = False,
     batch_tokens: int = 2048,
@@ -29,9 +29,11 @@ def encode(
     """
 
     def run(batch: Batch) -> tuple[list[int], Vectors]:
-        return batch.places, runtime.run(batch.ids, batch.mask)[:, : traits.dimension]
+        return batch.places, runtime.run(batch.ids, batch.mask)[:, : model_info.dimension]
 
-    planned = batches(encoded, tokens=batch_tokens, padding=traits.padding, limit=traits.max_seq_length, mixes=mixes)
+    planned = batches(
+        encoded, tokens=batch_tokens, padding=model_info.padding, limit=model_info.max_seq_length, mixes=mixes
+    )
     done = list(map(run, planned) if threads is None else threads.map(run, planned))
     vectors = np.empty((len(encoded), done[0][1].shape[1]), dtype=np.float32)
     for places, found in done:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from retrieval.config import Precision
-from retrieval.embedding.batches import Tokens
+from retrieval.encoders.batches import Tokens
 from retrieval.types import Vectors
 
 if TYPE_CHECKING:

@@ -9,8 +9,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Traits:
-    """pooling         how token vectors become one vector
+class ModelInfo:
+    """Facts of a model, as its files give them.
+
+    pooling         how token vectors become one vector
     dimension       of the vectors
     max_seq_length  tokens the model reads of a string, special tokens included
     padding         the token that fills up a text

@@ -1,8 +1,0 @@
-"""Text -> unit vectors: prefixes and token counts explicit, the model run by what is fastest here, or by a server."""
-
-from retrieval.embedding.embedder import Embedder, model_settings
-from retrieval.embedding.endpoint_encoder import EndpointEncoder
-from retrieval.embedding.local_encoder import LocalEncoder
-from retrieval.embedding.model_files import PASSED, find_model, hash_weights
-
-__all__ = ["PASSED", "Embedder", "EndpointEncoder", "LocalEncoder", "find_model", "hash_weights", "model_settings"]
