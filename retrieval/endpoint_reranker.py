@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 from pydantic import SecretStr
 
 from retrieval.endpoint_settings import RERANK_KEY, checked_key, checked_url
 from retrieval.endpoints import Advice, Batches, JsonEndpoint, RefusedError
+from retrieval.endpoints.answers import items_of, json_of
 from retrieval.errors import ConfigError, ModelError, RerankerUnavailableError
 
 KEY_VARIABLE = f"RETRIEVAL_{RERANK_KEY.upper()}"
@@ -131,15 +131,9 @@ def scores_of(body: bytes, *, count: int) -> NDArray[np.float64]:
 
     Raises ValueError, in words that follow "the server answers", for anything else.
     """
-    try:
-        answer = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise ValueError("something that is no JSON") from None
-    items = answer.get("results") if isinstance(answer, dict) else answer
-    if not isinstance(items, list):
-        raise ValueError("without a list of scores")
-    if len(items) != count:
-        raise ValueError(f"{len(items)} scores for {count} passages")
+    answer = json_of(body)
+    listed = answer.get("results") if isinstance(answer, dict) else answer
+    items = items_of(listed, count=count, what="scores", asked="passages")
     scores = dict(map(_indexed, items))
     if scores.keys() != set(range(count)):
         raise ValueError("scores that cannot be told to belong to one passage each")

@@ -55,8 +55,15 @@ def _takes(function: Callable[..., object], name: str) -> bool:
 
 
 def _counter_of(tokenizer: "Tokenizer") -> TokenCount:
-    if tokenizer.truncation is not None or tokenizer.padding is not None:
-        tokenizer = type(tokenizer).from_str(tokenizer.to_str())
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
-    return lambda text: len(tokenizer.encode(text, add_special_tokens=False).ids)
+    exact = without_limits(tokenizer)
+    return lambda text: len(exact.encode(text, add_special_tokens=False).ids)
+
+
+def without_limits(tokenizer: "Tokenizer") -> "Tokenizer":
+    """The tokenizer, or a copy where it has truncation or padding, without these."""
+    if tokenizer.truncation is None and tokenizer.padding is None:
+        return tokenizer
+    duplicate: Tokenizer = type(tokenizer).from_str(tokenizer.to_str())
+    duplicate.no_truncation()
+    duplicate.no_padding()
+    return duplicate

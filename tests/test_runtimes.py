@@ -18,9 +18,10 @@ from retrieval.encoders import Embedder
 from retrieval.encoders.batches import Tokens, batches
 from retrieval.encoders.encoding import encode
 from retrieval.encoders.export import AGREES
-from retrieval.encoders.model_info import ModelInfo, without_limits
+from retrieval.encoders.model_info import ModelInfo
 from retrieval.encoders.refusals import is_refused, refuse
 from retrieval.errors import ConfigError, IndexMismatchError
+from retrieval.token_counts import without_limits
 from retrieval.types import Vectors
 
 TEXTS = [

@@ -14,8 +14,8 @@ from ingest.splitting.separators import Separator, separators_for
 from ingest.splitting.token_budget import Part, TokenBudget
 from ingest.splitting.token_offsets import TokenOffsets, WordLimit
 from ingest.splitting.unit_counts import UnitCounts
-from retrieval.encoders.model_info import without_limits
 from retrieval.errors import ConfigError
+from retrieval.token_counts import without_limits
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

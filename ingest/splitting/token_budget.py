@@ -24,7 +24,7 @@ class Part(NamedTuple):
 class TokenBudget:
     """At most `limit` tokens for `prefix` + header + text, special tokens included.
 
-    tokenizer   without truncation and padding, see `retrieval.encoders.model_info.without_limits`
+    tokenizer   without truncation and padding, see `retrieval.token_counts.without_limits`
     units       of this tokenizer; None where its counts are no sums
     """
 

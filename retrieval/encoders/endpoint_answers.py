@@ -4,8 +4,8 @@ import base64
 from typing import Any
 
 import numpy as np
-import orjson
 
+from retrieval.endpoints.answers import items_of, json_of
 from retrieval.types import Vectors
 
 
@@ -15,15 +15,9 @@ def rows_of(body: bytes, *, count: int) -> Vectors:
 
     Raises ValueError, in words that follow "the server answers", for anything else.
     """
-    try:
-        answer = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise ValueError("something that is no JSON") from None
-    data = answer.get("data") if isinstance(answer, dict) else None
-    if not isinstance(data, list):
-        raise ValueError("without a list of vectors")
-    if len(data) != count:
-        raise ValueError(f"{len(data)} vectors for {count} texts")
+    answer = json_of(body)
+    listed = answer.get("data") if isinstance(answer, dict) else None
+    data = items_of(listed, count=count, what="vectors", asked="texts")
     try:
         rows = {item.get("index", place): _vector(item["embedding"]) for place, item in enumerate(data)}
         vectors = np.stack([rows[place] for place in range(count)])

@@ -14,9 +14,9 @@ from retrieval.encoders import probe
 from retrieval.encoders.endpoint import Endpoint
 from retrieval.encoders.estimating_tokenizer import estimating_tokenizer
 from retrieval.encoders.model_files import find_tokenizer
-from retrieval.encoders.model_info import without_limits
 from retrieval.endpoints import Batches
 from retrieval.errors import ConfigError, ModelError
+from retrieval.token_counts import without_limits
 from retrieval.types import Vectors
 
 if TYPE_CHECKING:

@@ -32,13 +32,3 @@ class ModelInfo:
         from tokenizers import Tokenizer
 
         return Tokenizer.from_str(self.tokenizer)
-
-
-def without_limits(tokenizer: "Tokenizer") -> "Tokenizer":
-    """The tokenizer, or a copy where it has truncation or padding, without these."""
-    if tokenizer.truncation is None and tokenizer.padding is None:
-        return tokenizer
-    duplicate: Tokenizer = type(tokenizer).from_str(tokenizer.to_str())
-    duplicate.no_truncation()
-    duplicate.no_padding()
-    return duplicate

@@ -17,7 +17,7 @@ def seal(directory: Path) -> None:
 
 
 def is_whole(directory: Path) -> bool:
-    """Whether it is sealed, and every file that the seal names is as it was then."""
+    """Whether the directory has a seal, and each file still has the hash that the seal gives."""
     try:
         hashes = json.loads((directory / _SEAL).read_text("utf-8"))
         return bool(hashes) and all(sha256_of(directory / name) == expected for name, expected in hashes.items())

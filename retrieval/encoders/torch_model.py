@@ -8,8 +8,9 @@ import numpy as np
 
 from retrieval.config import Config, Precision
 from retrieval.encoders.batches import Tokens
-from retrieval.encoders.model_info import ModelInfo, without_limits
+from retrieval.encoders.model_info import ModelInfo
 from retrieval.errors import ConfigError, ModelError
+from retrieval.token_counts import without_limits
 from retrieval.types import Vectors
 
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 import orjson
 from pydantic import SecretStr
@@ -32,6 +33,27 @@ def words_of(body: bytes, *, key: SecretStr | None) -> str:
     if key is not None:  # replaced in what is decoded, because JSON may write its characters as escapes
         words = words.replace(key.get_secret_value(), "[key]")
     return words[:_LONGEST].rstrip(".")
+
+
+def json_of(body: bytes) -> Any:
+    """Raises ValueError, in words that follow "the server answers", for a body that is no JSON."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise ValueError("something that is no JSON") from None
+
+
+def items_of(items: Any, *, count: int, what: str, asked: str) -> list[Any]:
+    """The list. Raises ValueError, in words that follow "the server answers", unless it is one of so many items.
+
+    what    what the items are, such as "scores", and
+    asked   what they were asked for, such as "passages"
+    """
+    if not isinstance(items, list):
+        raise ValueError(f"without a list of {what}")
+    if len(items) != count:
+        raise ValueError(f"{len(items)} {what} for {count} {asked}")
+    return items
 
 
 def says_too_long(words: str) -> bool:
