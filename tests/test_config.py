@@ -1,5 +1,6 @@
 """Settings: precedence, refusals that name the setting, and presets that are what they say."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import yaml
 
 from retrieval.config import Config
 from retrieval.errors import ConfigError
+from retrieval.presets import presets
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 
@@ -29,9 +31,23 @@ def test_the_default_preset_is_the_code_s_defaults() -> None:
     assert Config.load(CONFIGS / "default.yaml") == Config()
 
 
-@pytest.mark.parametrize("preset", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.name)
-def test_every_preset_loads(preset: Path) -> None:
-    Config.load(preset)
+@pytest.mark.parametrize("preset", presets())
+def test_every_preset_loads_by_its_name(preset: str) -> None:
+    assert Config.load(preset) == Config.load(CONFIGS / f"{preset}.yaml")
+
+
+def test_a_wheel_brings_all_presets() -> None:
+    wheel = tomllib.loads((CONFIGS.parent / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["build"]["targets"]
+    assert wheel["wheel"]["force-include"] == {"configs": "retrieval/configs"}
+    assert {path.name for path in CONFIGS.iterdir()} == {path.name for path in presets().values()}
+
+
+def test_a_file_goes_before_a_preset_of_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("symmetric").write_text("chunk_size: 77\n")
+    assert Config.load("symmetric").chunk_size == 77
+    with pytest.raises(ConfigError, match=r"configuration symetric: .* The presets are .*symmetric"):
+        Config.load("symetric")
 
 
 def test_the_e5_preset_pins_a_revision() -> None:
