@@ -34,7 +34,7 @@ from retrieval.endpoint_settings import (
     checked_key,
 )
 from retrieval.errors import ConfigError
-from retrieval.presets import presets, settings_file
+from retrieval.presets import preset_hint, settings_file
 
 Pooling = Literal["mean", "cls", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
 Mode = Literal["hybrid", "dense", "lexical"]
@@ -323,8 +323,8 @@ def _read_yaml(file: Path) -> dict[str, Any]:
     try:
         values = yaml.safe_load(file.read_text("utf-8"))
     except OSError as error:
-        names = "" if file.suffix or file.exists() else f" The presets are {', '.join(presets())}."
-        raise ConfigError(f"Cannot read the configuration {file}: {error.strerror}.{names}") from None
+        hint = "" if file.exists() else preset_hint(file)
+        raise ConfigError(f"Cannot read the configuration {file}: {error.strerror}{hint}.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file} is not YAML: {' '.join(str(error).split())}.") from None
     if values is None:

@@ -47,8 +47,10 @@ def test_a_file_goes_before_a_preset_of_its_name(tmp_path: Path, monkeypatch: py
     monkeypatch.chdir(tmp_path)
     Path("symmetric").write_text("chunk_size: 77\n")
     assert Config.load("symmetric").chunk_size == 77
-    with pytest.raises(ConfigError, match=r"configuration symetric: .* The presets are .*symmetric"):
+    with pytest.raises(ConfigError, match=r"configuration symetric: .*; the presets are .*symmetric"):
         Config.load("symetric")
+    with pytest.raises(ConfigError, match=r"configs/nomic\.yaml: .*; the preset .* is nomic, without a path"):
+        Config.load("configs/nomic.yaml")
 
 
 HUB = [name for name in presets() if "/" in str(yaml.safe_load(presets()[name].read_text("utf-8")).get("model"))]
