@@ -34,6 +34,7 @@ from retrieval.endpoint_settings import (
     checked_key,
 )
 from retrieval.errors import ConfigError
+from retrieval.presets import preset_hint, settings_file
 
 Pooling = Literal["mean", "cls", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
 Mode = Literal["hybrid", "dense", "lexical"]
@@ -229,12 +230,13 @@ class Config(BaseModel):
 
     @classmethod
     def load(cls, file: Path | str | None = None, *, base: Mapping[str, Any] | None = None, **overrides: Any) -> Self:
-        """Settings from `overrides` over the environment over `file` over `base`, over the defaults.
+        """Settings from `overrides` over the environment over `file` over `base`, over the defaults. A file may be
+        named by its path, or by the name of a preset.
 
         What `base` says of a model is left out where another model is named. Where the address of an endpoint comes
         from `base`, there is no key for it.
         """
-        from_file = _read_yaml(Path(file)) if file is not None else {}
+        from_file = _read_yaml(settings_file(file)) if file is not None else {}
         environment = _from_environment(cls.model_fields)
         named = {**from_file, **environment, **overrides}
         known = base_for(named.get("model"), base or {})
@@ -321,7 +323,8 @@ def _read_yaml(file: Path) -> dict[str, Any]:
     try:
         values = yaml.safe_load(file.read_text("utf-8"))
     except OSError as error:
-        raise ConfigError(f"Cannot read the configuration {file}: {error.strerror}.") from None
+        hint = "" if file.exists() else preset_hint(file)
+        raise ConfigError(f"Cannot read the configuration {file}: {error.strerror}{hint}.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file} is not YAML: {' '.join(str(error).split())}.") from None
     if values is None:

@@ -32,7 +32,9 @@ DONE, SOME_FAILED, USAGE, UNUSABLE, INTERRUPTED = 0, 1, 2, 3, 130
 IndexOption = Annotated[
     Path, typer.Option("--index", envvar="RETRIEVAL_INDEX", help="Index directory.", show_default=".retrieval")
 ]
-ConfigOption = Annotated[Path | None, typer.Option("--config", help="YAML file of settings.")]
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", help="YAML file of settings, or a preset such as e5-small.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 DEFAULT_INDEX = Path(".retrieval")

@@ -20,11 +20,11 @@ FRAMEWORKS = {"fastapi", "uvicorn", "mcp", "langchain_core", "llama_index", "hay
 LAYERS = {
     "retrieval": [
         {"errors", "topk", "timing", "npy", "config_errors", "token_counts", "words", "sheet_rows", "iso_times"}
-        | {"excerpt"},
+        | {"excerpt", "presets"},
         {"types", "search_hits", "analysis", "directory"},
         {"config", "endpoint_settings", "endpoints", "context", "filters", "merge_passages", "prompt"},
-        {"chroma", "encoders", "fusion", "lexical", "rerank", "rerankers", "fingerprint", "server_watch"}
-        | {"endpoint_reranker"},
+        {"chroma", "encoders", "fusion", "lexical", "mmr", "rerankers", "fingerprint", "server_watch"}
+        | {"cross_encoders", "endpoint_reranker"},
         {"segments"},
         {"search", "writer"},
         {"deletion", "inspection", "newest_generation", "searcher_manager"},

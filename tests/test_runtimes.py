@@ -21,8 +21,10 @@ from retrieval.encoders.export import AGREES
 from retrieval.encoders.model_info import ModelInfo
 from retrieval.encoders.refusals import is_refused, refuse
 from retrieval.errors import ConfigError, IndexMismatchError
+from retrieval.rerankers import load_reranker
 from retrieval.token_counts import without_limits
 from retrieval.types import Vectors
+from tests.cross_encoders import save_cross_encoder
 
 TEXTS = [
     "rain",
@@ -163,14 +165,16 @@ def test_no_text_is_padded_beyond_what_the_model_reads() -> None:
 
 
 @pytest.mark.slow
-def test_once_the_model_is_exported_nothing_loads_torch(tmp_path: Path, loaded_embedder: Embedder) -> None:
+def test_once_models_are_exported_a_search_loads_no_torch(tmp_path: Path, loaded_embedder: Embedder) -> None:
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "rain.txt").write_text("Warm air rises, cools, and rain falls.")
+    rerank = str(save_cross_encoder(tmp_path / "cross-encoder"))
+    load_reranker(rerank)
     program = (
         "import sys; from ingest import sync; from retrieval import HybridIndex\n"
         f"with HybridIndex.open({str(tmp_path / 'index')!r}) as index:\n"
         f"    sync({str(tmp_path / 'docs')!r}, index)\n"
-        "    assert index.search('why does it rain?')\n"
+        f"    assert index.search('why does it rain?', rerank={rerank!r})\n"
         "print([name for name in ('torch', 'transformers', 'sentence_transformers') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
