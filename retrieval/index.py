@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 from retrieval.config import Config, base_for
 from retrieval.deletion import Deleted, delete_matching, delete_sources
 from retrieval.directory.index_directory import IndexDirectory
-from retrieval.encoders import Embedder, model_settings
+from retrieval.encoders import Embedder, model_settings, shared_encoder
 from retrieval.errors import ConfigError, IndexMismatchError, IndexNotFoundError, QueryError
 from retrieval.fingerprint import Fingerprint, remembered_settings
 from retrieval.inspection.embedding_stats import EmbeddingStats
@@ -245,10 +245,11 @@ class HybridIndex:
 
     @property
     def embedder(self) -> Embedder:
-        """The model, loaded at first use. Raises ModelError, or IndexMismatchError where it did not make this index."""
+        """The model, loaded at first use; indexes that are open at the same time share it. Raises ModelError, or
+        IndexMismatchError where it did not make this index."""
         with self._loading:
             if self._embedder is None:
-                self._embedder = Embedder.load(self.config)
+                self._embedder = Embedder(shared_encoder(self.config), self.config)
             made_with = self._manager.made_with
             if made_with is not None and made_with is not self._checked_with:
                 made_with.check_embedder(self._embedder, self.config, index=str(self.path))
