@@ -1,8 +1,7 @@
 """An index whose vectors come from a server: what it remembers, what it notices, and what an outage costs."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -10,14 +9,13 @@ import pytest
 
 from ingest import add
 from ingest.cli import app as ingest_app
-from ingest.parser_pool import ParserPool
-from ingest.rebuild import rebuild
 from retrieval import Config, Document, HybridIndex, console
 from retrieval.cli import app as retrieve_app
 from retrieval.encoders import Embedder, EndpointEncoder
 from retrieval.errors import IndexMismatchError, ModelError
 from retrieval.fingerprint import Fingerprint
 from tests.embedding_server import EmbeddingServer, Fault, embedding_server, of_words
+from tests.ingesting import POOL, rebuild
 
 KEY = "sk-12345-secret"
 DOCUMENTS = [Document("mill", "The mill grinds flour."), Document("rain", "Rain falls from dark clouds.")]
@@ -139,9 +137,7 @@ def test_an_outage_ends_a_sync_and_the_next_goes_on(
     server: EmbeddingServer,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    parser_pools: Callable[..., AbstractContextManager[ParserPool]],
 ) -> None:
-    monkeypatch.setattr("ingest.pipeline.ParserPool", parser_pools)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "docs").mkdir()
     for number in range(60):
@@ -150,9 +146,8 @@ def test_an_outage_ends_a_sync_and_the_next_goes_on(
     Path("own.yaml").write_text(f"model: openai:words\nencoder_url: {server.url}\nparse_workers: 1\n", "utf-8")
 
     def run(*command: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", list(command))
         with pytest.raises(SystemExit) as leaving:
-            console.run(ingest_app if command[0] == "ingest" else retrieve_app)
+            console.run(ingest_app if command[0] == "ingest" else retrieve_app, command, pool=POOL)
         return (leaving.value.code, *capsys.readouterr())
 
     passages = lambda: [text for text in server.texts if text.startswith("passage: ")]  # noqa: E731
