@@ -17,6 +17,7 @@ from hypothesis import settings
 from retrieval.config import Config
 from retrieval.encoders import Embedder, shared_encoder
 from retrieval.index import HybridIndex
+from tests.embedding_server import EmbeddingServer, embedding_server
 from tests.forked_probes import ForkedProbes
 from tests.ingesting import POOL
 
@@ -95,6 +96,19 @@ def store_writes() -> tuple[str, ...]:
         "set_state", "add_records", "put_records", "put_chunks", "update_records", "update_chunks", "amend_chunks",
         "delete_chunks", "delete_records",
     )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def _embedding_server() -> Iterator[EmbeddingServer]:
+    with embedding_server() as started:
+        yield started
+
+
+@pytest.fixture
+def server(_embedding_server: EmbeddingServer) -> EmbeddingServer:
+    """A server that embeds, as new."""
+    _embedding_server.reset()
+    return _embedding_server
 
 
 class ChromaProcess:
