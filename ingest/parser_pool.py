@@ -13,7 +13,7 @@ from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from itertools import islice
 from multiprocessing.connection import Pipe
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
@@ -70,15 +70,17 @@ class _Given(NamedTuple):
 
 class ParserPool:
     """Up to so many worker processes: one is started when first needed, each other when files are still waited for. A
-    context manager; leaving it ends them. Between two syncs they wait for the next, which then need not start any.
+    context manager; leaving it ends them. Between two syncs they wait for the next, which then need not start any, but
+    for no more than `idle_seconds`, since each holds well over a hundred megabytes.
 
     A file that takes too long, needs too much memory or crashes its parser costs its worker and itself alone. A worker
     whose settings are not those of the next file, or that has died since the last, is replaced. The first file raises
     ConfigError where the settings leave no room for text.
     """
 
-    def __init__(self, *, workers: int) -> None:
+    def __init__(self, *, workers: int, idle_seconds: float = 300.0) -> None:
         self._most = workers
+        self._idle_seconds = idle_seconds
         self._given: SimpleQueue[_Given | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._workers: list[_Worker] = []
@@ -159,12 +161,21 @@ class ParserPool:
     def _work(self) -> None:
         """Give files to a worker of this thread's own, and to another when that is spent."""
         worker: _Worker | None = None
-        while (given := self._given.get()) is not None and not self._closed:
+        while True:
+            try:
+                given = self._given.get(timeout=self._idle_seconds if worker is not None else None)
+            except Empty:
+                self._end_worker(worker)
+                worker = None
+                continue
+            if given is None or self._closed:
+                return
             if not given.outcome.set_running_or_notify_cancel():
                 continue
             try:
                 if worker is None or not worker.can_parse_with(given.settings):
-                    worker = self._start_worker(given.settings, instead_of=worker)
+                    self._end_worker(worker)
+                    worker = self._start_worker(given.settings)
                 parsed = worker.parse(given.file, keeps_content=given.keeps_content)
                 if worker.is_spent:
                     self._workers.remove(worker)
@@ -172,10 +183,12 @@ class ParserPool:
             except BaseException as error:  # it is the caller's, who waits for the outcome
                 given.outcome.set_exception(error)
 
-    def _start_worker(self, settings: ParserSettings, *, instead_of: "_Worker | None") -> "_Worker":
-        if instead_of in self._workers:
-            self._workers.remove(instead_of)
-            instead_of.end()
+    def _end_worker(self, worker: "_Worker | None") -> None:
+        if worker in self._workers:
+            self._workers.remove(worker)
+            worker.end()
+
+    def _start_worker(self, settings: ParserSettings) -> "_Worker":
         worker = _Worker(settings)
         self._workers.append(worker)
         if self._closed:  # since this file was taken up: nobody waits for it

@@ -23,6 +23,7 @@ from retrieval.config import AUTO, Config
 from retrieval.encoders import Embedder
 from retrieval.errors import ConfigError
 from tests.loaders_samples import pdf
+from tests.serving import wait_for
 
 
 @pytest.fixture(scope="module")
@@ -195,15 +196,18 @@ def test_a_process_that_cannot_serve_does_not_stay(
 
 
 @pytest.mark.slow
-def test_a_pool_parses_with_the_settings_of_each_index(settings: ParserSettings, small: list[ScannedFile]) -> None:
-    with ParserPool(workers=1) as pool:
+def test_a_pool_parses_with_the_settings_of_each_index_and_holds_no_idle_process_for_long(
+    settings: ParserSettings, small: list[ScannedFile]
+) -> None:
+    with ParserPool(workers=1, idle_seconds=2) as pool:
         assert reasons(pool, settings, small) == {}
         (worker,) = pool._workers
-        other = settings._replace(chunks=settings.chunks._replace(max_tokens=12))
-        with pool.parse(small, other) as outcomes:
-            assert all(isinstance(outcome, Parsed) and len(outcome.chunks) > 1 for _, outcome in outcomes)
+        with pool.parse(small, settings._replace(language="german")) as outcomes:
+            assert all(isinstance(outcome, Parsed) and outcome.language == "german" for _, outcome in outcomes)
         assert worker not in pool._workers
         assert worker._process.returncode is not None
+        wait_for(lambda: not pool._workers)
+        assert reasons(pool, settings, small) == {}
 
 
 def _crash_when_it_reads(fifo: Path, pid: int) -> None:
