@@ -28,7 +28,7 @@ def shared_encoder(config: Config) -> LocalEncoder | EndpointEncoder:
         key = (config.model_dump_json(include=_SETTINGS), hash_weights(directory), *_files(directory))
         encoder = _loaded.get(key)
         if encoder is None:
-            encoder = _loaded[key] = LocalEncoder.load(config)
+            encoder = _loaded[key] = LocalEncoder.read(directory, config)
         return encoder
 
 
