@@ -60,6 +60,11 @@ class Embedder:
     def probe(self) -> str | None:
         return self.encoder.probe if isinstance(self.encoder, EndpointEncoder) else None
 
+    def renew(self, *, after: float) -> None:
+        """As EndpointEncoder.renew; nothing for any other encoder."""
+        if isinstance(self.encoder, EndpointEncoder):
+            self.encoder.renew(after=after)
+
     @cached_property
     def tokenizer_digest(self) -> str:
         """Tells one tokenizer from another."""
@@ -79,7 +84,7 @@ class Embedder:
 
     def embed_passages(self, passages: Sequence[str]) -> Vectors:
         """float32 [n, dimension], unit rows, of passage prefix + passage. The caller keeps them below the limit. Raises
-        as `embed_queries`."""
+        as `embed_queries`, and PassagesRefusedError where the encoder takes only some."""
         if not passages:
             return self._no_vectors()
         return self._checked(
