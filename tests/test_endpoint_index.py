@@ -231,11 +231,11 @@ def test_an_outage_ends_a_sync_and_the_next_goes_on(
         return (leaving.value.code, *capsys.readouterr())
 
     passages = lambda: [text for text in server.texts if text.startswith("passage: ")]  # noqa: E731
-    server.fault = lambda body: DOWN if any("late" in text for text in body["input"]) else None
+    server.fault = lambda body: DOWN if any("came late" in text for text in body["input"]) else None
     code, _, error = run("ingest", "sync", "docs", "--config", "own.yaml")
     assert code == 3
     assert f"openai:words at {server.url}/embeddings does not embed: it answers 503 (restarting)" in error
-    embedded = {text for text in passages() if "early" in text}
+    embedded = {text for text in passages() if "came early" in text}
     status = json.loads(run("ingest", "status", "--json")[1])
     assert status["documents"] == 32 and status["limit_is_estimated"]
     assert "note" in run("retrieve", "search", "note", "--mode", "lexical")[1].lower()

@@ -8,13 +8,14 @@ import numpy as np
 
 from retrieval.config import MODEL_SETTINGS, Config
 from retrieval.encoders.character_tokenizer import character_tokenizer
+from retrieval.encoders.cosine_scale import cosine_scale
 from retrieval.encoders.endpoint_encoder import EndpointEncoder
 from retrieval.encoders.local_encoder import LocalEncoder
 from retrieval.encoders.model_files import PASSED
 from retrieval.encoders.prompts import resolved
 from retrieval.errors import ConfigError, ModelError
 from retrieval.timing import stage
-from retrieval.types import Encoder, Vectors, digest
+from retrieval.types import CosineScale, Encoder, Vectors, digest
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -73,6 +74,11 @@ class Embedder:
     @property
     def numerics(self) -> str:
         return self._local.numerics if self._local is not None else "fp32"
+
+    @property
+    def cosine_scale(self) -> CosineScale:
+        """What its cosines mean; measured at first use. Raises as `embed_queries`."""
+        return cosine_scale(self.encoder, self.prefixes, self.embed_queries, self.embed_passages)
 
     @stage("embedding")
     def embed_queries(self, queries: Sequence[str]) -> Vectors:
