@@ -13,6 +13,7 @@ from retrieval.encoders.endpoint_encoder import EndpointEncoder
 from retrieval.encoders.local_encoder import LocalEncoder
 from retrieval.encoders.model_files import PASSED
 from retrieval.encoders.prompts import resolved
+from retrieval.encoders.vocabulary import reads_many_languages
 from retrieval.errors import ConfigError, ModelError
 from retrieval.timing import stage
 from retrieval.types import CosineScale, Encoder, Vectors, digest
@@ -104,6 +105,11 @@ class Embedder:
     def is_word(self, text: str) -> bool:
         """Whether it is one token, as words are that the model has read often."""
         return len(self.tokenizer.encode(text, add_special_tokens=False).ids) == 1
+
+    @cached_property
+    def reads_many_languages(self) -> bool:
+        """Whether the encoder was trained on them, by its tokenizer; False where that is not known."""
+        return reads_many_languages(self.tokenizer)
 
     def _checked(self, vectors: Vectors, texts: Sequence[str]) -> Vectors:
         try:

@@ -41,6 +41,7 @@ class QueryScores:
     scan      takes the place of the reader's own
 
     lexical   float64 [n], BM25
+    coverage  the query's
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class QueryScores:
         scan: Scan | None = None,
     ) -> None:
         self.vector = query.vector
+        self.coverage = query.coverage
         self._cosines = Cosines(query.vector, reader.vectors, scan or reader.products, alive=reader.alive)
         self.lexical, self._matching = _bm25(reader, lexical or reader.lexical, query.terms)
         if sides != "dense" and (phrase := phrase_scores(reader, query, self._matching, self._near)) is not None:

@@ -61,7 +61,7 @@ class Scorer:
             scores = self._scores.cosines(rows)
         else:
             dense, lexical = self._scaled_scores(options, rows, depth)
-            scores = fuse(dense, lexical, alpha=options.alpha)
+            scores = fuse(dense, lexical, alpha=options.alpha, coverage=self._scores.coverage)
         return Ranking(rows, scores).take(self._scores.in_order(rows, scores))
 
     def _rows(self, options: SearchOptions, depth: int) -> Rows:
