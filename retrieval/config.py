@@ -99,7 +99,7 @@ class Config(BaseModel):
     chunk_overlap: int = Field(0, ge=0)
     """Tokens that neighbouring chunks may share."""
     context_header: bool = True
-    """Put document title and heading path before each chunk for embedding and BM25."""
+    """Put document title and heading path before each chunk for embedding and BM25, which counts their words twice."""
 
     # What turns text into terms, and terms into scores.
     language: str = AUTO
