@@ -100,7 +100,7 @@ class Config(BaseModel):
     chunk_overlap: int = Field(0, ge=0)
     """Tokens that neighbouring chunks may share."""
     context_header: bool = True
-    """Put document title and heading path before each chunk for embedding and BM25."""
+    """Put document title and heading path before each chunk for embedding and BM25, which counts their words twice."""
 
     # What turns text into terms, and terms into scores.
     language: str = AUTO
@@ -136,6 +136,8 @@ class Config(BaseModel):
     fusion: FusionMethod = "dbsf"
     alpha: float = Field(0.6, ge=0, le=1)
     """Weight of the dense side: 1 is dense alone, 0 is BM25 alone."""
+    smoothing: float = Field(0.2, ge=0, le=1)
+    """How far a hybrid score moves towards the mean of those of the most similar passages: 0 not at all."""
     feedback: Feedback = "none"
     """Which side asks again with what its first answers have in common."""
 

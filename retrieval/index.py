@@ -121,10 +121,12 @@ class HybridIndex:
         mode               "hybrid" (the default), or one side: "dense" ranks by cosine, "lexical" ranks by BM25 the
                            chunks that share a term.
         fusion, alpha      how the sides' scores become one ("dbsf", "rrf", "convex"), and the weight of the dense side
-                           in [0, 1]. The configuration has their defaults and that of feedback. alpha 1 is mode
-                           "dense", alpha 0 is mode "lexical".
+                           in [0, 1]. The configuration has their defaults and those of smoothing and feedback. alpha
+                           1 is mode "dense", alpha 0 is mode "lexical".
         rrf_k              constant of reciprocal rank fusion (60).
         candidates         how many chunks each side brings (100); both scores are then computed for all of them.
+        smoothing          with both sides, how far the scores of the best 30 move towards the mean of the five passages
+                           among them that are most like each, in [0, 1]; 0 leaves them as fused.
         feedback           ask again with what the first answers have in common: on the "dense" side their mean vector
                            (Rocchio), on the "lexical" side their terms (RM3), or "both". Scores are then those of the
                            query as it was asked again. The first answers pass filters and operators.
