@@ -34,6 +34,8 @@ class SearchHit:
 
     score          what the hits are ranked by: cross-encoder, fused score, cosine or BM25, by the search's options.
     rank           from 1, without gaps.
+    relevance      how likely the chunk has to do with what is asked, in [0, 1], comparable from query to query and from
+                   index to index; below .5 rather not. See retrieval.search.relevance.
     dense_score    cosine of query and chunk in [-1, 1]; None only where the query was not embedded (mode "lexical").
     lexical_score  BM25 of query and chunk; 0 where they share no term.
     dense_rank, lexical_rank   from 1; None where that side did not return the chunk among its candidates.
@@ -49,6 +51,7 @@ class SearchHit:
     text: str
     score: float
     rank: int
+    relevance: float
     source: str
     title: str | None
     headings: tuple[str, ...]

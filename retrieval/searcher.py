@@ -15,7 +15,7 @@ from retrieval.inspection.stats import Stats, describe, describe_embeddings
 from retrieval.rerankers import Rerankers
 from retrieval.search import Query, SearchKeywords, SearchOptions, search_all
 from retrieval.search.corrections import find_corrections, replaced
-from retrieval.search.coverage import coverage
+from retrieval.search.coverage import known_share
 from retrieval.search.exclusion_hints import exclusion_hints
 from retrieval.search.filter_hints import warn
 from retrieval.search.operators import has_word, read_operators
@@ -23,7 +23,7 @@ from retrieval.search.query import terms_by_language
 from retrieval.search_hits import SearchHits
 from retrieval.segments.reader import IndexReader
 from retrieval.timing import stage
-from retrieval.types import Chunk, DocumentRecord, SyncedFolder, Vectors, clean_text
+from retrieval.types import Chunk, CosineScale, DocumentRecord, SyncedFolder, Vectors, clean_text
 
 
 class Searcher:
@@ -173,11 +173,16 @@ class Searcher:
                 vector,
                 clauses,
                 tuple(dict.fromkeys(replacement.correction for replacement in replacements)),
+                self._cosine_scale(embedder) if embedder is not None else None,
                 # A model of one language would not make up for what the lexical side does not know.
-                coverage(self.reader, text) if reads_all else 1.0,
+                known_share(self.reader, text) if reads_all else 1.0,
             )
             for text, (_, clauses), replacements, vector in zip(texts, read, found, vectors, strict=True)
         ]
+
+    def _cosine_scale(self, embedder: Embedder) -> CosineScale:
+        """The index's; of one that was made before this was kept, the model's, which takes longer."""
+        return self.reader.state.cosine_scale or embedder.cosine_scale
 
 
 def _checked(query: str) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from retrieval.analysis import Analyzer
 from retrieval.lexical import LexicalIndex
-from retrieval.search.coverage import coverage
+from retrieval.search.coverage import known_share
 
 TEXTS = {
     "english": ["A rat ate the cheese in 1964.", "The Wi-Fi of the council is slow.", "Bread is baked from flour."],
@@ -36,12 +36,12 @@ def index(*languages: str) -> Any:
     ],
 )
 def test_all_is_known_of_a_query_in_the_words_of_the_passages(query: str, languages: tuple[str, ...]) -> None:
-    assert coverage(index(*languages), query) == 1
+    assert known_share(index(*languages), query) == 1
 
 
 @pytest.mark.parametrize("query", ["Wer isst Kuchen?", "пирог", "数学", "xyzzy"])
 def test_nothing_is_known_of_words_that_no_passage_has(query: str) -> None:
-    assert coverage(index("english"), query) == 0
+    assert known_share(index("english"), query) == 0
 
 
 @pytest.mark.parametrize(
@@ -49,10 +49,10 @@ def test_nothing_is_known_of_words_that_no_passage_has(query: str) -> None:
     ["Was macht der Rat mit der Bibliothek?", "Какая крепость перестроена в 1964 году?", "哪座堡垒于1964年重建？"],
 )
 def test_a_word_in_common_with_another_language_is_a_small_part(query: str) -> None:
-    assert 0 < coverage(index("english"), query) < 0.4
+    assert 0 < known_share(index("english"), query) < 0.4
 
 
 def test_a_word_counts_for_its_rarity() -> None:
     reader = index("english", "english", "german")  # bread is in two of nine
-    assert coverage(reader, "bread unheard") < coverage(reader, "bread") == 1
-    assert coverage(reader, "bread unheard") < 0.5
+    assert known_share(reader, "bread unheard") < known_share(reader, "bread") == 1
+    assert known_share(reader, "bread unheard") < 0.5

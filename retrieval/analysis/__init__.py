@@ -3,7 +3,7 @@
 from retrieval.analysis.analyzer import LANGUAGES, RULES_VERSION, Analyzer
 from retrieval.analysis.detection import detect_language
 from retrieval.analysis.query_terms import content_words, query_terms
-from retrieval.analysis.question import ignored_words, is_in_another_language
+from retrieval.analysis.question import ignored_words, is_foreign, is_in_another_language
 
 __all__ = [
     "LANGUAGES",
@@ -12,6 +12,7 @@ __all__ = [
     "content_words",
     "detect_language",
     "ignored_words",
+    "is_foreign",
     "is_in_another_language",
     "query_terms",
 ]

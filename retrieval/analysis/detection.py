@@ -41,7 +41,7 @@ def detect_language(text: str) -> str:
     sample = _sample(text)
     language, probability = _identifier().classify(sample)
     if language == _NO_LANGUAGE or probability < _SURE:
-        return "english" if _is_latin(sample) else "none"
+        return "english" if is_latin(sample) else "none"
     return _ANALYSES.get(language, "none")
 
 
@@ -53,7 +53,7 @@ def _sample(text: str) -> str:
     return "\n".join(text[start : start + _SLICE] for start in range(0, _SLICES * step, step))
 
 
-def _is_latin(text: str) -> bool:
+def is_latin(text: str) -> bool:
     """Whether most letters are, if there are any."""
     letters = [character for character in text if character.isalpha()]
     latin = sum(character.isascii() or "LATIN" in unicodedata.name(character, "") for character in letters)

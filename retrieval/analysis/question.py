@@ -4,13 +4,18 @@ from collections.abc import Sequence
 
 import regex
 
-from retrieval.analysis.detection import detect_language
+from retrieval.analysis.detection import detect_language, is_latin
 from retrieval.analysis.folding import fold_case
 from retrieval.analysis.stopwords import function_words, languages_with_stop_words
 
 _EVIDENCE = 2
 """Function words that it takes to read a query in another language than most of the index: one may be a name, as in
 Die Hard, or content."""
+
+_OTHER_LETTERS = {
+    "arabic", "armenian", "greek", "hindi", "nepali", "none", "persian", "russian", "serbian", "tamil", "yiddish",
+}  # fmt: skip
+"""Languages that are not written in Latin letters, or not in these alone; Latin words are common in their texts."""
 
 _WORD = regex.compile(r"[\p{L}\p{M}]+")
 
@@ -40,6 +45,13 @@ def is_in_another_language(query: str, languages: Sequence[str]) -> bool:
         return False
     other = _other_language(query, _words(query), languages[0])
     return other is not None and other not in languages
+
+
+def is_foreign(query: str, language: str) -> bool:
+    """Whether the query is in another language than texts of this one: by its function words, or by its letters."""
+    if language in _OTHER_LETTERS:
+        return is_in_another_language(query, (language,))
+    return not is_latin(query) or is_in_another_language(query, (language,))
 
 
 def _words(query: str) -> frozenset[str]:

@@ -214,7 +214,15 @@ class LexicalIndex(BM25Okapi):  # type: ignore[misc]  # rank_bm25 has no types
 
     def document_frequency(self, term: str) -> int:
         """How many documents have the term."""
-        return self._postings.occurrences(term).living
+        return self._term_scores().of(term).living
+
+    def occurs(self, term: str, slots: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """bool [k]: which of the documents in these slots have the term."""
+        having = self._term_scores().of(term).slots
+        if not len(having):
+            return np.zeros(len(slots), np.bool_)
+        places = np.minimum(np.searchsorted(having, slots), len(having) - 1)
+        return np.asarray(having[places] == slots)
 
     def get_batch_scores(self, query: Terms, doc_ids: Sequence[int]) -> list[float]:
         """The scores of the documents at these positions, in the order asked. Raises IndexError out of range."""
@@ -246,7 +254,7 @@ class LexicalIndex(BM25Okapi):  # type: ignore[misc]  # rank_bm25 has no types
         term_scores = self._term_scores()
         scores, worthless = np.zeros(self._postings.slots), []
         for term, weight in _weights(query).items():
-            slots, worth, lowest = term_scores.of(term)
+            slots, worth, lowest, _ = term_scores.of(term)
             weighted = worth if weight == 1 else worth * weight
             np.add.at(scores, slots.astype(np.intp), weighted)  # fast for this type alone
             if lowest * weight <= 0:

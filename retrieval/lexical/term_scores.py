@@ -19,11 +19,13 @@ _ENTRY = 32
 
 
 class TermScore(NamedTuple):
-    """The slots of the documents that have a term, ascending, its score in each, and the lowest of these."""
+    """The slots of the documents that have a term, ascending, its score in each, and the lowest of these; and how many
+    of the documents are not deleted."""
 
     slots: NDArray[np.integer[Any]]
     scores: NDArray[np.float64]
     lowest: float
+    living: int
 
 
 class TermScores:
@@ -67,9 +69,9 @@ class TermScores:
         slots, frequencies, living = self._postings.occurrences(term)
         if not living:
             slots = slots[:0]
-            return TermScore(slots, np.empty(0), lowest=math.inf)
+            return TermScore(slots, np.empty(0), lowest=math.inf, living=0)
         lengths = self._length_factors.take(slots)
         scores = self._score(
             frequencies.astype(np.float64), lengths, idf=self._idf(living), k1=self._k1, delta=self._delta
         )
-        return TermScore(slots, scores, lowest=float(scores.min()))
+        return TermScore(slots, scores, lowest=float(scores.min()), living=living)

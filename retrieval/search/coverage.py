@@ -1,41 +1,87 @@
-"""How much of a query the passages' words can answer."""
+"""How much of a query passages have: the share of its words, each weighed by its idf."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from retrieval.analysis import content_words, ignored_words
 from retrieval.analysis.analyzer import JOINED
+from retrieval.fusion import Scores
 from retrieval.lexical.similarities import IDF
 from retrieval.search.query import analyzer
 from retrieval.segments.reader import IndexReader
+from retrieval.topk import Rows
+
+_PARTS = 0.6
+"""What it counts for to have the parts of a word alone: get, max, batch and size of getMaxBatchSize."""
 
 
-def coverage(reader: IndexReader, text: str) -> float:
-    """The share, in [0, 1], of a query's words that any passage has, each weighed by its idf; a word that none has
-    weighs most. In the language that knows most of it; 1 for a query of function words alone.
+class Word(NamedTuple):
+    """A word or a name that is looked for: its term, those of its parts, and where it stands in the query."""
+
+    term: str
+    parts: tuple[str, ...]
+    start: int
+    end: int
+
+
+def words_by_language(text: str, languages: tuple[str, ...]) -> dict[str, list[Word]]:
+    """The words of a query, in each language; of function words alone, none.
+
+    languages   those of the index, the most frequent first
+    """
+    return {
+        language: [
+            Word(word[0][0], tuple(term for term, _, _ in word[1:]), *word[0][1:])
+            for word in content_words(text, analyzer(language), ignored=ignored)
+        ]
+        for language, ignored in ignored_words(text, languages).items()
+    }
+
+
+def known_share(reader: IndexReader, text: str) -> float:
+    """The share, in [0, 1], of a query's words that any passage has; a word that none has weighs most. In the language
+    that knows most of it; 1 for a query of function words alone.
 
     A question in another language than the passages' has a name or a number in common with them, and a word or two that
     mean something else there: that these are rare makes them no better evidence.
     """
-    ignored = ignored_words(text, reader.languages_by_size)
-    return max((_coverage(reader, text, language, words) for language, words in ignored.items()), default=1.0)
+    words = words_by_language(text, reader.languages_by_size).values()
+    return max((float(_share(reader, of_language, None)[0]) for of_language in words if of_language), default=1.0)
 
 
-def _coverage(reader: IndexReader, text: str, language: str, ignored: frozenset[str]) -> float:
-    known = unknown = 0.0
-    counted = 0  # up to this character
-    for word in content_words(text, analyzer(language), ignored=ignored):
-        passages = max(_passages(reader, term) for term, _, _ in word)
-        idf = IDF["lucene"](reader.size, passages)
-        _, start, end = word[0]
-        if passages:
-            known += idf
-        elif start >= counted:
-            unknown += idf
-        else:
-            continue  # a pair of characters, the first of which was counted in the pair before
-        counted = end
-    return known / (known + unknown) if known + unknown else 1.0
+def passage_shares(reader: IndexReader, words: list[Word], rows: Rows) -> Scores:
+    """float64 [k], each in [0, 1]: the share of the words, of which there is one at least, that each passage has."""
+    return _share(reader, words, rows)
+
+
+def _share(reader: IndexReader, words: list[Word], rows: Rows | None) -> Scores:
+    """That of each of the passages; without any, that of all together."""
+    known = np.zeros(1 if rows is None else len(rows))
+    unknown, counted = known.copy(), known.copy()  # the last is a place in the query: what is before it, is counted
+    for word in words:
+        has = _has(reader, word.term, rows).astype(np.float64)
+        if word.parts:
+            parts = np.mean([_has(reader, part, rows) for part in word.parts], axis=0)
+            has = np.maximum(has, _PARTS * parts)
+        idf = IDF["lucene"](reader.size, _passages(reader, word.term))
+        # Of Chinese and the like, a word is each pair of characters: what a pair before has counted, is not unknown.
+        counts = (has > 0) | (word.start >= counted)
+        known += idf * has
+        unknown += idf * (1 - has) * counts
+        counted[counts] = word.end
+    return known / (known + unknown)
+
+
+def _has(reader: IndexReader, term: str, rows: Rows | None) -> NDArray[np.bool_]:
+    """Which have the term, with hyphens in it or without."""
+    if rows is None:
+        return np.array([_passages(reader, term) > 0])
+    solid = term.removeprefix(JOINED)
+    return reader.lexical.occurs(solid, rows) | reader.lexical.occurs(JOINED + solid, rows)
 
 
 def _passages(reader: IndexReader, term: str) -> int:
-    """How many have the term, with hyphens in it or without."""
     solid = term.removeprefix(JOINED)
     return max(map(reader.lexical.document_frequency, (solid, JOINED + solid)))

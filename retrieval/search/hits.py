@@ -9,6 +9,7 @@ from retrieval.search.function_words import has_function_words_alone, phrase_spa
 from retrieval.search.highlights import Highlighter
 from retrieval.search.passages import expanded
 from retrieval.search.query import Query
+from retrieval.search.relevance import relevance
 from retrieval.search_hits import SearchHit
 from retrieval.segments.reader import IndexReader
 from retrieval.timing import stage
@@ -37,6 +38,7 @@ def hits_of(
     """
     dense_ranks, lexical_ranks = ({row: rank for rank, row in enumerate(side.tolist(), 1)} for side in ranks)
     cosines = scores.cosines(ranking.rows)
+    relevances = relevance(reader, query, scores, ranking.rows).tolist()
     marking = {language: Highlighter(terms, language) for language, terms in query.terms.items()}
     duplicates = duplicates_of(reader, ranking.rows, allowed) if collapse else [((), 0)] * len(ranking.rows)
     hits = []
@@ -51,6 +53,7 @@ def hits_of(
                 text=passage.text,
                 score=float(ranking.scores[at]),
                 rank=rank,
+                relevance=relevances[at],
                 source=chunk.source,
                 title=chunk.title,
                 headings=chunk.headings,

@@ -45,6 +45,7 @@ class SearchKeywords(TypedDict, total=False):
     group_by_document: bool
     document_score: DocumentScore
     min_score: float | None
+    min_relevance: float | None
     highlight: bool
 
 
@@ -197,6 +198,12 @@ class SearchOptions:
         default="max", metadata=_about("With one hit per document, what ranks it: max (its best chunk) or mean.")
     )
     min_score: float | None = field(default=None, metadata=_about("Leave out hits with a lower score."))
+    min_relevance: float | None = field(
+        default=None,
+        metadata=_about(
+            "Leave out passages that less likely have to do with what is asked, 0 to 1; 0.5 is likely.", least=0, most=1
+        ),
+    )
     highlight: bool = field(default=True, metadata=_about("Mark the words that match."))
 
     @classmethod

@@ -13,6 +13,7 @@ from retrieval.search.hits import hits_of
 from retrieval.search.options import SearchOptions
 from retrieval.search.query import Query
 from retrieval.search.reformulation import reformulated
+from retrieval.search.relevance import relevance
 from retrieval.search.scoring import Scorer
 from retrieval.search.within import within
 from retrieval.search_hits import SearchHit
@@ -43,6 +44,8 @@ def search(
         ranking = _reranked(reader, scores, ranking.take(slice(0, options.depth)), query, reranker)
     if options.min_score is not None:
         ranking = ranking.take(ranking.scores >= options.min_score)
+    if options.min_relevance is not None:
+        ranking = ranking.take(relevance(reader, query, scores, ranking.rows) >= options.min_relevance)
     if options.mmr_lambda is not None and len(ranking.rows):
         vectors = reader.vectors[ranking.rows]
         ranking = ranking.take(mmr(ranking.scores, vectors, lambda_=options.mmr_lambda, top_k=options.top_k))

@@ -7,7 +7,7 @@ from functools import cache
 from retrieval.analysis import Analyzer, ignored_words, query_terms
 from retrieval.search.operators import Clause
 from retrieval.search_hits import Correction, SearchHit, SearchHits
-from retrieval.types import Vectors
+from retrieval.types import CosineScale, Vectors
 
 TermsByLanguage = Mapping[str, Mapping[str, float]]
 """Language -> term -> weight."""
@@ -22,7 +22,8 @@ class Query:
     vector    float32 [dim], of unit length; None where only BM25 takes part
     clauses   what every hit must or must not contain
     corrections   the words that stand in `terms` in another spelling
-    coverage  in [0, 1]: the share of the lexical side's weight that it votes with; see `coverage`
+    cosine_scale   of the model that made the vector; None without one
+    coverage  in [0, 1]: the share of the lexical side's weight that it votes with; see `coverage.known_share`
     """
 
     text: str
@@ -30,6 +31,7 @@ class Query:
     vector: Vectors | None
     clauses: tuple[Clause, ...] = ()
     corrections: tuple[Correction, ...] = ()
+    cosine_scale: CosineScale | None = None
     coverage: float = 1.0
 
     def answered(self, hits: Iterable[SearchHit], *, warnings: tuple[str, ...]) -> SearchHits:

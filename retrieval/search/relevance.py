@@ -1,0 +1,51 @@
+"""Relevance: how likely a passage answers a query at all, comparable from query to query and from index to index.
+
+The fused score ranks passages for one query: the best of nonsense scores as high as the best of a good question.
+Relevance is made of what does not depend on the other passages found:
+
+    nearness   where the cosine stands between that of unrelated texts and that of a question and its answer, for this
+               model (`types.CosineScale`)
+    coverage   how much of the query, by idf, the passage has (`coverage`)
+
+    relevance = .4 nearness + .6 coverage
+
+Words in common are the better evidence, since a model finds all of a subject near. Where a query is in another language
+than the passage they say nothing, and answers lie less near. Where there are no vectors, coverage is all there is.
+"""
+
+import numpy as np
+
+from retrieval.analysis import is_foreign
+from retrieval.fusion import Scores
+from retrieval.search.candidates import QueryScores
+from retrieval.search.coverage import passage_shares, words_by_language
+from retrieval.search.query import Query
+from retrieval.segments.reader import IndexReader
+from retrieval.topk import Rows
+
+LIKELY = 0.5
+"""From here on a passage is more likely than not to have to do with what is asked."""
+
+_COVERAGE = 0.6
+
+_FOREIGN = 0.7
+"""The nearness of an answer in another language than the question's."""
+
+
+def relevance(reader: IndexReader, query: Query, scores: QueryScores, rows: Rows) -> Scores:
+    """float64 [k], each in [0, 1], of these passages; higher where the cosine is, and where more of the query is
+    covered."""
+    coverage = (scores.lexical[rows] > 0).astype(np.float64)  # of function words alone, those that have them in a row
+    foreign = np.zeros(len(rows), np.bool_)
+    languages = np.array([reader.language(row) for row in rows.tolist()])
+    words = words_by_language(query.text, reader.languages_by_size)
+    for language in set(languages.tolist()):
+        of_language = languages == language
+        foreign[of_language] = is_foreign(query.text, language)
+        if words[language]:
+            coverage[of_language] = passage_shares(reader, words[language], rows[of_language])
+    if query.cosine_scale is None:
+        return coverage
+    nearness = query.cosine_scale.nearness(scores.cosines(rows))
+    both = (1 - _COVERAGE) * nearness + _COVERAGE * coverage
+    return np.where(foreign, np.minimum(nearness / _FOREIGN, 1.0), both)
