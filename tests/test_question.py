@@ -52,7 +52,9 @@ def test_an_english_word_is_not_taken_for_a_function_word_of_another_language(qu
         ("Was ist die Hauptstadt von Frankreich?", ("english", "german"), False),
         ("Was ist die Hauptstadt von Frankreich?", ("none",), False),
         ("what is the capital of France?", ("german", "french"), True),
+        ("विश्वविद्यालय द्वारा चलाए जाने वाले कार्यक्रम का नाम क्या है?", ("english",), True),  # its letters look Nepali
         ("die hard", ("english",), False),
+        ("man die war", ("english",), False),
         ("comit messge", ("english",), False),
     ],
 )

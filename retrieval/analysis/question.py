@@ -16,6 +16,9 @@ _OTHER_LETTERS = {
     "arabic", "armenian", "greek", "hindi", "nepali", "none", "persian", "russian", "serbian", "tamil", "yiddish",
 }  # fmt: skip
 """Languages that are not written in Latin letters, or not in these alone; Latin words are common in their texts."""
+_PLENTY, _AHEAD = 4, 2
+"""Function words of another language that need no look at the letters, which takes half a second the first time: so
+many, so many more than of any third one, and none of the main one."""
 
 _WORD = regex.compile(r"[\p{L}\p{M}]+")
 
@@ -68,5 +71,11 @@ def _other_language(query: str, words: frozenset[str], main: str) -> str | None:
         for language, of_language in found.items()
         if len(of_language) > len(own) and len(of_language - function_words(main)) >= _EVIDENCE
     }
-    language = detect_language(query) if others else None
+    if not others:
+        return None
+    first, *second = sorted(others, key=lambda language: -len(found[language]))[:2]
+    ahead = len(found[first]) - max((len(found[language]) for language in second), default=0)
+    if not own and len(found[first]) >= _PLENTY and ahead >= _AHEAD:
+        return first
+    language = detect_language(query)
     return language if language in others else None
