@@ -174,6 +174,7 @@ class Searcher:
                 clauses,
                 tuple(dict.fromkeys(replacement.correction for replacement in replacements)),
                 self._cosine_scale(embedder) if embedder is not None else None,
+                reads_all,
                 # A model of one language would not make up for what the lexical side does not know.
                 known_share(self.reader, text) if reads_all else 1.0,
             )

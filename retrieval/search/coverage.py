@@ -13,6 +13,9 @@ from retrieval.search.query import analyzer
 from retrieval.segments.reader import IndexReader
 from retrieval.topk import Rows
 
+_CORRECTED = 0.5
+"""What it counts for to have a word in the spelling that was searched for in place of the query's own."""
+
 _PARTS = 0.6
 """What it counts for to have the parts of a word alone: get, max, batch and size of getMaxBatchSize."""
 
@@ -51,12 +54,17 @@ def known_share(reader: IndexReader, text: str) -> float:
     return max((float(_share(reader, of_language, None)[0]) for of_language in words if of_language), default=1.0)
 
 
-def passage_shares(reader: IndexReader, words: list[Word], rows: Rows) -> Scores:
-    """float64 [k], each in [0, 1]: the share of the words, of which there is one at least, that each passage has."""
-    return _share(reader, words, rows)
+def passage_shares(reader: IndexReader, words: list[Word], rows: Rows, *, corrected: frozenset[str]) -> Scores:
+    """float64 [k], each in [0, 1]: the share of the words, of which there is one at least, that each passage has.
+
+    corrected   the terms of words that stand in another spelling in the query
+    """
+    return _share(reader, words, rows, corrected=corrected)
 
 
-def _share(reader: IndexReader, words: list[Word], rows: Rows | None) -> Scores:
+def _share(
+    reader: IndexReader, words: list[Word], rows: Rows | None, *, corrected: frozenset[str] = frozenset()
+) -> Scores:
     """That of each of the passages; without any, that of all together."""
     known = np.zeros(1 if rows is None else len(rows))
     unknown, counted = known.copy(), known.copy()  # the last is a place in the query: what is before it, is counted
@@ -65,6 +73,8 @@ def _share(reader: IndexReader, words: list[Word], rows: Rows | None) -> Scores:
         if word.parts:
             parts = np.mean([_has(reader, part, rows) for part in word.parts], axis=0)
             has = np.maximum(has, _PARTS * parts)
+        if word.term in corrected:
+            has *= _CORRECTED
         idf = IDF["lucene"](reader.size, _passages(reader, word.term))
         # Of Chinese and the like, a word is each pair of characters: what a pair before has counted, is not unknown.
         counts = (has > 0) | (word.start >= counted)

@@ -23,6 +23,7 @@ class Query:
     clauses   what every hit must or must not contain
     corrections   the words that stand in `terms` in another spelling
     cosine_scale   of the model that made the vector; None without one
+    is_read_in_all_languages   whether the model of the vector reads many languages
     coverage  in [0, 1]: the share of the lexical side's weight that it votes with; see `coverage.known_share`
     """
 
@@ -32,6 +33,7 @@ class Query:
     clauses: tuple[Clause, ...] = ()
     corrections: tuple[Correction, ...] = ()
     cosine_scale: CosineScale | None = None
+    is_read_in_all_languages: bool = False
     coverage: float = 1.0
 
     def answered(self, hits: Iterable[SearchHit], *, warnings: tuple[str, ...]) -> SearchHits:

@@ -9,8 +9,9 @@ Relevance is made of what does not depend on the other passages found:
 
     relevance = .4 nearness + .6 coverage
 
-Words in common are the better evidence, since a model finds all of a subject near. Where a query is in another language
-than the passage they say nothing, and answers lie less near. Where there are no vectors, coverage is all there is.
+Words in common are the better evidence, since a model finds all of a subject near. Where a model reads many languages,
+and the query is in another one than the passage, words say nothing, and answers lie less near. Where there are no
+vectors, coverage is all there is.
 """
 
 import numpy as np
@@ -19,11 +20,11 @@ from retrieval.analysis import is_foreign
 from retrieval.fusion import Scores
 from retrieval.search.candidates import QueryScores
 from retrieval.search.coverage import passage_shares, words_by_language
-from retrieval.search.query import Query
+from retrieval.search.query import Query, analyzer
 from retrieval.segments.reader import IndexReader
 from retrieval.topk import Rows
 
-LIKELY = 0.5
+LIKELY = 0.55
 """From here on a passage is more likely than not to have to do with what is asked."""
 
 _COVERAGE = 0.6
@@ -41,9 +42,12 @@ def relevance(reader: IndexReader, query: Query, scores: QueryScores, rows: Rows
     words = words_by_language(query.text, reader.languages_by_size)
     for language in set(languages.tolist()):
         of_language = languages == language
-        foreign[of_language] = is_foreign(query.text, language)
+        foreign[of_language] = query.is_read_in_all_languages and is_foreign(query.text, language)
         if words[language]:
-            coverage[of_language] = passage_shares(reader, words[language], rows[of_language])
+            corrected = frozenset(
+                term for correction in query.corrections for term in analyzer(language).terms(correction.searched)
+            )
+            coverage[of_language] = passage_shares(reader, words[language], rows[of_language], corrected=corrected)
     if query.cosine_scale is None:
         return coverage
     nearness = query.cosine_scale.nearness(scores.cosines(rows))
