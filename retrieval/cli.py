@@ -16,6 +16,7 @@ from retrieval.console import (
     out,
     print_hits,
     print_json,
+    print_nothing_relevant,
     print_reading,
     run,
     waiting,
@@ -56,13 +57,17 @@ def search(
             hits = opened.search(query, **given)
         except QueryError as error:
             raise naming_flags(error) from error
-    print_reading(hits, console=err if as_json else out)
+    aside = err if as_json else out
+    print_reading(hits, console=aside)
+    if hits and given["min_relevance"] is None and not hits.has_relevant:
+        print_nothing_relevant(hits, console=aside)
+        hits.clear()
+    elif not hits:
+        aside.print("Nothing found.")
     if as_json:
         print_json([hit_as_dict(hit) for hit in hits])
-    elif hits:
-        print_hits(hits, explain=explain, full=full or bool(given["expand"]))
     else:
-        out.print("Nothing found.")
+        print_hits(hits, explain=explain, full=full or bool(given["expand"]))
 
 
 app.command()(similar)

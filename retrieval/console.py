@@ -139,6 +139,13 @@ def print_reading(hits: SearchHits, *, console: Console) -> None:
             console.print(Text(f"Only passages {which} {named}.", style="yellow"))
 
 
+def print_nothing_relevant(hits: SearchHits, *, console: Console) -> None:
+    """Hits that have nothing to do with what was asked, in a line."""
+    nearest = max(hits, key=lambda hit: hit.relevance)
+    says = f"Nothing relevant found. The nearest is {printable(nearest.citation())}, relevance {nearest.relevance:.2f}"
+    console.print(f"{says}; --min-relevance 0 lists what there is.", markup=False, highlight=False)
+
+
 def print_hits(hits: Sequence[SearchHit], *, explain: bool, full: bool) -> None:
     """Without `full`, a terminal is given the part of each passage in which most of the words that match stand; a pipe
     is always given all of it, to search in."""
@@ -208,7 +215,8 @@ def _explain(hit: SearchHit) -> str:
         place = f"rank {rank}" if rank else "not a candidate"
         return f"{name} {score:.4f} ({place})" if score is not None else f"{name} not asked"
 
-    parts = [side("dense", hit.dense_score, hit.dense_rank), side("lexical", hit.lexical_score, hit.lexical_rank)]
+    parts = [f"relevance {hit.relevance:.2f}"]
+    parts += [side("dense", hit.dense_score, hit.dense_rank), side("lexical", hit.lexical_score, hit.lexical_rank)]
     if hit.rerank_score is not None:
         parts.append(f"rerank {hit.rerank_score:.4f}")
     return "  ".join(parts)

@@ -10,6 +10,11 @@ MAX_DUPLICATES = 100
 """Of a hit's duplicates, so many are named."""
 
 
+LIKELY = 0.55
+"""The relevance from which on a passage likely has to do with what is asked: questions that an index answers, and others,
+are told apart best there, over indexes and models (`python -m benchmarks.relevance`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Duplicate:
     """Another passage with the text of a hit, and where it stands, as in SearchHit."""
@@ -35,7 +40,7 @@ class SearchHit:
     score          what the hits are ranked by: cross-encoder, fused score, cosine or BM25, by the search's options.
     rank           from 1, without gaps.
     relevance      how likely the chunk has to do with what is asked, in [0, 1], comparable from query to query and from
-                   index to index; below .5 rather not. See retrieval.search.relevance.
+                   index to index; below LIKELY rather not. See retrieval.search.relevance.
     dense_score    cosine of query and chunk in [-1, 1]; None only where the query was not embedded (mode "lexical").
     lexical_score  BM25 of query and chunk; 0 where they share no term.
     dense_rank, lexical_rank   from 1; None where that side did not return the chunk among its candidates.
@@ -124,3 +129,8 @@ class SearchHits(list[SearchHit]):
         self.required = required
         self.excluded = excluded
         self.warnings = warnings
+
+    @property
+    def has_relevant(self) -> bool:
+        """Whether any of them likely has to do with what is asked. The best of a question that nothing answers do not."""
+        return any(hit.relevance >= LIKELY for hit in self)

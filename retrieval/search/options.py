@@ -15,6 +15,7 @@ import numpy as np
 
 from retrieval.config import Config, Feedback, FusionMethod, Mode
 from retrieval.errors import QueryError
+from retrieval.search_hits import LIKELY
 from retrieval.types import Reranker
 
 if TYPE_CHECKING:
@@ -201,7 +202,9 @@ class SearchOptions:
     min_relevance: float | None = field(
         default=None,
         metadata=_about(
-            "Leave out passages that less likely have to do with what is asked, 0 to 1; 0.5 is likely.", least=0, most=1
+            f"Leave out passages that less likely have to do with what is asked, 0 to 1; {LIKELY} is likely.",
+            least=0,
+            most=1,
         ),
     )
     highlight: bool = field(default=True, metadata=_about("Mark the words that match."))

@@ -24,9 +24,6 @@ from retrieval.search.query import Query, analyzer
 from retrieval.segments.reader import IndexReader
 from retrieval.topk import Rows
 
-LIKELY = 0.55
-"""From here on a passage is more likely than not to have to do with what is asked."""
-
 _COVERAGE = 0.6
 
 _FOREIGN = 0.7

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from retrieval.adapters.http.jobs import JobStatus
 from retrieval.config import Bm25Variant
-from retrieval.search_hits import MAX_DUPLICATES
+from retrieval.search_hits import LIKELY, MAX_DUPLICATES
 from retrieval.types import MetadataValue, Status
 
 
@@ -32,6 +32,7 @@ class HitOut(BaseModel):
     text: str
     score: float
     rank: int
+    relevance: float = Field(description=f"How likely it has to do with the query, 0 to 1; {LIKELY} is likely.")
     source: str
     title: str | None
     headings: list[str]
@@ -67,6 +68,7 @@ class ResultOut(BaseModel):
     corrections: list[CorrectionOut]
     required: list[str] = Field(description="Words and phrases that every hit has.")
     excluded: list[str] = Field(description="Words and phrases that no hit has.")
+    has_relevant: bool = Field(description="Whether any hit likely has to do with the query.")
     hits: list[HitOut]
 
 

@@ -22,6 +22,7 @@ def result(query: str, hits: SearchHits) -> dict[str, Any]:
         "corrections": [asdict(correction) for correction in hits.corrections],
         "required": hits.required,
         "excluded": hits.excluded,
+        "has_relevant": hits.has_relevant,
         "hits": [_hit(hit) for hit in hits],
     }
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from ingest.report import SyncReport
 from retrieval.adapters.redaction import redact_paths
-from retrieval.search_hits import SearchHit, SearchHits
+from retrieval.search_hits import LIKELY, SearchHit, SearchHits
 from retrieval.types import Chunk, DocumentRecord, MetadataValue, Status
 
 _NAMED = 10
@@ -19,6 +19,7 @@ class Found(BaseModel):
 
     rank: int
     score: float = Field(description="Orders the passages of one search; no probability.")
+    relevance: float = Field(description=f"How likely it has to do with the query, 0 to 1; {LIKELY} is likely.")
     citation: str = Field(description="Where it stands; cite this.")
     source: str = Field(description="The document's name, for get_document.")
     title: str | None
@@ -46,19 +47,31 @@ class Corrected(BaseModel):
 
 
 class SearchResult(BaseModel):
-    passages: list[Found] = Field(description="Best first.")
+    passages: list[Found] = Field(description="Best first; empty where nothing relevant was found.")
+    nothing_relevant: str = Field(description='"", or which passage is nearest, though it is not relevant.')
     corrections: list[Corrected] = Field(description="Words that no document has, and what was searched for instead.")
     required: list[str] = Field(description="Words and phrases in the query that every passage has.")
     warnings: list[str] = Field(description="What is wrong with the filters, or was read as text.")
 
     @classmethod
-    def of(cls, hits: SearchHits) -> Self:
+    def of(cls, hits: SearchHits, *, whatever: bool) -> Self:
+        """`whatever`: also hits that have nothing to do with what is asked."""
+        is_noise = bool(hits) and not (whatever or hits.has_relevant)
         return cls(
-            passages=[Found.of(hit) for hit in hits],
+            passages=[] if is_noise else [Found.of(hit) for hit in hits],
+            nothing_relevant=_nearest(hits) if is_noise else "",
             corrections=[Corrected(**asdict(correction)) for correction in hits.corrections],
             required=list(hits.required),
             warnings=list(hits.warnings),
         )
+
+
+def _nearest(hits: SearchHits) -> str:
+    nearest = max(hits, key=lambda hit: hit.relevance)
+    return (
+        f"The documents say nothing relevant. The nearest is {nearest.citation()}, relevance {nearest.relevance:.2f}; "
+        "min_relevance 0 lists it."
+    )
 
 
 class Part(BaseModel):

@@ -70,14 +70,28 @@ def _search(current: Current) -> Callable[..., SearchResult]:
             Field(description='Only documents whose source begins so: "docs/guide/", or one of several.'),
         ] = None,
         expand: Annotated[int, Field(description="Neighbouring parts to show around each passage.", ge=0, le=2)] = 0,
+        min_relevance: Annotated[
+            float | None,
+            Field(
+                description="Leave out passages with less relevance; 0 lists what is nearest, relevant or not.",
+                ge=0,
+                le=1,
+            ),
+        ] = None,
     ) -> SearchResult:
         """Find the passages of the documents that answer a question best."""
         with told_to_the_model():
             check_filter("where", where)
-            chosen: SearchKeywords = {"mode": mode, "where": where, "within": within, "expand": expand}
+            chosen: SearchKeywords = {
+                "mode": mode,
+                "where": where,
+                "within": within,
+                "expand": expand,
+                "min_relevance": min_relevance,
+            }
             options: SearchKeywords = {**FRAMEWORK_DEFAULTS, **chosen}
             hits = current().searcher().search(query, top_k, **options)
-        return SearchResult.of(hits)
+        return SearchResult.of(hits, whatever=min_relevance is not None)
 
     return search
 

@@ -330,7 +330,9 @@ function column(mode, answer, { state, signal }) {
   const counts = `${counted(hits.length, "hit")} in ${number(answer.seconds * 1000)} ms`;
   made.append(element("h2", {}, title(mode), element("span", {}, ` ${MODES[mode]} · ${counts}`)));
   made.append(...reading(answer.results[0]));
-  made.append(hits.length ? list(hits, state.view === "compare" ? 200 : 320) : nothingFound(state));
+  const length = state.view === "compare" ? 200 : 320;
+  made.append(!hits.length ? nothingFound(state)
+    : answer.results[0].has_relevant ? list(hits, length) : nothingRelevant(hits, length));
   for (const hit of hits) if (!current.hits.has(hit.id)) current.hits.set(hit.id, hit);
   return made;
 }
@@ -350,6 +352,13 @@ function nothingFound(state) {
   return element("div", { class: "note" },
     element("p", {}, filtered ? "Nothing found that passes the filters." : "Nothing found."),
     filtered && button("Search without filters", () => go({ where: "", prefix: "", operators: "" })));
+}
+
+/** Hits that have nothing to do with what is asked are not listed, unless one wants to see them. */
+function nothingRelevant(hits, length) {
+  const note = element("div", { class: "note" }, element("p", {}, "Nothing relevant found."),
+    button("Show the nearest passages", () => note.replaceWith(list(hits, length))));
+  return note;
 }
 
 /** length: of an excerpt, in code points */
@@ -414,6 +423,8 @@ function scores(hit, best) {
   const isOneSide = hit.score === hit.dense_score || hit.score === hit.lexical_score;
   return element("dl", { class: "scores" },
     !isOneSide && scored("score", "What the hits are ranked by", { score: hit.score, share: hit.score / best.score }),
+    scored("relevance", "How likely it has to do with the question, from 0 to 1",
+      { score: hit.relevance, share: hit.relevance }),
     scored("dense", "Cosine, and the rank on the dense side",
       { score: hit.dense_score, share: hit.dense_score, rank: hit.dense_rank }),
     scored("lexical", "BM25, and the rank on the lexical side",
