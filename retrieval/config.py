@@ -136,7 +136,7 @@ class Config(BaseModel):
     fusion: FusionMethod = "dbsf"
     alpha: float = Field(0.6, ge=0, le=1)
     """Weight of the dense side: 1 is dense alone, 0 is BM25 alone."""
-    smoothing: float = Field(0.2, ge=0, le=1)
+    smoothing: float = Field(0.15, ge=0, le=1)
     """How far a hybrid score moves towards the mean of those of the most similar passages: 0 not at all."""
     feedback: Feedback = "none"
     """Which side asks again with what its first answers have in common."""

@@ -11,8 +11,8 @@ MAX_DUPLICATES = 100
 
 
 LIKELY = 0.55
-"""The relevance from which on a passage likely has to do with what is asked: questions that an index answers, and others,
-are told apart best there, over indexes and models (`python -m benchmarks.relevance`)."""
+"""The relevance from which on a passage likely has to do with what is asked. Over indexes and models, it tells questions
+that an index answers from others best (`python -m benchmarks.relevance`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,5 +132,5 @@ class SearchHits(list[SearchHit]):
 
     @property
     def has_relevant(self) -> bool:
-        """Whether any of them likely has to do with what is asked. The best of a question that nothing answers do not."""
+        """Whether any of them likely has to do with what is asked."""
         return any(hit.relevance >= LIKELY for hit in self)
