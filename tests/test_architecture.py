@@ -30,6 +30,7 @@ LAYERS = {
         {"deletion", "inspection", "newest_generation", "searcher_manager"},
         {"searcher"},
         {"index", "evaluation"},
+        {"model_comparison"},
         {"backup"},
     ],
     "ingest": [
@@ -50,7 +51,7 @@ LAYERS = {
         {"chunking", "parsing", "plan", "report", "diff", "deletions", "overlaps"},
         {"parser_worker", "parser_pool", "indexer"},
         {"pipeline", "adding", "sync", "rebuild", "status", "checks", "damaged_chroma"},
-        {"doctor"},
+        {"doctor", "model_trials"},
     ],
 }
 EDGES = {"console", "cli", "cli_options", "adapters", "progress", "interrupts"}

@@ -1,0 +1,279 @@
+"""`retrieve models`: which model to take."""
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from retrieval.console import (
+    INTERRUPTED,
+    SOME_FAILED,
+    ConfigOption,
+    JsonOption,
+    err,
+    out,
+    print_json,
+    printable,
+    waiting,
+)
+from retrieval.errors import ConfigError, ModelError
+from retrieval.evaluation_cli import SplitOption, check_output, patterns_within, warn, write_output
+from retrieval.words import counted
+
+if TYPE_CHECKING:
+    from ingest.model_trials.process import OnSaid
+    from ingest.model_trials.run import OnSaidOf
+    from ingest.model_trials.worker import Said
+    from retrieval.config import Config
+    from retrieval.evaluation.judgements import Judgements
+    from retrieval.model_comparison.candidates import Candidates
+    from retrieval.model_comparison.comparison import Comparison
+    from retrieval.model_comparison.trial import Candidate, Material
+
+app = typer.Typer(no_args_is_help=True)
+
+_LINE_SECONDS = 15.0
+"""Off a terminal, how often a line tells how far a trial is."""
+
+_TERMINATED = 143
+
+
+@app.callback()
+def about() -> None:
+    """Choose the model that turns text into vectors."""
+
+
+@app.command()
+def compare(
+    documents: Annotated[
+        Path,
+        typer.Argument(help="A folder of documents, a collection in BEIR layout, or an index.", show_default=False),
+    ],
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="MODEL",
+            help="Presets, configuration files, or what `model` may be: packaged, a directory, a name on the hub, "
+            "openai:NAME. None are all presets that are on this machine.",
+            show_default=False,
+        ),
+    ] = None,
+    queries: Annotated[
+        Path | None, typer.Option(help="Questions, as `retrieve evaluate` takes them; else some are made.")
+    ] = None,
+    qrels: Annotated[Path | None, typer.Option(help="Which documents answer them.")] = None,
+    split: SplitOption = "test",
+    sample: Annotated[
+        int, typer.Option(min=0, help="Documents to compare on, of 1,000 characters on average at most; 0 is all.")
+    ] = 1500,
+    seed: Annotated[int, typer.Option(help="Draws other documents and questions.")] = 0,
+    output: Annotated[Path | None, typer.Option(help="Write the recommended model's settings to this file.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the output file.")] = False,
+    plot: Annotated[Path | None, typer.Option(help="Draw a picture: .png, .svg or .pdf.")] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Try models on your documents, and say which to take: what each finds, how fast, in how much memory.
+
+    Without judged questions, some are made from the documents: a heading or a first sentence, and the passage it is
+    from. Each model indexes the documents for itself; nothing of it is kept, and no index of yours is changed.
+    """
+    from ingest.model_trials.reading import read_material
+    from retrieval.model_comparison.report import config_of
+
+    _check_beforehand(plot=plot, output=output, force=force)
+    judgements = _judgements(queries, qrels)
+    shared = _shared_settings(documents, config)
+    candidates = _candidates(documents, models or (), shared)
+    beside = [file for file in (queries, qrels, output, plot, config) if file is not None]
+    with _cleaning_up():
+        with _Display() as display:
+            material = read_material(
+                documents,
+                judgements=judgements,
+                split=split,
+                sample=sample,
+                seed=seed,
+                config=shared,
+                exclude=tuple(patterns_within(documents, beside)),
+                on_read=lambda count: display.show(f"Reading the documents: {count:,}"),
+            )
+        comparison = _compare(material, candidates, offline=not models)
+    by_label = {candidate.label: candidate for candidate in candidates.found}
+    if output is not None:
+        write_output(output, config_of(comparison, by_label), force=force)
+    if plot is not None:
+        from retrieval.model_comparison.plot import plot_comparison
+
+        plot_comparison(plot, comparison)
+    if as_json:
+        from retrieval.model_comparison.report import comparison_as_dict
+
+        print_json(comparison_as_dict(comparison, by_label))
+    else:
+        _print(comparison, documents=len(material.documents))
+        if output is not None:
+            out.print(f"Wrote {output}.", markup=False)
+    if models and comparison.refused:
+        raise typer.Exit(SOME_FAILED)
+
+
+def _check_beforehand(*, plot: Path | None, output: Path | None, force: bool) -> None:
+    """What can be refused is refused before the documents are read."""
+    from retrieval.evaluation.measures import Judge, missing_extra
+    from retrieval.evaluation.plot import check_plot
+    from retrieval.model_comparison.trial import MEASURES
+
+    Judge({"query": {"document": 1}}, MEASURES)
+    if find_spec("scipy") is None:
+        raise missing_extra("scipy")
+    if plot is not None:
+        check_plot(plot)
+    if output is not None:
+        check_output(output, force=force)
+
+
+def _judgements(queries: Path | None, qrels: Path | None) -> "Judgements | None":
+    from retrieval.evaluation.judgements import read_judgements
+
+    if (queries is None) != (qrels is None):
+        raise ConfigError("--queries and --qrels go together: the one says what is asked, the other what answers it.")
+    return None if queries is None or qrels is None else read_judgements(queries, qrels)
+
+
+def _shared_settings(documents: Path, config: Path | None) -> "Config":
+    """What all models are compared with: the configuration over what an index was made with."""
+    from ingest.model_trials.reading import settings_of_index
+    from retrieval.config import Config
+
+    of_index = settings_of_index(documents)
+    base = {} if of_index is None else of_index.model_dump(include=set(of_index.model_fields_set))
+    return Config.load(config, base=base).model_copy(update={"chroma_host": None})
+
+
+def _candidates(documents: Path, models: Sequence[str], shared: "Config") -> "Candidates":
+    from retrieval.model_comparison.candidates import named_candidates, of_index, preset_candidates
+
+    if models:
+        for name in sorted({name for name in models if models.count(name) > 1}):
+            warn(f"{name} is named more than once, and compared once.")
+        return named_candidates(tuple(dict.fromkeys(models)), shared)
+    return preset_candidates(shared, *of_index(shared))
+
+
+def _compare(material: "Material", candidates: "Candidates", *, offline: bool) -> "Comparison":
+    """Raises ModelError where no model can be used."""
+    from ingest.model_trials.run import load_models, try_models
+    from retrieval.model_comparison.comparison import compare_trials
+
+    with TemporaryDirectory(prefix="retrieve-models-", ignore_cleanup_errors=True) as name:
+        scratch = Path(name)
+        with _Display() as display:
+            said_of = display.teller("Loading", len(candidates.found))
+            loaded, unloadable = load_models(candidates.found, offline=offline, scratch=scratch, on_said=said_of)
+            said_of = display.teller("Trying", len(loaded))
+            trials, failed = try_models(loaded, material, offline=offline, scratch=scratch, on_said=said_of)
+    refused = {**candidates.refused, **unloadable, **failed}
+    if not trials:
+        reasons = " ".join(f"{label}: {reason}" for label, reason in refused.items())
+        raise ModelError(f"None of the models can be used here. {reasons}")
+    with waiting("Comparing"):
+        return compare_trials(material, trials, refused)
+
+
+class _Display:
+    """Says on standard error what is being done: on a terminal in a line that changes, elsewhere now and then."""
+
+    def __init__(self) -> None:
+        self._status = err.status("") if err.is_terminal else None
+        self._told: set[str] = set()
+        self._printed = time.monotonic()
+
+    def __enter__(self) -> "_Display":
+        if self._status is not None:
+            self._status.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._status is not None:
+            self._status.stop()
+
+    def show(self, text: str) -> None:
+        if self._status is not None:
+            self._status.update(Text(text))
+        elif time.monotonic() - self._printed > _LINE_SECONDS:
+            self._printed = time.monotonic()
+            err.print(f"{text} ...", markup=False)
+
+    def teller(self, doing: str, total: int) -> "OnSaidOf":
+        """Of what is said of each model. A warning is printed once, whichever models it is of."""
+
+        def said_of(candidate: "Candidate", number: int) -> "OnSaid":
+            start = f"{doing} {printable(candidate.label)} ({number} of {total})"
+
+            def on_said(said: "Said") -> None:
+                if said.kind == "doing":
+                    self.show(f"{start}: {said.text}")
+                elif said.text not in self._told:
+                    self._told.add(said.text)
+                    warn(f"{candidate.label}: {said.text}")
+
+            self.show(start)
+            return on_said
+
+        return said_of
+
+
+@contextmanager
+def _cleaning_up() -> Iterator[None]:
+    """Temporary indexes are removed, and processes ended, also where somebody ends this process."""
+
+    def terminated(number: int, frame: FrameType | None) -> None:
+        sys.exit(_TERMINATED)
+
+    is_main = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGTERM, terminated) if is_main else None
+    try:
+        yield
+    except KeyboardInterrupt:
+        err.print("Interrupted; nothing is kept.")
+        sys.exit(INTERRUPTED)
+    finally:
+        if is_main:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _print(comparison: "Comparison", *, documents: int) -> None:
+    from retrieval.model_comparison import tables
+
+    searched = counted(documents, "passage" if comparison.kind == "known-item" else "document")
+    kind = {"judged": "judged ", "known-item": "known-item ", "none": ""}[comparison.kind]
+    title = f"{printable(comparison.name)}: {searched}, {counted(comparison.questions, f'{kind}question')}"
+    out.print(Text(title, style="bold"))
+    for note in comparison.notes:
+        out.print(printable(note), markup=False)
+    out.print(tables.models_table(comparison))
+    if comparison.quality:
+        out.print(tables.quality_table(comparison))
+    out.print(tables.space_table(comparison))
+    for note in tables.notes_on_tables(comparison):
+        out.print(note, markup=False)
+    out.print()
+    by_reason: dict[str, list[str]] = {}
+    for label, reason in comparison.refused.items():
+        by_reason.setdefault(reason, []).append(label)
+    for reason, labels in by_reason.items():
+        out.print(f"Not compared: {printable(', '.join(labels))}: {printable(reason)}", markup=False)
+    for caveat in tables.caveats(comparison):
+        out.print(printable(caveat), markup=False)
+    out.print(Text(printable(tables.recommendation_in_words(comparison)), style="bold"))
