@@ -89,7 +89,8 @@ def compare(
     from. Each model indexes the documents for itself; nothing of it is kept, and no index of yours is changed.
     """
     from ingest.model_trials.reading import read_material
-    from retrieval.model_comparison.report import config_of
+    from retrieval.model_comparison.plot import plot_comparison
+    from retrieval.model_comparison.report import comparison_as_dict, config_of
 
     _check_beforehand(plot=plot, output=output, force=force)
     judgements = _judgements(queries, qrels)
@@ -110,20 +111,17 @@ def compare(
             )
         comparison = _compare(material, candidates, offline=not models)
     by_label = {candidate.label: candidate for candidate in candidates.found}
-    if output is not None:
-        write_output(output, config_of(comparison, by_label), force=force)
-    if plot is not None:
-        from retrieval.model_comparison.plot import plot_comparison
-
-        plot_comparison(plot, comparison)
     if as_json:
-        from retrieval.model_comparison.report import comparison_as_dict
-
         print_json(comparison_as_dict(comparison, by_label))
     else:
         _print(comparison, documents=len(material.documents))
-        if output is not None:
-            out.print(f"Wrote {output}.", markup=False)
+    if plot is not None:
+        plot_comparison(plot, comparison)
+    if output is not None:
+        write_output(output, config_of(comparison, by_label), force=force)
+    for written in (plot, output) if not as_json else ():
+        if written is not None:
+            out.print(f"Wrote {written}.", markup=False)
     if models and comparison.refused:
         raise typer.Exit(SOME_FAILED)
 
@@ -262,10 +260,11 @@ def _print(comparison: "Comparison", *, documents: int) -> None:
     out.print(Text(title, style="bold"))
     for note in comparison.notes:
         out.print(printable(note), markup=False)
-    out.print(tables.models_table(comparison))
-    if comparison.quality:
-        out.print(tables.quality_table(comparison))
-    out.print(tables.space_table(comparison))
+    of_quality = [tables.quality_table(comparison)] if comparison.quality else []
+    for table in (tables.models_table(comparison), *of_quality, tables.space_table(comparison)):
+        out.print()
+        out.print(table)
+    out.print()
     for note in tables.notes_on_tables(comparison):
         out.print(note, markup=False)
     out.print()

@@ -117,7 +117,7 @@ def _with_known_items(material: Material, *, seed: int) -> Material:
 def _note_on_copies(documents: int, passages: Sequence[Document]) -> Iterator[str]:
     left = documents - len({passage.source.rpartition("#")[0] for passage in passages})
     if left:
-        yield f"{counted(left, 'document')} that repeat others, or have no text but headings, are left out of what is searched."
+        yield f"{counted(left, 'document')} that repeat others, or are all headings, are left out of what is searched."
 
 
 def _with_judged(material: Material, resolved: Resolved, *, unread: set[str]) -> Material:

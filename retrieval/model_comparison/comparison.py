@@ -18,6 +18,10 @@ FEW = 50
 """Questions below which an interval is narrower than it should be: it knows only what it has seen."""
 
 _ALPHA = 0.05
+_NOTICEABLE = 0.05
+"""A difference that counts though it may be luck, since few questions prove nothing. Spärck Jones 1974, "Automatic
+Indexing", calls such a one noticeable."""
+
 _AS_FAST = 0.9
 """Of the fastest one's speed, from which on two are as fast and the smaller is taken."""
 
@@ -84,30 +88,39 @@ def recommend(trials: Mapping[str, Trial]) -> Recommendation:
     """The model with the best hybrid answers; among those that cannot be told from it, the fastest, and among those as
     fast the smallest.
 
-    "Cannot be told" is by paired randomisation tests against the best, corrected for their number (Holm 1979, "A Simple
-    Sequentially Rejective Multiple Test Procedure").
+    Those cannot be told from it whose mean is less than .05 below, with a difference that may be luck: by paired
+    randomisation tests, corrected for their number (Holm 1979, "A Simple Sequentially Rejective Multiple Test
+    Procedure").
     """
     best = max(trials, key=lambda label: _mean(trials[label]))
     p_values = {label: _p_value(trials[label], trials[best], "hybrid") for label in trials if label != best}
-    rivals = [best, *_not_rejected(p_values)]
+    may_be_luck = _not_rejected(p_values)
+    near = [label for label in may_be_luck if _mean(trials[label]) > _mean(trials[best]) - _NOTICEABLE]
+    rivals = [best, *near]
     fastest = max(trials[label].tokens_per_second for label in rivals)
     as_fast = [label for label in rivals if trials[label].tokens_per_second >= _AS_FAST * fastest]
     chosen = min(as_fast, key=lambda label: (_size(trials[label]), label != best))
-    return Recommendation(chosen, _reason(trials, chosen, best, rivals, p_values))
+    return Recommendation(chosen, _reason(trials, chosen, rivals, p_values, may_be_luck))
 
 
 def _reason(
-    trials: Mapping[str, Trial], chosen: str, best: str, rivals: Sequence[str], p_values: Mapping[str, float]
+    trials: Mapping[str, Trial],
+    chosen: str,
+    rivals: Sequence[str],
+    p_values: Mapping[str, float],
+    may_be_luck: Sequence[str],
 ) -> str:
-    measure = MEASURES[0]
+    """rivals are the best and those that cannot be told from it."""
+    best, measure = rivals[0], MEASURES[0]
     mean = _mean(trials[chosen])
     if len(trials) == 1:
         return f"no other could be compared (hybrid {measure} {mean:.3f})"
     if chosen == best and len(rivals) == 1:
         second = max((label for label in trials if label != best), key=lambda label: _mean(trials[label]))
+        sure = "may be luck" if second in may_be_luck else "is more than luck"
         return (
             f"its hybrid {measure} of {mean:.3f} is above that of the next, {second} with {_mean(trials[second]):.3f}, "
-            f"which is more than luck ({chance(p_values[second])})"
+            f"which {sure} ({chance(p_values[second])})"
         )
     if chosen == best:
         return (

@@ -10,7 +10,7 @@ from retrieval.model_comparison.comparison import FEW, MODES, Comparison, Estima
 from retrieval.model_comparison.trial import MEASURES, Trial
 from retrieval.words import counted
 
-_LONGEST_NAME = 24
+_LONGEST_NAME = 22
 
 _LANGUAGES_SHOWN = 3
 
@@ -29,7 +29,7 @@ def models_table(comparison: Comparison) -> Table:
     for label, trial in comparison.trials.items():
         facts = trial.facts
         table.add_row(
-            _short(label),
+            _short(label, comparison),
             f"{facts.dimension}",
             f"{facts.max_seq_length}",
             _languages(facts.languages),
@@ -48,8 +48,8 @@ def quality_table(comparison: Comparison) -> Table:
         for place, mode in enumerate(MODES):
             tested = comparison.p_values.get(label, {}).get(mode)
             cells = (_estimate(quality[mode][measure]) for measure in MEASURES)
-            p_value = "" if tested is None else chance(tested).removeprefix("p = ").removeprefix("p ")
-            table.add_row("" if place else _short(label), mode, *cells, p_value)
+            p_value = "" if tested is None else chance(tested).removeprefix("p = ").replace("p < ", "<")
+            table.add_row("" if place else _short(label, comparison), mode, *cells, p_value)
     return table
 
 
@@ -59,7 +59,7 @@ def space_table(comparison: Comparison) -> Table:
     for label, trial in comparison.trials.items():
         space = trial.space
         table.add_row(
-            _short(label),
+            _short(label, comparison),
             f"{trial.chunks:,}",
             f"{trial.cut:.0%}",
             _number(space.mean_cosine, ".2f"),
@@ -132,7 +132,7 @@ def _codes(languages: tuple[str, ...]) -> set[str]:
 
 
 def _table(*columns: str | tuple[str, str]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for column in columns:
         if isinstance(column, tuple):
             table.add_column(column[0], overflow="fold")
@@ -141,8 +141,11 @@ def _table(*columns: str | tuple[str, str]) -> Table:
     return table
 
 
-def _short(label: str) -> str:
-    """Its end, which says most of a path."""
+def _short(label: str, comparison: Comparison) -> str:
+    """The last part of a path or of a name on the hub, which says most, where no other model has the same."""
+    last = label.rstrip("/").rpartition("/")[2]
+    if sum(last in each for each in comparison.trials) == 1:
+        label = last
     return label if len(label) <= _LONGEST_NAME else f"…{label[1 - _LONGEST_NAME :]}"
 
 
