@@ -121,7 +121,7 @@ def compare(
         write_output(output, config_of(comparison, by_label), force=force)
     for written in (plot, output) if not as_json else ():
         if written is not None:
-            out.print(f"Wrote {written}.", markup=False)
+            out.print(Text(f"Wrote {written}."))
     if models and comparison.refused:
         raise typer.Exit(SOME_FAILED)
 
@@ -211,7 +211,7 @@ class _Display:
             self._status.update(Text(text))
         elif time.monotonic() - self._printed > _LINE_SECONDS:
             self._printed = time.monotonic()
-            err.print(f"{text} ...", markup=False)
+            err.print(Text(f"{text} ..."))
 
     def teller(self, doing: str, total: int) -> "OnSaidOf":
         """Of what is said of each model. A warning is printed once, whichever models it is of."""
@@ -259,20 +259,20 @@ def _print(comparison: "Comparison", *, documents: int) -> None:
     title = f"{printable(comparison.name)}: {searched}, {counted(comparison.questions, f'{kind}question')}"
     out.print(Text(title, style="bold"))
     for note in comparison.notes:
-        out.print(printable(note), markup=False)
+        out.print(Text(printable(note)))
     of_quality = [tables.quality_table(comparison)] if comparison.quality else []
     for table in (tables.models_table(comparison), *of_quality, tables.space_table(comparison)):
         out.print()
         out.print(table)
     out.print()
     for note in tables.notes_on_tables(comparison):
-        out.print(note, markup=False)
+        out.print(Text(note))
     out.print()
     by_reason: dict[str, list[str]] = {}
     for label, reason in comparison.refused.items():
         by_reason.setdefault(reason, []).append(label)
     for reason, labels in by_reason.items():
-        out.print(f"Not compared: {printable(', '.join(labels))}: {printable(reason)}", markup=False)
+        out.print(Text(f"Not compared: {printable(', '.join(labels))}: {printable(reason)}"))
     for caveat in tables.caveats(comparison):
-        out.print(printable(caveat), markup=False)
+        out.print(Text(printable(caveat)))
     out.print(Text(printable(tables.recommendation_in_words(comparison)), style="bold"))

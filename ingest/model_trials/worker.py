@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import signal
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -51,14 +52,15 @@ def serve(descriptor: int) -> None:
     with Connection(descriptor) as connection, contextlib.suppress(EOFError, BrokenPipeError):
         logging.getLogger().handlers = [_Sending(connection)]
         while True:
-            connection.send(_answer(connection.recv(), connection))
+            connection.send(answer(connection.recv(), tell=connection.send))
 
 
-def _answer(task: Load | Try, connection: Connection) -> Answer:
+def answer(task: Load | Try, *, tell: Callable[[Said], None]) -> Answer:
+    """Do the task, and tell what is being done."""
     try:
         if isinstance(task, Load):
             return load_model(task.config)
-        return try_model(*task, say=lambda text: connection.send(Said("doing", text)))
+        return try_model(*task, say=lambda text: tell(Said("doing", text)))
     except BrokenPipeError:
         raise
     except (RetrievalError, OSError) as error:

@@ -34,8 +34,11 @@ def named_candidates(names: Sequence[str], shared: Config) -> Candidates:
     stems = [Path(name).stem for name in names]
     for name, stem in zip(names, stems, strict=True):
         try:
-            if file := _settings_file(name):
-                found.append(Candidate(stem if stems.count(stem) == 1 else name, _of_file(file, shared)))
+            if Path(name).suffix in _YAML:
+                label = stem if stems.count(stem) == 1 else name
+                found.append(Candidate(label, _of_file(Path(name), shared)))
+            elif name in presets() and not Path(name).is_dir():
+                found.append(Candidate(name, _of_preset(presets()[name], shared)))
             else:
                 found.append(Candidate(name, _of_model(name, shared)))
         except ConfigError as error:
@@ -57,7 +60,7 @@ def preset_candidates(shared: Config, *others: Candidate) -> Candidates:
     for name, file in presets().items():
         if "model" not in _read(file):
             continue
-        config = _of_file(file, shared)
+        config = _of_preset(file, shared)
         if config.is_endpoint:
             refused[name] = "a server runs it, which would be sent the documents; name it to compare it."
         else:
@@ -73,14 +76,6 @@ def is_on_hub(config: Config) -> bool:
     return not (is_packaged or config.is_endpoint or Path(name).expanduser().is_dir())
 
 
-def _settings_file(name: str) -> Path | None:
-    """The configuration file that is meant, if one is."""
-    path = Path(name)
-    if path.suffix in _YAML:
-        return path
-    return None if path.is_dir() else presets().get(name)
-
-
 def _of_model(name: str, shared: Config) -> Config:
     if name == shared.model:
         return shared
@@ -92,6 +87,17 @@ def _of_file(file: Path, shared: Config) -> Config:
     base = _given(shared)
     Config.load(file, base=base)  # which says of every problem where it stands
     return Config.load(file, base=base, **{name: value for name, value in _read(file).items() if name in _OF_FILE})
+
+
+def _of_preset(file: Path, shared: Config) -> Config:
+    """Where a preset lists the defaults too, these do not count."""
+    values, loaded, defaults = _read(file), Config.load(file), Config.model_construct()
+    own = {
+        name: values[name] if name in _OF_FILE else getattr(loaded, name)
+        for name in values
+        if name in _OF_FILE or getattr(loaded, name) != getattr(defaults, name)
+    }
+    return Config(**{**base_for(own.get("model"), _given(shared)), **own})
 
 
 def _given(shared: Config) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+import regex
+
 from retrieval.types import Document, Heading
 
 _ENDS = re.compile(r"[.!?…]+[\"'”’»)\]]*(?=\s|$)|[。！？．]+[」』”’）]*|[।؟۔](?=\s|$)")
@@ -131,5 +133,6 @@ def is_telling(heading: str) -> bool:
 
 
 def letters(text: str) -> str:
-    """Its letters and digits alone, in lower case: the same for a text however it is spaced, hyphenated and set."""
-    return re.sub(r"[\W_]+", "", text.casefold())
+    """Its letters with their marks, and digits, in lower case: the same for a text however it is spaced, hyphenated and
+    set."""
+    return regex.sub(r"[^\p{L}\p{M}\p{N}]+", "", text.casefold())

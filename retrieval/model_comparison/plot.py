@@ -71,9 +71,10 @@ def _draw_speed(axes: "Axes", comparison: Comparison) -> None:
         axes.scatter(speed, mean, s=50, facecolor=face, edgecolor=_COLOURS["hybrid"])
         axes.annotate(_short(label), (speed, mean), (0, 7), textcoords="offset points", ha="center", fontsize=7,
                       parse_math=False)  # fmt: skip
-    axes.set_xscale("log")
-    axes.margins(0.35, 0.25)
-    axes.set_xlabel("tokens embedded a second here (logarithmic)")
+    axes.margins(0.25, 0.25)
+    axes.set_xlim(left=0)
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.set_xlabel("tokens embedded a second here")
     axes.set_ylabel(f"hybrid {MEASURES[0]}")
     axes.set_title("filled: recommended", fontsize=8)
 

@@ -55,7 +55,7 @@ def quality_table(comparison: Comparison) -> Table:
 
 def space_table(comparison: Comparison) -> Table:
     """What each makes of these documents: chunks, and how its vectors lie."""
-    table = _table(("model", "left"), "chunks", "cut", "mean cosine", "uniformity", "alignment", "dims used")
+    table = _table(("model", "left"), "chunks", "cut", "cosine", "uniformity", "alignment", "dims")
     for label, trial in comparison.trials.items():
         space = trial.space
         table.add_row(
@@ -74,8 +74,8 @@ def notes_on_tables(comparison: Comparison) -> Iterator[str]:
     """What the tables' columns are."""
     yield (
         "reads: tokens of a text. memory: of a process that indexes and searches, at most. tokens/s: passages embedded "
-        "here. query: a hybrid search here. cut: sections longer than a chunk, which become several. mean cosine to "
-        "dims used: as `retrieve stats --embeddings` explains them."
+        "here. query: a hybrid search here. cut: sections longer than a chunk, which become several. cosine (of random "
+        "pairs), uniformity, alignment, dims (effective): as `retrieve stats --embeddings` explains them."
     )
     if comparison.quality:
         lexical = next(iter(comparison.quality.values()))["lexical"][MEASURES[0]]
