@@ -156,17 +156,17 @@ def _shared_settings(documents: Path, config: Path | None) -> "Config":
 
     of_index = settings_of_index(documents)
     base = {} if of_index is None else of_index.model_dump(include=set(of_index.model_fields_set))
-    return Config.load(config, base=base).model_copy(update={"chroma_host": None})
+    return Config.load(config, base=base)
 
 
 def _candidates(documents: Path, models: Sequence[str], shared: "Config") -> "Candidates":
-    from retrieval.model_comparison.candidates import named_candidates, of_index, preset_candidates
+    from retrieval.model_comparison.candidates import named_candidates, own_candidate, preset_candidates
 
     if models:
         for name in sorted({name for name in models if models.count(name) > 1}):
             warn(f"{name} is named more than once, and compared once.")
         return named_candidates(tuple(dict.fromkeys(models)), shared)
-    return preset_candidates(shared, *of_index(shared))
+    return preset_candidates(shared, *own_candidate(shared))
 
 
 def _compare(material: "Material", candidates: "Candidates", *, offline: bool) -> "Comparison":

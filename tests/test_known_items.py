@@ -88,6 +88,10 @@ def with_titles(items: KnownItems) -> None:
     assert all(document.title is None for document in items.documents if {document.source} <= asked(items, "h"))
 
 
+def a_sentence(items: KnownItems) -> None:
+    assert (items.headings, items.sentences) == (0, 1)
+
+
 def nothing(items: KnownItems) -> None:
     assert not items.queries and not items.qrels
 
@@ -101,12 +105,21 @@ def asked(items: KnownItems, kind: str) -> set[str]:
     [
         ([Document("book.txt", "\n\n".join({**WEATHER, **KITCHEN}.values()))], without_headings),
         ([Document(f"{at}", body, title=head) for at, (head, body) in enumerate(WEATHER.items())], with_titles),
+        (
+            [
+                Document(
+                    "cn",
+                    "# 种植番茄\n\n番茄喜欢阳光和温暖的气候。浇水应该在早晨进行，这样叶子能在白天变干，不容易生病。",
+                )
+            ],
+            a_sentence,
+        ),
         ([Document("note", "short note")], nothing),
         ([Document("table", "a;b;c\n1;2;3\n4;5;6\n" * 40)], nothing),
         ([Document("heading", "# Only a heading", headings=(Heading(0, 1, "Only a heading"),))], nothing),
         ([], nothing),
     ],
-    ids=["no headings", "titles alone", "too short", "a table", "nothing below a heading", "nothing"],
+    ids=["no headings", "titles alone", "Chinese", "too short", "a table", "nothing below a heading", "nothing"],
 )
 def test_documents_of_all_kinds(documents: list[Document], holds: Callable[[KnownItems], None]) -> None:
     holds(make_known_items(documents, seed=1))

@@ -17,7 +17,7 @@ from retrieval.errors import ConfigError
 from retrieval.evaluation.measures import MODES, Figures
 from retrieval.inspection.embedding_stats import EmbeddingStats
 from retrieval.model_comparison import Candidate, Comparison, Material, ModelFacts, Trial, compare_trials, tables
-from retrieval.model_comparison.candidates import is_on_hub, named_candidates, of_index, preset_candidates
+from retrieval.model_comparison.candidates import is_on_hub, named_candidates, own_candidate, preset_candidates
 from retrieval.model_comparison.comparison import chance, recommend
 from retrieval.model_comparison.model_card import languages_of, size_of
 from retrieval.model_comparison.plot import plot_comparison
@@ -151,11 +151,11 @@ def test_models_are_named_as_presets_files_and_models(tmp_path: Path, monkeypatc
 
 
 def test_all_presets_with_a_model_are_compared_but_no_server_is_asked() -> None:
-    found, refused = preset_candidates(Config(alpha=0.1), *of_index(Config(model="a/b")))
+    found, refused = preset_candidates(Config(alpha=0.1), *own_candidate(Config(model="a/b")))
     labels = [candidate.label for candidate in found]
     assert labels[:1] == ["a/b"] and {"packaged", "symmetric"} <= set(labels) <= {"a/b", "packaged", *presets()}
     assert "endpoint" in refused and "chroma-server" not in labels
-    assert of_index(Config()) == of_index(Config(model=f"{PASSED}mine")) == ()
+    assert own_candidate(Config()) == own_candidate(Config(model=f"{PASSED}mine")) == ()
     assert all(candidate.config.alpha == 0.1 for candidate in found[1:])
 
 

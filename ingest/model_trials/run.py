@@ -62,7 +62,8 @@ def try_models(
             TemporaryDirectory(dir=scratch, ignore_cleanup_errors=True) as directory,
             WorkerProcess(offline=offline, scratch=str(scratch)) as worker,
         ):
-            task = Try(candidate.config, material, Path(directory) / "index")
+            config = candidate.config.model_copy(update={"chroma_host": None})  # no server keeps what is only tried
+            task = Try(config, material, Path(directory) / "index")
             answer = worker.ask(task, on_said=on_said(candidate, number))
         if isinstance(answer, Trial):
             trials[candidate.label] = answer

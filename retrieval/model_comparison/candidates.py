@@ -46,8 +46,8 @@ def named_candidates(names: Sequence[str], shared: Config) -> Candidates:
     return Candidates(tuple(found), refused)
 
 
-def of_index(shared: Config) -> tuple[Candidate, ...]:
-    """The model of an index whose settings these are; nothing where they name none, or a program passed it."""
+def own_candidate(shared: Config) -> tuple[Candidate, ...]:
+    """The model that a configuration, or an index, names; nothing where it names none, or a program passed it."""
     is_named = "model" in shared.model_fields_set and not shared.model.startswith(PASSED)
     return (Candidate(shared.model, shared),) if is_named else ()
 

@@ -16,7 +16,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from retrieval.model_comparison.copies import copied, without_copies
-from retrieval.model_comparison.passages import Section, first_sentence, is_telling, letters, parts, sections
+from retrieval.model_comparison.passages import (
+    Section,
+    first_sentence,
+    is_substantial,
+    is_telling,
+    letters,
+    parts,
+    sections,
+)
 from retrieval.types import Document, Heading
 
 MOST_QUESTIONS = 300
@@ -26,8 +34,6 @@ _LONGEST = (4000, 1200, 400)
 """Characters of a passage: a thousand tokens, more than most models read; less where that makes too few passages."""
 
 _ENOUGH_PASSAGES = 50
-_LEAST_LETTERS = 80
-"""Of a passage that is asked for, without its question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +128,7 @@ class _Choice:
         if not is_telling(text) or self._headings[bare] > 1:
             return False
         together = self._parts[_section_of(passage)]
-        if any(part.source in self._asked for part in together) or len(passage.bare) < _LEAST_LETTERS:
+        if any(part.source in self._asked for part in together) or not is_substantial(passage.text):
             return False
         self._asked_headings.setdefault(passage.section.document.source, []).append(bare)
         self._add("h", text, [part.source for part in together])
@@ -132,7 +138,7 @@ class _Choice:
         if (span := first_sentence(passage.text)) is None:
             return False
         sentence, rest = passage.text[slice(*span)], passage.text[: span[0]] + passage.text[span[1] :]
-        if len(letters(rest)) < _LEAST_LETTERS or self._everything.count(letters(sentence)) > 1:
+        if not is_substantial(rest) or self._everything.count(letters(sentence)) > 1:
             return False
         passage.text = rest
         self._add("s", " ".join(sentence.split()), [passage.source])

@@ -132,6 +132,12 @@ def is_telling(heading: str) -> bool:
     return count >= 4 if _NO_SPACES.search(heading) else count >= 8 and len(heading.split()) >= 2
 
 
+def is_substantial(text: str) -> bool:
+    """Whether a text says enough to be found: 80 letters, of which one of a script without spaces counts for three."""
+    bare = letters(text)
+    return len(bare) + 2 * len(_NO_SPACES.findall(bare)) >= 80
+
+
 def letters(text: str) -> str:
     """Its letters with their marks, and digits, in lower case: the same for a text however it is spaced, hyphenated and
     set."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from retrieval.inspection.embedding_report import readings
 from retrieval.model_comparison.comparison import FEW, MODES, Comparison, Estimate, chance
@@ -28,7 +29,8 @@ def models_table(comparison: Comparison) -> Table:
     table = _table(("model", "left"), "dims", "reads", "languages", "size", "memory", "tokens/s", "query")
     for label, trial in comparison.trials.items():
         facts = trial.facts
-        table.add_row(
+        _add(
+            table,
             _short(label, comparison),
             f"{facts.dimension}",
             f"{facts.max_seq_length}",
@@ -49,7 +51,7 @@ def quality_table(comparison: Comparison) -> Table:
             tested = comparison.p_values.get(label, {}).get(mode)
             cells = (_estimate(quality[mode][measure]) for measure in MEASURES)
             p_value = "" if tested is None else chance(tested).removeprefix("p = ").replace("p < ", "<")
-            table.add_row("" if place else _short(label, comparison), mode, *cells, p_value)
+            _add(table, "" if place else _short(label, comparison), mode, *cells, p_value)
     return table
 
 
@@ -58,7 +60,8 @@ def space_table(comparison: Comparison) -> Table:
     table = _table(("model", "left"), "chunks", "cut", "cosine", "uniformity", "alignment", "dims")
     for label, trial in comparison.trials.items():
         space = trial.space
-        table.add_row(
+        _add(
+            table,
             _short(label, comparison),
             f"{trial.chunks:,}",
             f"{trial.cut:.0%}",
@@ -139,6 +142,11 @@ def _table(*columns: str | tuple[str, str]) -> Table:
         else:
             table.add_column(column, justify="right", no_wrap=True)
     return table
+
+
+def _add(table: Table, *cells: str) -> None:
+    """A row of cells as they are: a name may look like markup."""
+    table.add_row(*map(Text, cells))
 
 
 def _short(label: str, comparison: Comparison) -> str:
