@@ -45,7 +45,7 @@ app = typer.Typer(no_args_is_help=True)
 _LINE_SECONDS = 15.0
 """Off a terminal, how often a line tells how far a trial is."""
 
-_TERMINATED = 143
+_ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
 @app.callback()
@@ -236,19 +236,19 @@ class _Display:
 def _cleaning_up() -> Iterator[None]:
     """Temporary indexes are removed, and processes ended, also where somebody ends this process."""
 
-    def terminated(number: int, frame: FrameType | None) -> None:
-        sys.exit(_TERMINATED)
+    def ended(number: int, frame: FrameType | None) -> None:
+        sys.exit(128 + number)  # as a shell reports a process that the signal ended
 
-    is_main = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGTERM, terminated) if is_main else None
+    is_main = threading.current_thread() is threading.main_thread()  # no other may set handlers
+    before = {number: signal.signal(number, ended) for number in _ENDING} if is_main else {}
     try:
         yield
     except KeyboardInterrupt:
         err.print("Interrupted; nothing is kept.")
         sys.exit(INTERRUPTED)
     finally:
-        if is_main:
-            signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _print(comparison: "Comparison", *, documents: int) -> None:

@@ -66,16 +66,17 @@ def _draw_speed(axes: "Axes", comparison: Comparison) -> None:
     """Hybrid quality by tokens embedded a second; the recommended model is filled."""
     recommended = comparison.recommendation.label if comparison.recommendation is not None else ""
     for label, quality in comparison.quality.items():
-        speed, mean = comparison.trials[label].tokens_per_second, quality["hybrid"][MEASURES[0]].mean
+        speed, (mean, (low, high)) = comparison.trials[label].tokens_per_second, quality["hybrid"][MEASURES[0]]
+        axes.vlines(speed, low, high, color="#999999", linewidth=0.8)
         face = _COLOURS["hybrid"] if label == recommended else "white"
-        axes.scatter(speed, mean, s=50, facecolor=face, edgecolor=_COLOURS["hybrid"])
-        axes.annotate(_short(label), (speed, mean), (0, 7), textcoords="offset points", ha="center", fontsize=7,
+        axes.scatter(speed, mean, s=50, zorder=3, facecolor=face, edgecolor=_COLOURS["hybrid"])
+        axes.annotate(_short(label), (speed, mean), (5, 5), textcoords="offset points", fontsize=7,
                       parse_math=False)  # fmt: skip
-    axes.margins(0.25, 0.25)
+    axes.margins(0.35, 0.1)
     axes.set_xlim(left=0)
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.set_xlabel("tokens embedded a second here")
-    axes.set_ylabel(f"hybrid {MEASURES[0]}")
+    axes.set_ylabel(f"hybrid {MEASURES[0]}, 95% interval")
     axes.set_title("filled: recommended", fontsize=8)
 
 
