@@ -16,7 +16,7 @@ from retrieval.evaluation.judgements import Judgements
 from retrieval.index import HybridIndex
 from retrieval.model_comparison.known_items import make_known_items
 from retrieval.model_comparison.passages import sections
-from retrieval.model_comparison.sampling import LONGEST, answerable, reading_order, taken
+from retrieval.model_comparison.sampling import CHARACTERS_A_DOCUMENT, LONGEST, answerable, reading_order, taken
 from retrieval.model_comparison.trial import Material
 from retrieval.types import Document
 from retrieval.words import counted
@@ -91,7 +91,7 @@ def read_material(
         raise ConfigError(f"Nothing in {path} could be read: {reason}. Name a folder with documents.")
     kept = [found[name] for name in documents.names if name in found]
     unread = set(documents.names) - found.keys() - documents.failed.keys() - documents.skipped
-    notes = _notes_on_reading(kept, unread, documents.failed)
+    notes = _notes_on_reading(kept, unread, documents.failed, sample=sample)
     material = Material(path.resolve().name, tuple(kept), tuple(_sections(kept)), {}, {}, "none", notes)
     if resolved is None:
         return _with_known_items(material, seed=seed)
@@ -140,13 +140,15 @@ def _with_judged(material: Material, resolved: Resolved, *, unread: set[str]) ->
     return replace(material, queries=queries, qrels=qrels, kind="judged", notes=tuple(notes))
 
 
-def _notes_on_reading(kept: Sequence[Document], unread: set[str], failed: Mapping[str, str]) -> tuple[str, ...]:
+def _notes_on_reading(
+    kept: Sequence[Document], unread: set[str], failed: Mapping[str, str], *, sample: int
+) -> tuple[str, ...]:
     notes = []
     if unread:
-        files = f"{len(kept) + len(unread) + len(failed):,}"
         notes.append(
-            f"A sample of {counted(len(kept), 'document')} is compared on, drawn at random from {files}: among fewer "
-            "documents all models find things more easily. --sample takes more, and --sample 0 all."
+            f"{len(kept):,} of {len(kept) + len(unread) + len(failed):,} documents are compared on, drawn at random "
+            f"until there are {sample:,}, or {sample * CHARACTERS_A_DOCUMENT:,} characters. Among fewer documents all "
+            "models find things more easily; --sample takes more, and --sample 0 all."
         )
     if long := sum(len(document.text) == LONGEST for document in kept):
         notes.append(f"Of {counted(long, 'long document')} the first {LONGEST:,} characters are taken.")
