@@ -1,26 +1,18 @@
 """`retrieve models`: which model to take."""
 
-import signal
-import sys
-import threading
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
 from retrieval.console import (
-    INTERRUPTED,
     SOME_FAILED,
     ConfigOption,
     JsonOption,
-    err,
     out,
     print_json,
     printable,
@@ -28,24 +20,17 @@ from retrieval.console import (
 )
 from retrieval.errors import ConfigError, ModelError
 from retrieval.evaluation_cli import SplitOption, check_output, patterns_within, warn, write_output
+from retrieval.models_progress import Display, cleaning_up
 from retrieval.words import counted
 
 if TYPE_CHECKING:
-    from ingest.model_trials.process import OnSaid
-    from ingest.model_trials.run import OnSaidOf
-    from ingest.model_trials.worker import Said
     from retrieval.config import Config
     from retrieval.evaluation.judgements import Judgements
     from retrieval.model_comparison.candidates import Candidates
     from retrieval.model_comparison.comparison import Comparison
-    from retrieval.model_comparison.trial import Candidate, Material
+    from retrieval.model_comparison.trial import Material
 
 app = typer.Typer(no_args_is_help=True)
-
-_LINE_SECONDS = 15.0
-"""Off a terminal, how often a line tells how far a trial is."""
-
-_ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
 @app.callback()
@@ -97,8 +82,8 @@ def compare(
     shared = _shared_settings(documents, config)
     candidates = _candidates(documents, models or (), shared)
     beside = [file for file in (queries, qrels, output, plot, config) if file is not None]
-    with _cleaning_up():
-        with _Display() as display:
+    with cleaning_up():
+        with Display() as display:
             material = read_material(
                 documents,
                 judgements=judgements,
@@ -176,7 +161,7 @@ def _compare(material: "Material", candidates: "Candidates", *, offline: bool) -
 
     with TemporaryDirectory(prefix="retrieve-models-", ignore_cleanup_errors=True) as name:
         scratch = Path(name)
-        with _Display() as display:
+        with Display() as display:
             said_of = display.teller("Loading", len(candidates.found))
             loaded, unloadable = load_models(candidates.found, offline=offline, scratch=scratch, on_said=said_of)
             said_of = display.teller("Trying", len(loaded))
@@ -187,68 +172,6 @@ def _compare(material: "Material", candidates: "Candidates", *, offline: bool) -
         raise ModelError(f"None of the models can be used here. {reasons}")
     with waiting("Comparing"):
         return compare_trials(material, trials, refused)
-
-
-class _Display:
-    """Says on standard error what is being done: on a terminal in a line that changes, elsewhere now and then."""
-
-    def __init__(self) -> None:
-        self._status = err.status("") if err.is_terminal else None
-        self._told: set[str] = set()
-        self._printed = time.monotonic()
-
-    def __enter__(self) -> "_Display":
-        if self._status is not None:
-            self._status.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._status is not None:
-            self._status.stop()
-
-    def show(self, text: str) -> None:
-        if self._status is not None:
-            self._status.update(Text(text))
-        elif time.monotonic() - self._printed > _LINE_SECONDS:
-            self._printed = time.monotonic()
-            err.print(Text(f"{text} ..."))
-
-    def teller(self, doing: str, total: int) -> "OnSaidOf":
-        """Of what is said of each model. A warning is printed once, whichever models it is of."""
-
-        def said_of(candidate: "Candidate", number: int) -> "OnSaid":
-            start = f"{doing} {printable(candidate.label)} ({number} of {total})"
-
-            def on_said(said: "Said") -> None:
-                if said.kind == "doing":
-                    self.show(f"{start}: {said.text}")
-                elif said.text not in self._told:
-                    self._told.add(said.text)
-                    warn(f"{candidate.label}: {said.text}")
-
-            self.show(start)
-            return on_said
-
-        return said_of
-
-
-@contextmanager
-def _cleaning_up() -> Iterator[None]:
-    """Temporary indexes are removed, and processes ended, also where somebody ends this process."""
-
-    def ended(number: int, frame: FrameType | None) -> None:
-        sys.exit(128 + number)  # as a shell reports a process that the signal ended
-
-    is_main = threading.current_thread() is threading.main_thread()  # no other may set handlers
-    before = {number: signal.signal(number, ended) for number in _ENDING} if is_main else {}
-    try:
-        yield
-    except KeyboardInterrupt:
-        err.print("Interrupted; nothing is kept.")
-        sys.exit(INTERRUPTED)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _print(comparison: "Comparison", *, documents: int) -> None:

@@ -54,7 +54,7 @@ LAYERS = {
         {"doctor", "model_trials"},
     ],
 }
-EDGES = {"console", "cli", "cli_options", "adapters", "progress", "interrupts"}
+EDGES = {"console", "cli", "cli_options", "models_progress", "adapters", "progress", "interrupts"}
 """What faces people and other programs. It sees both packages whole, as do all modules whose names end in _cli."""
 
 
