@@ -102,6 +102,7 @@ def test_a_comparison_fits_a_terminal_and_json(tmp_path: Path) -> None:
     assert found["models"]["b"]["p_values"] == {}
     caveats = " ".join(tables.caveats(comparison))
     assert "Those of people use other words" in caveats  # known items
+    assert "Hybrid search with b cannot be told from BM25 alone here (p = 1.000)" in caveats
     assert "b is not said to know the language of most documents (german)" in caveats
     written = yaml.safe_load(config_of(comparison, CANDIDATES))
     assert Config(**written) == CANDIDATES["b"].config

@@ -102,11 +102,12 @@ def _with_known_items(material: Material, *, seed: int) -> Material:
     items = make_known_items(material.documents, seed=seed)
     if not items.queries:
         return material
+    made_of = (counted(items.headings, "heading"), counted(items.sentences, "first sentence"))
     notes = (
         *material.notes,
-        f"No questions were given: {counted(len(items.queries), 'question')} were made of {items.headings:,} headings "
-        f"and {items.sentences:,} first sentences, each taken out of one of {counted(len(items.documents), 'passage')} "
-        f"that it then has to find.",
+        "No questions were given, so that some were made: "
+        f"{' and '.join(kind for kind in made_of if not kind.startswith('0 '))}, each taken out of one of "
+        f"{counted(len(items.documents), 'passage')} that it then has to find.",
         *_note_on_copies(len(material.documents), items.documents),
     )
     return replace(

@@ -17,7 +17,8 @@ MODES: tuple[Mode, ...] = ("hybrid", "dense")
 FEW = 50
 """Questions below which an interval is narrower than it should be: it knows only what it has seen."""
 
-_ALPHA = 0.05
+ALPHA = 0.05
+"""A chance below which a difference is taken for more than luck."""
 _NOTICEABLE = 0.05
 """A difference that counts though it may be luck, since few questions prove nothing. Spärck Jones 1974, "Automatic
 Indexing", calls such a one noticeable."""
@@ -50,6 +51,8 @@ class Comparison:
     quality         of each mode and measure; empty without questions
     p_values        by mode: of the first measure's difference to the model that is recommended, which has none
     recommendation  None without questions to tell the models by
+    gain_by_luck    the chance of as large a difference between the recommended model's hybrid search and BM25 alone;
+                    None without a recommendation
     """
 
     name: str
@@ -61,6 +64,7 @@ class Comparison:
     quality: Mapping[str, Mapping[Mode, Mapping[str, Estimate]]]
     p_values: Mapping[str, Mapping[Mode, float]]
     recommendation: Recommendation | None
+    gain_by_luck: float | None
 
 
 def compare_trials(material: Material, trials: Mapping[str, Trial], refused: Mapping[str, str]) -> Comparison:
@@ -81,6 +85,7 @@ def compare_trials(material: Material, trials: Mapping[str, Trial], refused: Map
             if reference and label != reference
         },
         recommendation=recommendation,
+        gain_by_luck=_gain_by_luck(trials[reference]) if recommendation is not None else None,
     )
 
 
@@ -144,7 +149,7 @@ def _not_rejected(p_values: Mapping[str, float]) -> list[str]:
     """Those whose difference from the best may be luck."""
     ordered = sorted(p_values, key=lambda label: p_values[label])
     for place, label in enumerate(ordered):
-        if p_values[label] > _ALPHA / (len(ordered) - place):
+        if p_values[label] > ALPHA / (len(ordered) - place):
             return ordered[place:]
     return []
 
@@ -159,6 +164,10 @@ def _size(trial: Trial) -> float:
 
 def _p_value(trial: Trial, other: Trial, mode: Mode) -> float:
     return compare(trial.figures[mode], other.figures[mode], MEASURES[0]).p_value
+
+
+def _gain_by_luck(trial: Trial) -> float:
+    return compare(trial.figures["hybrid"], trial.figures["lexical"], MEASURES[0]).p_value
 
 
 def _quality(trial: Trial) -> dict[Mode, dict[str, Estimate]]:

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from retrieval.inspection.embedding_report import readings
-from retrieval.model_comparison.comparison import FEW, MODES, Comparison, Estimate, chance
+from retrieval.model_comparison.comparison import ALPHA, FEW, MODES, Comparison, Estimate, chance
 from retrieval.model_comparison.trial import MEASURES, Trial
 from retrieval.words import counted
 
@@ -99,6 +99,10 @@ def caveats(comparison: Comparison) -> Iterator[str]:
         )
     if comparison.kind != "none" and comparison.questions < FEW:
         yield f"{counted(comparison.questions, 'question')} are little to go by."
+    if comparison.recommendation is not None and comparison.gain_by_luck is not None:
+        label = comparison.recommendation.label
+        if comparison.gain_by_luck > ALPHA:
+            yield f"Hybrid search with {label} cannot be told from BM25 alone here ({chance(comparison.gain_by_luck)})."
     for label, trial in comparison.trials.items():
         if unknown := _unknown_languages(trial):
             yield f"{label} is not said to know the language of most documents ({', '.join(unknown)})."
