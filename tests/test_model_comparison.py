@@ -103,7 +103,7 @@ def test_a_comparison_fits_a_terminal_and_json(tmp_path: Path) -> None:
     caveats = " ".join(tables.caveats(comparison))
     assert "Those of people use other words" in caveats  # known items
     assert "Hybrid search with b cannot be told from BM25 alone here (p = 1.000)" in caveats
-    assert "b is not said to know the language of most documents (german)" in caveats
+    assert f"Most documents are German, which is not among the languages of {LONG}, b." in caveats
     written = yaml.safe_load(config_of(comparison, CANDIDATES))
     assert Config(**written) == CANDIDATES["b"].config
     plot_comparison(tmp_path / "picture.svg", comparison)

@@ -30,6 +30,7 @@ _SECONDS = 4.0
 
 _PASSAGES = 256
 _AT_ONCE = 32
+_LEAST_BATCHES = 4
 _QUERIES_TIMED = 25
 _WORDS_OF_QUERY = 8
 
@@ -110,9 +111,9 @@ def _in_words(progress: Progress, seconds: float) -> str:
 def _speed(embedder: Embedder, chunks: Sequence[Chunk], *, context_header: bool) -> float:
     """Tokens a second, of the batch that went fastest: what else runs here only slows it down. What the runtime does at
     a first time only, it has done while indexing."""
+    batches = [chunks[start : start + _AT_ONCE] for start in range(0, len(chunks), _AT_ONCE)]
     best, began = 0.0, time.perf_counter()
-    for start in range(0, len(chunks), _AT_ONCE):
-        batch = chunks[start : start + _AT_ONCE]
+    for batch in batches * -(-_LEAST_BATCHES // len(batches)):
         texts = [embedded_text(chunk, context_header=context_header) for chunk in batch]
         started = time.perf_counter()
         embedder.embed_passages(texts)

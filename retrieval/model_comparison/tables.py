@@ -103,9 +103,11 @@ def caveats(comparison: Comparison) -> Iterator[str]:
         label = comparison.recommendation.label
         if comparison.gain_by_luck > ALPHA:
             yield f"Hybrid search with {label} cannot be told from BM25 alone here ({chance(comparison.gain_by_luck)})."
+    strangers = {label: unknown for label, trial in comparison.trials.items() if (unknown := _unknown_language(trial))}
+    if strangers:
+        language = next(iter(strangers.values()))
+        yield f"Most documents are {language.capitalize()}, which is not among the languages of {', '.join(strangers)}."
     for label, trial in comparison.trials.items():
-        if unknown := _unknown_languages(trial):
-            yield f"{label} is not said to know the language of most documents ({', '.join(unknown)})."
         for reading in readings(trial.space):
             if reading.warning and reading.name in {
                 "mean cosine of random pairs",
@@ -125,13 +127,13 @@ def recommendation_in_words(comparison: Comparison) -> str:
     return f"Take {comparison.recommendation.label}: {comparison.recommendation.reason}."
 
 
-def _unknown_languages(trial: Trial) -> list[str]:
-    """The languages of most documents, where the model's card names languages and these are not among them."""
+def _unknown_language(trial: Trial) -> str | None:
+    """The language of most documents, where the model's card names languages and this is not among them."""
     if trial.facts.languages is None or "multilingual" in trial.facts.languages:
-        return []
-    total = sum(trial.languages.values())
-    common = [language for language, count in trial.languages.items() if 2 * count > total]
-    return [language for language in common if _ISO.get(language, "") not in {*_codes(trial.facts.languages), ""}]
+        return None
+    known = {*_codes(trial.facts.languages), ""}
+    common = (language for language, count in trial.languages.items() if 2 * count > sum(trial.languages.values()))
+    return next((language for language in common if _ISO.get(language, "") not in known), None)
 
 
 def _codes(languages: tuple[str, ...]) -> set[str]:
