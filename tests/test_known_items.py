@@ -165,6 +165,25 @@ def test_sections_and_parts_lose_no_letter() -> None:
 
 
 @pytest.mark.parametrize(
+    ("heading", "asked"),
+    [
+        ("2.1. Installing packages", "Installing packages"),
+        ("§ 5 Kündigung des Vertrags", "Kündigung des Vertrags"),
+        ("3D printing at home ¶", "3D printing at home"),
+    ],
+)
+def test_a_heading_is_asked_without_its_number(heading: str, asked: str) -> None:
+    items = make_known_items([markdown("a.md", "A book", {heading: WEATHER["Ice and snow"]})], seed=0)
+    assert list(items.queries.values()) == [asked]
+
+
+def test_a_sentence_that_is_its_own_heading_is_not_asked() -> None:
+    body = "Water warms more slowly than the land. " + WEATHER["Ice and snow"]
+    items = make_known_items([markdown("a.md", "Seas", {"Water warms more slowly than the land": body})], seed=0)
+    assert items.sentences == 0
+
+
+@pytest.mark.parametrize(
     ("heading", "tells"),
     [
         ("Installing the package", True),

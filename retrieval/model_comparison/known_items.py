@@ -12,18 +12,17 @@ heading that stands above several sections.
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from retrieval.model_comparison.copies import copied, without_copies
 from retrieval.model_comparison.passages import (
-    Section,
+    Passage,
     first_sentence,
     is_substantial,
     is_telling,
     letters,
-    parts,
-    sections,
+    passages_of,
 )
 from retrieval.types import Document, Heading
 
@@ -48,31 +47,6 @@ class KnownItems:
     sentences: int
 
 
-@dataclass(slots=True)
-class _Passage:
-    """A part of a section. heading is the place of the section's own heading in its document; None without one."""
-
-    section: Section
-    source: str
-    text: str
-    bare: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.bare = letters(self.text)
-
-    @property
-    def heading(self) -> int | None:
-        return self.section.path[-1] if self.section.path else None
-
-    @property
-    def asked_heading(self) -> str:
-        """The section's heading as a question, without its number; else the title of a document without headings."""
-        document = self.section.document
-        if self.heading is None:
-            return "" if document.headings else (document.title or "")
-        return document.headings[self.heading].text.lstrip("0123456789.,:;()[]{}§#*-– \t").rstrip("¶# \t")
-
-
 def make_known_items(documents: Iterable[Document], *, seed: int, most: int = MOST_QUESTIONS) -> KnownItems:
     """The same documents and seed give the same questions; there are none where no passage has what can be asked.
 
@@ -81,7 +55,7 @@ def make_known_items(documents: Iterable[Document], *, seed: int, most: int = MO
     """
     given = without_copies(documents)
     for longest in _LONGEST:
-        passages = [passage for document in given for passage in _passages(document, longest=longest)]
+        passages = [passage for document in given for passage in passages_of(document, longest=longest)]
         if len(passages) >= _ENOUGH_PASSAGES:
             break
     choice = _Choice(passages, most=most)
@@ -93,11 +67,12 @@ def make_known_items(documents: Iterable[Document], *, seed: int, most: int = MO
 class _Choice:
     """The questions that were taken so far."""
 
-    def __init__(self, passages: Sequence[_Passage], *, most: int) -> None:
+    def __init__(self, passages: Sequence[Passage], *, most: int) -> None:
         self._passages = passages
         self._most = most
         self._everything = "\n".join(passage.bare for passage in passages)
-        self._parts: dict[tuple[str, int | None], list[_Passage]] = {}
+        self._contexts = {passage.section.document.source: _context(passage.section.document) for passage in passages}
+        self._parts: dict[tuple[str, int | None], list[Passage]] = {}
         for passage in passages:
             self._parts.setdefault(_section_of(passage), []).append(passage)
         self._headings = Counter(letters(section[0].asked_heading) for section in self._parts.values())
@@ -112,7 +87,7 @@ class _Choice:
         }
         self._counts = Counter({"h": 0, "s": 0})
 
-    def ask(self, passage: _Passage) -> None:
+    def ask(self, passage: Passage) -> None:
         """Take a question to this passage, if it has one: of the kind of which there are fewer, if it can."""
         if len(self._queries) >= self._most or {passage.source} & (self._asked | self._copied):
             return
@@ -122,7 +97,7 @@ class _Choice:
                 self._counts[kind] += 1
                 return
 
-    def _ask_heading(self, passage: _Passage) -> bool:
+    def _ask_heading(self, passage: Passage) -> bool:
         text = " ".join(passage.asked_heading.split())
         bare = letters(text)
         if not is_telling(text) or self._headings[bare] > 1:
@@ -134,11 +109,13 @@ class _Choice:
         self._add("h", text, [part.source for part in together])
         return True
 
-    def _ask_sentence(self, passage: _Passage) -> bool:
+    def _ask_sentence(self, passage: Passage) -> bool:
         if (span := first_sentence(passage.text)) is None:
             return False
         sentence, rest = passage.text[slice(*span)], passage.text[: span[0]] + passage.text[span[1] :]
-        if not is_substantial(rest) or self._everything.count(letters(sentence)) > 1:
+        bare = letters(sentence)
+        is_there_again = self._everything.count(bare) > 1 or bare in self._contexts[passage.section.document.source]
+        if not is_substantial(rest) or is_there_again:
             return False
         passage.text = rest
         self._add("s", " ".join(sentence.split()), [passage.source])
@@ -159,13 +136,14 @@ class _Choice:
             sentences=self._counts["s"],
         )
 
-    def _document(self, passage: _Passage) -> Document:
+    def _document(self, passage: Passage) -> Document:
         """The passage as a document, under the title and headings of its own that no question has."""
         whole = passage.section.document
         asked = self._asked_headings.get(whole.source, [])
 
         def is_kept(text: str) -> bool:
-            return not any(bare in letters(text) for bare in asked)
+            shown = letters(text)
+            return not any(bare in shown for bare in asked)
 
         path = [whole.headings[place].text for place in passage.section.path]
         return Document(
@@ -177,24 +155,20 @@ class _Choice:
         )
 
 
-def _passages(document: Document, *, longest: int) -> Iterator[_Passage]:
-    number = 0
-    for section in sections(document):
-        for start, end in parts(section.text, most=longest):
-            if letters(text := section.text[start:end]):
-                number += 1
-                yield _Passage(section, f"{document.source}#{number}", text)
+def _context(document: Document) -> str:
+    """The letters of what may stand before its passages."""
+    return "\n".join(letters(text) for text in (document.title or "", *(heading.text for heading in document.headings)))
 
 
-def _section_of(passage: _Passage) -> tuple[str, int | None]:
+def _section_of(passage: Passage) -> tuple[str, int | None]:
     return passage.section.document.source, passage.heading
 
 
-def _in_turns(passages: Sequence[_Passage], seed: int) -> list[_Passage]:
+def _in_turns(passages: Sequence[Passage], seed: int) -> list[Passage]:
     """At random, but each document's second passage after the first one of every other."""
     shuffled = random.Random(seed).sample(passages, len(passages))
     seen: Counter[str] = Counter()
-    turns: list[tuple[int, int, _Passage]] = []
+    turns: list[tuple[int, int, Passage]] = []
     for passage in shuffled:
         source = passage.section.document.source
         turns.append((seen[source], len(turns), passage))

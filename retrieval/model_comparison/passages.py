@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 
 import regex
@@ -24,6 +24,9 @@ _MARKERS = " \t\n\r>*-+•·|"
 _CODE = re.compile(r"[{}<>|\\=#*\[\]_`]|: |://")
 """What prose has once at most: more is markup, a list of settings or a program."""
 
+_NUMBER = re.compile(r"^[\W_]*(?:\d{1,2}(?:\.\d{1,2})*[.)]?\s+)?")
+"""What stands before a heading's words, such as "2.1. " or "§ 5 "."""
+
 _PARAGRAPHS_TRIED = 4
 
 
@@ -43,6 +46,32 @@ class Section:
     @property
     def text(self) -> str:
         return self.document.text[self.start : self.end]
+
+
+@dataclass(slots=True)
+class Passage:
+    """A part of a section, as a document of its own would hold it. `bare` is its text in letters, as it was read."""
+
+    section: Section
+    source: str
+    text: str
+    bare: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.bare = letters(self.text)
+
+    @property
+    def heading(self) -> int | None:
+        """The place of the section's own heading in its document."""
+        return self.section.path[-1] if self.section.path else None
+
+    @property
+    def asked_heading(self) -> str:
+        """The section's heading as a question, without its number; else the title of a document without headings."""
+        document = self.section.document
+        if self.heading is None:
+            return "" if document.headings else (document.title or "")
+        return _NUMBER.sub("", document.headings[self.heading].text).rstrip("¶# \t")
 
 
 def sections(document: Document) -> Iterator[Section]:
@@ -89,6 +118,16 @@ def parts(text: str, *, most: int) -> Iterator[tuple[int, int]]:
         yield start, start + cut
         start += cut
     yield start, len(text)
+
+
+def passages_of(document: Document, *, longest: int) -> Iterator[Passage]:
+    """Its sections, long ones in parts of at most `longest` characters."""
+    number = 0
+    for section in sections(document):
+        for start, end in parts(section.text, most=longest):
+            if letters(text := section.text[start:end]):
+                number += 1
+                yield Passage(section, f"{document.source}#{number}", text)
 
 
 def first_sentence(text: str) -> tuple[int, int] | None:
