@@ -7,8 +7,9 @@ from ingest.sync import sync
 
 if TYPE_CHECKING:
     from ingest.adding import add, add_files
+    from ingest.parser_pool import ParserPool
 
-__all__ = ["Failure", "SyncReport", "add", "add_files", "sync"]
+__all__ = ["Failure", "ParserPool", "SyncReport", "add", "add_files", "sync"]
 
 
 def __getattr__(name: str) -> object:
@@ -17,4 +18,8 @@ def __getattr__(name: str) -> object:
         from ingest import adding
 
         return getattr(adding, name)
+    if name == "ParserPool":
+        from ingest.parser_pool import ParserPool
+
+        return ParserPool
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

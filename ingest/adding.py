@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ingest.documents import document_to_json, hash_bytes, language_of
 from ingest.indexer import Indexer, is_ready
+from ingest.parser_pool import Parsers
 from ingest.pipeline import chunk_settings, index_files, parsing
 from ingest.report import OnProgress, SyncReport
 from ingest.root import check_free
@@ -65,11 +66,18 @@ def add(documents: Iterable[Document], index: HybridIndex, *, on_progress: OnPro
     return replace(indexer.report.in_order(), seconds=time.monotonic() - started)
 
 
-def add_files(files: Mapping[str, Path], index: HybridIndex, *, on_progress: OnProgress | None = None) -> SyncReport:
+def add_files(
+    files: Mapping[str, Path],
+    index: HybridIndex,
+    *,
+    pool: Parsers | None = None,
+    on_progress: OnProgress | None = None,
+) -> SyncReport:
     """Index files by the sources given, as `add` does documents: their content is kept, and they may go.
 
     Each is parsed as `sync` does it, by what its source ends in, in another process and within the configuration's
-    limits; one that cannot be read is reported. Raises as `add`, and OSError for a file that is not there.
+    limits; one that cannot be read is reported. `pool` as in `sync`. Raises as `add`, and OSError for a file that is
+    not there.
     """
     started = time.monotonic()
     scanned = [ScannedFile(source, str(path), path.stat().st_size, 0) for source, path in files.items()]
@@ -83,6 +91,6 @@ def add_files(files: Mapping[str, Path], index: HybridIndex, *, on_progress: OnP
                 indexer.fail(DocumentRecord.begun(file.source), reason, size=file.size)
             else:
                 fitting.append(file)
-        with parsing(fitting, index, folder="") as outcomes:
+        with parsing(fitting, index, folder="", pool=pool) as outcomes:
             index_files(outcomes, indexer, folder="")
     return replace(indexer.report.in_order(), seconds=time.monotonic() - started)

@@ -31,7 +31,7 @@ from retrieval.config import Config
 from retrieval.directory.index_directory import IndexDirectory
 from retrieval.directory.mending import mend, problems
 from retrieval.directory.pointer import REWRITTEN, Pointer
-from retrieval.encoders.export import altered_exports
+from retrieval.encoders.export_cache import altered_exports
 from retrieval.errors import ConfigError, DeletionsRefusedError, IndexDamagedError, IndexNotFoundError
 from retrieval.fingerprint import Fingerprint, remembered_settings
 from retrieval.index import HybridIndex

@@ -82,13 +82,16 @@ class Indexer:
 
         One that comes from no folder and has no earlier version leaves nothing there: no sync could try it again.
         """
+        self._note_failed(record, reason)
+        self._advance(1, size)
+
+    def _note_failed(self, record: DocumentRecord, reason: str) -> None:
         failure = Failure(record.source, " ".join(reason.split()))
         self.report = replace(self.report, failed=(*self.report.failed, failure))
         old = self._writer.records.get(record.source)
         noted = seen(record, replace(old or record, status="failed", reason=failure.reason))
         if noted != old and (old or record.folder):
             self._writer.update_records([noted])
-        self._advance(1, size)
 
     def _note_skipped(self, record: DocumentRecord) -> None:
         """Keep in the ledger that a file holds nothing to index; what it held before goes."""
@@ -131,16 +134,22 @@ class Indexer:
             self._advance(*new, chunks=len(filled.chunks), tokens=filled.tokens, in_hand=chunks - filled_chunks)
 
         sources = [change.record.source for change in batch]
-        updated = sum(bool((old := self._writer.records.get(source)) and old.content_hash) for source in sources)
+        known = {source for source in sources if (old := self._writer.records.get(source)) and old.content_hash}
         self._advance(0, 0, in_hand=chunks)
         written = self._writer.put(batch, on_filled=on_filled)
-        notices = (Notice(change.record.source, change.record.reason) for change in batch if change.record.reason)
+        done = [change.record for change in batch if change.record.source not in written.refused]
+        updated = sum(record.source in known for record in done)
+        notices = (Notice(record.source, record.reason) for record in done if record.reason)
         self.report = replace(
             self.report.with_written(written),
-            added=self.report.added + len(batch) - updated,
+            added=self.report.added + len(done) - updated,
             updated=self.report.updated + updated,
             notices=(*self.report.notices, *notices),
         )
+        for change in batch:
+            if reason := written.refused.get(change.record.source):
+                begun = DocumentRecord.begun(change.record.source, folder=change.record.folder)
+                self._note_failed(seen(change.record, begun), reason)
         self._writer.commit_when_due()
         self._advance(len(batch) - told_documents, size - told_bytes)
 

@@ -10,13 +10,13 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, wait
-from contextlib import closing, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from itertools import islice
 from multiprocessing.connection import Pipe
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from tempfile import TemporaryDirectory
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple, Protocol, Self
 
 from ingest.parser_worker import ParserSettings, memory_reason
 from ingest.parsing import Parsed, Unparsed
@@ -44,22 +44,43 @@ _PROGRAM = "import sys; sys.path[:] = {path!r}; from ingest.parser_worker import
 Outcomes = Iterator[tuple[ScannedFile, Parsed | Unparsed]]
 
 
+class Parsers(Protocol):
+    """What parses files for a sync; ParserPool does it in processes of its own."""
+
+    def parse(
+        self,
+        files: Iterable[ScannedFile],
+        settings: ParserSettings,
+        *,
+        keeps_content: bool = False,
+        stop: threading.Event | None = None,
+    ) -> AbstractContextManager[Outcomes]:
+        """Each file with what became of it, in order; none once `stop` is set. Leaving the block gives up the rest.
+
+        keeps_content   whether Parsed.content is wanted, of files that nobody can read again
+        """
+
+
 class _Given(NamedTuple):
     file: ScannedFile
+    settings: ParserSettings
+    keeps_content: bool
     outcome: Future[Parsed | Unparsed]
 
 
 class ParserPool:
     """Up to so many worker processes: one is started when first needed, each other when files are still waited for. A
-    context manager; leaving it ends them.
+    context manager; leaving it ends them. Between two syncs they wait for the next, which then need not start any, but
+    for no more than `idle_seconds`, since each holds well over a hundred megabytes.
 
-    A file that takes too long, needs too much memory or crashes its parser costs its worker and itself alone. The first
-    file raises ConfigError where the settings leave no room for text.
+    A file that takes too long, needs too much memory or crashes its parser costs its worker and itself alone. A worker
+    whose settings are not those of the next file, or that has died since the last, is replaced. The first file raises
+    ConfigError where the settings leave no room for text.
     """
 
-    def __init__(self, settings: ParserSettings, *, workers: int) -> None:
-        self._settings = settings
+    def __init__(self, *, workers: int, idle_seconds: float = 300.0) -> None:
         self._most = workers
+        self._idle_seconds = idle_seconds
         self._given: SimpleQueue[_Given | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._workers: list[_Worker] = []
@@ -72,6 +93,10 @@ class ParserPool:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the processes, whatever they do."""
         self._closed = True
         for _ in self._threads:
             self._given.put(None)
@@ -82,23 +107,35 @@ class ParserPool:
         for worker in self._workers:
             worker.end()
 
-    def parse(self, files: Iterable[ScannedFile], *, stop: threading.Event | None = None) -> Outcomes:
-        """Each file with what became of it, in order. The first are given to the workers now, the others as these are
-        taken, so that some are always parsed ahead. Once `stop` is set, no more come."""
-        others = iter(files)
+    @contextmanager
+    def parse(
+        self,
+        files: Iterable[ScannedFile],
+        settings: ParserSettings,
+        *,
+        keeps_content: bool = False,
+        stop: threading.Event | None = None,
+    ) -> Iterator[Outcomes]:
+        """As in Parsers. The first files are given to the workers now, the others as these are taken, so that some are
+        always parsed ahead. Raises RuntimeError where the pool is closed."""
+        if self._closed:
+            raise RuntimeError("This ParserPool is closed; make another.")
+        self._waited = 0.0
+        others = (_Given(file, settings, keeps_content, Future()) for file in files)
         waiting = deque(map(self._give, islice(others, _AHEAD * self._most)))
-        return self._outcomes(waiting, others, stop)
+        try:
+            yield self._outcomes(waiting, others, stop)
+        finally:
+            for given in waiting:
+                given.outcome.cancel()
 
-    def _outcomes(
-        self, waiting: deque[_Given], others: Iterator[ScannedFile], stop: threading.Event | None
-    ) -> Outcomes:
+    def _outcomes(self, waiting: deque[_Given], others: Iterator[_Given], stop: threading.Event | None) -> Outcomes:
         while waiting and self._is_done(waiting[0].outcome, stop):
-            file, outcome = waiting.popleft()
+            given = waiting.popleft()
             waiting.extend(map(self._give, islice(others, 1)))
-            yield file, outcome.result()
+            yield given.file, given.outcome.result()
 
-    def _give(self, file: ScannedFile) -> _Given:
-        given = _Given(file, Future())
+    def _give(self, given: _Given) -> _Given:
         self._given.put(given)
         if not self._threads:
             self._start_thread()
@@ -124,21 +161,40 @@ class ParserPool:
     def _work(self) -> None:
         """Give files to a worker of this thread's own, and to another when that is spent."""
         worker: _Worker | None = None
-        while (given := self._given.get()) is not None and not self._closed:
-            file, outcome = given
+        while True:
             try:
-                if worker is None or worker.is_spent:
-                    worker = _Worker(self._settings)
-                    self._workers.append(worker)
-                    if self._closed:  # since this file was taken up: nobody waits for it
-                        worker.kill()
-                    worker.begin()
-                parsed = worker.parse(file)
+                given = self._given.get(timeout=self._idle_seconds if worker is not None else None)
+            except Empty:
+                self._end_worker(worker)
+                worker = None
+                continue
+            if given is None or self._closed:
+                return
+            if not given.outcome.set_running_or_notify_cancel():
+                continue
+            try:
+                if worker is None or not worker.can_parse_with(given.settings):
+                    self._end_worker(worker)
+                    worker = self._start_worker(given.settings)
+                parsed = worker.parse(given.file, keeps_content=given.keeps_content)
                 if worker.is_spent:
                     self._workers.remove(worker)
-                outcome.set_result(parsed)
+                given.outcome.set_result(parsed)
             except BaseException as error:  # it is the caller's, who waits for the outcome
-                outcome.set_exception(error)
+                given.outcome.set_exception(error)
+
+    def _end_worker(self, worker: "_Worker | None") -> None:
+        if worker in self._workers:
+            self._workers.remove(worker)
+            worker.end()
+
+    def _start_worker(self, settings: ParserSettings) -> "_Worker":
+        worker = _Worker(settings)
+        self._workers.append(worker)
+        if self._closed:  # since this file was taken up: nobody waits for it
+            worker.kill()
+        worker.begin()
+        return worker
 
 
 class _Worker:
@@ -178,9 +234,13 @@ class _Worker:
             self.end()
             raise error
 
-    def parse(self, file: ScannedFile) -> Parsed | Unparsed:
+    def can_parse_with(self, settings: ParserSettings) -> bool:
+        """Whether it lives, has not grown too large, and was started with these settings."""
+        return not self.is_spent and self._process.poll() is None and self._settings == settings
+
+    def parse(self, file: ScannedFile, *, keeps_content: bool) -> Parsed | Unparsed:
         try:
-            self._connection.send(file)
+            self._connection.send((file, keeps_content))
             outcome: Parsed | Unparsed
             outcome, self.is_spent = self._connection.recv()
             if self.is_spent:

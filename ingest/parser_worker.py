@@ -26,8 +26,7 @@ _SIZE_OF_LIMIT = 10_000_000
 
 class ParserSettings(NamedTuple):
     """max_bytes of a file, seconds of wall-clock time and memory_bytes for parsing it; language and ocr_command as in
-    Config; converters are its items. keeps_content: whether Parsed.content is wanted, of files that nobody can read
-    again."""
+    Config; converters are its items."""
 
     chunks: ChunkSettings
     language: str
@@ -35,7 +34,6 @@ class ParserSettings(NamedTuple):
     seconds: float
     memory_bytes: int
     ocr_command: str | None
-    keeps_content: bool = False
     converters: tuple[tuple[str, str], ...] = ()
 
     def seconds_for(self, size: int) -> float:
@@ -44,9 +42,9 @@ class ParserSettings(NamedTuple):
 
 
 def serve(descriptor: int) -> None:
-    """Answer a ScannedFile with Parsed or Unparsed, and with whether this process has grown so large that another
-    should take its place, until the other end is closed. First come the ParserSettings, answered by None, or by the
-    ConfigError that is in them."""
+    """Answer a ScannedFile, and whether its content is wanted, with Parsed or Unparsed, and with whether this process
+    has grown so large that another should take its place, until the other end is closed. First come the ParserSettings,
+    answered by None, or by the ConfigError that is in them."""
     end_with_parent()
     with Connection(descriptor) as connection, contextlib.suppress(EOFError, BrokenPipeError):
         settings: ParserSettings = connection.recv()
@@ -60,7 +58,8 @@ def serve(descriptor: int) -> None:
         at_first = _limit_memory(settings.memory_bytes)
         connection.send(None)
         while True:
-            file: ScannedFile = connection.recv()
+            file: ScannedFile
+            file, keeps_content = connection.recv()
             signal.setitimer(signal.ITIMER_REAL, settings.seconds_for(file.size))
             try:
                 outcome = parse(
@@ -70,7 +69,7 @@ def serve(descriptor: int) -> None:
                     max_bytes=settings.max_bytes,
                     ocr_command=settings.ocr_command,
                     converters=dict(settings.converters),
-                    keeps_content=settings.keeps_content,
+                    keeps_content=keeps_content,
                 )
                 signal.setitimer(signal.ITIMER_REAL, 0)
                 connection.send((outcome, _mapped_memory() - at_first > settings.memory_bytes // 2))

@@ -2,12 +2,12 @@
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from ingest.chunking import ChunkSettings
 from ingest.indexer import Indexer
 from ingest.loaders.converters import check_converters
-from ingest.parser_pool import Outcomes, ParserPool
+from ingest.parser_pool import Outcomes, ParserPool, Parsers
 from ingest.parser_worker import ParserSettings
 from ingest.scan import ScannedFile
 from ingest.skip_reasons import MEGABYTE
@@ -17,18 +17,26 @@ from retrieval.index import HybridIndex
 
 @contextmanager
 def parsing(
-    files: Sequence[ScannedFile], index: HybridIndex, *, folder: str, stop: threading.Event | None = None
+    files: Sequence[ScannedFile],
+    index: HybridIndex,
+    *,
+    folder: str,
+    pool: Parsers | None,
+    stop: threading.Event | None = None,
 ) -> Iterator[Outcomes]:
-    """What becomes of the files. Other processes parse them ahead; these start now, which takes them a second.
+    """What becomes of the files. Other processes parse them ahead: the pool's or, without one, some that start now,
+    which takes them a second.
 
     folder   as in index_files
     """
     if not files:
         yield iter(())
         return
-    settings = parser_settings(index, keeps_content=not folder)
-    with ParserPool(settings, workers=min(index.config.parse_workers, len(files))) as pool:
-        yield pool.parse(files, stop=stop)
+    settings = parser_settings(index)
+    with ExitStack() as stack:
+        if pool is None:
+            pool = stack.enter_context(ParserPool(workers=min(index.config.parse_workers, len(files))))
+        yield stack.enter_context(pool.parse(files, settings, keeps_content=not folder, stop=stop))
 
 
 def index_files(outcomes: Outcomes, indexer: Indexer, *, folder: str, stop: threading.Event | None = None) -> bool:
@@ -44,8 +52,8 @@ def index_files(outcomes: Outcomes, indexer: Indexer, *, folder: str, stop: thre
     return not indexer.flush(stop)
 
 
-def parser_settings(index: HybridIndex, *, keeps_content: bool) -> ParserSettings:
-    """`keeps_content` as in ParserSettings. Raises as chunk_settings and check_converters."""
+def parser_settings(index: HybridIndex) -> ParserSettings:
+    """Raises as chunk_settings and check_converters."""
     config = index.config
     check_converters(config.converters)
     return ParserSettings(
@@ -55,7 +63,6 @@ def parser_settings(index: HybridIndex, *, keeps_content: bool) -> ParserSetting
         seconds=config.parse_seconds,
         memory_bytes=config.parse_memory_mb * MEGABYTE,
         ocr_command=config.ocr_command,
-        keeps_content=keeps_content,
         converters=tuple(config.converters.items()),
     )
 

@@ -10,6 +10,7 @@ from ingest.adding import add
 from ingest.deletions import check_deletions, searchable
 from ingest.documents import document_from_json
 from ingest.given_metadata import given_metadata
+from ingest.parser_pool import Parsers
 from ingest.report import Failure, OnProgress, SyncReport
 from ingest.root import check_claim, checked_name, resolve_root
 from ingest.scan import scan
@@ -75,6 +76,7 @@ def rebuild(
     include: str | Sequence[str] | None = None,
     exclude: str | Sequence[str] | None = None,
     allow_deletions: bool = False,
+    pool: Parsers | None = None,
     stop: threading.Event | None = None,
     on_progress: OnProgress | None = None,
 ) -> SyncReport:
@@ -86,6 +88,7 @@ def rebuild(
     allow_deletions   as in `sync`: whether the new index may lack so many documents that a folder has in the old one.
     config    the new settings, over those that the index has.
     encoder   as in `HybridIndex.open`.
+    pool      as in `sync`.
     stop      once set, what is in hand is finished, the report says `interrupted`, and the index is still the old
               one. The next rebuild with the same settings goes on from there.
 
@@ -108,7 +111,7 @@ def rebuild(
         staged = _resumable(directory, new_config, encoder) or new_staging(directory, "rebuild")
         with HybridIndex.open(staged.path, config=new_config, encoder=encoder) as index:
             index.borrow_vectors(reader)
-            report = _fill(index, source, stop, on_progress)
+            report = _fill(index, source, pool, stop, on_progress)
             if not (allow_deletions or report.interrupted):
                 _check_rebuilt(source, index)
         if not report.interrupted:
@@ -235,7 +238,11 @@ def _fits(staged: IndexDirectory, config: Config, encoder: Encoder | None) -> bo
 
 
 def _fill(
-    index: HybridIndex, source: _Source, stop: threading.Event | None, on_progress: OnProgress | None
+    index: HybridIndex,
+    source: _Source,
+    pool: Parsers | None,
+    stop: threading.Event | None,
+    on_progress: OnProgress | None,
 ) -> SyncReport:
     with index.writing() as writer:
         writer.put([])  # an index without documents remembers its settings too
@@ -259,6 +266,7 @@ def _fill(
             exclude=exclude,
             metadata=lambda source, _: given_metadata(reader.record_of(source)),
             allow_deletions=True,  # of what an earlier rebuild has left; against the old index it is held elsewhere
+            pool=pool,
             stop=stop,
             on_progress=on_progress,
         )

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ingest.deletions import check_deletions, searchable, why_refused
 from ingest.diff import diff
@@ -21,6 +22,9 @@ from retrieval.types import DocumentRecord, SyncedFolder
 from retrieval.words import counted
 from retrieval.writer.writer import Writer
 
+if TYPE_CHECKING:
+    from ingest.parser_pool import Parsers
+
 log = logging.getLogger(__name__)
 
 
@@ -35,6 +39,7 @@ def sync(
     retry_failed: bool = True,
     allow_deletions: bool = False,
     dry_run: bool = False,
+    pool: "Parsers | None" = None,
     stop: threading.Event | None = None,
     on_progress: OnProgress | None = None,
 ) -> SyncReport:
@@ -50,6 +55,8 @@ def sync(
               when a share is not mounted, nothing is done.
     dry_run   report what would be done, and do nothing; where a sync would raise DeletionsRefusedError, the report's
               `refused` says why.
+    pool      parses the files, such as a ParserPool that serves many syncs; the caller closes it. None starts processes
+              for this sync alone.
     stop      once set, what is in hand is finished and committed, and the report says `interrupted`.
 
     Documents of other folders and added ones are left alone; a warning is logged where a new folder shares files with
@@ -90,7 +97,7 @@ def sync(
         files = (*todo.add, *todo.update)
         size = sum(file.size for file in files)
         indexer = Indexer(writer, report, documents=len(files), size=size, on_progress=on_progress)
-        with parsing(files, index, folder=scanned.name, stop=stop) as outcomes:
+        with parsing(files, index, folder=scanned.name, pool=pool, stop=stop) as outcomes:
             if not todo.is_empty or scanned.name in writer.folders:  # Chroma opens while the parsers start
                 writer.claim(scanned.name, SyncedFolder(str(scanned.root), include, exclude))
             stopped = bool(files) and index_files(outcomes, indexer, folder=scanned.name, stop=stop)
@@ -133,6 +140,7 @@ def resync(
     *,
     allow_deletions: bool = False,
     dry_run: bool = False,
+    pool: "Parsers | None" = None,
     stop: threading.Event | None = None,
     on_progress: OnProgress | None = None,
 ) -> SyncReport:
@@ -145,6 +153,7 @@ def resync(
         exclude=folder.exclude,
         allow_deletions=allow_deletions,
         dry_run=dry_run,
+        pool=pool,
         stop=stop,
         on_progress=on_progress,
     )

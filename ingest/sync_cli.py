@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -29,6 +29,7 @@ from retrieval.directory.pointer import POINTER
 from retrieval.errors import ConfigError, DeletionsRefusedError, EncoderUnavailableError, IndexLockedError
 
 if TYPE_CHECKING:
+    from ingest.parser_pool import Parsers
     from retrieval.types import DocumentRecord
 
 _RETRY_SECONDS = 5.0
@@ -39,6 +40,7 @@ _KEPT_REBUILD = "the index is as it was, and the next --rebuild goes on from the
 
 
 def sync(
+    context: typer.Context,
     folder: Annotated[Path, typer.Argument(help="Folder of documents.")],
     index: IndexOption = DEFAULT_INDEX,
     name: Annotated[str | None, typer.Option(help="Name for the folder in sources, instead of its own.")] = None,
@@ -60,7 +62,7 @@ def sync(
     if dry_run and (watch or rebuild):
         raise ConfigError("--dry-run goes with neither --watch nor --rebuild; leave one out.")
     with stop_on_interrupt() as stop:
-        chosen = _Choice(folder, name, include, exclude, allow_deletions, stop)
+        chosen = _Choice(folder, name, include, exclude, allow_deletions, context.obj, stop)
         report = SyncReport()
         if rebuild:
             report = _rebuild(chosen, index, config)
@@ -84,6 +86,7 @@ class _Choice(NamedTuple):
     include: list[str] | None
     exclude: list[str] | None
     allow_deletions: bool
+    pool: "Parsers | None"
     stop: Stop
 
 
@@ -102,7 +105,11 @@ def _syncs(
     from ingest.watch import changes
     from retrieval.index import HybridIndex
 
-    with HybridIndex.open(index, config=config) as opened:
+    with HybridIndex.open(index, config=config) as opened, ExitStack() as stack:
+        if watch and chosen.pool is None:
+            from ingest.parser_pool import ParserPool
+
+            chosen = chosen._replace(pool=stack.enter_context(ParserPool(workers=opened.config.parse_workers)))
         pending = changes(chosen.folder, index=index, stop=chosen.stop) if watch else iter(())
         is_first, told = True, ""
         while True:

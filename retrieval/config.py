@@ -34,7 +34,7 @@ from retrieval.endpoint_settings import (
     checked_key,
 )
 from retrieval.errors import ConfigError
-from retrieval.presets import presets, settings_file
+from retrieval.presets import preset_hint, settings_file
 
 Pooling = Literal["mean", "cls", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
 Mode = Literal["hybrid", "dense", "lexical"]
@@ -100,7 +100,7 @@ class Config(BaseModel):
     chunk_overlap: int = Field(0, ge=0)
     """Tokens that neighbouring chunks may share."""
     context_header: bool = True
-    """Put document title and heading path before each chunk for embedding and BM25."""
+    """Put document title and heading path before each chunk for embedding and BM25, which counts their words twice."""
 
     # What turns text into terms, and terms into scores.
     language: str = AUTO
@@ -136,6 +136,8 @@ class Config(BaseModel):
     fusion: FusionMethod = "dbsf"
     alpha: float = Field(0.6, ge=0, le=1)
     """Weight of the dense side: 1 is dense alone, 0 is BM25 alone."""
+    smoothing: float = Field(0.2, ge=0, le=1)
+    """How far a hybrid score moves towards the mean of those of the most similar passages: 0 not at all."""
     feedback: Feedback = "none"
     """Which side asks again with what its first answers have in common."""
 
@@ -323,8 +325,8 @@ def _read_yaml(file: Path) -> dict[str, Any]:
     try:
         values = yaml.safe_load(file.read_text("utf-8"))
     except OSError as error:
-        names = "" if file.suffix or file.exists() else f" The presets are {', '.join(presets())}."
-        raise ConfigError(f"Cannot read the configuration {file}: {error.strerror}.{names}") from None
+        hint = "" if file.exists() else preset_hint(file)
+        raise ConfigError(f"Cannot read the configuration {file}: {error.strerror}{hint}.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file} is not YAML: {' '.join(str(error).split())}.") from None
     if values is None:

@@ -63,15 +63,21 @@ VersionOption = Annotated[
 ]
 
 
-def run(app: typer.Typer) -> None:
-    """Run a command line and exit: an error is one line on standard error and one of the exit codes above."""
+def run(app: typer.Typer, command: Sequence[str] | None = None, *, pool: object = None) -> None:
+    """Run a command line and exit: an error is one line on standard error and one of the exit codes above.
+
+    command   the program's name and its arguments; None takes those of this process
+    pool      the ingest.parser_pool.Parsers that commands which read files use, as their context's `obj`
+    """
+    arguments = list(command or sys.argv)[1:]
+    program = command[0] if command else None  # else found out, as "python -m ..." is
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     try:
-        code = app(standalone_mode=False) or DONE
+        code = app(arguments, prog_name=program, standalone_mode=False, obj=pool) or DONE
         sys.stdout.flush()
     except typer.TyperException as error:
         cause = error.format_message().rstrip(".")
-        says = f"{cause}{'' if cause.endswith('?') else '.'}{_about_dashes(error)} See --help."
+        says = f"{cause}{'' if cause.endswith('?') else '.'}{_about_dashes(error, arguments)} See --help."
         code = _fail(says, USAGE) if cause else USAGE  # without a command, the help was printed
     except RetrievalError as error:
         code = _fail(str(error), UNUSABLE if _is_unusable(error) else USAGE)
@@ -89,13 +95,13 @@ def run(app: typer.Typer) -> None:
     sys.exit(code)
 
 
-def _about_dashes(error: typer.TyperException) -> str:
+def _about_dashes(error: typer.TyperException, arguments: Sequence[str]) -> str:
     """The way out where an argument, such as a query, was perhaps taken for an option since it begins with a dash."""
     context: typer.Context | None = getattr(error, "ctx", None)
     parameters = context.command.params if context is not None else []
     names = [str(each.name).upper() for each in parameters if each.param_type_name == "argument"]
     is_no_option = hasattr(error, "option_name") and not getattr(error, "possibilities", None)
-    is_perhaps_text = is_no_option or any(_GLUED.match(given) for given in sys.argv[1:])
+    is_perhaps_text = is_no_option or any(_GLUED.match(given) for given in arguments)
     if context is None or not names or not is_perhaps_text:
         return ""
     return f" Write -- before what begins with a dash and is no option: {context.command_path} -- {names[0]}."

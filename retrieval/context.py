@@ -49,8 +49,14 @@ def embedded_digest(chunk: Chunk, *, context_header: bool) -> str:
 
 
 def terms_of(chunk: Chunk, analyzer: Terms, *, context_header: bool) -> list[str]:
-    """The terms of the embedded text."""
-    return analyzer.terms(embedded_text(chunk, context_header=context_header))
+    """The terms of the embedded text; those of its context header come twice.
+
+    What a title says counts for more than what a passage mentions, as in BM25F (Robertson, Zaragoza & Taylor 2004),
+    here with the weight 2.
+    """
+    terms = analyzer.terms(embedded_text(chunk, context_header=context_header))
+    header = contextualize(chunk.title, chunk.headings, "", enabled=context_header)
+    return terms + analyzer.terms(header) if header else terms
 
 
 def _cut_to_fit(parts: list[str]) -> list[str]:

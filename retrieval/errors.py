@@ -7,6 +7,7 @@
     ├── ConfigError                 the settings contradict each other or the model (also a ValueError)
     ├── ModelError                  the model cannot be found, verified or used
     │   ├── EncoderUnavailableError its server does not answer now; the same call may succeed later
+    │   ├── PassagesRefusedError    it takes some texts and not others, such as those that are too long
     │   └── RerankerUnavailableError the same of a server that reranks
     ├── LoadError                   a file cannot be turned into a document
     ├── DeletionsRefusedError       a sync would delete most of a folder's documents, and was not told to
@@ -18,6 +19,8 @@
 
 Each message names the cause and the way out in one line.
 """
+
+from collections.abc import Mapping
 
 
 class RetrievalError(Exception):
@@ -46,6 +49,17 @@ class ModelError(RetrievalError):
 
 class EncoderUnavailableError(ModelError):
     """The server that embeds does not answer now. What was finished is kept; the same call may succeed later."""
+
+
+class PassagesRefusedError(ModelError):
+    """The model refuses some of the texts that it was given, and would take the others.
+
+    reasons   why, by the place of the text among them; the way out included
+    """
+
+    def __init__(self, reasons: Mapping[int, str]) -> None:
+        super().__init__("; ".join(dict.fromkeys(reasons.values())))
+        self.reasons = reasons
 
 
 class RerankerUnavailableError(ModelError):

@@ -15,6 +15,7 @@ from retrieval.errors import ConfigError
 from retrieval.words import counted
 
 if TYPE_CHECKING:
+    from ingest.parser_pool import Parsers
     from retrieval.evaluation import Collection, Resolved
     from retrieval.index import HybridIndex
 
@@ -38,6 +39,7 @@ KeptIndexOption = Annotated[
 
 
 def evaluate(
+    context: typer.Context,
     collection: CollectionArgument,
     queries: QueriesOption = None,
     qrels: QrelsOption = None,
@@ -82,7 +84,7 @@ def evaluate(
     Judge(judged.qrels, names, depth=depth)
     if baseline is not None:
         read_run(baseline, judged.qrels)
-    with _indexed(given, index=index, config=config) as (opened, resolved):
+    with _indexed(given, index=index, config=config, pool=context.obj) as (opened, resolved):
         documents = opened.stats().documents
         with _stage(f"Answering {counted(len(judged.queries), 'query')} in each mode"):
             answers = judge(opened, resolved.collection, measures=names, depth=depth)
@@ -110,6 +112,7 @@ def evaluate(
 
 
 def tune(
+    context: typer.Context,
     collection: CollectionArgument,
     queries: QueriesOption = None,
     qrels: QrelsOption = None,
@@ -139,7 +142,7 @@ def tune(
     judged = given.judged
     Judge(judged.qrels, [measure])
     check_folds(len(judged.queries), folds)
-    with _indexed(given, index=index, config=config) as (opened, resolved):
+    with _indexed(given, index=index, config=config, pool=context.obj) as (opened, resolved):
         with _stage(f"Scoring {len(judged.queries)} queries under many settings"):
             tuning = run_tune(opened.searcher(), resolved.collection, measure=measure, folds=folds)
         text = tuned_config(opened.config, tuning, collection=given.name)
@@ -191,8 +194,10 @@ def _read(path: Path, *, queries: Path | None, qrels: Path | None, split: str, b
 
 
 @contextmanager
-def _indexed(given: _Given, *, index: Path | None, config: Path | None) -> "Iterator[tuple[HybridIndex, Resolved]]":
-    """An index that is in step with the judged documents, and the judgements by its names."""
+def _indexed(
+    given: _Given, *, index: Path | None, config: Path | None, pool: "Parsers | None"
+) -> "Iterator[tuple[HybridIndex, Resolved]]":
+    """An index that is in step with the judged documents, and the judgements by its names. `pool` as in `sync`."""
     from ingest.adding import add
     from ingest.progress import showing_progress
     from ingest.sync import sync
@@ -205,7 +210,7 @@ def _indexed(given: _Given, *, index: Path | None, config: Path | None) -> "Iter
         with showing_progress() as on_progress:
             if given.judgement_files:
                 exclude = (*opened.config.exclude, *patterns_within(given.path, given.judgement_files))
-                report = sync(given.path, opened, exclude=exclude, on_progress=on_progress)
+                report = sync(given.path, opened, exclude=exclude, pool=pool, on_progress=on_progress)
             else:
                 report = add(given.judged.documents, opened, on_progress=on_progress)
         if report.failed:

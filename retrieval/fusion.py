@@ -4,6 +4,8 @@ Every method first puts each side's scores on a common scale (`scaled`), then ta
 
     alpha * dense + (1 - alpha) * lexical.
 
+Where the passages know only a part of the query's words, the lexical side votes with that part of its weight.
+
 The scale comes from a reference: the scores, on both sides, of the query's best chunks in the whole index (for ranks,
 of all chunks), whatever the search's filter. So a chunk's fused score does not depend on the filter, and a filtered
 search is the unfiltered one with the misses removed.
@@ -17,8 +19,13 @@ from retrieval.config import FusionMethod
 Scores = NDArray[np.float64]
 
 
-def fuse(dense: Scores, lexical: Scores, *, alpha: float) -> Scores:
-    """Fused scores, float64 [n], of n chunks, from both sides' scores as `scaled` gives them."""
+def fuse(dense: Scores, lexical: Scores, *, alpha: float, coverage: float = 1.0) -> Scores:
+    """Fused scores, float64 [n], of n chunks, from both sides' scores as `scaled` gives them.
+
+    coverage   in [0, 1]: the part of its weight that the lexical side votes with; alpha 0 is BM25 alone all the same
+    """
+    if alpha and coverage < 1:
+        alpha /= alpha + (1 - alpha) * coverage
     return alpha * dense + (1 - alpha) * lexical
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 from retrieval.config import Config, base_for
 from retrieval.deletion import Deleted, delete_matching, delete_sources
 from retrieval.directory.index_directory import IndexDirectory
-from retrieval.encoders import Embedder, model_settings
+from retrieval.encoders import Embedder, model_settings, shared_encoder
 from retrieval.errors import ConfigError, IndexMismatchError, IndexNotFoundError, QueryError
 from retrieval.fingerprint import Fingerprint, remembered_settings
 from retrieval.inspection.embedding_stats import EmbeddingStats
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 
+_PROBED_FOR = 300.0
+"""Seconds for which a server is taken to run the model that it ran when it was last asked."""
+
+
 class HybridIndex:
     """A searchable index of documents. A context manager; threads may share it.
 
@@ -44,6 +48,8 @@ class HybridIndex:
         self._manager = SearcherManager(directory, config, self._embedder_of_passages)
         self._embedder = Embedder(encoder, config) if encoder is not None else None
         self._checked_with: Fingerprint | None = None
+        self._checked_probe: str | None = None
+        self._is_probe_due = False
         self._rerankers = Rerankers(trust_remote_code=config.trust_remote_code)
         self._loading = threading.Lock()
 
@@ -115,10 +121,12 @@ class HybridIndex:
         mode               "hybrid" (the default), or one side: "dense" ranks by cosine, "lexical" ranks by BM25 the
                            chunks that share a term.
         fusion, alpha      how the sides' scores become one ("dbsf", "rrf", "convex"), and the weight of the dense side
-                           in [0, 1]. The configuration has their defaults and that of feedback. alpha 1 is mode
-                           "dense", alpha 0 is mode "lexical".
+                           in [0, 1]. The configuration has their defaults and those of smoothing and feedback. alpha
+                           1 is mode "dense", alpha 0 is mode "lexical".
         rrf_k              constant of reciprocal rank fusion (60).
         candidates         how many chunks each side brings (100); both scores are then computed for all of them.
+        smoothing          with both sides, how far the scores of the best 30 move towards the mean of the five passages
+                           among them that are most like each, in [0, 1]; 0 leaves them as fused.
         feedback           ask again with what the first answers have in common: on the "dense" side their mean vector
                            (Rocchio), on the "lexical" side their terms (RM3), or "both". Scores are then those of the
                            query as it was asked again. The first answers pass filters and operators.
@@ -245,15 +253,10 @@ class HybridIndex:
 
     @property
     def embedder(self) -> Embedder:
-        """The model, loaded at first use. Raises ModelError, or IndexMismatchError where it did not make this index."""
+        """The model, loaded at first use; indexes that are open at the same time share it. Raises ModelError, or
+        IndexMismatchError where it did not make this index."""
         with self._loading:
-            if self._embedder is None:
-                self._embedder = Embedder.load(self.config)
-            made_with = self._manager.made_with
-            if made_with is not None and made_with is not self._checked_with:
-                made_with.check_embedder(self._embedder, self.config, index=str(self.path))
-                self._checked_with = made_with
-            return self._embedder
+            return self._checked_embedder(after=_PROBED_FOR)
 
     def tokenizer(self) -> "tuple[Tokenizer, int]":
         """The model's tokenizer, and how many tokens it reads at most; for an endpoint without `encoder_tokenizer`, one
@@ -296,12 +299,33 @@ class HybridIndex:
         """
         if self.read_only:
             raise ConfigError(f"The index {self.path} was opened read-only.")
+        self._is_probe_due = True
         with self._manager.writing() as writer:
             yield writer
 
+    def _checked_embedder(self, *, after: float) -> Embedder:
+        """`embedder`, with `_loading` held. What a server said more than `after` seconds ago is asked again."""
+        if self._embedder is None:
+            self._embedder = Embedder(shared_encoder(self.config), self.config)
+        self._embedder.renew(after=after)
+        made_with = self._manager.made_with
+        if made_with is not None and (
+            made_with is not self._checked_with or self._embedder.probe != self._checked_probe
+        ):
+            try:
+                made_with.check_embedder(self._embedder, self.config, index=str(self.path))
+            except IndexMismatchError:
+                self._embedder.renew(after=0)  # the server may be set right meanwhile
+                raise
+            self._checked_with, self._checked_probe = made_with, self._embedder.probe
+        return self._embedder
+
     def _embedder_of_passages(self) -> Embedder:
-        """The model, for passages. Raises IndexMismatchError also where its vectors do not mix with the index's."""
-        embedder = self.embedder
+        """The model, for passages; a server is asked at the first use in a write whether it is still the same. Raises
+        IndexMismatchError also where its vectors do not mix with the index's."""
+        with self._loading:
+            embedder = self._checked_embedder(after=0 if self._is_probe_due else _PROBED_FOR)
+            self._is_probe_due = False
         if self._manager.made_with is not None:
             self._manager.made_with.check_numerics(embedder, index=str(self.path))
         return embedder

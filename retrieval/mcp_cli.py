@@ -19,10 +19,14 @@ def mcp(
     config: ConfigOption = None,
 ) -> None:
     """Serve the index to a desktop client or an agent by the Model Context Protocol, until its input ends."""
+    from ingest.parser_pool import ParserPool
     from retrieval.adapters.mcp.server import server
     from retrieval.index import HybridIndex
 
-    with HybridIndex.open(index, config=config, read_only=not allow_writes) as opened:
+    with (
+        HybridIndex.open(index, config=config, read_only=not allow_writes) as opened,
+        ParserPool(workers=opened.config.parse_workers) as pool,
+    ):
         if not opened.searcher().generation:  # without --allow-writes, opening it is an error
             log.warning(
                 "There is no index at %s yet, and nothing is found. `ingest sync FOLDER --index %s` makes it, and so "
@@ -33,6 +37,6 @@ def mcp(
         # A thread that waits for input cannot be told of Ctrl-C; an index may be left at any moment, and so it is.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         try:
-            server(opened, allow_writes=allow_writes).run("stdio")
+            server(opened, allow_writes=allow_writes, pool=pool).run("stdio")
         except* BrokenPipeError:
             log.debug("The client has gone, and wants no answer.")

@@ -40,6 +40,7 @@ def about() -> None:
 
 @app.command()
 def compare(
+    context: typer.Context,
     documents: Annotated[
         Path,
         typer.Argument(help="A folder of documents, a collection in BEIR layout, or an index.", show_default=False),
@@ -92,6 +93,7 @@ def compare(
                 seed=seed,
                 config=shared,
                 exclude=tuple(patterns_within(documents, beside)),
+                pool=context.obj,
                 on_read=lambda count: display.show(f"Reading the documents: {count:,}"),
             )
         comparison = _compare(material, candidates, offline=not models)

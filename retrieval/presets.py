@@ -19,3 +19,11 @@ def settings_file(given: Path | str) -> Path:
     """The file of that path; where there is none, the preset of that name; else the path as it is given."""
     path = Path(given)
     return path if path.is_file() else presets().get(str(given), path)
+
+
+def preset_hint(missing: Path) -> str:
+    """What may have been meant by a file that is not there: the preset that the file would be, or for a name all of
+    them; else ""."""
+    if missing.stem in presets():
+        return f"; the preset of this package is {missing.stem}, without a path"
+    return "" if missing.suffix else f"; the presets are {', '.join(presets())}"

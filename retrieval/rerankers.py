@@ -3,8 +3,8 @@
 import threading
 from typing import TYPE_CHECKING
 
+from retrieval.cross_encoders import CrossEncoderReranker, TorchCrossEncoder
 from retrieval.endpoint_reranker import EndpointReranker, is_address
-from retrieval.rerank import CrossEncoderReranker
 from retrieval.types import Reranker
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Rerankers:
         if rerank is None or isinstance(rerank, Reranker):
             return rerank
         if not isinstance(rerank, str):
-            return CrossEncoderReranker(rerank, name=type(rerank).__name__)
+            return CrossEncoderReranker(TorchCrossEncoder(rerank), name=type(rerank).__name__)
         with self._loading:
             if rerank not in self._loaded:
                 self._loaded[rerank] = load_reranker(rerank, trust_remote_code=self._trust_remote_code)

@@ -5,6 +5,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
+from retrieval.analysis import is_in_another_language
 from retrieval.config import Config
 from retrieval.encoders import Embedder
 from retrieval.errors import QueryError
@@ -14,6 +15,7 @@ from retrieval.inspection.stats import Stats, describe, describe_embeddings
 from retrieval.rerankers import Rerankers
 from retrieval.search import Query, SearchKeywords, SearchOptions, search_all
 from retrieval.search.corrections import find_corrections, replaced
+from retrieval.search.coverage import coverage
 from retrieval.search.exclusion_hints import exclusion_hints
 from retrieval.search.filter_hints import warn
 from retrieval.search.operators import has_word, read_operators
@@ -147,10 +149,16 @@ class Searcher:
 
     def _analysed(self, queries: Sequence[str], options: SearchOptions) -> list[Query]:
         read = [read_operators(query, operators=options.operators) for query in queries]
-        found = [
-            find_corrections(self.reader, text, clauses) if options.correct_spelling else [] for text, clauses in read
-        ]
+        languages = self.reader.languages_by_size
         embedder = self._embedder() if options.sides != "lexical" else None
+        reads_all = embedder is not None and embedder.reads_many_languages
+        found = [
+            # A word of another language is no misspelling to a model that reads it.
+            find_corrections(self.reader, text, clauses)
+            if options.correct_spelling and not (reads_all and is_in_another_language(text, languages))
+            else []
+            for text, clauses in read
+        ]
         if embedder is not None:
             # A word that the model knows is rather right, and passages say the same in others.
             found = [[each for each in some if not embedder.is_word(each.correction.written)] for some in found]
@@ -161,10 +169,12 @@ class Searcher:
         return [
             Query(
                 text,
-                terms_by_language(text, self.reader.languages_by_size),
+                terms_by_language(text, languages),
                 vector,
                 clauses,
                 tuple(dict.fromkeys(replacement.correction for replacement in replacements)),
+                # A model of one language would not make up for what the lexical side does not know.
+                coverage(self.reader, text) if reads_all else 1.0,
             )
             for text, (_, clauses), replacements, vector in zip(texts, read, found, vectors, strict=True)
         ]

@@ -9,19 +9,17 @@ import time
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-from ingest.parser_pool import ParserPool
-from ingest.parser_worker import ParserSettings
 from retrieval.config import Config
-from retrieval.encoders import Embedder
-from retrieval.encoders.prompts import resolved
+from retrieval.encoders import Embedder, shared_encoder
 from retrieval.index import HybridIndex
+from tests.embedding_server import EmbeddingServer, embedding_server
 from tests.forked_probes import ForkedProbes
+from tests.ingesting import POOL
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -48,21 +46,14 @@ def _no_settings_from_outside() -> None:
 
 @pytest.fixture(scope="session")
 def loaded_embedder() -> Embedder:
-    return Embedder.load(Config())
+    """Of the packaged model. While this lives, every index of this process that is made with that model shares it."""
+    return Embedder(shared_encoder(Config()), Config())
 
 
-@pytest.fixture(scope="session")
-def parser_pools() -> Iterator[Callable[..., AbstractContextManager[ParserPool]]]:
-    """Stands in for ParserPool: its processes outlive a sync, to serve the next one with the same settings."""
-    with ExitStack() as stack:
-        pools: dict[ParserSettings, ParserPool] = {}
-
-        def pool_for(settings: ParserSettings, *, workers: int) -> AbstractContextManager[ParserPool]:
-            if settings not in pools:
-                pools[settings] = stack.enter_context(ParserPool(settings, workers=workers))
-            return nullcontext(pools[settings])
-
-        yield pool_for
+@pytest.fixture(scope="session", autouse=True)
+def _pool_ends() -> Iterator[None]:
+    yield
+    POOL.close()
 
 
 @pytest.fixture(scope="session")
@@ -79,22 +70,8 @@ def quick_checks(forked_probes: ForkedProbes, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.fixture
-def share_model(
-    loaded_embedder: Embedder,
-    parser_pools: Callable[..., AbstractContextManager[ParserPool]],
-    quick_checks: None,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Embedder:
-    """The packaged model is loaded once for all tests, any other as it would be; so are the processes that parse."""
-    monkeypatch.setattr("ingest.pipeline.ParserPool", parser_pools)
-    load = Embedder.load
-
-    def shared(config: Config) -> Embedder:
-        if (config.model, *resolved(config, None)) != ("packaged", "query: ", "passage: "):
-            return load(config)
-        return loaded_embedder
-
-    monkeypatch.setattr(Embedder, "load", shared)
+def share_model(loaded_embedder: Embedder, quick_checks: None) -> Embedder:
+    """The packaged model is loaded once for all tests, and Chroma is checked quickly."""
     return loaded_embedder
 
 
@@ -119,6 +96,19 @@ def store_writes() -> tuple[str, ...]:
         "set_state", "add_records", "put_records", "put_chunks", "update_records", "update_chunks", "amend_chunks",
         "delete_chunks", "delete_records",
     )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def _embedding_server() -> Iterator[EmbeddingServer]:
+    with embedding_server() as started:
+        yield started
+
+
+@pytest.fixture
+def server(_embedding_server: EmbeddingServer) -> EmbeddingServer:
+    """A server that embeds, as new."""
+    _embedding_server.reset()
+    return _embedding_server
 
 
 class ChromaProcess:

@@ -4,6 +4,7 @@ What it answers to POST /v1/rerank is up to the test: its `fault`.
 """
 
 import base64
+import gzip
 import hashlib
 import json
 import threading
@@ -48,6 +49,7 @@ class EmbeddingServer:
     faults      what the next requests are answered with, first come first served; then vectors
     fault       what every request is answered with where it returns a Fault, by the request's body
     as_base64   whether it gives base64 to whom asks for it
+    zips        whether answers are compressed
     shuffles    whether the vectors come in another order, with their `index`
     requests, keys   what it was sent: bodies, and Authorization headers
     at_once     the most requests that were under way at once
@@ -64,6 +66,7 @@ class EmbeddingServer:
         self.fault: Callable[[dict[str, Any]], Fault | None] = lambda body: None
         self.as_base64 = True
         self.shuffles = False
+        self.zips = False
         self.requests: list[dict[str, Any]] = []
         self.keys: list[str | None] = []
         self.at_once = 0
@@ -130,9 +133,11 @@ def _handler(server: EmbeddingServer) -> type[BaseHTTPRequestHandler]:
                 answer = server.answer(body, self.headers["Authorization"])
             plain = dict(answer.body) if isinstance(answer.body, Mapping) else answer.body
             content = answer.body if isinstance(answer.body, bytes) else json.dumps(plain).encode()
+            zipped = {"Content-Encoding": "gzip"} if server.zips else {}
+            content = gzip.compress(content, 1) if server.zips else content
             try:
                 self.send_response(answer.status)
-                for name, value in {**answer.headers, "Content-Length": str(len(content))}.items():
+                for name, value in {**zipped, **answer.headers, "Content-Length": str(len(content))}.items():
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(content[: len(content) // 2] if answer.is_cut else content)

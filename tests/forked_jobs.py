@@ -24,7 +24,7 @@ from ingest import sync
 from ingest.doctor import examine
 from retrieval import HybridIndex
 from retrieval.config import Config
-from retrieval.encoders import Embedder
+from retrieval.encoders import shared_encoder
 from retrieval.errors import RetrievalError
 
 
@@ -76,8 +76,7 @@ def run(job: str, **given: str) -> dict[str, Any]:
 def main() -> None:
     torch.set_num_threads(1)
     import_module("chromadb.api.rust")
-    loaded = Embedder.load(Config())
-    Embedder.load = classmethod(lambda cls, config: loaded)
+    _held = shared_encoder(Config())  # held, for the processes that are forked
     for line in sys.stdin:
         sys.stdout.write(json.dumps(run(**json.loads(line))) + "\n")
         sys.stdout.flush()

@@ -21,7 +21,7 @@ from breaking_points import break_into, make_small
 from ingest import sync
 from retrieval import HybridIndex
 from retrieval.config import Config
-from retrieval.encoders import Embedder
+from retrieval.encoders import shared_encoder
 
 
 def run(index: str, docs: str, *, log: int, event: int | None, is_in_order: bool) -> None:
@@ -62,8 +62,7 @@ def die(index: str, docs: str, *, event: int | None = None, seconds: float | Non
 def main() -> None:
     torch.set_num_threads(1)
     import_module("chromadb.api.rust")
-    loaded = Embedder.load(Config())
-    Embedder.load = classmethod(lambda cls, config: loaded)
+    _held = shared_encoder(Config())  # held, for the processes that are forked
     for line in sys.stdin:
         request: dict[str, Any] = json.loads(line)
         sys.stdout.write(json.dumps(die(**request)) + "\n")

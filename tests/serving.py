@@ -73,6 +73,12 @@ class Serving:
         with self.process.stderr as lines:
             log.extend(lines)
 
+    def parsers(self) -> set[int]:
+        """The ids of the processes in which it parses files."""
+        threads = Path(f"/proc/{self.process.pid}/task").glob("*/children")
+        children = {int(pid) for thread in threads for pid in thread.read_text().split()}
+        return {pid for pid in children if b"parser_worker" in Path(f"/proc/{pid}/cmdline").read_bytes()}
+
     def sync(self, folder: str) -> dict[str, Any]:
         """The report of a sync that was done."""
         job = self.client.post("/sync", json={"folder": folder}).json()

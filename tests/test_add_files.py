@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from ingest import add, add_files, sync
+from ingest import add
 from retrieval.config import Config
 from retrieval.errors import SyncedSourceError
 from retrieval.index import HybridIndex
 from retrieval.types import Document, document_id
+from tests.ingesting import add_files, sync
 
 Open = Callable[..., HybridIndex]
 

@@ -87,7 +87,7 @@ def test_case_and_normal_form_make_no_difference(text: str, language: str) -> No
 
 def test_the_rules_are_those_of_their_version() -> None:
     """Whoever has to edit these lists changes what stored indexes hold: raise RULES_VERSION."""
-    assert RULES_VERSION == 5
+    assert RULES_VERSION == 6
     assert ENGLISH.terms("What causes the Earth’s rains, and how often do they fall?") == [
         "caus", "earth", "rain", "often", "fall",
     ]  # fmt: skip

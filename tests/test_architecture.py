@@ -23,8 +23,8 @@ LAYERS = {
         | {"excerpt", "presets"},
         {"types", "search_hits", "analysis", "directory"},
         {"config", "endpoint_settings", "endpoints", "context", "filters", "merge_passages", "prompt"},
-        {"chroma", "encoders", "fusion", "lexical", "rerank", "rerankers", "fingerprint", "server_watch"}
-        | {"endpoint_reranker"},
+        {"chroma", "encoders", "fusion", "lexical", "mmr", "rerankers", "fingerprint", "server_watch"}
+        | {"cross_encoders", "endpoint_reranker"},
         {"segments"},
         {"search", "writer"},
         {"deletion", "inspection", "newest_generation", "searcher_manager"},

@@ -13,9 +13,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from ingest import add, sync
+from ingest import add
 from ingest.doctor import examine
-from ingest.rebuild import rebuild
 from ingest.snapshot_cli import app
 from retrieval import Document, HybridIndex
 from retrieval.backup.archive import restore, save
@@ -33,6 +32,7 @@ from retrieval.errors import (
 )
 from retrieval.search_hits import SearchHit
 from retrieval.segments.manifest import Entry, Manifest, manifest_path
+from tests.ingesting import rebuild, sync
 
 Open = Callable[..., HybridIndex]
 

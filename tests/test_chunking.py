@@ -11,7 +11,8 @@ from tokenizers import Tokenizer
 
 from ingest.chunking import Chunker
 from ingest.loaders import load
-from retrieval.context import MAX_HEADER_CHARS, context_header, contextualize
+from retrieval.analysis import Analyzer
+from retrieval.context import MAX_HEADER_CHARS, context_header, contextualize, terms_of
 from retrieval.errors import ConfigError, DocumentError
 from retrieval.merge_passages import joined
 from retrieval.types import OWN_PART, Chunk, Document, Heading, Table, document_metadata
@@ -190,6 +191,26 @@ def test_context_header(title: str | None, headings: tuple[str, ...], header: st
     assert context_header(title, headings) == header
     assert contextualize(title, headings, "text", enabled=True) == header + "text"
     assert contextualize(title, headings, "text", enabled=False) == "text"
+
+
+@pytest.mark.parametrize(
+    ("text", "title", "terms"),
+    [
+        (
+            "# Why it rains\n\nClouds.",
+            "Manual",
+            ["manual", "rain", "rain", "cloud", "manual", "rain"],
+        ),
+        ("Clouds.", None, ["cloud"]),
+        ("Clouds.", "rain " * 60, ["rain"] * 40 + ["cloud"] + ["rain"] * 40),
+    ],
+    ids=["title and heading", "neither", "a long title"],
+)
+def test_a_title_counts_twice_for_bm25(text: str, title: str | None, terms: list[str]) -> None:
+    [chunk] = chunker().chunk(Document("a.md", text, title=title, headings=load(text.encode(), source="a.md").headings))
+    english = Analyzer("english")
+    assert terms_of(chunk, english, context_header=True) == terms
+    assert terms_of(chunk, english, context_header=False) == english.terms(chunk.text)
 
 
 @given(st.none() | NAMES, st.lists(NAMES, max_size=6))

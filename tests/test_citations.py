@@ -8,11 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingest import sync
 from ingest.loaders import load
 from retrieval import Document, HybridIndex, SearchHit, as_context
 from retrieval.chroma.rows import chunk_from, chunk_metadata
 from retrieval.config import Config
+from tests.ingesting import sync
 from tests.loaders_samples import pdf
 
 PAGES = [[f"Page{page} has line {line} about water and clouds." for line in range(12)] for page in (1, 2, 3)]

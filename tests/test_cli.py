@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-import ingest.cli
-import retrieval.cli
 from ingest import add
-from retrieval import Document, HybridIndex, SearchHit
+from ingest.cli import app as ingest_app
+from retrieval import Document, HybridIndex, SearchHit, console
 from retrieval.cli import app
 from retrieval.directory.index_directory import IndexDirectory
 
@@ -31,13 +30,11 @@ def run(*command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def run_here(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """`run` in this process, which saves its start: the exit code, standard output and standard error."""
-    main = {"retrieve": retrieval.cli.main, "ingest": ingest.cli.main}
 
     def run_here(*command: str) -> tuple[int, str, str]:
         monkeypatch.chdir(folder)
-        monkeypatch.setattr(sys, "argv", list(command))
         with pytest.raises(SystemExit) as leaving:
-            main[command[0]]()
+            console.run({"retrieve": app, "ingest": ingest_app}[command[0]], command)
         assert isinstance(leaving.value.code, int)
         return leaving.value.code, *capsys.readouterr()
 

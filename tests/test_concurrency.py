@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from ingest import sync
 from ingest.doctor import examine
 from retrieval import HybridIndex
 from retrieval.config import Config
 from retrieval.errors import IndexLockedError
+from tests.ingesting import sync
 
 Open = Callable[..., HybridIndex]
 

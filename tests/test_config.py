@@ -1,5 +1,6 @@
 """Settings: precedence, refusals that name the setting, and presets that are what they say."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -46,14 +47,35 @@ def test_a_file_goes_before_a_preset_of_its_name(tmp_path: Path, monkeypatch: py
     monkeypatch.chdir(tmp_path)
     Path("symmetric").write_text("chunk_size: 77\n")
     assert Config.load("symmetric").chunk_size == 77
-    with pytest.raises(ConfigError, match=r"configuration symetric: .* The presets are .*symmetric"):
+    with pytest.raises(ConfigError, match=r"configuration symetric: .*; the presets are .*symmetric"):
         Config.load("symetric")
+    with pytest.raises(ConfigError, match=r"configs/nomic\.yaml: .*; the preset .* is nomic, without a path"):
+        Config.load("configs/nomic.yaml")
 
 
-def test_the_e5_preset_pins_a_revision() -> None:
-    config = Config.load(CONFIGS / "e5-small.yaml")
-    assert (config.model, len(config.revision or "")) == ("intfloat/e5-small-v2", 40)
+HUB = [name for name in presets() if "/" in str(yaml.safe_load(presets()[name].read_text("utf-8")).get("model"))]
+FACTS = re.compile(r"# (\S+): (\d+) dimensions, (\d+) tokens, (mean|cls|last-token) pooling, .+; (.+)\.\n# Take it ")
+
+
+@pytest.mark.parametrize("preset", HUB)
+def test_a_preset_of_a_model_on_the_hub_pins_it_and_says_when_to_take_it(preset: str) -> None:
+    config = Config.load(preset)
+    facts = FACTS.match(presets()[preset].read_text("utf-8"))
+    assert facts is not None and facts[1] == config.model
+    dimension, tokens = int(facts[2]), int(facts[3])
+    assert re.fullmatch("[0-9a-f]{40}", config.revision or "")
     assert not config.trust_remote_code
+    assert (config.query_prefix == "auto") == (config.passage_prefix == "auto")
+    assert (config.truncate_dim or dimension) <= dimension
+    if tokens > 512:  # which auto would make of every chunk
+        assert config.chunk_size == 512
+    assert config.chunk_size == "auto" or config.chunk_size <= tokens
+
+
+def test_presets_of_models_do_not_repeat_one_another() -> None:
+    assert {"e5-small", "bge-small", "gte-modernbert", "nomic", "arctic", "embeddinggemma", "qwen3-embedding"} <= {*HUB}
+    chosen = [Config.load(preset) for preset in HUB]
+    assert len({config.model for config in chosen}) == len({config.revision for config in chosen}) == len(HUB)
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,11 @@ from ingest.loaders import UnsupportedFormatError, load
 from ingest.loaders.converters import check_converters
 from ingest.plan import seen
 from ingest.scan import scan
-from ingest.sync import sync
 from retrieval.config import Config
 from retrieval.errors import ConfigError, LoadError
 from retrieval.index import HybridIndex
 from retrieval.types import Document, DocumentRecord
+from tests.ingesting import sync
 
 OLD_WORD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0\x01" * 100 + b"words"
 

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from equality import assert_same
 
-from ingest import add, sync
+from ingest import add
 from retrieval import Document, HybridIndex
+from tests.ingesting import sync
 
 Open = Callable[..., HybridIndex]
 Damage = Callable[[Path], None]

@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from ingest import sync, sync_cli
+from ingest import sync_cli
 from ingest.deletions import check_deletions, why_refused
 from ingest.documents import hash_bytes
 from ingest.interrupts import Stop
-from ingest.rebuild import rebuild
 from ingest.scan import scan
 from ingest.status import folder_status
 from retrieval import HybridIndex
 from retrieval.errors import DeletionsRefusedError
 from retrieval.types import DocumentRecord
+from tests.ingesting import POOL, rebuild, sync
 
 Open = Callable[..., HybridIndex]
 
@@ -182,7 +182,7 @@ def test_watching_waits_until_the_files_are_back(
         path = index.path
     (docs / "guide").rename(docs / ".guide")
     stop = Stop()
-    chosen = sync_cli._Choice(docs, None, None, None, False, stop)
+    chosen = sync_cli._Choice(docs, None, None, None, False, POOL, stop)
     found: list[Any] = []
 
     def watch() -> None:

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from ingest import add, sync
+from ingest import add
 from retrieval import Document, HybridIndex
 from retrieval.directory.index_directory import IndexDirectory
 from retrieval.directory.mending import mend, problems
 from retrieval.errors import ConfigError, IndexDamagedError
+from tests.ingesting import sync
 
 Open = Callable[..., HybridIndex]
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from equality import assert_same, told_by
 
-from ingest import add, sync
+from ingest import add
 from ingest.doctor import Finding, examine, in_words
 from retrieval import Document, HybridIndex
 from retrieval.chroma.store import Store
@@ -26,6 +26,7 @@ from retrieval.segments.reader import IndexReader
 from retrieval.segments.sorted_keys import keys_of
 from retrieval.segments.write_segment import Records, Rows, write_segment
 from retrieval.types import Chunk, DocumentRecord, document_id
+from tests.ingesting import sync
 
 Open = Callable[..., HybridIndex]
 

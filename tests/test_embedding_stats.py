@@ -265,7 +265,7 @@ def test_the_shell_shows_figures_to_people_and_numbers_to_programs(
 ) -> None:
     from retrieval.cli import app
 
-    monkeypatch.setattr(Embedder, "load", None)  # no model is needed
+    monkeypatch.setattr("retrieval.index.shared_encoder", None)  # no model is needed
     app(["stats", "--embeddings", "--index", str(index.path)], standalone_mode=False)
     printed = capsys.readouterr().out
     for reading in readings(index.embedding_stats()):

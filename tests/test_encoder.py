@@ -1,6 +1,5 @@
 """An index asks of an encoder what the protocol says, and no more."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,43 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest import add
-from ingest.rebuild import rebuild
 from retrieval import Config, Document, HybridIndex
 from retrieval.encoders import Embedder
 from retrieval.encoders.character_tokenizer import character_tokenizer
 from retrieval.errors import ConfigError, IndexMismatchError, ModelError
 from retrieval.fingerprint import Fingerprint
 from retrieval.types import Encoder
-
-LIMIT = 60
-"""Characters that the encoder reads."""
-
-
-class Letters:
-    """An Encoder: counts letters. It has no tokenizer, and forgets to make its vectors of unit length."""
-
-    name = "letters"
-    dimension = 27
-    max_seq_length = LIMIT
-    tokenizer = None
-
-    def __init__(self, version: str = "1") -> None:
-        self.version = version
-        self.queries: list[str] = []
-        self.passages: list[str] = []
-
-    def embed_queries(self, texts: Sequence[str]) -> np.ndarray:
-        self.queries += texts
-        return np.array([self._vector(text) for text in texts])
-
-    def embed_passages(self, texts: Sequence[str]) -> np.ndarray:
-        self.passages += texts
-        return np.array([self._vector(text) for text in texts])
-
-    def _vector(self, text: str) -> np.ndarray:
-        letters = np.frombuffer(text.split(": ", 1)[1].lower().encode(), np.uint8)
-        return np.bincount(np.where((letters >= 97) & (letters < 123), letters - 96, 0), minlength=27).astype(float)
-
+from tests.ingesting import rebuild
+from tests.letters import LIMIT, Letters
 
 TEXT = "Warm air rises, cools and can hold less water. What it cannot hold condenses on grains of dust. " * 3
 
@@ -134,10 +104,8 @@ def test_a_model_and_an_encoder_are_not_both_taken(tmp_path: Path, encoder: Lett
         ([[1.0], [1.0, 2.0]], "no array of numbers"),
     ],
 )
-def test_vectors_of_no_use_are_refused(
-    path: Path, encoder: Letters, vectors: Any, complaint: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(encoder, "embed_queries", lambda texts: vectors)
+def test_vectors_of_no_use_are_refused(path: Path, encoder: Letters, vectors: Any, complaint: str) -> None:
+    encoder.answer = vectors
     with HybridIndex.open(path, encoder=encoder) as index, pytest.raises(ModelError, match=complaint):
         index.search("mill")
 

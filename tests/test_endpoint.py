@@ -1,7 +1,6 @@
 """Requests to a server that embeds: what is sent, what is made of each answer, and of none."""
 
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +14,12 @@ from retrieval import Config
 from retrieval.encoders import Embedder, EndpointEncoder, probe
 from retrieval.encoders.estimating_tokenizer import estimating_tokenizer
 from retrieval.endpoints.answers import retry_after, says_too_long, words_of
-from retrieval.errors import ConfigError, EncoderUnavailableError, ModelError
+from retrieval.errors import ConfigError, EncoderUnavailableError, ModelError, PassagesRefusedError
 from retrieval.types import Encoder
-from tests.embedding_server import DIMENSION, EmbeddingServer, Fault, embedding_server, of_words
+from tests.embedding_server import DIMENSION, EmbeddingServer, Fault, of_words
 
 KEY = "sk-12345-secret"
 OVERLOADED = Fault(503, {"error": {"message": "busy"}})
-
-
-@pytest.fixture(scope="module")
-def started() -> Iterator[EmbeddingServer]:
-    with embedding_server() as server:
-        yield server
-
-
-@pytest.fixture
-def server(started: EmbeddingServer) -> EmbeddingServer:
-    """As new."""
-    started.reset()
-    return started
 
 
 def encoder_at(server: EmbeddingServer, **settings: Any) -> EndpointEncoder:
@@ -64,6 +50,7 @@ def test_vectors_come_in_the_order_of_the_texts_however_they_are_sent(server: Em
     expected = of_words(texts)
     for server.as_base64 in (True, False):
         for server.shuffles in (False, True):
+            server.zips = server.shuffles
             encoder = encoder_at(server)
             assert isinstance(encoder, Encoder)
             assert (encoder.name, encoder.max_seq_length) == ("openai:words", 512)
@@ -183,6 +170,7 @@ GOOD = [0.5] * DIMENSION
         ({"data": None}, "without a list"),
         ({"error": "Unexpected endpoint"}, r"200 \(Unexpected endpoint\)"),
         (b'{"data": [NaN]}', "no JSON"),
+        (b'{"data": "<html>"', "no JSON"),
         (b"<html>It works!</html>", "It works"),
     ],
 )
@@ -201,7 +189,7 @@ def test_answers_of_no_use_are_refused_at_once(server: EmbeddingServer, answer: 
     [
         (Fault(404, {"error": {"message": 'model "words" not found'}}), r"404 .*not found.*Check `model`"),
         (Fault(401, {"detail": "no key"}), "RETRIEVAL_ENCODER_API_KEY"),
-        (Fault(307, b"", {"Location": "http://127.0.0.1:1/"}), "307"),
+        (Fault(307, b"", {"Location": "http://127.0.0.1:1/"}), r"307 \(it has moved to http://127.0.0.1:1/\)"),
         (Fault(400, {"error": {"message": "maximum context length is 512 tokens"}}), "encoder_max_tokens.*--rebuild"),
         (Fault(500, {"error": "input is too large to process"}), "encoder_tokenizer"),
     ],
@@ -210,9 +198,40 @@ def test_refusals_are_told_with_the_way_out_and_not_repeated(server: EmbeddingSe
     encoder = encoder_at(server)
     server.fault = lambda body: fault
     with pytest.raises(ModelError, match=says) as caught:
-        encoder.embed_passages(passages(1))
+        encoder.embed_queries(passages(1))
     assert not isinstance(caught.value, EncoderUnavailableError)
     assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (400, "This model's maximum context length is 8192 tokens, however you requested 9001 tokens"),
+        (400, "Invalid 'input[0]': maximum input length is 8192 tokens."),
+        (413, "Input validation error: `inputs` must have less than 512 tokens. Given: 600"),
+        (422, "Input is too long"),
+        (400, "the input length exceeds the context length"),
+        (500, "input (600 tokens) is too large to process. increase the physical batch size (current batch size: 512)"),
+        (400, "the request exceeds the available context size, try increasing it"),
+        (400, "content filter"),
+    ],
+)
+def test_the_texts_that_a_server_refuses_are_found_among_the_others(
+    server: EmbeddingServer, status: int, message: str
+) -> None:
+    fault = Fault(status, {"error": {"message": message, "type": "invalid_request_error"}})
+    server.fault = lambda body: fault if "bad" in str(body["input"]) else None
+    encoder = encoder_at(server)
+    texts = [f"bad {number}" if number in {5, 6, 40} else f"good {number}" for number in range(50)]
+    with pytest.raises(PassagesRefusedError) as caught:
+        encoder.embed_passages(texts)
+    assert caught.value.reasons.keys() == {5, 6, 40}
+    (reason,) = set(caught.value.reasons.values())
+    way_out = "It embeds other texts" if message == "content filter" else "Set encoder_max_tokens"
+    assert message.rstrip(".") in reason and way_out in reason
+    server.requests.clear()
+    encoder.embed_passages(passages(32))
+    assert len(server.requests) == 1, "the server takes as many texts at once as before"
 
 
 @pytest.mark.parametrize(
@@ -232,12 +251,10 @@ def test_how_servers_say_that_a_text_is_too_long(words: str, is_too_long: bool) 
     assert says_too_long(words) is is_too_long
 
 
-def test_nobody_at_the_address_is_said_at_once_where_patience_ends(
-    started: EmbeddingServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("retrieval.encoders.endpoint_encoder._PATIENCE", 0.02)
+def test_nobody_at_the_address_is_said_at_once_where_patience_ends() -> None:
+    config = Config(model="openai:words", encoder_url="http://127.0.0.1:1/v1")
     with pytest.raises(EncoderUnavailableError, match=r"openai:words at http://127.0.0.1:1/v1/embeddings does not"):
-        encoder_at(started, encoder_url="http://127.0.0.1:1/v1")
+        EndpointEncoder.load(config, query_patience=0.02, pause=0.005).embed_queries(["mill"])
 
 
 def test_a_key_is_sent_and_nowhere_shown(
@@ -271,11 +288,11 @@ def test_a_key_that_a_server_repeats_in_escapes_is_not_shown() -> None:
 
 @pytest.mark.parametrize("variable", ["ALL_PROXY", "SSL_CERT_FILE"])
 def test_a_proxy_or_certificates_of_no_use_are_said_to_be(
-    variable: str, monkeypatch: pytest.MonkeyPatch, started: EmbeddingServer
+    variable: str, monkeypatch: pytest.MonkeyPatch, server: EmbeddingServer
 ) -> None:
     monkeypatch.setenv(variable, "gopher://nowhere")
     with pytest.raises(ModelError, match=rf"cannot be asked: .*{variable}"):
-        encoder_at(started)
+        encoder_at(server)
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,6 @@
 """An index whose vectors come from a server: what it remembers, what it notices, and what an outage costs."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
@@ -10,24 +8,18 @@ import pytest
 
 from ingest import add
 from ingest.cli import app as ingest_app
-from ingest.parser_pool import ParserPool
-from ingest.rebuild import rebuild
+from ingest.doctor import examine
 from retrieval import Config, Document, HybridIndex, console
 from retrieval.cli import app as retrieve_app
 from retrieval.encoders import Embedder, EndpointEncoder
 from retrieval.errors import IndexMismatchError, ModelError
 from retrieval.fingerprint import Fingerprint
 from tests.embedding_server import EmbeddingServer, Fault, embedding_server, of_words
+from tests.ingesting import POOL, rebuild
 
 KEY = "sk-12345-secret"
 DOCUMENTS = [Document("mill", "The mill grinds flour."), Document("rain", "Rain falls from dark clouds.")]
 DOWN = Fault(503, {"error": "restarting"}, {"Retry-After": "1000"})
-
-
-@pytest.fixture
-def server() -> Iterator[EmbeddingServer]:
-    with embedding_server() as started:
-        yield started
 
 
 def config_for(server: EmbeddingServer, **settings: object) -> Config:
@@ -78,7 +70,7 @@ def test_another_model_under_the_same_name_is_noticed(path: Path, server: Embedd
 
 
 def test_an_index_moves_with_its_model_and_remembers_where(path: Path, server: EmbeddingServer) -> None:
-    server.stop()
+    server.requests.clear()
     with embedding_server() as other:
         with HybridIndex.open(path, config=config_for(other)) as index:
             assert index.search("mill", mode="dense")[0].source == "mill"
@@ -86,7 +78,7 @@ def test_an_index_moves_with_its_model_and_remembers_where(path: Path, server: E
         with HybridIndex.open(path, read_only=True) as index:
             assert index.config.encoder_url == other.url
             assert index.search("river", mode="dense")[0].source == "fog"
-    server.start()
+    assert not server.requests
 
 
 def test_other_names_limits_and_tokenizers_are_refused(path: Path, server: EmbeddingServer) -> None:
@@ -122,16 +114,102 @@ def test_settings_of_an_endpoint_do_not_stick_to_another_model() -> None:
     assert Config.load(base=local).pooling == "cls"
 
 
-def test_a_text_that_is_too_long_for_the_model_names_the_setting(path: Path, server: EmbeddingServer) -> None:
-    too_long = Fault(400, {"error": "exceeds the context length"})
-    server.fault = lambda body: too_long if any("Long text 1" in text for text in body["input"]) else None
-    documents = [Document(f"long{number}", f"Long text {number}.") for number in range(3)]
+def test_another_model_is_noticed_by_an_index_that_is_open_and_again_once_it_is_gone(
+    path: Path, server: EmbeddingServer
+) -> None:
+    new = [Document("new", "Something new.")]
+    with HybridIndex.open(path) as index, HybridIndex.open(path, read_only=True) as reader:
+        assert index.search("mill") and reader.search("mill")
+        for server.embed in (partial(of_words, salt="other"), partial(of_words, dimension=16)):
+            for _ in range(2):
+                with pytest.raises(IndexMismatchError, match=r"another model|dimension 24"):
+                    add(new, index)
+            with pytest.raises(IndexMismatchError):
+                index.search("mill")
+        with pytest.raises(ModelError, match="16 dimensions, and gave 24 before"):
+            reader.search("mill")
+        server.embed = of_words
+        assert index.search("mill", mode="dense")[0].source == "mill"
+        server.requests.clear()
+        assert add(new, index).added == 1
+        assert len(server.requests) == 2, "one more than for the document"
+        server.requests.clear()
+        assert add(new, index).unchanged == 1
+        assert not server.requests
+        index.embedder.renew(after=0)
+        server.embed = partial(of_words, salt="other")
+        with pytest.raises(IndexMismatchError, match="another model"):
+            index.search("mill")
+
+
+def test_a_text_that_the_server_refuses_costs_its_document_alone(path: Path, server: EmbeddingServer) -> None:
+    too_long = Fault(413, {"error": "`inputs` must have less than 512 tokens. Given: 600"})
+    server.fault = lambda body: too_long if "Bad" in str(body["input"]) else None
+    texts = {
+        "mill": "The mill grinds flour. Bad.",
+        "one": "Bad.",
+        "fine": "Good news.",
+        "long": "Parts of a story.\n\n" * 200 + "Bad end." + "\n\nThe rest." * 100,
+    }
+    documents = [Document(source, text) for source, text in texts.items()]
     with HybridIndex.open(path) as index:
-        with pytest.raises(ModelError, match="encoder_max_tokens"):
-            add(documents, index)
+        report = add(documents, index)
+        assert (report.added, report.updated) == (1, 0)
+        assert [failure.source for failure in report.failed] == ["long", "mill", "one"]
+        assert all("encoder_max_tokens" in failure.reason for failure in report.failed)
+        assert index.search("good news")[0].source == "fine"
+        assert {record.source for record in index.documents()} == {"fine", "mill", "rain"}
+        assert index.search("mill")[0].text == "The mill grinds flour.", "the version before stays"
         server.fault = lambda body: None
-        assert index.search("mill")[0].source == "mill"
-        assert add(documents, index).added == 3
+        report = add(documents, index)
+        assert (report.added, report.updated, report.unchanged) == (2, 1, 1)
+        assert index.search("the bad end of the story")[0].source == "long"
+    assert examine(path) == []
+
+
+def test_a_refusal_of_every_text_ends_the_run_at_once(path: Path, server: EmbeddingServer) -> None:
+    with HybridIndex.open(path) as index:
+        assert index.search("mill")
+        server.fault = lambda body: Fault(400, {"error": "no such model"}) if len(server.requests) > 1 else None
+        server.requests.clear()
+        with pytest.raises(ModelError, match=r"400 \(no such model\)\. Check `model`"):
+            add([Document(f"{number}", f"Text {number}.") for number in range(32)], index)
+        assert len(server.requests) <= 8
+        server.reset()
+        assert index.search("mill", mode="lexical")[0].source == "mill"
+
+
+FAULTS = [
+    Fault(429, {"error": "slow down"}, {"Retry-After": "1000"}),
+    Fault(503, b"<html>busy</html>"),
+    Fault(body={"data": [{}] * 50}, is_cut=True),
+    Fault(seconds=0.2),
+    Fault(body=b"<html>Please log in</html>"),
+    Fault(302, b"", {"Location": "http://127.0.0.1:1/login"}),
+    Fault(body=b"no gzip", headers={"Content-Encoding": "gzip"}),
+    Fault(body={"data": []}),
+    Fault(body={"data": [{"embedding": [0.5] * 23}]}),
+    Fault(body=b'{"data": [{"embedding": [NaN]}]}'),
+    Fault(401, {"error": "the key has expired"}),
+]
+
+
+def test_whatever_a_server_answers_nothing_is_lost(path: Path, server: EmbeddingServer) -> None:
+    config = config_for(server, encoder_seconds=0.1)
+    encoder = EndpointEncoder.load(config, query_patience=0.01, passage_patience=0.01, pause=0.001)
+    with HybridIndex.open(path, encoder=encoder) as index:
+        for number, fault in enumerate(FAULTS):
+            new = [Document(f"new{number}", f"New text {number}.")]
+            server.fault = lambda body, fault=fault: fault if "New" in str(body["input"]) else None
+            with pytest.raises(ModelError, match=f"^openai:words at {server.url}"):
+                add(new, index)
+            assert index.search("flour of the mill")[0].source == "mill"
+    server.fault = lambda body: None
+    documents = [Document(f"new{number}", f"New text {number}.") for number in range(len(FAULTS))]
+    with HybridIndex.open(path) as index:
+        assert add(documents, index).added == len(FAULTS)
+        assert index.search("new text 3", mode="dense")[0].source == "new3"
+        assert len(index.documents()) == len(DOCUMENTS) + len(FAULTS)
 
 
 def test_an_outage_ends_a_sync_and_the_next_goes_on(
@@ -139,9 +217,7 @@ def test_an_outage_ends_a_sync_and_the_next_goes_on(
     server: EmbeddingServer,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    parser_pools: Callable[..., AbstractContextManager[ParserPool]],
 ) -> None:
-    monkeypatch.setattr("ingest.pipeline.ParserPool", parser_pools)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "docs").mkdir()
     for number in range(60):
@@ -150,17 +226,16 @@ def test_an_outage_ends_a_sync_and_the_next_goes_on(
     Path("own.yaml").write_text(f"model: openai:words\nencoder_url: {server.url}\nparse_workers: 1\n", "utf-8")
 
     def run(*command: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", list(command))
         with pytest.raises(SystemExit) as leaving:
-            console.run(ingest_app if command[0] == "ingest" else retrieve_app)
+            console.run(ingest_app if command[0] == "ingest" else retrieve_app, command, pool=POOL)
         return (leaving.value.code, *capsys.readouterr())
 
     passages = lambda: [text for text in server.texts if text.startswith("passage: ")]  # noqa: E731
-    server.fault = lambda body: DOWN if any("late" in text for text in body["input"]) else None
+    server.fault = lambda body: DOWN if any("came late" in text for text in body["input"]) else None
     code, _, error = run("ingest", "sync", "docs", "--config", "own.yaml")
     assert code == 3
     assert f"openai:words at {server.url}/embeddings does not embed: it answers 503 (restarting)" in error
-    embedded = {text for text in passages() if "early" in text}
+    embedded = {text for text in passages() if "came early" in text}
     status = json.loads(run("ingest", "status", "--json")[1])
     assert status["documents"] == 32 and status["limit_is_estimated"]
     assert "note" in run("retrieve", "search", "note", "--mode", "lexical")[1].lower()

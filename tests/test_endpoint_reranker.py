@@ -1,7 +1,6 @@
 """Requests to a server that reranks: both forms of them, what is made of each answer, and who may choose the server."""
 
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,25 +13,18 @@ from retrieval.errors import ConfigError, ModelError, RerankerUnavailableError
 from retrieval.rerankers import Rerankers
 from retrieval.serve_cli import _reranker
 from retrieval.types import Reranker
-from tests.embedding_server import EmbeddingServer, Fault, embedding_server
+from tests.embedding_server import EmbeddingServer, Fault
 
 KEY = "sk-12345-secret"
 QUERY = "what grinds flour?"
 MISSING = "Failed to deserialize the JSON body into the target type: missing field `{}` at line 1 column 43"
 
 
-@pytest.fixture(scope="module")
-def started() -> Iterator[EmbeddingServer]:
-    with embedding_server() as server:
-        yield server
-
-
 @pytest.fixture
-def server(started: EmbeddingServer) -> EmbeddingServer:
+def server(server: EmbeddingServer) -> EmbeddingServer:
     """Reranks as Jina does."""
-    started.reset()
-    started.fault = jina
-    return started
+    server.fault = jina
+    return server
 
 
 def address(server: EmbeddingServer) -> str:

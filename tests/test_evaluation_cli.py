@@ -15,6 +15,7 @@ from retrieval.encoders import Embedder
 from retrieval.evaluation import read_run
 from retrieval.index import HybridIndex
 from retrieval.types import Document
+from tests.ingesting import POOL
 
 DOCUMENTS = {
     "rain.md": "# Rain\n\nRain falls when water vapour condenses into droplets.",
@@ -49,9 +50,8 @@ def retrieve(
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["retrieve", *arguments])
         with pytest.raises(SystemExit) as exit_:
-            console.run(app)
+            console.run(app, ["retrieve", *arguments], pool=POOL)
         captured = capsys.readouterr()
         return Done(int(exit_.value.code or 0), captured.out, captured.err)
 

@@ -11,7 +11,8 @@ import pytest
 
 from retrieval.config import Config
 from retrieval.encoders.character_tokenizer import character_tokenizer
-from retrieval.encoders.export import SAMPLE, Export, altered_exports, key_of
+from retrieval.encoders.export import SAMPLE, Export, key_of
+from retrieval.encoders.export_cache import altered_exports
 from retrieval.encoders.model_info import ModelInfo
 from retrieval.encoders.runtime import INPUTS, OUTPUT
 from retrieval.errors import ModelError

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ingest import documents, sync
+from ingest import documents
 from ingest import scan as scanning
 from ingest.descriptions import MAX_BYTES, Description, read_front_matter, read_json, read_yaml
 from ingest.doctor import examine
@@ -19,12 +19,12 @@ from ingest.file_metadata import with_file_metadata
 from ingest.loaders import load
 from ingest.plain_metadata import Plain, plain_metadata
 from ingest.plan import Candidate, plan, seen
-from ingest.rebuild import rebuild
 from ingest.scan import scan
 from ingest.status import folder_status
 from retrieval import Document, HybridIndex
 from retrieval.errors import DocumentError, LoadError
 from retrieval.types import CHUNK_KEYS, FILE_KEYS, DocumentRecord
+from tests.ingesting import rebuild, sync
 
 Open = Callable[..., HybridIndex]
 

@@ -13,13 +13,13 @@ import pytest
 from breaking_points import break_into, change_folder, make_folder, make_small, text_of
 from equality import assert_same, told_by
 
-from ingest import sync
 from ingest.doctor import examine
 from retrieval import HybridIndex
 from retrieval.errors import IndexUnusableError
 from retrieval.segments.manifest import Manifest
 from retrieval.segments.pack import Pack
 from retrieval.segments.reader import IndexReader
+from tests.ingesting import sync
 
 Open = Callable[..., HybridIndex]
 

@@ -16,18 +16,32 @@ pairs = scores.flatmap(
 
 
 def fused(
-    dense: np.ndarray, lexical: np.ndarray, method: str, alpha: float = 0.6, references: tuple | None = None
+    dense: np.ndarray,
+    lexical: np.ndarray,
+    method: str,
+    alpha: float = 0.6,
+    references: tuple | None = None,
+    *,
+    coverage: float = 1.0,
 ) -> np.ndarray:
     """By the scale of the references, or else of the scores themselves."""
     sides = zip((dense, lexical), references or (dense, lexical), strict=True)
-    return fuse(*(scaled(side, reference, method=method, rrf_k=60) for side, reference in sides), alpha=alpha)
+    dense, lexical = (scaled(side, reference, method=method, rrf_k=60) for side, reference in sides)
+    return fuse(dense, lexical, alpha=alpha, coverage=coverage)
 
 
-@given(pairs, st.sampled_from(METHODS), st.sampled_from([0.0, 1.0]))
-def test_all_the_weight_on_one_side_ranks_as_that_side(sides: tuple, method: str, alpha: float) -> None:
+def test_the_lexical_side_votes_with_a_part_of_its_weight_and_scores_stay_on_the_scale() -> None:
+    dense, lexical = np.array([0.2, 0.8, 0.5]), np.array([0.9, 0.1, 0.5])
+    assert np.allclose(fuse(dense, lexical, alpha=0.6, coverage=1), 0.6 * dense + 0.4 * lexical)
+    assert np.allclose(fuse(dense, lexical, alpha=0.5, coverage=0.25), 0.8 * dense + 0.2 * lexical)
+
+
+@given(pairs, st.sampled_from(METHODS), st.sampled_from([(0.0, 0.3), (0.0, 0.0), (1.0, 0.3), (0.6, 0.0)]))
+def test_all_the_weight_on_one_side_ranks_as_that_side(sides: tuple, method: str, weights: tuple) -> None:
     dense, lexical = sides
-    only = dense if alpha == 1 else lexical
-    result = fused(dense, lexical, method, alpha)
+    alpha, coverage = weights
+    only = dense if alpha else lexical
+    result = fused(dense, lexical, method, alpha, coverage=coverage)
     assert np.array_equal(np.sign(np.subtract.outer(result, result)), np.sign(np.subtract.outer(only, only)))
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from ingest import sync
 from ingest.report import SyncReport
 from retrieval import Config, HybridIndex
+from tests.ingesting import sync
 from tests.loaders_samples import pdf
 
 NEWLINE = "a name\nof two lines.txt"

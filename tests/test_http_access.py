@@ -21,7 +21,6 @@ from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from ingest import sync
 from retrieval import serve_cli
 from retrieval.adapters.http import access, connections, jobs, server_sent
 from retrieval.adapters.http.app import create_app
@@ -37,6 +36,7 @@ from retrieval.encoders import Embedder
 from retrieval.errors import ConfigError, IndexDamagedError
 from retrieval.index import HybridIndex
 from retrieval.searcher import Searcher
+from tests.ingesting import POOL, sync
 from tests.serving import wait_for
 
 READ, WRITE = "read-secret-0123456789", "write-secret-0123456789"
@@ -51,7 +51,7 @@ def start(tmp_path: Path, share_model: Embedder) -> Iterator[Start]:
     started: list[TestClient] = []
 
     def start(**settings: Any) -> TestClient:
-        service = Service(ServeSettings(index=tmp_path / "index", **settings))
+        service = Service(ServeSettings(index=tmp_path / "index", **settings), pool=POOL)
         client = TestClient(create_app(service), base_url="http://localhost")
         client.app_state["service"] = service
         started.append(client.__enter__())

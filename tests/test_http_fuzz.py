@@ -45,6 +45,7 @@ FILTER = st.recursive(
 ARGUMENTS = {
     "mode": st.sampled_from(["hybrid", "dense", "lexical"]),
     "fusion": st.sampled_from(["dbsf", "rrf", "convex", None]),
+    "smoothing": st.sampled_from([0, 0.5, 1, 2, None]),
     "feedback": st.sampled_from(["none", "dense", "lexical", "both", None]),
     "top_k": st.integers(1, 100),
     "candidates": st.integers(1, 1000),

@@ -229,6 +229,15 @@ def test_files_are_read_by_the_same_loaders_as_a_folders(client: httpx.Client) -
         assert client.delete(f"/documents/{document_id(source)}").status_code == 200
 
 
+def test_uploads_are_parsed_by_processes_that_stay(serving: Serving, client: httpx.Client) -> None:
+    seen: list[set[int]] = []
+    for text in (b"Raindrops.", b"Raindrops, again."):
+        assert client.post("/documents", files=[("file", ("drops.md", text))]).status_code == 201
+        seen.append(serving.parsers())
+    assert set.intersection(*seen)
+    assert client.delete(f"/documents/{document_id('uploads/drops.md')}").status_code == 200
+
+
 @pytest.mark.parametrize(
     ("name", "data"),
     [

@@ -15,9 +15,9 @@ import pytest
 from breaking_points import change_folder, make_folder, make_small
 from equality import assert_same, told_by
 
-from ingest import sync
 from ingest.doctor import examine
 from retrieval import HybridIndex
+from tests.ingesting import sync
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

@@ -17,8 +17,8 @@ from pydantic import ValidationError
 from ingest import add
 from retrieval import Document, HybridIndex, as_context
 from retrieval.adapters.langchain import HybridRetriever, hits_of
-from retrieval.encoders import Embedder
 from retrieval.errors import DocumentError, QueryError
+from tests.letters import Letters
 
 TEXTS = {
     "rain.txt": "Rain falls when water vapour condenses in clouds.",
@@ -87,15 +87,15 @@ async def test_all_ways_to_ask_find_the_same(retriever: HybridRetriever) -> None
     assert [await retriever.ainvoke(query) for query in queries] == singly
 
 
-async def test_a_batch_is_embedded_at_once(
-    retriever: HybridRetriever, share_model: Embedder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    calls: list[list[str]] = []
-    embed = share_model.embed_queries
-    monkeypatch.setattr(share_model, "embed_queries", lambda texts: calls.append(list(texts)) or embed(texts))
+async def test_a_batch_is_embedded_at_once(open_index: Callable[..., HybridIndex]) -> None:
+    encoder = Letters()
+    index = open_index(encoder=encoder)
+    add([Document("rain", "Rain falls."), Document("bread", "Bread rises.")], index)
+    retriever = HybridRetriever(index=index)
     retriever.batch(["rain", "bread", "snow"], top_k=1)
     await retriever.abatch(["rain", "bread"], mode="dense")
-    assert calls == [["rain", "bread", "snow"], ["rain", "bread"]]
+    assert encoder.queries == [f"query: {text}" for text in ("rain", "bread", "snow", "rain", "bread")]
+    assert encoder.batches == [3, 2]
 
 
 def test_every_argument_of_search_is_a_field(index: HybridIndex) -> None:

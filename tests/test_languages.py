@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ingest import add, sync
+from ingest import add
 from retrieval import Document, HybridIndex
 from retrieval.analysis import Analyzer
 from retrieval.config import Config
 from retrieval.errors import ConfigError, IndexMismatchError
 from tests.equality import assert_same, told_by
+from tests.ingesting import sync
 
 TEXTS = {
     "english": "The rivers of the valley were flooding the houses, and the farmers had been running to the mills. "

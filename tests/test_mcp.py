@@ -23,10 +23,11 @@ from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp.server.mcpserver.exceptions import ToolError
 
-from ingest import add, sync
+from ingest import add
 from retrieval import Document, HybridIndex
 from retrieval.adapters.mcp.server import http_app, server
 from retrieval.adapters.mcp.writes import one_at_a_time
+from tests.ingesting import sync
 from tests.serving import Serving
 
 Open = Callable[..., HybridIndex]

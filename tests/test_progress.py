@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from ingest import sync
 from ingest.interrupts import stop_on_interrupt
 from ingest.progress import lines
 from ingest.report import Progress
 from retrieval.index import HybridIndex
+from tests.ingesting import sync
 
 INGEST = Path(sys.executable).with_name("ingest")
 

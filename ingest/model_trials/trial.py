@@ -13,7 +13,7 @@ from ingest.pipeline import chunk_settings
 from ingest.report import Progress
 from retrieval.config import MODEL_SETTINGS, Config
 from retrieval.context import embedded_text
-from retrieval.encoders import Embedder, find_model
+from retrieval.encoders import Embedder, find_model, shared_encoder
 from retrieval.errors import ModelError
 from retrieval.evaluation.collection import Collection
 from retrieval.evaluation.measures import MODES, judge
@@ -37,7 +37,7 @@ _WORDS_OF_QUERY = 8
 
 def load_model(config: Config) -> ModelFacts:
     """Loads the model and, the first time, exports it. Raises ModelError or ConfigError where it cannot be used."""
-    return _facts(config, Embedder.load(config))
+    return _facts(config, Embedder(shared_encoder(config), config))
 
 
 def _facts(config: Config, embedder: Embedder) -> ModelFacts:

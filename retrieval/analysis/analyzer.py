@@ -24,7 +24,7 @@ from retrieval.analysis.stopwords import function_words
 from retrieval.analysis.tokens import ascii_words, tokens
 from retrieval.errors import ConfigError
 
-RULES_VERSION = 5
+RULES_VERSION = 6
 """Raise it with every change that can change a term: indexes stored under another version are then rebuilt."""
 
 JOINED = "-"

@@ -44,14 +44,9 @@ def query_terms(text: str, analyzer: Analyzer, *, ignored: Collection[str] = ())
     ignored   words that are not looked for, in lower case
     """
     weights: defaultdict[str, float] = defaultdict(float)
-    for word in _words(analyzer.spans(text)):
-        wanted = [
-            term
-            for term, start, end in word
-            if term not in CONNECTIVES and (term.isupper() or fold_case(text[start:end]) not in ignored)
-        ]
-        parts = sum(not term.startswith(JOINED) for term in wanted)
-        for number, term in enumerate(wanted):
+    for word in content_words(text, analyzer, ignored=ignored):
+        parts = sum(not term.startswith(JOINED) for term, _, _ in word)
+        for number, (term, _, _) in enumerate(word):
             weight = _PART if number else 1.0
             if not term.startswith(JOINED):
                 weights[term] += weight
@@ -70,6 +65,21 @@ def query_terms(text: str, analyzer: Analyzer, *, ignored: Collection[str] = ())
     if acronym and acronym not in weights:
         weights[acronym], weights[JOINED + acronym] = weight, _HYPHENATED * weight
     return dict(weights)
+
+
+def content_words(text: str, analyzer: Analyzer, *, ignored: Collection[str] = ()) -> Iterator[list[Span]]:
+    """Of each word or name that is looked for, its terms, those of its parts last, and where each stands.
+
+    ignored   as in `query_terms`
+    """
+    for word in _words(analyzer.spans(text)):
+        wanted = [
+            (term, start, end)
+            for term, start, end in word
+            if term not in CONNECTIVES and (term.isupper() or fold_case(text[start:end]) not in ignored)
+        ]
+        if wanted:
+            yield wanted
 
 
 def _acronym(text: str, language: str, *, alone: bool) -> tuple[str, float]:

@@ -24,20 +24,37 @@ def ignored_words(query: str, languages: Sequence[str]) -> dict[str, frozenset[s
     """
     if set(languages) <= {"none"}:
         return {language: frozenset() for language in languages}
-    words = frozenset(fold_case(word) for word in _WORD.findall(query) if len(word) == 1 or not word.isupper())
-    own = _own_function_words(query, words, languages[0])
+    words = _words(query)
+    own = words & function_words(_other_language(query, words, languages[0]) or languages[0])
     return {
         language: own if len(words & function_words(language)) < len(own) else frozenset() for language in languages
     }
 
 
-def _own_function_words(query: str, words: frozenset[str], main: str) -> frozenset[str]:
+def is_in_another_language(query: str, languages: Sequence[str]) -> bool:
+    """Whether the query's function words are of a language that is none of these.
+
+    languages   as in `ignored_words`
+    """
+    if set(languages) <= {"none"}:
+        return False
+    other = _other_language(query, _words(query), languages[0])
+    return other is not None and other not in languages
+
+
+def _words(query: str) -> frozenset[str]:
+    """In lower case, without acronyms."""
+    return frozenset(fold_case(word) for word in _WORD.findall(query) if len(word) == 1 or not word.isupper())
+
+
+def _other_language(query: str, words: frozenset[str], main: str) -> str | None:
     """The query is in the main language, unless it has more function words of another, and its letters agree."""
     own = words & function_words(main)
-    others = {language: words & function_words(language) for language in languages_with_stop_words()}
+    found = {language: words & function_words(language) for language in languages_with_stop_words()}
     others = {
-        language: found
-        for language, found in others.items()
-        if len(found) > len(own) and len(found - function_words(main)) >= _EVIDENCE
+        language
+        for language, of_language in found.items()
+        if len(of_language) > len(own) and len(of_language - function_words(main)) >= _EVIDENCE
     }
-    return others.get(detect_language(query), own) if others else own
+    language = detect_language(query) if others else None
+    return language if language in others else None

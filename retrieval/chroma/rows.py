@@ -1,9 +1,9 @@
 """How chunks and records are laid out as Chroma rows. Always the same keys: an upsert merges into what is there."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from retrieval.types import CHUNK_KEYS, Chunk, DocumentRecord, Metadata, MetadataValue, SyncedFolder
+from retrieval.types import CHUNK_KEYS, Chunk, CosineScale, DocumentRecord, Metadata, MetadataValue, SyncedFolder
 
 
 def chunk_metadata(chunk: Chunk) -> dict[str, MetadataValue]:
@@ -79,6 +79,11 @@ def record_from(id_: str, metadata: Mapping[str, Any]) -> DocumentRecord:
 def folders_from(values: Mapping[str, Any]) -> dict[str, SyncedFolder]:
     """Synced folders as JSON holds them: name -> [path, include, exclude]."""
     return {name: SyncedFolder(path, tuple(incl), tuple(excl)) for name, (path, incl, excl) in values.items()}
+
+
+def scale_from(values: Sequence[float] | None) -> CosineScale | None:
+    """A CosineScale as JSON holds it; None where there is none."""
+    return None if values is None else CosineScale(*values)
 
 
 def replacing(new: dict[str, MetadataValue], old: Metadata) -> Any:

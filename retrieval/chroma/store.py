@@ -15,12 +15,20 @@ from typing import Any, Self
 import numpy as np
 
 from retrieval.chroma.client import CHUNKS, Chroma, cannot_open
-from retrieval.chroma.rows import chunk_from, chunk_metadata, folders_from, record_from, record_metadata, replacing
+from retrieval.chroma.rows import (
+    chunk_from,
+    chunk_metadata,
+    folders_from,
+    record_from,
+    record_metadata,
+    replacing,
+    scale_from,
+)
 from retrieval.chroma.seal import seal
 from retrieval.config import Config
 from retrieval.directory.index_directory import DATABASE
 from retrieval.errors import IndexUnusableError
-from retrieval.types import Chunk, DocumentRecord, Metadata, SyncedFolder, Vectors
+from retrieval.types import Chunk, CosineScale, DocumentRecord, Metadata, SyncedFolder, Vectors
 
 _PAGE = 1000
 """Rows read at once: bounds memory, and stays below SQLite's limit on variables."""
@@ -37,11 +45,13 @@ class State:
     """generation: the one that shows what is stored; "" before the first; see UNDER_WAY.
     folders: name -> the synced folder that owns the sources below that name.
     fingerprint: Fingerprint.to_json() of what made the index, "" before anything was stored.
+    cosine_scale: of the model that made it; None where it was made before that was kept.
     """
 
     generation: str = ""
     folders: Mapping[str, SyncedFolder] = field(default_factory=dict)
     fingerprint: str = ""
+    cosine_scale: CosineScale | None = None
 
     @property
     def is_settled(self) -> bool:
@@ -116,6 +126,7 @@ class Store:
             generation=str(metadata.get("generation", "")),
             folders=folders_from(json.loads(str(metadata.get("folders", "{}")))),
             fingerprint=str(metadata.get("fingerprint", "")),
+            cosine_scale=scale_from(json.loads(str(metadata.get("cosine_scale", "null")))),
         )
 
     def set_state(self, state: State) -> None:
@@ -124,6 +135,7 @@ class Store:
                 "generation": state.generation,
                 "folders": json.dumps(dict(state.folders)),
                 "fingerprint": state.fingerprint,
+                "cosine_scale": json.dumps(state.cosine_scale),
             }
         )
 

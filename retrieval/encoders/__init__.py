@@ -4,5 +4,15 @@ from retrieval.encoders.embedder import Embedder, model_settings
 from retrieval.encoders.endpoint_encoder import EndpointEncoder
 from retrieval.encoders.local_encoder import LocalEncoder
 from retrieval.encoders.model_files import PASSED, find_model, hash_weights
+from retrieval.encoders.sharing import shared_encoder
 
-__all__ = ["PASSED", "Embedder", "EndpointEncoder", "LocalEncoder", "find_model", "hash_weights", "model_settings"]
+__all__ = [
+    "PASSED",
+    "Embedder",
+    "EndpointEncoder",
+    "LocalEncoder",
+    "find_model",
+    "hash_weights",
+    "model_settings",
+    "shared_encoder",
+]

@@ -40,11 +40,11 @@ def batches(
         length = lengths[place]
         full = (len(places) + 1) * length > tokens
         if places and (full or (length > lengths[places[0]] and not mixes)):
-            yield _padded(places, encoded, padding, lengths[places[-1]])
+            yield _batch(places, encoded, padding, lengths[places[-1]])
             places = []
         places.append(place)
     if places:
-        yield _padded(places, encoded, padding, lengths[places[-1]])
+        yield _batch(places, encoded, padding, lengths[places[-1]])
 
 
 def _round(length: int) -> int:
@@ -54,11 +54,16 @@ def _round(length: int) -> int:
     return -(-length // step) * step
 
 
-def _padded(places: list[int], encoded: Sequence[Sequence[int]], padding: int, length: int) -> Batch:
-    ids = np.full((len(places), length), padding, dtype=np.int64)
-    mask = np.zeros((len(places), length), dtype=np.int64)
-    for row, place in enumerate(places):
-        count = len(encoded[place])
-        ids[row, :count] = encoded[place]
-        mask[row, :count] = 1
+def padded(rows: Sequence[Sequence[int]], *, length: int, padding: int) -> Tokens:
+    """int64 [n, length]: the rows, filled up on the right."""
+    filled = np.full((len(rows), length), padding, dtype=np.int64)
+    for row, values in zip(filled, rows, strict=True):
+        row[: len(values)] = values
+    return filled
+
+
+def _batch(places: list[int], encoded: Sequence[Sequence[int]], padding: int, length: int) -> Batch:
+    rows = [encoded[place] for place in places]
+    ids = padded(rows, length=length, padding=padding)
+    mask = padded([[1] * len(row) for row in rows], length=length, padding=0)
     return Batch(places, ids, mask)

@@ -8,13 +8,15 @@ import numpy as np
 
 from retrieval.config import MODEL_SETTINGS, Config
 from retrieval.encoders.character_tokenizer import character_tokenizer
+from retrieval.encoders.cosine_scale import cosine_scale
 from retrieval.encoders.endpoint_encoder import EndpointEncoder
 from retrieval.encoders.local_encoder import LocalEncoder
 from retrieval.encoders.model_files import PASSED
 from retrieval.encoders.prompts import resolved
+from retrieval.encoders.vocabulary import reads_many_languages
 from retrieval.errors import ConfigError, ModelError
 from retrieval.timing import stage
-from retrieval.types import Encoder, Vectors, digest
+from retrieval.types import CosineScale, Encoder, Vectors, digest
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -60,6 +62,11 @@ class Embedder:
     def probe(self) -> str | None:
         return self.encoder.probe if isinstance(self.encoder, EndpointEncoder) else None
 
+    def renew(self, *, after: float) -> None:
+        """As EndpointEncoder.renew; nothing for any other encoder."""
+        if isinstance(self.encoder, EndpointEncoder):
+            self.encoder.renew(after=after)
+
     @cached_property
     def tokenizer_digest(self) -> str:
         """Tells one tokenizer from another."""
@@ -68,6 +75,11 @@ class Embedder:
     @property
     def numerics(self) -> str:
         return self._local.numerics if self._local is not None else "fp32"
+
+    @property
+    def cosine_scale(self) -> CosineScale:
+        """What its cosines mean; measured at first use. Raises as `embed_queries`."""
+        return cosine_scale(self.encoder, self.prefixes, self.embed_queries, self.embed_passages)
 
     @stage("embedding")
     def embed_queries(self, queries: Sequence[str]) -> Vectors:
@@ -79,7 +91,7 @@ class Embedder:
 
     def embed_passages(self, passages: Sequence[str]) -> Vectors:
         """float32 [n, dimension], unit rows, of passage prefix + passage. The caller keeps them below the limit. Raises
-        as `embed_queries`."""
+        as `embed_queries`, and PassagesRefusedError where the encoder takes only some."""
         if not passages:
             return self._no_vectors()
         return self._checked(
@@ -93,6 +105,11 @@ class Embedder:
     def is_word(self, text: str) -> bool:
         """Whether it is one token, as words are that the model has read often."""
         return len(self.tokenizer.encode(text, add_special_tokens=False).ids) == 1
+
+    @cached_property
+    def reads_many_languages(self) -> bool:
+        """Whether the encoder was trained on them, by its tokenizer; False where that is not known."""
+        return reads_many_languages(self.tokenizer)
 
     def _checked(self, vectors: Vectors, texts: Sequence[str]) -> Vectors:
         try:

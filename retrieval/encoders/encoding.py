@@ -1,6 +1,6 @@
-"""Token ids -> unit vectors, by any runtime."""
+"""Token ids -> what a model makes of them, by any runtime: unit vectors, or scores."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 
 import numpy as np
@@ -27,16 +27,26 @@ def encode(
     batch_tokens   run at once, at most, padding included
     threads        run batches beside one another; None runs them here, one by one
     """
-
-    def run(batch: Batch) -> tuple[list[int], Vectors]:
-        return batch.places, runtime.run(batch.ids, batch.mask)[:, : model_info.dimension]
-
     planned = batches(
         encoded, tokens=batch_tokens, padding=model_info.padding, limit=model_info.max_seq_length, mixes=mixes
     )
-    done = list(map(run, planned) if threads is None else threads.map(run, planned))
-    vectors = np.empty((len(encoded), done[0][1].shape[1]), dtype=np.float32)
-    for places, found in done:
-        vectors[places] = found
+    vectors = run_batches(
+        planned, lambda batch: runtime.run(batch.ids, batch.mask)[:, : model_info.dimension], threads=threads
+    )
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.float32(1e-12))
     return vectors
+
+
+def run_batches(
+    planned: Iterable[Batch], run: Callable[[Batch], Vectors], *, threads: Executor | None = None
+) -> Vectors:
+    """float32 [n, width]: what `run` makes of n >= 1 texts, batch by batch, in the order in which they were given."""
+
+    def placed(batch: Batch) -> tuple[list[int], Vectors]:
+        return batch.places, run(batch)
+
+    done = list(map(placed, planned) if threads is None else threads.map(placed, planned))
+    rows = np.empty((sum(len(places) for places, _ in done), done[0][1].shape[1]), dtype=np.float32)
+    for places, found in done:
+        rows[places] = found
+    return rows

@@ -7,12 +7,9 @@
     export.json       ModelInfo
     files.json        the seal of these files: where one is altered, all are made again
     int8/             model.onnx with weights of a byte, made when first asked for, under a seal of its own
-~/.cache/hybrid-retrieval/WEIGHTS-KEY.refused   why there is none, as in `refusals`
 """
 
 import json
-import logging
-import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,27 +17,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retrieval.config import Config, Precision
-from retrieval.encoders.cache import cache_directory, make_directory
+from retrieval.encoders.cache import make_directory
 from retrieval.encoders.encoding import encode
-from retrieval.encoders.file_hashes import sha256_of
+from retrieval.encoders.export_cache import cache_key, find_export, is_usable, make_export
 from retrieval.encoders.model_info import ModelInfo
-from retrieval.encoders.refusals import is_refused, refuse
+from retrieval.encoders.onnx_file import example_inputs, write_onnx
 from retrieval.encoders.runtime import INPUTS, OUTPUT, OnnxRuntime, OpenVinoRuntime, Runtime, quiet_onnxruntime
 from retrieval.encoders.seal import is_whole, seal
 from retrieval.errors import ModelError
 from retrieval.npy import load_array
-from retrieval.types import Vectors, digest
+from retrieval.types import Vectors
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-log = logging.getLogger(__name__)
-
 FORMAT = 3
 """Part of the cache's names: files that were made otherwise are not found."""
-
-_READ = {".json", ".txt", ".model"}
-"""Suffixes of a model's files that its configuration and its tokenizer are read from."""
 
 SAMPLE = (
     "rain",
@@ -68,8 +60,8 @@ class Export:
     @classmethod
     def find(cls, key: str) -> "Export | None":
         """None where there is none, or a file is not as it was written; then a warning is logged."""
-        directory = cache_directory() / key
-        if not _is_usable(directory):
+        directory = find_export(key)
+        if directory is None:
             return None
         try:
             model_info = ModelInfo(**json.loads((directory / "export.json").read_text("utf-8")))
@@ -81,8 +73,6 @@ class Export:
     def make(cls, key: str, model: "SentenceTransformer", model_info: ModelInfo, reference: Vectors) -> "Export | None":
         """None, with a line in the log, where the model cannot be exported, its export does not give the same vectors,
         or the cache cannot be written: it is then run by torch."""
-        if is_refused(key):
-            return None
 
         def write(directory: Path) -> None:
             fresh = cls(directory, model_info, reference)
@@ -92,16 +82,8 @@ class Export:
                 raise ModelError(f"what is exported gives other vectors, mean cosine {found:.5f}")
             np.save(directory / "reference.npy", reference)
             (directory / "export.json").write_text(json.dumps(asdict(model_info)), "utf-8")
-            seal(directory)
 
-        try:
-            make_directory(key, write=write, is_whole=is_whole)
-        except Exception as error:  # exporters raise whatever a model's code makes them raise; torch runs it anyway
-            log.info("The model cannot be exported, so that torch runs it: %s", error)
-            log.debug("exporting failed", exc_info=True)
-            refuse(key, error)
-            return None
-        return cls.find(key)
+        return cls.find(key) if make_export(key, write) else None
 
     def onnx(self, precision: Precision) -> Runtime:
         """By ONNX Runtime, in "fp32" or "int8". Raises ModelError where int8 cannot be written to the cache."""
@@ -117,7 +99,7 @@ class Export:
 
     def _quantized(self) -> Path:
         directory = self.directory / "int8"
-        if not _is_usable(directory):
+        if not is_usable(directory):
             try:
                 make_directory(f"{self.directory.name}/int8", write=self._quantize, is_whole=is_whole)
             except OSError as error:
@@ -138,33 +120,8 @@ class Export:
 def key_of(model: Path, config: Config, *, weights: str) -> str:
     """Names the cache of a model by its weights, then by its configuration and whatever else would give other vectors
     or tokens."""
-    files = sorted(path for path in model.rglob("*") if path.suffix in _READ and path.is_file())
-    contents = (f"{path.relative_to(model).as_posix()} {sha256_of(path)}" for path in files)
     made_with = f"{FORMAT} {weights} {config.pooling} {config.output_layer} {config.truncate_dim}"
-    return _prefix(weights) + digest("\n".join([made_with, *contents]))
-
-
-def altered_exports(weights: str) -> list[Path]:
-    """Directories in the cache that hold exports of a model with these weights, and are not as they were written."""
-    try:
-        named = [path for path in cache_directory().iterdir() if path.name.startswith(_prefix(weights))]
-    except OSError:
-        return []  # there is no cache
-    exports = [path for path in sorted(named) if path.is_dir() and not path.suffix]  # KEY.partial is being written
-    found = [*exports, *(path / "int8" for path in exports if (path / "int8").is_dir())]
-    return [path for path in found if not is_whole(path)]
-
-
-def _prefix(weights: str) -> str:
-    return f"{weights[:16]}-"
-
-
-def _is_usable(directory: Path) -> bool:
-    if is_whole(directory):
-        return True
-    if directory.exists():
-        log.warning("The exported model in %s was altered since it was written: it is made again.", directory)
-    return False
+    return cache_key(model, weights=weights, made_with=made_with)
 
 
 def embed_sample(runtime: Runtime, model_info: ModelInfo) -> Vectors:
@@ -183,7 +140,6 @@ def _sample_ids(model_info: ModelInfo) -> list[list[int]]:
 
 
 def _write_onnx(model: "SentenceTransformer", file: Path) -> None:
-    import onnx
     import torch
 
     class VectorsOf(torch.nn.Module):
@@ -196,26 +152,4 @@ def _write_onnx(model: "SentenceTransformer", file: Path) -> None:
             vectors: torch.Tensor = self.model(features)[OUTPUT]
             return vectors
 
-    device = model.device
-    ids = torch.arange(1, 25).reshape(2, 12)
-    mask = torch.ones_like(ids)
-    mask[1, 7:] = 0
-    sizes = {0: "texts", 1: "tokens"}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of tracing, which the comparison of vectors answers
-        try:
-            torch.onnx.export(
-                VectorsOf().eval().cpu(),
-                (ids, mask),
-                str(file),
-                input_names=list(INPUTS),
-                output_names=[OUTPUT],
-                dynamic_axes={**dict.fromkeys(INPUTS, sizes), OUTPUT: {0: "texts"}},
-                opset_version=17,
-                dynamo=False,  # the newer exporter needs onnxscript, and takes ten times as long
-            )
-        finally:
-            model.to(device)
-    onnx.save_model(
-        onnx.load(file), file, save_as_external_data=True, location=f"{file.name}.data", size_threshold=1024
-    )
+    write_onnx(VectorsOf(), file, inputs=dict(zip(INPUTS, example_inputs(), strict=True)), output=OUTPUT)

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
+from pathlib import Path
 from typing import Self
 
 from retrieval.config import MODEL_SETTINGS, Config
@@ -45,7 +46,11 @@ class LocalEncoder:
     @classmethod
     def load(cls, config: Config) -> Self:
         """Raises ModelError where the model cannot be found or used, ConfigError where settings do not fit it."""
-        directory = find_model(config.model, revision=config.revision)
+        return cls.read(find_model(config.model, revision=config.revision), config)
+
+    @classmethod
+    def read(cls, directory: Path, config: Config) -> Self:
+        """From the directory that `find_model` has found. Raises as `load`."""
         weights = hash_weights(directory)
         runtimes = Runtimes(directory, config, weights=weights)
         return cls(runtimes, config, weights=weights, prompts=prompts_of(directory))

@@ -1,6 +1,8 @@
 """Ways to run a model on token ids, without torch: ONNX Runtime and OpenVINO, from one exported file."""
 
 import os
+import platform
+import sys
 import threading
 from collections.abc import Sequence
 from functools import cache
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     import openvino
 
 INPUTS = ("input_ids", "attention_mask")
+TYPES = "token_type_ids"
+"""The input of some models for pairs of texts: 0 for a token of the first text, 1 for one of the second."""
 OUTPUT = "sentence_embedding"
 
 
@@ -66,8 +70,8 @@ class OnnxRuntime:
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
 
-    def run(self, ids: Tokens, mask: Tokens) -> Vectors:
-        (vectors,) = self._session.run([OUTPUT], dict(zip(INPUTS, (ids, mask), strict=True)))
+    def run(self, ids: Tokens, mask: Tokens, types: Tokens | None = None) -> Vectors:
+        (vectors,) = self._session.run(None, _inputs(ids, mask, types))
         return np.asarray(vectors, dtype=np.float32)
 
 
@@ -103,14 +107,19 @@ class OpenVinoRuntime:
         self._own = threading.local()
         with _FIRST_RUN:
             self._compiled = core.compile_model(core.read_model(file), "CPU", settings)
-            self.run(np.ones((1, 2), np.int64), np.ones((1, 2), np.int64))
+            self.run(*[np.ones((1, 2), np.int64)] * len(self._compiled.inputs))
 
-    def run(self, ids: Tokens, mask: Tokens) -> Vectors:
+    def run(self, ids: Tokens, mask: Tokens, types: Tokens | None = None) -> Vectors:
         request: openvino.InferRequest | None = getattr(self._own, "request", None)
         if request is None:
             request = self._own.request = self._compiled.create_infer_request()
-        found = request.infer(dict(zip(INPUTS, (ids, mask), strict=True)))
+        found = request.infer(_inputs(ids, mask, types))
         return np.array(found[0], dtype=np.float32)  # a copy: the request's memory is written again
+
+
+def _inputs(ids: Tokens, mask: Tokens, types: Tokens | None) -> dict[str, Tokens]:
+    named = dict(zip(INPUTS, (ids, mask), strict=True))
+    return named if types is None else {**named, TYPES: types}
 
 
 def openvino_capabilities() -> Sequence[str]:
@@ -137,3 +146,8 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def may_have_gpu() -> bool:
+    """Asked of the system, since asking torch takes seconds."""
+    return Path("/dev/nvidiactl").exists() or (sys.platform == "darwin" and platform.machine() == "arm64")

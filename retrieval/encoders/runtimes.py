@@ -1,8 +1,6 @@
 """Which way of running the model is taken: as the settings say, and where they say "auto", the fastest that agrees."""
 
 import logging
-import platform
-import sys
 import threading
 from collections.abc import Iterator
 from functools import cached_property
@@ -10,7 +8,7 @@ from pathlib import Path
 
 from retrieval.config import Backend, Config, Precision
 from retrieval.encoders.export import AGREES, Export, agreement, embed_sample, key_of
-from retrieval.encoders.runtime import Runtime, openvino_capabilities
+from retrieval.encoders.runtime import Runtime, may_have_gpu, openvino_capabilities
 from retrieval.encoders.torch_model import TorchRuntime, load_torch_model, model_info_of
 from retrieval.errors import ModelError
 from retrieval.types import Vectors
@@ -91,7 +89,7 @@ class Runtimes:
     def _backend(self) -> Backend:
         if self._config.backend != "auto":
             return self._config.backend
-        if self._export is None or self._config.precision == "fp16" or _may_have_gpu():
+        if self._export is None or self._config.precision == "fp16" or may_have_gpu():
             return "torch"
         if self._config.precision == "int8" or not openvino_capabilities():
             return "onnx"
@@ -117,8 +115,3 @@ class Runtimes:
         if self._export is not None:
             return self._export.reference
         return embed_sample(self._torch, model_info_of(self._torch.model))
-
-
-def _may_have_gpu() -> bool:
-    """Asked of the system, since asking torch takes seconds."""
-    return Path("/dev/nvidiactl").exists() or (sys.platform == "darwin" and platform.machine() == "arm64")

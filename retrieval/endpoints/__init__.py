@@ -1,7 +1,7 @@
 """Models that a server runs: requests to it in batches, made again where it fails for reasons that may pass."""
 
 from retrieval.endpoints.batches import Batches
-from retrieval.endpoints.failures import Advice, RefusedError
+from retrieval.endpoints.failures import Advice, BatchRefusedError, RefusedError
 from retrieval.endpoints.json_endpoint import JsonEndpoint
 
-__all__ = ["Advice", "Batches", "JsonEndpoint", "RefusedError"]
+__all__ = ["Advice", "BatchRefusedError", "Batches", "JsonEndpoint", "RefusedError"]

@@ -55,7 +55,16 @@ class Advice(NamedTuple):
 
 
 class BatchRefusedError(ModelError):
-    """The server refuses what it was sent: a text, or so many at once."""
+    """The server refuses what it was sent: a text, or so many at once.
+
+    why           without the way out
+    is_too_long   whether it says that it is for the length of a text
+    """
+
+    def __init__(self, why: str, way_out: str, *, is_too_long: bool) -> None:
+        super().__init__(f"{why}. {way_out}.")
+        self.why = why
+        self.is_too_long = is_too_long
 
 
 def may_pass(error: BaseException) -> bool:
@@ -83,11 +92,12 @@ def explained(error: Exception, *, place: str, has_key: bool, advice: Advice) ->
     if not isinstance(error, RefusedError):
         return ModelError(f"{why}. {advice.address}.")
     if error.is_too_long:
-        return BatchRefusedError(f"{why}. {advice.too_long}.")
+        return BatchRefusedError(why, advice.too_long, is_too_long=True)
     if error.status in {401, 403}:
         return ModelError(f"{why}. {advice.key if has_key else advice.no_key}.")
-    kind = BatchRefusedError if error.status in _OF_CONTENT else ModelError
-    return kind(f"{why}. {advice.request}.")
+    if error.status in _OF_CONTENT:
+        return BatchRefusedError(why, advice.request, is_too_long=False)
+    return ModelError(f"{why}. {advice.request}.")
 
 
 def words_of_error(error: BaseException | None) -> str:

@@ -118,7 +118,10 @@ class JsonEndpoint:
                     if time.monotonic() > until:  # httpx limits the time for a piece, not for all of them
                         raise ReadTimeout(f"no answer within {self._seconds:g} s", request=response.request)
         if response.status_code != 200 or self._mark not in body:
-            words = words_of(bytes(body), key=self._key)
+            content = bytes(body)
+            if response.has_redirect_location:  # which is not followed: another host is not to get the key
+                content = f"it has moved to {response.headers['location']}".encode()
+            words = words_of(content, key=self._key)
             raise RefusedError(response.status_code, words, wait=retry_after(response.headers))
         return bytes(body)
 

@@ -40,14 +40,18 @@ class Rankings:
 
     depth      how many documents a search is asked for
     cutoff     how many of them are returned here
+    smoothing  as in a search
     feedback   as in a search. With feedback each setting has its own first answers, and so its own scores, which takes
                longer.
     """
 
-    def __init__(self, reader: IndexReader, *, depth: int, cutoff: int, feedback: Feedback = "none") -> None:
+    def __init__(
+        self, reader: IndexReader, *, depth: int, cutoff: int, smoothing: float, feedback: Feedback = "none"
+    ) -> None:
         self._reader = reader
         self._depth = depth
         self._cutoff = cutoff
+        self._smoothing = smoothing
         self._feedback = feedback
         self._sources = {record.id.encode(): record.source for record in reader.records}
 
@@ -57,6 +61,7 @@ class Rankings:
             top_k=self._depth,
             fusion=settings.fusion,
             alpha=settings.alpha,
+            smoothing=self._smoothing,
             feedback=self._feedback,
             collapse=False,
         )

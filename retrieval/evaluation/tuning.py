@@ -147,7 +147,8 @@ def score_settings(
     if not reader.size:
         raise ConfigError("The index is empty: there is nothing to tune.")
     queries = dict(zip(collection.queries, searcher.queries(list(collection.queries.values())), strict=True))
-    rankings = Rankings(reader, depth=DEPTH, cutoff=judge.cutoff, feedback=searcher.config.feedback)
+    config = searcher.config
+    rankings = Rankings(reader, depth=DEPTH, cutoff=judge.cutoff, smoothing=config.smoothing, feedback=config.feedback)
     by_bm25: dict[tuple[float, float], list[int]] = {}
     for row, (_, _, k1, b) in enumerate(settings):
         by_bm25.setdefault((k1, b), []).append(row)

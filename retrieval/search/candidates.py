@@ -41,6 +41,9 @@ class QueryScores:
     scan      takes the place of the reader's own
 
     lexical   float64 [n], BM25
+    coverage  the query's
+    vectors   float32 [n, dim], unit rows
+    texts     [n], equal where texts are
     """
 
     def __init__(
@@ -53,6 +56,9 @@ class QueryScores:
         scan: Scan | None = None,
     ) -> None:
         self.vector = query.vector
+        self.coverage = query.coverage
+        self.vectors = reader.vectors
+        self.texts: StackedArray[Any] | NDArray[Any] = reader.passages
         self._cosines = Cosines(query.vector, reader.vectors, scan or reader.products, alive=reader.alive)
         self.lexical, self._matching = _bm25(reader, lexical or reader.lexical, query.terms)
         if sides != "dense" and (phrase := phrase_scores(reader, query, self._matching, self._near)) is not None:
@@ -70,12 +76,12 @@ class QueryScores:
         """The same of whole documents, numbered as in `reader.rows_by_document`: the cosine of a document's mean
         vector, and the BM25 score of its best chunk."""
         documents = copy.copy(self)
-        vectors = reader.document_vectors
-        documents._cosines = Cosines(self.vector, StackedArray([vectors]), float32_scan(vectors))
+        documents.vectors = StackedArray([reader.document_vectors])
+        documents._cosines = Cosines(self.vector, documents.vectors, float32_scan(reader.document_vectors))
         documents._alive = None
         documents.lexical = highest(self.lexical, reader)
         documents._matching = any_of(self._matching, reader)
-        documents._names = np.arange(len(vectors))
+        documents.texts = documents._names = np.arange(len(documents.vectors))
         documents._unfiltered = {}
         return documents
 

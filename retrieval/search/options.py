@@ -31,6 +31,7 @@ class SearchKeywords(TypedDict, total=False):
     alpha: float | None
     rrf_k: int
     candidates: int
+    smoothing: float | None
     feedback: Feedback | None
     where: Mapping[str, Any] | None
     where_document: Mapping[str, Any] | None
@@ -145,6 +146,14 @@ class SearchOptions:
     alpha: float = field(metadata=_about("Weight of the dense side, 0 to 1.", least=0, most=1, is_configured=True))
     rrf_k: int = field(default=60, metadata=_about("With fusion rrf: its constant; more evens the ranks out.", least=1))
     candidates: int = field(default=100, metadata=_about("Chunks that each side brings to the fusion.", least=1))
+    smoothing: float = field(
+        metadata=_about(
+            "With both sides: how far a score moves towards those of the passages most like it, 0 to 1.",
+            least=0,
+            most=1,
+            is_configured=True,
+        )
+    )
     feedback: Feedback = field(
         metadata=_about(
             "Ask again with what the first answers have in common: none, dense, lexical or both.", is_configured=True

@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 
-from retrieval.rerank import mmr
+from retrieval.mmr import mmr
 from retrieval.search.candidates import QueryScores, Ranking, any_of
 from retrieval.search.clauses import satisfying
 from retrieval.search.cosines import Scan

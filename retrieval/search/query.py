@@ -22,6 +22,7 @@ class Query:
     vector    float32 [dim], of unit length; None where only BM25 takes part
     clauses   what every hit must or must not contain
     corrections   the words that stand in `terms` in another spelling
+    coverage  in [0, 1]: the share of the lexical side's weight that it votes with; see `coverage`
     """
 
     text: str
@@ -29,6 +30,7 @@ class Query:
     vector: Vectors | None
     clauses: tuple[Clause, ...] = ()
     corrections: tuple[Correction, ...] = ()
+    coverage: float = 1.0
 
     def answered(self, hits: Iterable[SearchHit], *, warnings: tuple[str, ...]) -> SearchHits:
         """Its hits, with how it was read, and what is wrong with its filters."""

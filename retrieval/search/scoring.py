@@ -10,6 +10,7 @@ from retrieval.config import FusionMethod, Mode
 from retrieval.fusion import Scores, fuse, is_constant, scaled
 from retrieval.search.candidates import QueryScores, Ranking
 from retrieval.search.options import SearchOptions
+from retrieval.search.smoothing import POOL, smoothed
 from retrieval.segments.stacked import StackedArray
 from retrieval.topk import Mask, Rows
 
@@ -31,7 +32,7 @@ class Scorer:
         self._scores = scores
         self._allowed = allowed
         self._candidates: dict[tuple[Mode, int], Rows] = {}
-        self._scaled: dict[tuple[FusionMethod, int, int, Mode, int], tuple[Scores, Scores]] = {}
+        self._scaled: dict[tuple[FusionMethod, int, int, bytes], tuple[Scores, Scores]] = {}
 
     def ranking(self, options: SearchOptions, *, choose: Choose | None = None) -> Ranking:
         """The candidates of both sides, or of the one that is asked for, best first; ties by id.
@@ -41,7 +42,7 @@ class Scorer:
         """
         depth = options.depth
         rows = self._rows(options, depth)
-        ranking = self._ranked(options, rows, depth)
+        ranking = self._ranked(options, rows)
         if choose is None:
             return ranking
         chosen = ranking.take(choose(ranking.rows))
@@ -50,19 +51,39 @@ class Scorer:
             known, rows = len(rows), self._rows(options, depth)
             if len(rows) == known:
                 break
-            ranking = self._ranked(options, rows, depth)
+            ranking = self._ranked(options, rows)
             chosen = ranking.take(choose(ranking.rows))
         return chosen
 
-    def _ranked(self, options: SearchOptions, rows: Rows, depth: int) -> Ranking:
+    def _ranked(self, options: SearchOptions, rows: Rows) -> Ranking:
         if options.sides == "lexical":
             scores = self._scores.lexical[rows]
         elif options.sides == "dense" or not len(rows):
             scores = self._scores.cosines(rows)
         else:
-            dense, lexical = self._scaled_scores(options, rows, depth)
-            scores = fuse(dense, lexical, alpha=options.alpha)
+            scores = self._fused(options, rows)
+            if options.smoothing:
+                scores = self._smoothed(options, rows, scores)
         return Ranking(rows, scores).take(self._scores.in_order(rows, scores))
+
+    def _fused(self, options: SearchOptions, rows: Rows) -> Scores:
+        dense, lexical = self._scaled_scores(options, rows)
+        return fuse(dense, lexical, alpha=options.alpha, coverage=self._scores.coverage)
+
+    def _smoothed(self, options: SearchOptions, rows: Rows, fused: Scores) -> Scores:
+        """The fused scores of the rows, those of the best unfiltered candidates smoothed with one another's.
+
+        Others keep theirs: of the same candidates, they have no higher scores than the best, smoothed or not.
+        """
+        best = self._union("hybrid", options.candidates, filtered=False)
+        of_best = fused if np.array_equal(best, rows) else self._fused(options, best)
+        order = self._scores.in_order(best, of_best)[:POOL]
+        best, of_best = best[order], of_best[order]
+        of_best = smoothed(of_best, self._scores.vectors[best], self._scores.texts[best], weight=options.smoothing)
+        places = np.searchsorted(rows, best)
+        there = rows[np.minimum(places, len(rows) - 1)] == best
+        fused[places[there]] = of_best[there]
+        return fused
 
     def _rows(self, options: SearchOptions, depth: int) -> Rows:
         """The `depth` best of each side that is asked, ascending."""
@@ -78,13 +99,13 @@ class Scorer:
             np.unique({"dense": dense, "lexical": lexical}[sides]) if sides != "hybrid" else np.union1d(dense, lexical)
         )
 
-    def _scaled_scores(self, options: SearchOptions, rows: Rows, depth: int) -> tuple[Scores, Scores]:
+    def _scaled_scores(self, options: SearchOptions, rows: Rows) -> tuple[Scores, Scores]:
         """Both sides' scores of the rows on the fusion's scale.
 
         The scale comes from the unfiltered candidates, or if those are all alike on one side, from all rows; for ranks
         always from all rows.
         """
-        key = options.fusion, options.rrf_k, options.candidates, options.sides, depth
+        key = options.fusion, options.rrf_k, options.candidates, rows.tobytes()
         if key not in self._scaled:
             scores = self._scores
             if options.fusion == "rrf":

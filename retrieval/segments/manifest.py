@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from retrieval.chroma.rows import folders_from
+from retrieval.chroma.rows import folders_from, scale_from
 from retrieval.chroma.store import State
 from retrieval.directory.sealed_json import SealError, unseal, write_sealed
 from retrieval.errors import IndexDamagedError
@@ -45,6 +45,7 @@ class Manifest:
                 "generation": self.state.generation,
                 "folders": dict(self.state.folders),
                 "fingerprint": self.state.fingerprint,
+                "cosine_scale": self.state.cosine_scale,
                 "documents": dict(self.documents or {}),
                 "segments": [list(entry) for entry in self.segments],
             },
@@ -70,7 +71,8 @@ class Manifest:
         values = unseal(data)
         if values is None:
             raise SealError("The manifest is not what was written.")
-        state = State(values["generation"], folders_from(values["folders"]), values["fingerprint"])
+        folders, scale = folders_from(values["folders"]), scale_from(values.get("cosine_scale"))
+        state = State(values["generation"], folders, values["fingerprint"], scale)
         return cls(state, tuple(Entry(*names) for names in values["segments"]), values["documents"])
 
 

@@ -47,7 +47,7 @@ class Encoder(Protocol):
 
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
         """float [n, dimension], a row for each of n >= 1 texts, which begin with the passage prefix and stay within
-        max_seq_length."""
+        max_seq_length. May raise PassagesRefusedError for some of them: their documents fail, others are indexed."""
         ...
 
 

@@ -23,12 +23,14 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a write did. `reused` chunks kept or borrowed a vector; `tokens_embedded` counts whole embedded strings."""
+    """What a write did. `reused` chunks kept or borrowed a vector; `tokens_embedded` counts whole embedded strings;
+    `refused` has the sources of documents with text that the model does not take, and why: they are as they were."""
 
     chunks_added: int = 0
     chunks_deleted: int = 0
     chunks_reused: int = 0
     tokens_embedded: int = 0
+    refused: Mapping[str, str] = field(default_factory=dict)
 
     def __add__(self, other: Self) -> "Written":
         return Written(
@@ -36,6 +38,7 @@ class Written:
             self.chunks_deleted + other.chunks_deleted,
             self.chunks_reused + other.chunks_reused,
             self.tokens_embedded + other.tokens_embedded,
+            {**self.refused, **other.refused},
         )
 
 

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from retrieval.chroma.store import Store
 from retrieval.fingerprint import Fingerprint
@@ -96,16 +97,21 @@ class DocumentWriter:
         self._pool.prefetch([chunk for change in changes for chunk in change.chunks if chunk.id not in rows])
 
     def put(self, changes: Sequence[Change], *, made_with: Fingerprint, on_filled: Callable[[Filled], None]) -> Written:
-        """Make each document what its change says, in one batch. `on_filled` gets the chunks as they are written."""
-        steps = [Step(change, self._rows_of(change.record)) for change in changes]
-        previous = {id_: row for step in steps for id_, row in step.previous.items()}
-        ready = [_ready(step.change, made_with) for step in steps]
-        untidy = [record for step, record in zip(steps, ready, strict=True) if step.moved or step.stale]
+        """Make each document what its change says, in one batch, but for those that the model does not take whole.
+        `on_filled` gets the chunks as they are written."""
+        begun = [Step(change, self._rows_of(change.record)) for change in changes]
+        previous = {id_: row for step in begun for id_, row in step.previous.items()}
         with self._changing():
-            with self._marked([step.change.record for step in steps], made_with.dimension):
-                embedded, tokens, means = self._write_fresh(steps, previous, made_with.dimension, on_filled)
+            with self._marked([step.change.record for step in begun], made_with.dimension):
+                embedded, tokens, sums = self._write_fresh(begun, previous, made_with.dimension, on_filled)
+                refused = self._pool.refusals(chunk for step in begun for chunk in step.fresh)
+                steps = [step for step in begun if step.change.record.source not in refused]
+                taken_back = self._take_back([step for step in begun if step.change.record.source in refused])
+                means = self._means(steps, sums)
+            ready = [_ready(step.change, made_with) for step in steps]
+            untidy = [record for step, record in zip(steps, ready, strict=True) if step.moved or step.stale]
             unfinished = [replace(record, status="indexing") if record in untidy else record for record in ready]
-            self.store.put_records(unfinished, means, _contents(changes))
+            self.store.put_records(unfinished, means, _contents([step.change for step in steps]))
             self.store.update_chunks([chunk for step in steps for chunk in step.moved], previous)
             self.store.delete_chunks([id_ for step in steps for id_ in step.stale])
             self.store.update_records(untidy)
@@ -117,8 +123,9 @@ class DocumentWriter:
         return Written(
             chunks_added=sum(chunk.id not in previous for step in steps for chunk in step.fresh),
             chunks_deleted=sum(len(step.stale) for step in steps),
-            chunks_reused=sum(len(step.change.chunks) for step in steps) - embedded,
+            chunks_reused=sum(len(step.change.chunks) for step in steps) + taken_back - embedded,
             tokens_embedded=tokens,
+            refused=refused,
         )
 
     def write_records(self, records: Sequence[DocumentRecord], *, dimension: int) -> None:
@@ -185,9 +192,9 @@ class DocumentWriter:
         previous: Mapping[str, Metadata],
         dimension: int,
         on_filled: Callable[[Filled], None],
-    ) -> tuple[int, int, Vectors]:
-        """Step 2, slice by slice. Returns how many strings were embedded, their tokens, and the normalised mean vector
-        of each document, float32 [len(steps), dimension]."""
+    ) -> tuple[int, int, dict[str, NDArray[np.float64]]]:
+        """Step 2, slice by slice. Returns how many strings were embedded, their tokens, and the sum of the vectors that
+        were written of each document, by its id."""
         embedded = tokens = 0
         sums = {step.change.record.id: np.zeros(dimension) for step in steps}
         for filled in self._pool.vectors_for([chunk for step in steps for chunk in step.fresh]):
@@ -198,11 +205,28 @@ class DocumentWriter:
             for chunk, vector in zip(filled.chunks, filled.vectors, strict=True):
                 sums[chunk.document_id] += vector
             on_filled(filled)
+        return embedded, tokens, sums
+
+    def _take_back(self, steps: Sequence[Step]) -> int:
+        """Delete the rows that step 2 has written of these documents and that they did not have before. Returns of how
+        many chunks it may have written some."""
+        fresh = [chunk for step in steps for chunk in step.fresh]
+        new = {chunk.id for step in steps for chunk in step.fresh if chunk.id not in step.previous}
+        if new:
+            self.store.delete_chunks(sorted(new))
+        self.touched.difference_update(new)
+        self._pool.forget(fresh)
+        return len(fresh)
+
+    def _means(self, steps: Sequence[Step], sums: Mapping[str, NDArray[np.float64]]) -> Vectors:
+        """The normalised mean vector of each document, float32 [len(steps), dimension]; `sums` lack what is kept."""
+        means: list[NDArray[np.float64]] = []
         for step in steps:
+            total = sums[step.change.record.id]
             for _, vectors in self.store.read_chunks(step.kept):
-                sums[step.change.record.id] += vectors.sum(axis=0)
-        means = [total / max(float(np.linalg.norm(total)), 1e-12) for total in sums.values()]
-        return embedded, tokens, np.asarray(means, dtype=np.float32)
+                total = total + vectors.sum(axis=0)
+            means.append(total / max(float(np.linalg.norm(total)), 1e-12))
+        return np.asarray(means, dtype=np.float32)
 
     def _rows_of(self, record: DocumentRecord) -> dict[str, Metadata]:
         """The rows that a document has, and those that an interrupted write left behind."""

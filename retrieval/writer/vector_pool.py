@@ -1,6 +1,6 @@
 """Where a chunk's vector comes from: no string is embedded that has a vector anywhere in the index."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple, TypeVar
 
@@ -9,6 +9,7 @@ import numpy as np
 from retrieval.chroma.store import Store
 from retrieval.context import embedded_digest, embedded_text
 from retrieval.encoders import Embedder
+from retrieval.errors import PassagesRefusedError
 from retrieval.segments.reader import IndexReader
 from retrieval.types import Chunk, Vectors
 
@@ -30,6 +31,13 @@ class Filled(NamedTuple):
     tokens: int
 
 
+class _Embedded(NamedTuple):
+    """Vectors, and why there is none, by the digests of strings."""
+
+    vectors: Mapping[str, Vectors]
+    refused: Mapping[str, str]
+
+
 class VectorPool:
     """Vectors by the string that is embedded: those of the last generation, of another index's (`lender`, made with the
     same model and prefix), those written since, and those being embedded right now."""
@@ -49,7 +57,8 @@ class VectorPool:
         self._reader: IndexReader | None = None
         self._written: dict[str, str] = {}
         self._ahead = ThreadPoolExecutor(_SLICES_AT_ONCE, "slices")
-        self._under_way: dict[str, Future[Mapping[str, Vectors]]] = {}
+        self._under_way: dict[str, Future[_Embedded]] = {}
+        self._refused: dict[str, str] = {}
 
     def close(self) -> None:
         """Give up what is being embedded."""
@@ -64,11 +73,22 @@ class VectorPool:
         """These chunks' rows are in the store now."""
         self._written.update((self._digest(chunk), chunk.id) for chunk in chunks)
 
+    def forget(self, chunks: Sequence[Chunk]) -> None:
+        """These chunks' rows, which were written since the last generation, are gone from the store."""
+        for chunk in chunks:
+            self._written.pop(self._digest(chunk), None)
+
+    def refusals(self, chunks: Iterable[Chunk]) -> dict[str, str]:
+        """The sources of those that the model has refused, with the reasons; `vectors_for` leaves them out."""
+        found = ((chunk.source, self._refused.get(self._digest(chunk))) for chunk in chunks) if self._refused else ()
+        return {source: reason for source, reason in found if reason is not None}
+
     def prefetch(self, chunks: Sequence[Chunk]) -> None:
         """Start to embed, while the caller does something else, what `vectors_for` will ask for. Strings of like length
         go together; those that have a vector or are under way already are left alone."""
         by_digest = {self._digest(chunk): chunk for chunk in chunks}
-        new = [digest for digest in by_digest if digest not in self._under_way and digest not in self._written]
+        seen = (self._under_way, self._written, self._refused)
+        new = [digest for digest in by_digest if not any(digest in digests for digests in seen)]
         known = self._committed(new)
         new = [digest for digest in new if digest not in known]
         new.sort(key=lambda digest: by_digest[digest].tokens)
@@ -77,7 +97,8 @@ class VectorPool:
             self._under_way.update(dict.fromkeys(part, self._ahead.submit(self._embed, texts)))
 
     def vectors_for(self, chunks: Sequence[Chunk]) -> Iterator[Filled]:
-        """All the chunks, slice by slice, in no order: while the caller works on one, others are being embedded.
+        """All the chunks, slice by slice, in no order: while the caller works on one, others are being embedded. Those
+        that the model refuses are not among them.
 
         Equal strings are embedded once, known ones not at all. The encoder is not loaded where nothing is new.
         """
@@ -85,20 +106,30 @@ class VectorPool:
         alike: dict[str, list[Chunk]] = {}
         for chunk in chunks:
             alike.setdefault(self._digest(chunk), []).append(chunk)
-        embedding: dict[Future[Mapping[str, Vectors]], list[str]] = {}
+        embedding: dict[Future[_Embedded], list[str]] = {}
         for digest in alike:
             if digest in self._under_way:
                 embedding.setdefault(self._under_way[digest], []).append(digest)
-        for digests in _sliced([digest for digest in alike if digest not in self._under_way]):
+        there = [digest for digest in alike if digest not in self._under_way and digest not in self._refused]
+        for digests in _sliced(there):
             yield _filled(alike, self._committed(digests) | self._in_store(digests), embedded=0)
         for future, digests in embedding.items():
-            vectors = future.result()
-            yield _filled(alike, {digest: vectors[digest] for digest in digests}, embedded=len(digests))
+            vectors, refused = future.result()
+            self._refused.update(refused)
+            if found := {digest: vectors[digest] for digest in digests if digest in vectors}:
+                yield _filled(alike, found, embedded=len(found))
             for digest in digests:
                 del self._under_way[digest]
 
-    def _embed(self, texts: Mapping[str, str]) -> Mapping[str, Vectors]:
-        return dict(zip(texts, self._embedder().embed_passages(list(texts.values())), strict=True))
+    def _embed(self, texts: Mapping[str, str]) -> _Embedded:
+        embedder, refused = self._embedder(), dict[str, str]()
+        try:
+            vectors = embedder.embed_passages(list(texts.values()))
+        except PassagesRefusedError as error:
+            refused = {digest: error.reasons[at] for at, digest in enumerate(texts) if at in error.reasons}
+            texts = {digest: text for digest, text in texts.items() if digest not in refused}
+            vectors = embedder.embed_passages(list(texts.values()))
+        return _Embedded(dict(zip(texts, vectors, strict=True)), refused)
 
     def _committed(self, digests: Sequence[str]) -> dict[str, Vectors]:
         found: dict[str, Vectors] = {}

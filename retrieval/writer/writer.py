@@ -17,7 +17,7 @@ from retrieval.errors import IndexDamagedError, IndexLockedError
 from retrieval.fingerprint import Fingerprint
 from retrieval.segments.merger import Merger
 from retrieval.segments.reader import IndexReader
-from retrieval.types import DocumentRecord, Metadata, SyncedFolder
+from retrieval.types import CosineScale, DocumentRecord, Metadata, SyncedFolder
 from retrieval.writer.changes import Change, Written
 from retrieval.writer.commit import commit, merge
 from retrieval.writer.document_writer import DocumentWriter
@@ -54,7 +54,9 @@ class Writer:
         self._store = store
         self._embedder = embedder
         self._fingerprint = reader.fingerprint.moved_to(config.encoder_url) if reader.fingerprint else None
+        self._cosine_scale = reader.state.cosine_scale
         self._merger = Merger(directory.segments)
+        self._lender = lender
         self._recovered = False
         pool = VectorPool(store, embedder, context_header=config.context_header, lender=lender)
         self._documents = DocumentWriter(store, pool, reader)
@@ -86,6 +88,7 @@ class Writer:
         self._refuse_an_emptied_chroma(state)
         self.reader = IndexReader.empty(self._config)
         self.folders = dict(state.folders)
+        self._cosine_scale = state.cosine_scale
         self._documents.recover(self.reader, state.folders)
         if state.fingerprint:
             made_with = Fingerprint.from_json(state.fingerprint)
@@ -119,6 +122,8 @@ class Writer:
     def put(self, changes: Sequence[Change], *, on_filled: Callable[[Filled], None] = lambda _: None) -> Written:
         """Make each document what its change says, in one batch. `on_filled` gets the chunks as they are written."""
         made_with = self._made_with()
+        if self._cosine_scale is None and any(change.chunks for change in changes):
+            self._cosine_scale = self._lent_scale(made_with) or self._embedder().cosine_scale
         self.begin()
         return self._documents.put(changes, made_with=made_with, on_filled=on_filled)
 
@@ -194,7 +199,7 @@ class Writer:
         last          whether the write ends here: then merges are waited for, after searches can read the generation
         is_settling   whether to store the generation's name in Chroma, which says that no write is under way
         """
-        state = State(generation, self.folders, self._fingerprint_json())
+        state = self._state(generation)
         self._directory.make()
         reader = commit(
             self._directory,
@@ -236,7 +241,7 @@ class Writer:
     def _announce(self, token: str) -> None:
         """Record in the pointer and in Chroma that a write is under way, which the token identifies."""
         self._point(self.reader.generation, writing=True)
-        self.store.set_state(State(token, self.folders, self._fingerprint_json()))
+        self.store.set_state(self._state(token))
 
     def _point(self, generation: str, *, writing: bool) -> None:
         self._directory.write_pointer(
@@ -247,6 +252,16 @@ class Writer:
                 chroma=self._config.server_settings(),
             )
         )
+
+    def _lent_scale(self, made_with: Fingerprint) -> CosineScale | None:
+        """That of the index that lends its vectors, which has the same model, if it has the same query prefix too."""
+        if self._lender is None or self._lender.fingerprint is None:
+            return None
+        prefixes = [each.settings["query_prefix"] for each in (self._lender.fingerprint, made_with)]
+        return self._lender.state.cosine_scale if prefixes[0] == prefixes[1] else None
+
+    def _state(self, generation: str) -> State:
+        return State(generation, self.folders, self._fingerprint_json(), self._cosine_scale)
 
     def _fingerprint_json(self) -> str:
         return self._fingerprint.to_json() if self._fingerprint else ""

@@ -123,7 +123,7 @@ def document_routes(service: Service) -> APIRouter:
         if request.headers["content-type"].lower().startswith("multipart/"):
             with service.uploading():
                 async with uploaded(request) as files:
-                    return await _added(service, files, lambda index: add_files(files, index))
+                    return await _added(service, files, lambda index: add_files(files, index, pool=service.pool))
         else:
             bodies = await asyncio.to_thread(_bodies, await request.body())  # which may be megabytes
             documents = [Document(**body.model_dump()) for body in bodies]

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
 from ingest import SyncReport
+from ingest.parser_pool import Parsers
 from ingest.report import Progress
 from ingest.sync import resync
 from retrieval.adapters.http.problems import problem, problem_of
@@ -89,8 +90,9 @@ class Job:
 class Jobs:
     """Runs syncs through the queue of writes. Belongs to the event loop."""
 
-    def __init__(self, writes: Writes, *, on_report: Callable[[SyncReport], None]) -> None:
+    def __init__(self, writes: Writes, *, pool: Parsers, on_report: Callable[[SyncReport], None]) -> None:
         self._writes = writes
+        self._pool = pool
         self._on_report = on_report
         self._jobs: dict[str, Job] = {}
         self._running: set[asyncio.Task[None]] = set()
@@ -112,6 +114,7 @@ class Jobs:
                 folder,
                 index,
                 allow_deletions=allow_deletions,
+                pool=self._pool,
                 stop=self._stop,
                 on_progress=lambda progress: tell(progress=_progress(progress)),
             )

@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
+from ingest.parser_pool import ParserPool, Parsers
 from retrieval.adapters.http.jobs import Jobs
 from retrieval.adapters.http.metrics import Metrics
 from retrieval.adapters.http.opened import OpenedIndex
@@ -34,10 +35,13 @@ _LEAST_GRACE = 0.5
 
 
 class Service:
-    """The parts of a running service. Made at the start, closed at the end."""
+    """The parts of a running service. Made at the start, closed at the end.
 
-    def __init__(self, settings: ServeSettings) -> None:
-        """Raises as HybridIndex.open."""
+    pool   parses uploads and folders for as long as the service runs; its processes start with the first file
+    """
+
+    def __init__(self, settings: ServeSettings, *, pool: Parsers | None = None) -> None:
+        """`pool`: one that the caller closes. Raises as HybridIndex.open."""
         self.settings = settings
         self.is_ready = False
         self.is_given_up = False
@@ -45,7 +49,8 @@ class Service:
         self._warming: Future[None] | None = None
         self.metrics = Metrics()
         self._index = OpenedIndex(settings.index, settings.config)
-        self._index.now()
+        self._own_pool = ParserPool(workers=self._index.now().config.parse_workers)
+        self.pool: Parsers = pool or self._own_pool
         self.work_queue = WorkQueue(
             threads=settings.threads,
             waiting=settings.waiting,
@@ -55,7 +60,7 @@ class Service:
         self.writes = Writes(settings.index, settings.config)
         self._uploads = threading.BoundedSemaphore(_UPLOADS)
         self._upkeep = ThreadPoolExecutor(1, "upkeep")
-        self.jobs = Jobs(self.writes, on_report=self.metrics.written)
+        self.jobs = Jobs(self.writes, pool=self.pool, on_report=self.metrics.written)
 
     def current(self) -> HybridIndex:
         """The index as it is now. Raises as OpenedIndex.now."""
@@ -158,5 +163,6 @@ class Service:
 
     def _close(self) -> None:
         self.writes.close()
+        self._own_pool.close()
         self.work_queue.close()
         self._index.close()

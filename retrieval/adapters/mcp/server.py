@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
 
+from ingest.parser_pool import Parsers
 from retrieval import __version__
 from retrieval.adapters.extras import missing_extra
 from retrieval.index import HybridIndex
@@ -32,19 +33,20 @@ _INSTRUCTIONS = (
 )
 
 
-def server(index: HybridIndex | Current, *, allow_writes: bool = False) -> MCPServer[Any]:
+def server(index: HybridIndex | Current, *, allow_writes: bool = False, pool: Parsers | None = None) -> MCPServer[Any]:
     """An MCP server with the tools search, get_document and list_documents; `run("stdio")` serves it.
 
     index          open, best read_only; the caller closes it. New generations are seen. Or a function that
                    gives the open index, for a caller who opens it again when it is rebuilt.
     allow_writes   add the tools add_document, delete_document and sync_folder. Each opens the index by its path a
                    second time and closes it again, so that other processes can write in between.
+    pool           as in `ingest.sync`, for sync_folder.
 
     What retrieval.errors names reaches the client as a tool error, cause and way out; anything else is logged, and
     the client is told that the tool failed.
     """
     current = (lambda: index) if isinstance(index, HybridIndex) else index
-    tools = read_tools(current) + (write_tools(current) if allow_writes else [])
+    tools = read_tools(current) + (write_tools(current, pool=pool) if allow_writes else [])
     return MCPServer(
         "hybrid-retrieval", version=__version__, instructions=_INSTRUCTIONS, tools=tools, log_level="WARNING"
     )
@@ -54,6 +56,7 @@ def http_app(
     index: HybridIndex | Current,
     *,
     allow_writes: bool = False,
+    pool: Parsers | None = None,
     path: str = "/mcp",
     check_host: bool = True,
     turn: Turn | None = None,
@@ -69,7 +72,7 @@ def http_app(
     `async with mcp_app.router.lifespan_context(mcp_app)`: frameworks do not run the lifespan of what is mounted.
     """
     security = None if check_host else TransportSecuritySettings(enable_dns_rebinding_protection=False)
-    mcp = server(index, allow_writes=allow_writes)
+    mcp = server(index, allow_writes=allow_writes, pool=pool)
     if turn is not None:
         mcp.middleware.append(_in_turn(turn))
     return mcp.streamable_http_app(streamable_http_path=path, stateless_http=True, transport_security=security)

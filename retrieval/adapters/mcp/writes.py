@@ -13,6 +13,7 @@ from mcp_types import ToolAnnotations
 from pydantic import Field
 
 from ingest import add
+from ingest.parser_pool import Parsers
 from ingest.report import Progress
 from ingest.root import check_deletable
 from ingest.sync import resync
@@ -35,10 +36,10 @@ Writable = Callable[[], AbstractContextManager[HybridIndex]]
 """The index for one change."""
 
 
-def write_tools(current: Current, *, seconds: float = _WAIT_SECONDS) -> list[Tool]:
-    """`seconds`: how long a change waits for another one of these tools before it is given up."""
+def write_tools(current: Current, *, pool: Parsers | None = None, seconds: float = _WAIT_SECONDS) -> list[Tool]:
+    """`pool` as in `sync`; `seconds`: how long a change waits for another one of these tools before it is given up."""
     writable = one_at_a_time(current, seconds)
-    changes = (_add_document(writable), _delete_document(writable), _sync_folder(writable))
+    changes = (_add_document(writable), _delete_document(writable), _sync_folder(writable, pool))
     return [strict_tool(tool, _ADDS) for tool in changes]
 
 
@@ -98,7 +99,7 @@ def _delete_document(writable: Writable) -> Callable[..., Deletion]:
     return delete_document
 
 
-def _sync_folder(writable: Writable) -> Callable[..., Report]:
+def _sync_folder(writable: Writable, pool: Parsers | None) -> Callable[..., Report]:
     def sync_folder(
         folder: Annotated[str, Field(description="Its name: the first part of its files' sources.")],
         context: Context[Any, Any],
@@ -120,7 +121,7 @@ def _sync_folder(writable: Writable) -> Callable[..., Report]:
                 raise QueryError(
                     f"No folder {folder!r} is synced with this index, but {known}; `ingest sync` adds one."
                 )
-            report = resync(folder, folders[folder], index, stop=stop, on_progress=tell)
+            report = resync(folder, folders[folder], index, pool=pool, stop=stop, on_progress=tell)
         return Report.of(report)
 
     return sync_folder

@@ -1,0 +1,58 @@
+"""How much of a query the passages know: by words, whatever the script, and none for a function word."""
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from retrieval.analysis import Analyzer
+from retrieval.lexical import LexicalIndex
+from retrieval.search.coverage import coverage
+
+TEXTS = {
+    "english": ["A rat ate the cheese in 1964.", "The Wi-Fi of the council is slow.", "Bread is baked from flour."],
+    "german": ["Der Rat tagt im Rathaus.", "Das Brot wird gebacken.", "Im Keller wohnt eine Ratte."],
+    "none": ["東京は日本の首都です。", "雨が降ると川の水位が上がる。", "ภาษาไทยไม่มีช่องว่าง"],
+}
+
+
+def index(*languages: str) -> Any:
+    """As much of a reader as is asked."""
+    corpus: list[Sequence[str]] = [Analyzer(language).terms(text) for language in languages for text in TEXTS[language]]
+    return SimpleNamespace(languages_by_size=languages, lexical=LexicalIndex(corpus), size=len(corpus))
+
+
+@pytest.mark.parametrize(
+    ("query", "languages"),
+    [
+        ("Who ate the cheese?", ("english",)),
+        ("slow wifi", ("english",)),
+        ("to be or not to be", ("english",)),
+        ("Wann tagt der Rat?", ("german",)),
+        ("Wann tagt der Rat?", ("english", "german")),
+        ("日本の首都", ("none",)),
+        ("川の首都", ("none",)),  # of which no passage has the pair in the middle
+    ],
+)
+def test_all_is_known_of_a_query_in_the_words_of_the_passages(query: str, languages: tuple[str, ...]) -> None:
+    assert coverage(index(*languages), query) == 1
+
+
+@pytest.mark.parametrize("query", ["Wer isst Kuchen?", "пирог", "数学", "xyzzy"])
+def test_nothing_is_known_of_words_that_no_passage_has(query: str) -> None:
+    assert coverage(index("english"), query) == 0
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["Was macht der Rat mit der Bibliothek?", "Какая крепость перестроена в 1964 году?", "哪座堡垒于1964年重建？"],
+)
+def test_a_word_in_common_with_another_language_is_a_small_part(query: str) -> None:
+    assert 0 < coverage(index("english"), query) < 0.4
+
+
+def test_a_word_counts_for_its_rarity() -> None:
+    reader = index("english", "english", "german")  # bread is in two of nine
+    assert coverage(reader, "bread unheard") < coverage(reader, "bread") == 1
+    assert coverage(reader, "bread unheard") < 0.5
