@@ -13,7 +13,7 @@ from retrieval.model_comparison.trial import Candidate, Material, ModelFacts, Tr
 OnSaidOf = Callable[[Candidate, int], OnSaid]
 """Who is told what is said of a candidate, the so-manyth from 1."""
 
-_NOT_HERE = "its files are not on this machine; name it to have them downloaded."
+_NOT_HERE = "not on this machine; what is named is downloaded."
 
 
 def load_models(
