@@ -124,6 +124,7 @@ def _check_beforehand(*, plot: Path | None, output: Path | None, force: bool) ->
         raise missing_extra("scipy")
     if plot is not None:
         check_plot(plot)
+        check_output(plot, force=True)
     if output is not None:
         check_output(output, force=force)
 

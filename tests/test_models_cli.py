@@ -132,6 +132,7 @@ def test_questions_are_made_where_none_are_given(compare: Run, folder: Path) -> 
         (["docs", "./none", "gone.yaml"], "None of the models can be used here"),
         (["docs", "packaged", "--plot", "picture.gif"], "a picture is written as"),
         (["docs", "packaged", "--output", "docs/kitchen.md"], "replace it with --force"),
+        (["docs", "packaged", "--plot", "nowhere/picture.png"], "nowhere is not a directory that exists"),
         (["docs", "packaged", "--sample", "-1"], "--sample"),
     ],
 )
