@@ -82,7 +82,7 @@ def compare(
     judgements = _judgements(queries, qrels)
     shared = _shared_settings(documents, config)
     candidates = _candidates(documents, models or (), shared)
-    beside = [file for file in (queries, qrels, output, plot, config) if file is not None]
+    beside = [file for file in (queries, qrels, output, plot, config) if file is not None and file.is_file()]
     with cleaning_up():
         with Display() as display:
             material = read_material(
