@@ -45,7 +45,7 @@ def serve(descriptor: int) -> None:
     """Answer a ScannedFile, and whether its content is wanted, with Parsed or Unparsed, and with whether this process
     has grown so large that another should take its place, until the other end is closed. First come the ParserSettings,
     answered by None, or by the ConfigError that is in them."""
-    _end_with_parent()
+    end_with_parent()
     with Connection(descriptor) as connection, contextlib.suppress(EOFError, BrokenPipeError):
         settings: ParserSettings = connection.recv()
         try:
@@ -83,7 +83,7 @@ def memory_reason(settings: ParserSettings) -> str:
     return f"parsing it needs more than {megabytes} MB of memory: raise parse_memory_mb, or split it"
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """However that ends, and whatever is being parsed. Where the kernel is not Linux, the end of the pipe ends this
     process when the file in hand is done."""
     with contextlib.suppress(OSError, AttributeError):

@@ -25,6 +25,7 @@ from retrieval.errors import QueryError
 from retrieval.evaluation_cli import evaluate, tune
 from retrieval.inspection_cli import similar, stats
 from retrieval.mcp_cli import mcp
+from retrieval.models_cli import app as models_app
 from retrieval.serve_cli import serve
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -74,6 +75,7 @@ app.command()(similar)
 app.command()(stats)
 app.command()(evaluate)
 app.command()(tune)
+app.add_typer(models_app, name="models")
 app.command()(mcp)
 app.command()(serve)
 

@@ -91,7 +91,7 @@ def evaluate(
     if baseline is not None:
         earlier = read_run(baseline, resolved.collection.qrels, sources=resolved.sources)
         if (deepest := reach(earlier)) < max(reach(answered.run) for answered in answers.values()):
-            _warn(
+            warn(
                 f"{baseline} has no more than {deepest} documents a query, so all runs are judged by their first ones."
             )
         answers = judge_beside(earlier, answers, resolved.collection.qrels, measures=names, depth=depth)
@@ -137,7 +137,7 @@ def tune(
     from retrieval.evaluation.tuning import tune as run_tune
 
     if output is not None:
-        _check_output(output, force=force)
+        check_output(output, force=force)
     given = _read(collection, queries=queries, qrels=qrels, split=split, beside=(output, config))
     judged = given.judged
     Judge(judged.qrels, [measure])
@@ -147,7 +147,7 @@ def tune(
             tuning = run_tune(opened.searcher(), resolved.collection, measure=measure, folds=folds)
         text = tuned_config(opened.config, tuning, collection=given.name)
     if output is not None:
-        _write(output, text, force=force)
+        write_output(output, text, force=force)
     if as_json:
         print_json({"collection": str(collection), "missing": resolved.missing, **tuning_as_dict(tuning)})
         return
@@ -209,17 +209,17 @@ def _indexed(
             _check_holds_nothing_else(opened, given, index)
         with showing_progress() as on_progress:
             if given.judgement_files:
-                exclude = (*opened.config.exclude, *_patterns_within(given.path, given.judgement_files))
+                exclude = (*opened.config.exclude, *patterns_within(given.path, given.judgement_files))
                 report = sync(given.path, opened, exclude=exclude, pool=pool, on_progress=on_progress)
             else:
                 report = add(given.judged.documents, opened, on_progress=on_progress)
         if report.failed:
             source, reason = report.failed[0]
-            _warn(f"{counted(len(report.failed), 'document')} could not be indexed, such as {source}: {reason}")
+            warn(f"{counted(len(report.failed), 'document')} could not be indexed, such as {source}: {reason}")
         sources = {record.source for record in opened.documents() if record.status == "ready"}
         resolved = resolve(given.judged, sources, folder=given.name if given.judgement_files else None)
         if resolved.missing:
-            _warn(
+            warn(
                 f"{len(resolved.missing)} of {len(resolved.sources)} judged documents are not in the index, such as "
                 f"{resolved.missing[0]}; they count as not found."
             )
@@ -238,7 +238,7 @@ def _check_holds_nothing_else(opened: "HybridIndex", given: _Given, index: Path)
             )
 
 
-def _patterns_within(folder: Path, files: Sequence[Path]) -> Iterator[str]:
+def patterns_within(folder: Path, files: Sequence[Path]) -> Iterator[str]:
     """gitignore patterns of the files that lie in the folder: questions must not be found as their own answers."""
     root = folder.resolve()
     for file in files:
@@ -247,14 +247,14 @@ def _patterns_within(folder: Path, files: Sequence[Path]) -> Iterator[str]:
             yield "/" + re.sub(r"([\\*?\[\]!# ])", r"\\\1", path)
 
 
-def _check_output(output: Path, *, force: bool) -> None:
+def check_output(output: Path, *, force: bool) -> None:
     if output.exists() and not force:
         raise ConfigError(f"{output} exists; name another file, or replace it with --force.")
     if not output.parent.is_dir():
         raise ConfigError(f"{output.parent} is not a directory that exists; create it, or write elsewhere.")
 
 
-def _write(output: Path, text: str, *, force: bool) -> None:
+def write_output(output: Path, text: str, *, force: bool) -> None:
     try:
         with output.open("w" if force else "x", encoding="utf-8") as file:
             file.write(text)
@@ -262,5 +262,5 @@ def _write(output: Path, text: str, *, force: bool) -> None:
         raise ConfigError(f"{output} cannot be written: {error.strerror}.") from error
 
 
-def _warn(message: str) -> None:
+def warn(message: str) -> None:
     err.print(Text(f"warning: {' '.join(message.split())}", style="yellow"))

@@ -30,6 +30,7 @@ LAYERS = {
         {"deletion", "inspection", "newest_generation", "searcher_manager"},
         {"searcher"},
         {"index", "evaluation"},
+        {"model_comparison"},
         {"backup"},
     ],
     "ingest": [
@@ -50,10 +51,10 @@ LAYERS = {
         {"chunking", "parsing", "plan", "report", "diff", "deletions", "overlaps"},
         {"parser_worker", "parser_pool", "indexer"},
         {"pipeline", "adding", "sync", "rebuild", "status", "checks", "damaged_chroma"},
-        {"doctor"},
+        {"doctor", "model_trials"},
     ],
 }
-EDGES = {"console", "cli", "cli_options", "adapters", "progress", "interrupts"}
+EDGES = {"console", "cli", "cli_options", "models_progress", "adapters", "progress", "interrupts"}
 """What faces people and other programs. It sees both packages whole, as do all modules whose names end in _cli."""
 
 

@@ -63,7 +63,7 @@ def read_collection(directory: Path, *, split: str = "test") -> Collection:
                 "folder of any documents is given together with its queries and qrels."
             )
     queries, judged = read_judgements(directory / "queries.jsonl", qrels)
-    return Collection(documents=tuple(_read_corpus(corpus)), queries=queries, qrels=judged)
+    return Collection(documents=tuple(read_corpus(corpus)), queries=queries, qrels=judged)
 
 
 def resolve(collection: Collection, sources: Container[str], *, folder: str | None = None) -> Resolved:
@@ -98,7 +98,8 @@ def _source_of(document: str, known: Container[str], *, folder: str | None) -> s
     return inside if folder is not None and document not in known and inside in known else document
 
 
-def _read_corpus(path: Path) -> Iterator[Document]:
+def read_corpus(path: Path) -> Iterator[Document]:
+    """The documents of a corpus.jsonl. Raises as `read_collection`."""
     for where, key, entry in read_entries(path):
         title = entry.get("title") or None
         if title is not None and not isinstance(title, str):

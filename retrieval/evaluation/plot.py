@@ -20,7 +20,7 @@ FORMATS = (".png", ".svg", ".pdf")
 _COLOURS = ("#56B4E9", "#E69F00", "#0072B2", "#999999")
 _GAIN, _LOSS = "#009E73", "#D55E00"
 
-_STYLE: Any = {
+STYLE: Any = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -50,8 +50,8 @@ def plot(path: Path, figures: Mapping[str, Figures], *, title: str) -> None:
     check_plot(path)
     from matplotlib import rc_context
 
-    with rc_context(_STYLE):
-        _save(drawn(figures, title=title), path)
+    with rc_context(STYLE):
+        save(drawn(figures, title=title), path)
 
 
 def drawn(figures: Mapping[str, Figures], *, title: str) -> "Figure":
@@ -110,7 +110,7 @@ def _gains(axes: "Axes", hybrid: Figures, side: Figures, *, measure: str, agains
     axes.legend(handles=[gains, nothing, losses, mean], frameon=False)
 
 
-def _save(figure: "Figure", path: Path) -> None:
+def save(figure: "Figure", path: Path) -> None:
     dateless = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
     try:
         figure.savefig(path, metadata=dateless.get(path.suffix.lower()))

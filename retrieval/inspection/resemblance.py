@@ -33,7 +33,7 @@ class Sketch:
 def sketch_of(text: str) -> Sketch:
     """What `resemblance` needs to know of a text: 8 KB at most."""
     characters = "".join(text.split())
-    codes = np.frombuffer(characters.casefold().encode("utf-32-le"), dtype="<u4")
+    codes = _codes(characters)
     hashes = np.zeros(0, np.uint64)
     for start in range(0, max(1, len(codes) - _SHINGLE + 1), _BLOCK):
         block = _shingle_hashes(codes[start : start + _BLOCK + _SHINGLE - 1])
@@ -46,6 +46,16 @@ def resemblance(one: Sketch, other: Sketch) -> float:
     union = np.union1d(one.hashes, other.hashes)[:_SKETCH]
     shared = np.intersect1d(one.hashes, other.hashes, assume_unique=True)
     return float(np.isin(union, shared).mean()) if len(union) else 1.0
+
+
+def shingles(text: str) -> NDArray[np.uint64]:
+    """The hashes of all shingles of a text, 8 bytes for each of its characters, in their order. What is no letter or
+    digit does not count, nor does case."""
+    return _shingle_hashes(_codes("".join(filter(str.isalnum, text))))
+
+
+def _codes(characters: str) -> NDArray[np.uint32]:
+    return np.frombuffer(characters.casefold().encode("utf-32-le"), dtype="<u4")
 
 
 def _shingle_hashes(codes: NDArray[np.uint32]) -> NDArray[np.uint64]:

@@ -1,0 +1,1 @@
+"""Trials of models on documents, each in a process of its own."""
