@@ -11,8 +11,8 @@ MAX_DUPLICATES = 100
 
 
 LIKELY = 0.55
-"""The relevance from which on a passage likely has to do with what is asked. Over indexes and models, it tells questions
-that an index answers from others best (`python -m benchmarks.relevance`)."""
+"""The relevance from which on a passage likely has to do with what is asked. Over indexes and models, it best tells
+questions that an index answers from others (`python -m benchmarks.relevance`)."""
 
 
 @dataclass(frozen=True, slots=True)
