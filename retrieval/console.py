@@ -113,6 +113,11 @@ def _stop_printing() -> int:
     return DONE
 
 
+def warn(message: str) -> None:
+    """A line on standard error."""
+    err.print(Text(f"warning: {' '.join(message.split())}", style="yellow"))
+
+
 def print_json(value: Any) -> None:
     """Valid JSON whatever the terminal's width."""
     print(json.dumps(value, ensure_ascii=False, indent=2))

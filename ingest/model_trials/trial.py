@@ -22,17 +22,17 @@ from retrieval.model_comparison.model_card import languages_of, size_of
 from retrieval.model_comparison.trial import MEASURES, Material, ModelFacts, Trial
 from retrieval.types import Chunk, digest
 
-Say = Callable[[str], None]
+OnStep = Callable[[str], None]
 """Is told what is being done."""
 
 _SECONDS = 4.0
 """For how long passages are embedded to see how fast that goes."""
 
-_PASSAGES = 256
-_AT_ONCE = 32
-_LEAST_BATCHES = 4
-_QUERIES_TIMED = 25
-_WORDS_OF_QUERY = 8
+_PASSAGES, _AT_ONCE, _LEAST_BATCHES = 256, 32, 4
+"""Passages that are embedded for this at most, how many at once, and batches at least, unless that takes too long."""
+
+_QUERIES_TIMED, _WORDS_OF_QUERY = 25, 8
+"""Searches that are timed, and the words of each where sections stand in for questions."""
 
 
 def load_model(config: Config) -> ModelFacts:
@@ -52,29 +52,29 @@ def _facts(config: Config, embedder: Embedder) -> ModelFacts:
     )
 
 
-def try_model(config: Config, material: Material, directory: Path, *, say: Say = lambda text: None) -> Trial:
+def try_model(config: Config, material: Material, directory: Path, *, on_step: OnStep = lambda text: None) -> Trial:
     """Index the material in an empty directory, ask its questions, and measure. Raises ModelError or ConfigError where
     that fails; the directory is the caller's to remove."""
     started = time.monotonic()
 
     def on_progress(progress: Progress) -> None:
-        say(_in_words(progress, time.monotonic() - started))
+        on_step(_in_words(progress, time.monotonic() - started))
 
-    say("loading the model")
+    on_step("loading the model")
     with HybridIndex.open(directory, config=config) as index:
         facts = _facts(config, index.embedder)
         add(material.documents, index, on_progress=on_progress)
         reader = index.searcher().reader
         if not reader.size:
             raise ModelError("it indexed nothing.")
-        say("measuring its speed")
+        on_step("measuring its speed")
         limit = chunk_settings(index).max_tokens
         rows = reader.living[:: -(-reader.size // _PASSAGES)].tolist()
         chunks = [reader.chunk(row) for row in rows]
         tokens_per_second = _speed(index.embedder, chunks, context_header=reader.context_header)
         query_milliseconds = _latency(index, material)
         if material.queries:
-            say(f"asking {len(material.queries):,} questions")
+            on_step(f"asking {len(material.queries):,} questions")
         collection = Collection((), material.queries, material.qrels)
         judged = judge(index, collection, measures=MEASURES) if material.queries else {}
         return Trial(

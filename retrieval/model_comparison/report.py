@@ -40,7 +40,7 @@ def comparison_as_dict(comparison: Comparison, candidates: dict[str, Candidate])
         "not_compared": dict(comparison.refused),
         "recommended": None if comparison.recommendation is None else comparison.recommendation.label,
         "recommendation": recommendation_in_words(comparison),
-        "p_value_against_bm25": comparison.gain_by_luck,
+        "p_value_against_bm25": comparison.p_value_against_bm25,
     }
 
 
