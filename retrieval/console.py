@@ -145,8 +145,8 @@ def print_reading(hits: SearchHits, *, console: Console) -> None:
 
 
 def print_nothing_relevant(hits: SearchHits, *, console: Console) -> None:
-    """Hits that have nothing to do with what was asked, in a line."""
-    nearest = max(hits, key=lambda hit: hit.relevance)
+    """In place of hits none of which likely has to do with what was asked: a line that names the nearest."""
+    nearest = hits.most_relevant
     says = f"Nothing relevant found. The nearest is {printable(nearest.citation())}, relevance {nearest.relevance:.2f}"
     console.print(f"{says}; --min-relevance 0 lists what there is.", markup=False, highlight=False)
 

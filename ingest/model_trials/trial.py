@@ -28,11 +28,11 @@ OnStep = Callable[[str], None]
 _SECONDS = 4.0
 """For how long passages are embedded to see how fast that goes."""
 
-_PASSAGES, _AT_ONCE, _LEAST_BATCHES = 256, 32, 4
-"""Passages that are embedded for this at most, how many at once, and batches at least, unless that takes too long."""
-
-_QUERIES_TIMED, _WORDS_OF_QUERY = 25, 8
-"""Searches that are timed, and the words of each where sections stand in for questions."""
+_PASSAGES = 256
+_AT_ONCE = 32
+_LEAST_BATCHES = 4
+_QUERIES_TIMED = 25
+_WORDS_OF_QUERY = 8
 
 
 def load_model(config: Config) -> ModelFacts:
