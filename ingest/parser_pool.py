@@ -32,10 +32,10 @@ _ONE_THREAD = {"TOKENIZERS_PARALLELISM": "false", "RAYON_NUM_THREADS": "1", "MAL
 """The workers are the parallelism; on a machine of many cores, threads' reserves would pass for a file's memory."""
 
 _STOP_SECONDS = 0.2
-"""How often it is looked whether to stop."""
+"""How often to look whether to stop."""
 
 _PATIENCE = 3.0
-"""Seconds to wait for files, all together, before another process is worth its start, which takes a core a second."""
+"""Seconds that a caller has waited for files, all together, when another process starts; starting takes it a second."""
 
 _PROGRAM = "import sys; sys.path[:] = {path!r}; from ingest.parser_worker import serve; serve({descriptor})"
 """Not multiprocessing's way of starting processes, which would run the caller's main script again."""
@@ -69,9 +69,9 @@ class _Given(NamedTuple):
 
 
 class ParserPool:
-    """Up to so many worker processes: one is started when first needed, each other when files are still waited for. A
-    context manager; leaving it ends them. Between two syncs they wait for the next, which then need not start any, but
-    for no more than `idle_seconds`, since each holds well over a hundred megabytes.
+    """Up to so many worker processes: the first starts with the first file, each other when the caller has waited for
+    files for a while. A context manager; leaving it ends them. Between two syncs they wait for the next, which then
+    need not start any, but for no more than `idle_seconds`, since each holds well over a hundred megabytes.
 
     A file that takes too long, needs too much memory or crashes its parser costs its worker and itself alone. A worker
     whose settings are not those of the next file, or that has died since the last, is replaced. The first file raises

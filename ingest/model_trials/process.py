@@ -10,9 +10,9 @@ from multiprocessing.connection import Pipe
 from types import TracebackType
 from typing import Self
 
-from ingest.model_trials.worker import Answer, Failed, Load, Said, Try
+from ingest.model_trials.worker import Answer, Failed, Load, Message, Try
 
-OnSaid = Callable[[Said], None]
+OnMessage = Callable[[Message], None]
 
 _PROGRAM = "import sys; sys.path[:] = {path!r}; from ingest.model_trials.worker import serve; serve({descriptor})"
 
@@ -51,12 +51,12 @@ class WorkerProcess:
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
-    def ask(self, task: Load | Try, *, on_said: OnSaid = lambda said: None) -> Answer:
+    def ask(self, task: Load | Try, *, on_message: OnMessage = lambda message: None) -> Answer:
         """What comes of it; Failed too where the process dies of it, and of every task from then on."""
         try:
             self._connection.send(task)
-            while isinstance(answer := self._connection.recv(), Said):
-                on_said(answer)
+            while isinstance(answer := self._connection.recv(), Message):
+                on_message(answer)
         except (EOFError, OSError):
             return Failed(self._reason_of_death())
         found: Answer = answer

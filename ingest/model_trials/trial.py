@@ -22,7 +22,7 @@ from retrieval.model_comparison.model_card import languages_of, size_of
 from retrieval.model_comparison.trial import MEASURES, Material, ModelFacts, Trial
 from retrieval.types import Chunk, digest
 
-Say = Callable[[str], None]
+OnStep = Callable[[str], None]
 """Is told what is being done."""
 
 _SECONDS = 4.0
@@ -52,29 +52,29 @@ def _facts(config: Config, embedder: Embedder) -> ModelFacts:
     )
 
 
-def try_model(config: Config, material: Material, directory: Path, *, say: Say = lambda text: None) -> Trial:
+def try_model(config: Config, material: Material, directory: Path, *, on_step: OnStep = lambda text: None) -> Trial:
     """Index the material in an empty directory, ask its questions, and measure. Raises ModelError or ConfigError where
     that fails; the directory is the caller's to remove."""
     started = time.monotonic()
 
     def on_progress(progress: Progress) -> None:
-        say(_in_words(progress, time.monotonic() - started))
+        on_step(_in_words(progress, time.monotonic() - started))
 
-    say("loading the model")
+    on_step("loading the model")
     with HybridIndex.open(directory, config=config) as index:
         facts = _facts(config, index.embedder)
         add(material.documents, index, on_progress=on_progress)
         reader = index.searcher().reader
         if not reader.size:
             raise ModelError("it indexed nothing.")
-        say("measuring its speed")
+        on_step("measuring its speed")
         limit = chunk_settings(index).max_tokens
         rows = reader.living[:: -(-reader.size // _PASSAGES)].tolist()
         chunks = [reader.chunk(row) for row in rows]
         tokens_per_second = _speed(index.embedder, chunks, context_header=reader.context_header)
         query_milliseconds = _latency(index, material)
         if material.queries:
-            say(f"asking {len(material.queries):,} questions")
+            on_step(f"asking {len(material.queries):,} questions")
         collection = Collection((), material.queries, material.qrels)
         judged = judge(index, collection, measures=MEASURES) if material.queries else {}
         return Trial(

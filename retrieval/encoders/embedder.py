@@ -51,7 +51,8 @@ class Embedder:
 
     @classmethod
     def load(cls, config: Config) -> Self:
-        """Of the model that the settings name. Raises as LocalEncoder.load and EndpointEncoder.load."""
+        """Of the model that the settings name, loaded for this alone; `shared_encoder` shares one. Raises as
+        LocalEncoder.load and EndpointEncoder.load."""
         return cls((EndpointEncoder if config.is_endpoint else LocalEncoder).load(config), config)
 
     @property

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from retrieval.config import Config
+from retrieval.encoders import PACKAGED
 from retrieval.errors import ConfigError
 from retrieval.model_comparison.comparison import Comparison
 from retrieval.model_comparison.tables import caveats, recommendation_in_words
@@ -40,7 +41,7 @@ def comparison_as_dict(comparison: Comparison, candidates: dict[str, Candidate])
         "not_compared": dict(comparison.refused),
         "recommended": None if comparison.recommendation is None else comparison.recommendation.label,
         "recommendation": recommendation_in_words(comparison),
-        "p_value_against_bm25": comparison.gain_by_luck,
+        "p_value_against_bm25": comparison.p_value_against_bm25,
     }
 
 
@@ -89,5 +90,5 @@ def config_of(comparison: Comparison, candidates: dict[str, Candidate]) -> str:
 def _model(config: Config) -> str:
     """A directory by its whole path, since the file may be used from elsewhere."""
     directory = Path(config.model).expanduser()
-    is_name = config.is_endpoint or config.model in {"packaged", "packaged-multilingual"}
+    is_name = config.is_endpoint or config.model in PACKAGED
     return config.model if is_name or not directory.is_dir() else str(directory.resolve())

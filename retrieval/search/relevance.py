@@ -39,14 +39,14 @@ def relevance(reader: IndexReader, query: Query, scores: QueryScores, rows: Rows
     words = words_by_language(query.text, reader.languages_by_size)
     for language in set(languages.tolist()):
         of_language = languages == language
-        foreign[of_language] = query.is_read_in_all_languages and is_foreign(query.text, language)
+        foreign[of_language] = query.evidence.reads_many_languages and is_foreign(query.text, language)
         if words[language]:
             corrected = frozenset(
                 term for correction in query.corrections for term in analyzer(language).terms(correction.searched)
             )
             coverage[of_language] = passage_shares(reader, words[language], rows[of_language], corrected=corrected)
-    if query.cosine_scale is None:
+    if (scale := query.evidence.cosine_scale) is None:
         return coverage
-    nearness = query.cosine_scale.nearness(scores.cosines(rows))
+    nearness = scale.nearness(scores.cosines(rows))
     both = (1 - _COVERAGE) * nearness + _COVERAGE * coverage
     return np.where(foreign, np.minimum(nearness / _FOREIGN, 1.0), both)
