@@ -41,7 +41,8 @@ def found(*texts: str) -> Answer:
     """The answer to a search that finds these."""
     hits = [
         {
-            "id": f"{n}", "document_id": f"d{n}", "text": text, "score": 1 / n, "rank": n, "source": f"{n}.md",
+            "id": f"{n}", "document_id": f"d{n}", "text": text, "score": 1 / n, "rank": n, "relevance": 1.0,
+            "source": f"{n}.md",
             "citation": f"{n}.md:1", "title": None, "headings": [], "page": None, "page_end": None, "line_start": 1,
             "line_end": 1, "char_start": 0, "char_end": len(text), "metadata": {}, "dense_score": 0.5, "dense_rank": n,
             "lexical_score": 1.0, "lexical_rank": n, "rerank_score": None, "highlights": [],
@@ -49,7 +50,7 @@ def found(*texts: str) -> Answer:
         }
         for n, text in enumerate(texts, 1)
     ]  # fmt: skip
-    reading: dict[str, Any] = {"query": "", "corrections": [], "required": [], "excluded": []}
+    reading: dict[str, Any] = {"query": "", "corrections": [], "required": [], "excluded": [], "has_relevant": True}
     return Answer({"generation": "1", "seconds": 0.01, "results": [reading | {"hits": hits}]})
 
 
