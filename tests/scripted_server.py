@@ -37,7 +37,7 @@ def problem(status: int, detail: str, **headers: str) -> Answer:
     return Answer({"type": "about:blank", "title": "Failed", "status": status, "detail": detail}, status, headers)
 
 
-def found(*texts: str) -> Answer:
+def found(*texts: str, has_relevant: bool = True) -> Answer:
     """The answer to a search that finds these."""
     hits = [
         {
@@ -50,7 +50,8 @@ def found(*texts: str) -> Answer:
         }
         for n, text in enumerate(texts, 1)
     ]  # fmt: skip
-    reading: dict[str, Any] = {"query": "", "corrections": [], "required": [], "excluded": [], "has_relevant": True}
+    reading: dict[str, Any] = {"query": "", "corrections": [], "required": [], "excluded": []}
+    reading["has_relevant"] = has_relevant
     return Answer({"generation": "1", "seconds": 0.01, "results": [reading | {"hits": hits}]})
 
 

@@ -217,6 +217,19 @@ def test_a_search_says_how_the_query_was_read(open_index: Open, tmp_path: Path) 
     assert {hit["source"] for hit in json.loads(done.stdout)} == set(texts)
 
 
+def test_nothing_relevant_is_a_line_instead_of_hits(run_here: Run) -> None:
+    asked = ("retrieve", "search", "who won the world cup?")
+    code, printed, aside = run_here(*asked)
+    assert (code, aside) == (0, "")
+    assert printed.count("\n") == 1
+    assert printed.startswith("Nothing relevant found. The nearest is docs/rain.md:1-3, relevance 0.")
+    assert run_here(*asked, "--json") == (0, "[]\n", printed)
+    code, listed, _ = run_here(*asked, "--min-relevance", "0")
+    assert code == 0
+    assert "Nothing relevant" not in listed and "Rain falls from clouds." in listed
+    assert run_here(*asked, "--min-relevance", "0.9") == (0, "Nothing found.\n", "")
+
+
 @pytest.mark.slow
 def test_a_locked_index_says_who_holds_it(folder: Path) -> None:
     directory = IndexDirectory(folder / ".retrieval")

@@ -95,6 +95,18 @@ async def test_a_process_serves_search_and_sees_what_is_added_since(path: Path, 
         assert [p["source"] for p in found] == ["news"]
 
 
+async def test_where_nothing_is_relevant_no_passage_is_given_unless_asked_for(index: HybridIndex) -> None:
+    async with Client(server(index)) as client:
+        answered = await call(client, "search", query="does yeast eat sugar?")
+        assert answered["passages"][0]["relevance"] > 0.9 and answered["nothing_relevant"] == ""
+        noise = await call(client, "search", query="who won the world cup in 1998?")
+        assert noise["passages"] == []
+        assert noise["nothing_relevant"].startswith("The documents say nothing relevant. The nearest is ")
+        assert "min_relevance 0 lists it" in noise["nothing_relevant"]
+        listed = await call(client, "search", query="who won the world cup in 1998?", min_relevance=0)
+        assert len(listed["passages"]) == 3 and listed["nothing_relevant"] == ""
+
+
 async def test_a_document_is_data(index: HybridIndex) -> None:
     """Whatever it says, it arrives as one string of JSON, as it is."""
     async with Client(server(index)) as client:
