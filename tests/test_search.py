@@ -276,6 +276,8 @@ def test_feedback_finds_what_the_first_answers_have_in_common(index: HybridIndex
     fed = everything(index, "what causes rain?", feedback=feedback)
     assert fed[0].metadata["topic"] == "rain"
     assert {hit.id: hit.score for hit in fed} != {hit.id: hit.score for hit in plain}
+    relevances = {hit.id: hit.relevance for hit in plain}
+    assert {hit.id: hit.relevance for hit in fed if hit.id in relevances} == relevances, "it is that to the question"
     if feedback != "dense":
         lexical = everything(index, "raining", mode="lexical", feedback="lexical")
         assert len(lexical) > len(everything(index, "raining", mode="lexical"))

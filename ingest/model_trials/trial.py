@@ -19,6 +19,7 @@ from retrieval.evaluation.collection import Collection
 from retrieval.evaluation.measures import MODES, judge
 from retrieval.index import HybridIndex
 from retrieval.model_comparison.model_card import languages_of, size_of
+from retrieval.model_comparison.passages import letters
 from retrieval.model_comparison.trial import MEASURES, Material, ModelFacts, Trial
 from retrieval.types import Chunk, digest
 
@@ -33,6 +34,11 @@ _AT_ONCE = 32
 _LEAST_BATCHES = 4
 _QUERIES_TIMED = 25
 _WORDS_OF_QUERY = 8
+_CHARACTERS_OF_QUERY = 80
+"""A script without spaces may have one word in a section."""
+
+_QUERY = "What do these documents say?"
+"""Timed where documents have neither questions nor words."""
 
 
 def load_model(config: Config) -> ModelFacts:
@@ -125,15 +131,21 @@ def _speed(embedder: Embedder, chunks: Sequence[Chunk], *, context_header: bool)
 
 def _latency(index: HybridIndex, material: Material) -> float:
     """Milliseconds of a hybrid search, one question after the other; the first of all does not count."""
-    texts = list(material.queries.values())[:_QUERIES_TIMED]
-    if not texts:
-        texts = [" ".join(text.split()[:_WORDS_OF_QUERY]) for text in material.sections[:_QUERIES_TIMED]]
+    texts = timed_queries(material)
     taken = []
     for text in (texts[0], *texts):
         started = time.perf_counter()
         index.search(text, operators=False)
         taken.append(time.perf_counter() - started)
     return 1000 * statistics.median(taken[1:])
+
+
+def timed_queries(material: Material) -> list[str]:
+    """The questions that are asked, or without any the first words of sections; one at least."""
+    if material.queries:
+        return list(material.queries.values())[:_QUERIES_TIMED]
+    starts = [" ".join(text.split()[:_WORDS_OF_QUERY])[:_CHARACTERS_OF_QUERY] for text in material.sections]
+    return [start for start in starts if letters(start)][:_QUERIES_TIMED] or [_QUERY]
 
 
 def _cut(embedder: Embedder, sections: Sequence[str], *, limit: int) -> float:

@@ -98,7 +98,8 @@ def caveats(comparison: Comparison) -> Iterator[str]:
             "by 50 questions of your own where it matters (--queries, --qrels)."
         )
     if comparison.kind != "none" and comparison.questions < FEW:
-        yield f"{counted(comparison.questions, 'question')} are little to go by."
+        verb = "is" if comparison.questions == 1 else "are"
+        yield f"{counted(comparison.questions, 'question')} {verb} little to go by."
     p_value = comparison.p_value_against_bm25
     if comparison.recommendation is not None and p_value is not None and p_value > ALPHA:
         label = comparison.recommendation.label
