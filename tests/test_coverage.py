@@ -11,7 +11,12 @@ from retrieval.lexical import LexicalIndex
 from retrieval.search.coverage import known_share
 
 TEXTS = {
-    "english": ["A rat ate the cheese in 1964.", "The Wi-Fi of the council is slow.", "Bread is baked from flour."],
+    "english": [
+        "A rat ate the cheese in 1964.",
+        "The Wi-Fi of the council is slow.",
+        "Bread is baked from flour.",
+        "Signed on 2024-03-14 at 09:30, in the courtyard.",
+    ],
     "german": ["Der Rat tagt im Rathaus.", "Das Brot wird gebacken.", "Im Keller wohnt eine Ratte."],
     "none": ["東京は日本の首都です。", "雨が降ると川の水位が上がる。", "ภาษาไทยไม่มีช่องว่าง"],
 }
@@ -28,6 +33,8 @@ def index(*languages: str) -> Any:
     [
         ("Who ate the cheese?", ("english",)),
         ("slow wifi", ("english",)),
+        ("What was signed on 14.03.2024 at 9:30?", ("english",)),
+        ("court yard", ("english",)),
         ("to be or not to be", ("english",)),
         ("Wann tagt der Rat?", ("german",)),
         ("Wann tagt der Rat?", ("english", "german")),
@@ -53,6 +60,7 @@ def test_a_word_in_common_with_another_language_is_a_small_part(query: str) -> N
 
 
 def test_a_word_counts_for_its_rarity() -> None:
-    reader = index("english", "english", "german")  # bread is in two of nine
+    reader = index("english", "english", "german")  # bread is in two of eleven
     assert known_share(reader, "bread unheard") < known_share(reader, "bread") == 1
     assert known_share(reader, "bread unheard") < 0.5
+    assert known_share(reader, "Unheard Bread") < 0.5  # which is no UnheardBread

@@ -57,9 +57,9 @@ def query_terms(text: str, analyzer: Analyzer, *, ignored: Collection[str] = ())
             weights[term] += weight
             # KB5034441 has the parts of KB-5034441 as well, wifi has not those of wi-fi.
             weights[solid] += _SOLID * (1 if solid.isalpha() else weight)
-    for term in _joined_neighbours(text, analyzer, ignored):
+    for term, _, _ in _joined_neighbours(text, analyzer, ignored):
         weights[term] = max(weights[term], _APART)
-    for term in other_forms(text):
+    for term, _, _ in other_forms(text):
         weights[term] = max(weights[term], _OTHER_FORM)
     acronym, weight = _acronym(text, analyzer.language, alone=not weights)
     if acronym and acronym not in weights:
@@ -80,6 +80,15 @@ def content_words(text: str, analyzer: Analyzer, *, ignored: Collection[str] = (
         ]
         if wanted:
             yield wanted
+
+
+def written_otherwise(text: str, analyzer: Analyzer, *, ignored: Collection[str] = ()) -> list[Span]:
+    """The terms that texts have in place of words of the query, and where those stand: dates and times in other forms,
+    and two words in one.
+
+    ignored   as in `query_terms`
+    """
+    return [*_joined_neighbours(text, analyzer, ignored), *other_forms(text)]
 
 
 def _acronym(text: str, language: str, *, alone: bool) -> tuple[str, float]:
@@ -113,10 +122,12 @@ def neighbours(text: str) -> Iterator[tuple[str, str]]:
         yield first, second
 
 
-def _joined_neighbours(text: str, analyzer: Analyzer, ignored: Collection[str]) -> Iterator[str]:
+def _joined_neighbours(text: str, analyzer: Analyzer, ignored: Collection[str]) -> Iterator[Span]:
     """Two words that some write in one, of which the first is no function word; and groups of digits."""
-    for first, second in neighbours(text):
+    for match in _NEIGHBOURS.finditer(text):
+        first, second = match[1].split(" ")
         if not CONNECTIVES & {first, second} and fold_case(first) not in ignored and analyzer.terms(first):
-            yield from analyzer.terms(first + second)
+            whole = analyzer.terms(first + second)[:1]  # NewYork has new and york as well
+            yield from ((term, *match.span(1)) for term in whole)
     for match in _DIGITS.finditer(text):
-        yield match[0].replace(" ", "")
+        yield match[0].replace(" ", ""), *match.span()

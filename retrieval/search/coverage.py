@@ -1,11 +1,12 @@
 """How much of a query passages have: the share of its words, each weighed by its idf."""
 
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.analysis import content_words, ignored_words
+from retrieval.analysis import content_words, ignored_words, written_otherwise
 from retrieval.analysis.analyzer import JOINED
 from retrieval.fusion import Scores
 from retrieval.lexical.similarities import IDF
@@ -21,9 +22,11 @@ _PARTS = 0.6
 
 
 class Word(NamedTuple):
-    """A word or a name that is looked for: its term, those of its parts, and where it stands in the query."""
+    """A word or a name that is looked for: its term, those that texts may have in its place, those of its parts, and
+    where it stands in the query."""
 
     term: str
+    others: tuple[str, ...]
     parts: tuple[str, ...]
     start: int
     end: int
@@ -35,12 +38,15 @@ def words_by_language(text: str, languages: tuple[str, ...]) -> dict[str, list[W
     languages   those of the index, the most frequent first
     """
     return {
-        language: [
-            Word(word[0][0], tuple(term for term, _, _ in word[1:]), *word[0][1:])
-            for word in content_words(text, analyzer(language), ignored=ignored)
-        ]
-        for language, ignored in ignored_words(text, languages).items()
+        language: list(_words(text, language, ignored)) for language, ignored in ignored_words(text, languages).items()
     }
+
+
+def _words(text: str, language: str, ignored: Collection[str]) -> Iterator[Word]:
+    otherwise = written_otherwise(text, analyzer(language), ignored=ignored)
+    for (term, start, end), *parts in content_words(text, analyzer(language), ignored=ignored):
+        others = tuple(other for other, first, last in otherwise if first <= start and end <= last)
+        yield Word(term, others, tuple(part for part, _, _ in parts), start, end)
 
 
 def known_share(reader: IndexReader, text: str) -> float:
@@ -69,13 +75,14 @@ def _share(
     known = np.zeros(1 if rows is None else len(rows))
     unknown, counted = known.copy(), known.copy()  # the last is a place in the query: what is before it, is counted
     for word in words:
-        has = _has(reader, word.term, rows).astype(np.float64)
+        forms = (word.term, *word.others)
+        has = np.any([_has(reader, form, rows) for form in forms], axis=0).astype(np.float64)
         if word.parts:
             parts = np.mean([_has(reader, part, rows) for part in word.parts], axis=0)
             has = np.maximum(has, _PARTS * parts)
         if word.term in corrected:
             has *= _CORRECTED
-        idf = IDF["lucene"](reader.size, _passages(reader, word.term))
+        idf = IDF["lucene"](reader.size, max(_passages(reader, form) for form in forms))
         # Of Chinese and the like, a word is each pair of characters: what a pair before has counted, is not unknown.
         counts = (has > 0) | (word.start >= counted)
         known += idf * has
