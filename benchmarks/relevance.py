@@ -36,7 +36,7 @@ from retrieval.evaluation import Collection, read_collection
 from retrieval.search_hits import SearchHits
 
 NONSENSE = """
-asdf qwer zxcv | blorf the wug near a dax | flurbing gribbles in snarfton | qqq www eee rrr | colorless green ideas sleep
+asdf qwer zxcv | blorf the wug near a dax | flurbing gribbles in snarfton | qqq www eee rrr | green ideas sleep
 xkcd jjkl mnop uvw | why is the seventh Tuesday purple inside | lorem ipsum dolor sit amet | foo bar baz qux quux corge
 how many zibbets fit a trombulator | banana stapler oblong whisper | hjkl hjkl hjkl | the borogoves outgrabe mimsily
 do triangles dream of yesterday's soup | vrrp tkkl sssn | who yodels the unbaked staircase | oogle boogle froogle

@@ -8,6 +8,7 @@ from retrieval.analysis.analyzer import JOINED, Analyzer
 from retrieval.analysis.capitals import CONNECTIVES
 from retrieval.analysis.folding import fold_case
 from retrieval.analysis.number_forms import other_forms
+from retrieval.analysis.other_spellings import other_spellings
 from retrieval.analysis.stopwords import function_words
 
 _PART = 0.6
@@ -35,6 +36,7 @@ _PLAIN = Analyzer("none")
 Span = tuple[str, int, int]
 
 _NEIGHBOURS = re.compile(r"(?<![^\s(])(?=((?:[^\W\d_]+) [^\W\d_]+)(?![^\s?!.,;:)]))")
+_LETTERS = re.compile(r"[^\W\d_]+")
 _DIGITS = re.compile(r"(?<!\S)\d+(?: \d+)+(?!\S)")
 
 
@@ -84,11 +86,16 @@ def content_words(text: str, analyzer: Analyzer, *, ignored: Collection[str] = (
 
 def written_otherwise(text: str, analyzer: Analyzer, *, ignored: Collection[str] = ()) -> list[Span]:
     """The terms that texts have in place of words of the query, and where those stand: dates and times in other forms,
-    and two words in one.
+    two words in one, and English words as the other country spells them.
 
     ignored   as in `query_terms`
     """
-    return [*_joined_neighbours(text, analyzer, ignored), *other_forms(text)]
+    spans = [*_joined_neighbours(text, analyzer, ignored), *other_forms(text)]
+    if analyzer.language == "english":
+        for match in _LETTERS.finditer(text):
+            for other in other_spellings(fold_case(match[0])):
+                spans += [(term, *match.span()) for term in analyzer.terms(other)]
+    return spans
 
 
 def _acronym(text: str, language: str, *, alone: bool) -> tuple[str, float]:
