@@ -7,7 +7,7 @@ _VERB = r"(?:e|es|ed|er|ers|ing|ation|ations)$"
 _RULES = [
     (re.compile(rf"(?<=[aeiouy]){before}(?={after})"), british, american)
     for before, after, british, american in (
-        (r"([^aeiouy]{1,3}|vi)(?:our|or)", r"(?:s|ed|ing|ings|able|ful|less|al|hood|ite|ites)?$", r"\1our", r"\1or"),
+        (r"([^aeiouy]{1,3}|vi)(?:our|or)", r"(?:s|ed|ing|ings|able|ful|less|al|hoods?|ite|ites)?$", r"\1our", r"\1or"),
         (r"([^aeiouy]{1,3})i[sz]", _VERB, r"\1is", r"\1iz"),
         (r"(l)y[sz]", _VERB, r"\1ys", r"\1yz"),
         (r"([^aeiouy]?[bt])(?:re|er)", r"s?$", r"\1re", r"\1er"),

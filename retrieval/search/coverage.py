@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from retrieval.analysis import content_words, ignored_words, written_otherwise
 from retrieval.analysis.analyzer import JOINED
+from retrieval.analysis.requests import asking
 from retrieval.fusion import Scores
 from retrieval.lexical.similarities import IDF
 from retrieval.search.query import analyzer
@@ -33,13 +34,20 @@ class Word(NamedTuple):
 
 
 def words_by_language(text: str, languages: tuple[str, ...]) -> dict[str, list[Word]]:
-    """The words of a query, in each language; of function words alone, none.
+    """The words of a query, in each language; of function words alone, none. Words that ask ("please tell me") are left
+    out, unless there are no others.
 
     languages   those of the index, the most frequent first
     """
-    return {
+    phrases = asking(text)
+    words = {
         language: list(_words(text, language, ignored)) for language, ignored in ignored_words(text, languages).items()
     }
+    return {language: _without(phrases, found) or found for language, found in words.items()} if phrases else words
+
+
+def _without(phrases: list[tuple[int, int]], words: list[Word]) -> list[Word]:
+    return [word for word in words if not any(start <= word.start and word.end <= end for start, end in phrases)]
 
 
 def _words(text: str, language: str, ignored: Collection[str]) -> Iterator[Word]:
