@@ -1,7 +1,7 @@
 """British and American spellings of English words: colour and color, organised and organized, centre and center."""
 
+import functools
 import re
-from collections.abc import Iterator
 
 _VERB = r"(?:e|es|ed|er|ers|ing|ation|ations)$"
 _RULES = [
@@ -18,13 +18,11 @@ _RULES = [
 """A vowel before, so that hour and size are left alone. What comes out may be no word: no text has it then."""
 
 
-def other_spellings(word: str) -> Iterator[str]:
+@functools.lru_cache(maxsize=1 << 12)
+def other_spellings(word: str) -> tuple[str, ...]:
     """As writers of the other country spell an English word.
 
     word   in lower case
     """
-    for pattern, *spellings in _RULES:
-        for spelling in spellings:
-            other = pattern.sub(spelling, word)
-            if other != word:
-                yield other
+    others = (pattern.sub(spelling, word) for pattern, *spellings in _RULES for spelling in spellings)
+    return tuple(other for other in others if other != word)

@@ -83,14 +83,14 @@ def _share(
     known = np.zeros(1 if rows is None else len(rows))
     unknown, counted = known.copy(), known.copy()  # the last is a place in the query: what is before it, is counted
     for word in words:
-        forms = (word.term, *word.others)
-        has = np.any([_has(reader, form, rows) for form in forms], axis=0).astype(np.float64)
+        forms = _known_forms(reader, (word.term, *word.others))
+        has = _has(reader, forms, rows).astype(np.float64)
         if word.parts:
-            parts = np.mean([_has(reader, part, rows) for part in word.parts], axis=0)
-            has = np.maximum(has, _PARTS * parts)
+            parts = [_has(reader, _known_forms(reader, (part,)), rows) for part in word.parts]
+            has = np.maximum(has, _PARTS * np.mean(parts, axis=0))
         if word.term in corrected:
             has *= _CORRECTED
-        idf = IDF["lucene"](reader.size, max(_passages(reader, form) for form in forms))
+        idf = IDF["lucene"](reader.size, max(map(reader.lexical.document_frequency, forms), default=0))
         # Of Chinese and the like, a word is each pair of characters: what a pair before has counted, is not unknown.
         counts = (has > 0) | (word.start >= counted)
         known += idf * has
@@ -99,14 +99,20 @@ def _share(
     return known / (known + unknown)
 
 
-def _has(reader: IndexReader, term: str, rows: Rows | None) -> NDArray[np.bool_]:
-    """Which have the term, with hyphens in it or without."""
+def _known_forms(reader: IndexReader, terms: tuple[str, ...]) -> list[str]:
+    """The terms, with hyphens in them and without, that some passage has."""
+    solid = [term.removeprefix(JOINED) for term in terms]
+    forms = (*solid, *(JOINED + term for term in solid))
+    return [form for form in forms if reader.lexical.document_frequency(form)]
+
+
+def _has(reader: IndexReader, known: list[str], rows: Rows | None) -> NDArray[np.bool_]:
+    """Which have one of these terms, which some passage has."""
     if rows is None:
-        return np.array([_passages(reader, term) > 0])
-    solid = term.removeprefix(JOINED)
-    return reader.lexical.occurs(solid, rows) | reader.lexical.occurs(JOINED + solid, rows)
-
-
-def _passages(reader: IndexReader, term: str) -> int:
-    solid = term.removeprefix(JOINED)
-    return max(map(reader.lexical.document_frequency, (solid, JOINED + solid)))
+        return np.array([bool(known)])
+    if len(known) == 1:  # nearly all
+        return reader.lexical.occurs(known[0], rows)
+    has = np.zeros(len(rows), np.bool_)
+    for form in known:
+        has |= reader.lexical.occurs(form, rows)
+    return has
