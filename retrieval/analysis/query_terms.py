@@ -8,6 +8,7 @@ from retrieval.analysis.analyzer import JOINED, Analyzer
 from retrieval.analysis.capitals import CONNECTIVES
 from retrieval.analysis.folding import fold_case
 from retrieval.analysis.number_forms import other_forms
+from retrieval.analysis.other_spellings import other_spellings
 from retrieval.analysis.stopwords import function_words
 
 _PART = 0.6
@@ -35,6 +36,7 @@ _PLAIN = Analyzer("none")
 Span = tuple[str, int, int]
 
 _NEIGHBOURS = re.compile(r"(?<![^\s(])(?=((?:[^\W\d_]+) [^\W\d_]+)(?![^\s?!.,;:)]))")
+_LETTERS = re.compile(r"[^\W\d_]+")
 _DIGITS = re.compile(r"(?<!\S)\d+(?: \d+)+(?!\S)")
 
 
@@ -57,9 +59,9 @@ def query_terms(text: str, analyzer: Analyzer, *, ignored: Collection[str] = ())
             weights[term] += weight
             # KB5034441 has the parts of KB-5034441 as well, wifi has not those of wi-fi.
             weights[solid] += _SOLID * (1 if solid.isalpha() else weight)
-    for term in _joined_neighbours(text, analyzer, ignored):
+    for term, _, _ in _joined_neighbours(text, analyzer, ignored):
         weights[term] = max(weights[term], _APART)
-    for term in other_forms(text):
+    for term, _, _ in other_forms(text):
         weights[term] = max(weights[term], _OTHER_FORM)
     acronym, weight = _acronym(text, analyzer.language, alone=not weights)
     if acronym and acronym not in weights:
@@ -80,6 +82,20 @@ def content_words(text: str, analyzer: Analyzer, *, ignored: Collection[str] = (
         ]
         if wanted:
             yield wanted
+
+
+def written_otherwise(text: str, analyzer: Analyzer, *, ignored: Collection[str] = ()) -> list[Span]:
+    """The terms that texts have in place of words of the query, and where those stand: dates and times in other forms,
+    two words in one, and English words as the other country spells them.
+
+    ignored   as in `query_terms`
+    """
+    spans = [*_joined_neighbours(text, analyzer, ignored), *other_forms(text)]
+    if analyzer.language == "english":
+        for match in _LETTERS.finditer(text):
+            for other in other_spellings(fold_case(match[0])):
+                spans += [(term, *match.span()) for term in analyzer.terms(other)]
+    return spans
 
 
 def _acronym(text: str, language: str, *, alone: bool) -> tuple[str, float]:
@@ -113,10 +129,12 @@ def neighbours(text: str) -> Iterator[tuple[str, str]]:
         yield first, second
 
 
-def _joined_neighbours(text: str, analyzer: Analyzer, ignored: Collection[str]) -> Iterator[str]:
+def _joined_neighbours(text: str, analyzer: Analyzer, ignored: Collection[str]) -> Iterator[Span]:
     """Two words that some write in one, of which the first is no function word; and groups of digits."""
-    for first, second in neighbours(text):
+    for match in _NEIGHBOURS.finditer(text):
+        first, second = match[1].split(" ")
         if not CONNECTIVES & {first, second} and fold_case(first) not in ignored and analyzer.terms(first):
-            yield from analyzer.terms(first + second)
+            whole = analyzer.terms(first + second)[:1]  # NewYork has new and york as well
+            yield from ((term, *match.span(1)) for term in whole)
     for match in _DIGITS.finditer(text):
-        yield match[0].replace(" ", "")
+        yield match[0].replace(" ", ""), *match.span()

@@ -1,12 +1,14 @@
 """How much of a query passages have: the share of its words, each weighed by its idf."""
 
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.analysis import content_words, ignored_words
+from retrieval.analysis import content_words, ignored_words, written_otherwise
 from retrieval.analysis.analyzer import JOINED
+from retrieval.analysis.requests import asking
 from retrieval.fusion import Scores
 from retrieval.lexical.similarities import IDF
 from retrieval.search.query import analyzer
@@ -21,26 +23,38 @@ _PARTS = 0.6
 
 
 class Word(NamedTuple):
-    """A word or a name that is looked for: its term, those of its parts, and where it stands in the query."""
+    """A word or a name that is looked for: its term, those that texts may have in its place, those of its parts, and
+    where it stands in the query."""
 
     term: str
+    others: tuple[str, ...]
     parts: tuple[str, ...]
     start: int
     end: int
 
 
 def words_by_language(text: str, languages: tuple[str, ...]) -> dict[str, list[Word]]:
-    """The words of a query, in each language; of function words alone, none.
+    """The words of a query, in each language; of function words alone, none. Words that ask ("please tell me") are left
+    out, unless there are no others.
 
     languages   those of the index, the most frequent first
     """
-    return {
-        language: [
-            Word(word[0][0], tuple(term for term, _, _ in word[1:]), *word[0][1:])
-            for word in content_words(text, analyzer(language), ignored=ignored)
-        ]
-        for language, ignored in ignored_words(text, languages).items()
+    phrases = asking(text)
+    words = {
+        language: list(_words(text, language, ignored)) for language, ignored in ignored_words(text, languages).items()
     }
+    return {language: _without(phrases, found) or found for language, found in words.items()} if phrases else words
+
+
+def _without(phrases: list[tuple[int, int]], words: list[Word]) -> list[Word]:
+    return [word for word in words if not any(start <= word.start and word.end <= end for start, end in phrases)]
+
+
+def _words(text: str, language: str, ignored: Collection[str]) -> Iterator[Word]:
+    otherwise = written_otherwise(text, analyzer(language), ignored=ignored)
+    for (term, start, end), *parts in content_words(text, analyzer(language), ignored=ignored):
+        others = tuple(other for other, first, last in otherwise if first <= start and end <= last)
+        yield Word(term, others, tuple(part for part, _, _ in parts), start, end)
 
 
 def known_share(reader: IndexReader, text: str) -> float:
@@ -69,13 +83,14 @@ def _share(
     known = np.zeros(1 if rows is None else len(rows))
     unknown, counted = known.copy(), known.copy()  # the last is a place in the query: what is before it, is counted
     for word in words:
-        has = _has(reader, word.term, rows).astype(np.float64)
+        forms = _known_forms(reader, (word.term, *word.others))
+        has = _has(reader, forms, rows).astype(np.float64)
         if word.parts:
-            parts = np.mean([_has(reader, part, rows) for part in word.parts], axis=0)
-            has = np.maximum(has, _PARTS * parts)
+            parts = [_has(reader, _known_forms(reader, (part,)), rows) for part in word.parts]
+            has = np.maximum(has, _PARTS * np.mean(parts, axis=0))
         if word.term in corrected:
             has *= _CORRECTED
-        idf = IDF["lucene"](reader.size, _passages(reader, word.term))
+        idf = IDF["lucene"](reader.size, max(map(reader.lexical.document_frequency, forms), default=0))
         # Of Chinese and the like, a word is each pair of characters: what a pair before has counted, is not unknown.
         counts = (has > 0) | (word.start >= counted)
         known += idf * has
@@ -84,14 +99,20 @@ def _share(
     return known / (known + unknown)
 
 
-def _has(reader: IndexReader, term: str, rows: Rows | None) -> NDArray[np.bool_]:
-    """Which have the term, with hyphens in it or without."""
+def _known_forms(reader: IndexReader, terms: tuple[str, ...]) -> list[str]:
+    """The terms, with hyphens in them and without, that some passage has."""
+    solid = [term.removeprefix(JOINED) for term in terms]
+    forms = (*solid, *(JOINED + term for term in solid))
+    return [form for form in forms if reader.lexical.document_frequency(form)]
+
+
+def _has(reader: IndexReader, known: list[str], rows: Rows | None) -> NDArray[np.bool_]:
+    """Which have one of these terms, which some passage has."""
     if rows is None:
-        return np.array([_passages(reader, term) > 0])
-    solid = term.removeprefix(JOINED)
-    return reader.lexical.occurs(solid, rows) | reader.lexical.occurs(JOINED + solid, rows)
-
-
-def _passages(reader: IndexReader, term: str) -> int:
-    solid = term.removeprefix(JOINED)
-    return max(map(reader.lexical.document_frequency, (solid, JOINED + solid)))
+        return np.array([bool(known)])
+    if len(known) == 1:  # nearly all
+        return reader.lexical.occurs(known[0], rows)
+    has = np.zeros(len(rows), np.bool_)
+    for form in known:
+        has |= reader.lexical.occurs(form, rows)
+    return has
