@@ -9,7 +9,7 @@ import pytest
 from retrieval.analysis import Analyzer
 from retrieval.analysis.other_spellings import other_spellings
 from retrieval.lexical import LexicalIndex
-from retrieval.search.coverage import known_share
+from retrieval.search.coverage import index_coverage
 
 TEXTS = {
     "english": [
@@ -49,7 +49,7 @@ def index(*languages: str) -> Any:
     ],
 )
 def test_all_is_known_of_a_query_in_the_words_of_the_passages(query: str, languages: tuple[str, ...]) -> None:
-    assert known_share(index(*languages), query) == 1
+    assert index_coverage(index(*languages), query) == 1
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_all_is_known_of_a_query_in_the_words_of_the_passages(query: str, langua
     ],
 )
 def test_nothing_is_known_of_words_that_no_passage_has(query: str) -> None:
-    assert known_share(index("english"), query) == 0
+    assert index_coverage(index("english"), query) == 0
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_nothing_is_known_of_words_that_no_passage_has(query: str) -> None:
     ["Was macht der Rat mit der Bibliothek?", "Какая крепость перестроена в 1964 году?", "哪座堡垒于1964年重建？"],
 )
 def test_a_word_in_common_with_another_language_is_a_small_part(query: str) -> None:
-    assert 0 < known_share(index("english"), query) < 0.4
+    assert 0 < index_coverage(index("english"), query) < 0.4
 
 
 @pytest.mark.parametrize(
@@ -103,6 +103,6 @@ def test_words_that_both_spell_alike_have_no_other(word: str) -> None:
 
 def test_a_word_counts_for_its_rarity() -> None:
     reader = index("english", "english", "german")  # bread is in two of eleven
-    assert known_share(reader, "bread unheard") < known_share(reader, "bread") == 1
-    assert known_share(reader, "bread unheard") < 0.5
-    assert known_share(reader, "Unheard Bread") < 0.5  # which is no UnheardBread
+    assert index_coverage(reader, "bread unheard") < index_coverage(reader, "bread") == 1
+    assert index_coverage(reader, "bread unheard") < 0.5
+    assert index_coverage(reader, "Unheard Bread") < 0.5  # which is no UnheardBread

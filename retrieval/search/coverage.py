@@ -1,4 +1,4 @@
-"""How much of a query passages have: the share of its words, each weighed by its idf."""
+"""Coverage: the share of a query's words that a passage has, or that any has, each weighed by its idf."""
 
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from retrieval.search.query import analyzer
 from retrieval.segments.reader import IndexReader
 from retrieval.topk import Rows
 
-_CORRECTED = 0.5
+_CORRECTED = 0.6
 """What it counts for to have a word in the spelling that was searched for in place of the query's own."""
 
 _PARTS = 0.6
@@ -57,7 +57,7 @@ def _words(text: str, language: str, ignored: Collection[str]) -> Iterator[Word]
         yield Word(term, others, tuple(part for part, _, _ in parts), start, end)
 
 
-def known_share(reader: IndexReader, text: str) -> float:
+def index_coverage(reader: IndexReader, text: str) -> float:
     """The share, in [0, 1], of a query's words that any passage has; a word that none has weighs most. In the language
     that knows most of it; 1 for a query of function words alone.
 
@@ -65,23 +65,23 @@ def known_share(reader: IndexReader, text: str) -> float:
     mean something else there: that these are rare makes them no better evidence.
     """
     words = words_by_language(text, reader.languages_by_size).values()
-    return max((float(_share(reader, of_language, None)[0]) for of_language in words if of_language), default=1.0)
+    return max((float(_coverage(reader, of_language, None)[0]) for of_language in words if of_language), default=1.0)
 
 
-def passage_shares(reader: IndexReader, words: list[Word], rows: Rows, *, corrected: frozenset[str]) -> Scores:
+def passage_coverage(reader: IndexReader, words: list[Word], rows: Rows, *, corrected: frozenset[str]) -> Scores:
     """float64 [k], each in [0, 1]: the share of the words, of which there is one at least, that each passage has.
 
     corrected   the terms of words that stand in another spelling in the query
     """
-    return _share(reader, words, rows, corrected=corrected)
+    return _coverage(reader, words, rows, corrected=corrected)
 
 
-def _share(
+def _coverage(
     reader: IndexReader, words: list[Word], rows: Rows | None, *, corrected: frozenset[str] = frozenset()
 ) -> Scores:
     """That of each of the passages; without any, that of all together."""
     known = np.zeros(1 if rows is None else len(rows))
-    unknown, counted = known.copy(), known.copy()  # the last is a place in the query: what is before it, is counted
+    unknown, counted = known.copy(), known.copy()  # the last: up to which character
     for word in words:
         forms = _known_forms(reader, (word.term, *word.others))
         has = _has(reader, forms, rows).astype(np.float64)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from retrieval.analysis import is_in_another_language
 from retrieval.encoders import Embedder
 from retrieval.search.corrections import Replacement, find_corrections, replaced
-from retrieval.search.coverage import known_share
+from retrieval.search.coverage import index_coverage
 from retrieval.search.operators import Clause, read_operators
 from retrieval.search.options import SearchOptions
 from retrieval.search.query import Evidence, Query, terms_by_language
@@ -63,4 +63,4 @@ def _evidence(reader: IndexReader, text: str, embedder: Embedder | None) -> Evid
     scale = reader.state.cosine_scale or embedder.cosine_scale
     if not embedder.reads_many_languages:  # the model would not make up for words that BM25 does not know
         return Evidence(scale)
-    return Evidence(scale, reads_many_languages=True, coverage=known_share(reader, text))
+    return Evidence(scale, reads_many_languages=True, coverage=index_coverage(reader, text))

@@ -7,11 +7,15 @@ Relevance is made of what does not depend on the other passages found:
                model (`types.CosineScale`)
     coverage   how much of the query, by idf, the passage has (`coverage`)
 
-    relevance = .4 nearness + .6 coverage
+    relevance = 1 - (1 - .6 nearness) (1 - .75 coverage)
 
-Words in common are the better evidence, since a model finds all of a subject near. Where a model reads many languages,
-and the query is in another one than the passage, words say nothing, and answers lie less near. Where there are no
-vectors, coverage is all there is.
+Each is evidence of its own, which may fail (a "noisy or": Pearl 1988, "Probabilistic Reasoning in Intelligent Systems",
+section 4.3.2): all words in common suffice, and so does a passage that lies as near as any answer, without one. Words
+weigh more, since a model finds all of a subject near.
+
+Where a model reads many languages, and the query is in another one than the passage, words say nothing, and answers lie
+less near. Where there are no vectors, coverage is all there is, and a third of the words is enough for one who asked
+for words.
 """
 
 import numpy as np
@@ -19,14 +23,15 @@ import numpy as np
 from retrieval.analysis import is_foreign
 from retrieval.fusion import Scores
 from retrieval.search.candidates import QueryScores
-from retrieval.search.coverage import passage_shares, words_by_language
+from retrieval.search.coverage import passage_coverage, words_by_language
 from retrieval.search.query import Query, analyzer
 from retrieval.segments.reader import IndexReader
 from retrieval.topk import Rows
 
-_COVERAGE = 0.6
+_NEARNESS, _COVERAGE = 0.6, 0.75
+"""How far each is to be trusted alone."""
 
-_FOREIGN = 0.7
+_FOREIGN = 0.45
 """The nearness of an answer in another language than the question's."""
 
 
@@ -44,9 +49,9 @@ def relevance(reader: IndexReader, query: Query, scores: QueryScores, rows: Rows
             corrected = frozenset(
                 term for correction in query.corrections for term in analyzer(language).terms(correction.searched)
             )
-            coverage[of_language] = passage_shares(reader, words[language], rows[of_language], corrected=corrected)
+            coverage[of_language] = passage_coverage(reader, words[language], rows[of_language], corrected=corrected)
     if (scale := query.evidence.cosine_scale) is None:
-        return coverage
+        return np.sqrt(coverage)
     nearness = scale.nearness(scores.cosines(rows))
-    both = (1 - _COVERAGE) * nearness + _COVERAGE * coverage
+    both = 1 - (1 - _NEARNESS * nearness) * (1 - _COVERAGE * coverage)
     return np.where(foreign, np.minimum(nearness / _FOREIGN, 1.0), both)
