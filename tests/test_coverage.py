@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from retrieval.analysis import Analyzer
 from retrieval.lexical import LexicalIndex
-from retrieval.search.coverage import known_share
+from retrieval.search.coverage import known_share, passage_shares, words_by_language
 
 TEXTS = {
     "english": ["A rat ate the cheese in 1964.", "The Wi-Fi of the council is slow.", "Bread is baked from flour."],
@@ -56,3 +57,15 @@ def test_a_word_counts_for_its_rarity() -> None:
     reader = index("english", "english", "german")  # bread is in two of nine
     assert known_share(reader, "bread unheard") < known_share(reader, "bread") == 1
     assert known_share(reader, "bread unheard") < 0.5
+
+
+def test_a_passage_with_more_of_a_query_never_has_a_lower_share() -> None:
+    """Whichever of the characters' pairs are rare."""
+    query, texts = "甲乙丙丁戊", ["天气", "甲乙", "甲乙丙", "甲乙丙丁", "甲乙丙丁戊"]
+    for common in ("甲乙", "乙丙", "丙丁", "丁戊"):
+        corpus = [Analyzer("none").terms(text) for text in [*texts, *[common] * 40]]
+        reader: Any = SimpleNamespace(lexical=LexicalIndex(corpus), size=len(corpus))
+        words = words_by_language(query, ("none",))["none"]
+        shares = passage_shares(reader, words, np.arange(len(texts)), corrected=frozenset()).tolist()
+        assert shares == sorted(shares)
+        assert (shares[0], shares[-1]) == (0, 1)

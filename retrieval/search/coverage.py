@@ -1,5 +1,6 @@
 """How much of a query passages have: the share of its words, each weighed by its idf."""
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,9 @@ _CORRECTED = 0.5
 
 _PARTS = 0.6
 """What it counts for to have the parts of a word alone: get, max, batch and size of getMaxBatchSize."""
+
+_PAIRED = 0.5
+"""What it counts for to lack a pair of characters that shares one with another pair."""
 
 
 class Word(NamedTuple):
@@ -65,23 +69,28 @@ def passage_shares(reader: IndexReader, words: list[Word], rows: Rows, *, correc
 def _share(
     reader: IndexReader, words: list[Word], rows: Rows | None, *, corrected: frozenset[str] = frozenset()
 ) -> Scores:
-    """That of each of the passages; without any, that of all together."""
-    known = np.zeros(1 if rows is None else len(rows))
-    unknown, counted = known.copy(), known.copy()  # the last is a place in the query: what is before it, is counted
-    for word in words:
-        has = _has(reader, word.term, rows).astype(np.float64)
-        if word.parts:
-            parts = np.mean([_has(reader, part, rows) for part in word.parts], axis=0)
-            has = np.maximum(has, _PARTS * parts)
-        if word.term in corrected:
-            has *= _CORRECTED
-        idf = IDF["lucene"](reader.size, _passages(reader, word.term))
-        # Of Chinese and the like, a word is each pair of characters: what a pair before has counted, is not unknown.
-        counts = (has > 0) | (word.start >= counted)
-        known += idf * has
-        unknown += idf * (1 - has) * counts
-        counted[counts] = word.end
-    return known / (known + unknown)
+    """That of each of the passages; without any, that of all together. Never lower where more of the words are had."""
+    idf = np.array([IDF["lucene"](reader.size, _passages(reader, word.term)) for word in words])
+    has = np.array([_degree(reader, word, rows, corrected) for word in words])
+    # Of Chinese and the like, a word is each pair of characters: those that share one with a pair that is had are not
+    # unknown, and others that overlap count for half.
+    overlaps = np.array([word.end > after.start for word, after in pairwise(words)], np.bool_)
+    is_excused = np.zeros(has.shape, np.bool_)
+    is_excused[1:] |= overlaps[:, None] & (has[:-1] > 0)
+    is_excused[:-1] |= overlaps[:, None] & (has[1:] > 0)
+    is_paired = np.append(overlaps, False) | np.append(False, overlaps)
+    unknown = np.where(is_excused, 0.0, 1 - has) * np.where(is_paired, _PAIRED, 1.0)[:, None]
+    known = idf @ has
+    return np.asarray(known / (known + idf @ unknown))
+
+
+def _degree(reader: IndexReader, word: Word, rows: Rows | None, corrected: frozenset[str]) -> Scores:
+    """float64 [k], each in [0, 1]: how far the passages have a word."""
+    has = _has(reader, word.term, rows).astype(np.float64)
+    if word.parts:
+        parts = np.mean([_has(reader, part, rows) for part in word.parts], axis=0)
+        has = np.maximum(has, _PARTS * parts)
+    return has * (_CORRECTED if word.term in corrected else 1.0)
 
 
 def _has(reader: IndexReader, term: str, rows: Rows | None) -> NDArray[np.bool_]:
