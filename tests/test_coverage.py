@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from retrieval.analysis import Analyzer
 from retrieval.analysis.other_spellings import other_spellings
 from retrieval.lexical import LexicalIndex
-from retrieval.search.coverage import index_coverage
+from retrieval.search.coverage import index_coverage, passage_coverage, words_by_language
 
 TEXTS = {
     "english": [
@@ -106,3 +107,15 @@ def test_a_word_counts_for_its_rarity() -> None:
     assert index_coverage(reader, "bread unheard") < index_coverage(reader, "bread") == 1
     assert index_coverage(reader, "bread unheard") < 0.5
     assert index_coverage(reader, "Unheard Bread") < 0.5  # which is no UnheardBread
+
+
+def test_a_passage_with_more_of_a_query_never_has_a_lower_share() -> None:
+    """Whichever of the characters' pairs are rare."""
+    query, texts = "甲乙丙丁戊", ["天气", "甲乙", "甲乙丙", "甲乙丙丁", "甲乙丙丁戊"]
+    for common in ("甲乙", "乙丙", "丙丁", "丁戊"):
+        corpus = [Analyzer("none").terms(text) for text in [*texts, *[common] * 40]]
+        reader: Any = SimpleNamespace(lexical=LexicalIndex(corpus), size=len(corpus))
+        words = words_by_language(query, ("none",))["none"]
+        shares = passage_coverage(reader, words, np.arange(len(texts)), corrected=frozenset()).tolist()
+        assert shares == sorted(shares)
+        assert (shares[0], shares[-1]) == (0, 1)

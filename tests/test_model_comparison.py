@@ -245,3 +245,9 @@ def test_searches_are_timed_with_short_questions_whatever_the_documents_are(
     sections: tuple[str, ...], asked: list[str]
 ) -> None:
     assert timed_queries(Material("docs", (), sections, {}, {}, "none")) == asked
+
+
+def test_a_written_configuration_is_settings_whatever_the_model_s_directory_is_called() -> None:
+    label = "models/of\nmodel: mine"
+    written = config_of(compared({label: trial(GOOD)}), {label: Candidate(label, Config(model="packaged"))})
+    assert yaml.safe_load(written) == {"model": "packaged"}

@@ -84,7 +84,7 @@ def config_of(comparison: Comparison, candidates: dict[str, Candidate]) -> str:
     if left_out := sorted(name for name in _SECRET if getattr(config, name)):
         comment.append(f"Secrets are left out ({', '.join(left_out)}): set them in the environment.")
     settings = yaml.safe_dump({**present, "model": _model(config)}, sort_keys=False, allow_unicode=True)
-    return "".join(f"# {line}\n" for line in comment) + settings
+    return "".join(f"# {' '.join(line.split())}\n" for line in comment) + settings  # a directory's name may have lines
 
 
 def _model(config: Config) -> str:

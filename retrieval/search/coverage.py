@@ -1,6 +1,7 @@
 """Coverage: the share of a query's words that a passage has, or that any has, each weighed by its idf."""
 
 from collections.abc import Collection, Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +21,9 @@ _CORRECTED = 0.6
 
 _PARTS = 0.6
 """What it counts for to have the parts of a word alone: get, max, batch and size of getMaxBatchSize."""
+
+_PAIRED = 0.5
+"""What it counts for to lack a pair of characters that shares one with another pair."""
 
 
 class Word(NamedTuple):
@@ -79,24 +83,30 @@ def passage_coverage(reader: IndexReader, words: list[Word], rows: Rows, *, corr
 def _coverage(
     reader: IndexReader, words: list[Word], rows: Rows | None, *, corrected: frozenset[str] = frozenset()
 ) -> Scores:
-    """That of each of the passages; without any, that of all together."""
-    known = np.zeros(1 if rows is None else len(rows))
-    unknown, counted = known.copy(), known.copy()  # the last: up to which character
-    for word in words:
-        forms = _known_forms(reader, (word.term, *word.others))
-        has = _has(reader, forms, rows).astype(np.float64)
-        if word.parts:
-            parts = [_has(reader, _known_forms(reader, (part,)), rows) for part in word.parts]
-            has = np.maximum(has, _PARTS * np.mean(parts, axis=0))
-        if word.term in corrected:
-            has *= _CORRECTED
-        idf = IDF["lucene"](reader.size, max(map(reader.lexical.document_frequency, forms), default=0))
-        # Of Chinese and the like, a word is each pair of characters: what a pair before has counted, is not unknown.
-        counts = (has > 0) | (word.start >= counted)
-        known += idf * has
-        unknown += idf * (1 - has) * counts
-        counted[counts] = word.end
-    return known / (known + unknown)
+    """That of each of the passages; without any, that of all together. Never lower where more of the words are had."""
+    forms = [_known_forms(reader, (word.term, *word.others)) for word in words]
+    passages = (max(map(reader.lexical.document_frequency, known), default=0) for known in forms)
+    idf = np.array([IDF["lucene"](reader.size, count) for count in passages])
+    has = np.array([_degree(reader, word, known, rows, corrected) for word, known in zip(words, forms, strict=True)])
+    # Of Chinese and the like, a word is each pair of characters: those that share one with a pair that is had are not
+    # unknown, and others that overlap count for half.
+    overlaps = np.array([word.end > after.start for word, after in pairwise(words)], np.bool_)
+    is_excused = np.zeros(has.shape, np.bool_)
+    is_excused[1:] |= overlaps[:, None] & (has[:-1] > 0)
+    is_excused[:-1] |= overlaps[:, None] & (has[1:] > 0)
+    is_paired = np.append(overlaps, False) | np.append(False, overlaps)
+    unknown = np.where(is_excused, 0.0, 1 - has) * np.where(is_paired, _PAIRED, 1.0)[:, None]
+    known = idf @ has
+    return np.asarray(known / (known + idf @ unknown))
+
+
+def _degree(reader: IndexReader, word: Word, known: list[str], rows: Rows | None, corrected: frozenset[str]) -> Scores:
+    """float64 [k], each in [0, 1]: how far the passages have a word, of whose forms some are known."""
+    has = _has(reader, known, rows).astype(np.float64)
+    if word.parts:
+        parts = [_has(reader, _known_forms(reader, (part,)), rows) for part in word.parts]
+        has = np.maximum(has, _PARTS * np.mean(parts, axis=0))
+    return has * (_CORRECTED if word.term in corrected else 1.0)
 
 
 def _known_forms(reader: IndexReader, terms: tuple[str, ...]) -> list[str]:
