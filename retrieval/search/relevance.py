@@ -7,11 +7,10 @@ Relevance is made of what does not depend on the other passages found:
                model (`types.CosineScale`)
     coverage   how much of the query, by idf, the passage has (`coverage`)
 
-    relevance = 1 - (1 - .6 nearness) (1 - .75 coverage)
+    relevance = max(.4 min(nearness, 1) + .6 coverage, nearness / 2)
 
-Each is evidence of its own, which may fail (a "noisy or": Pearl 1988, "Probabilistic Reasoning in Intelligent Systems",
-section 4.3.2): all words in common suffice, and so does a passage that lies as near as any answer, without one. Words
-weigh more, since a model finds all of a subject near.
+Words in common are the better evidence, since a model finds all of a subject near. But a passage that lies nearer than
+answers usually do is one though it has none of the words.
 
 Where a model reads many languages, and the query is in another one than the passage, words say nothing, and answers lie
 less near. Where there are no vectors, coverage is all there is, and a third of the words is enough for one who asked
@@ -28,10 +27,10 @@ from retrieval.search.query import Query, analyzer
 from retrieval.segments.reader import IndexReader
 from retrieval.topk import Rows
 
-_NEARNESS, _COVERAGE = 0.6, 0.75
-"""How far each is to be trusted alone."""
+_COVERAGE = 0.6
+"""How much words count; nearness counts for the rest."""
 
-_FOREIGN = 0.45
+_FOREIGN = 0.55
 """The nearness of an answer in another language than the question's."""
 
 
@@ -53,5 +52,5 @@ def relevance(reader: IndexReader, query: Query, scores: QueryScores, rows: Rows
     if (scale := query.evidence.cosine_scale) is None:
         return np.sqrt(coverage)
     nearness = scale.nearness(scores.cosines(rows))
-    both = 1 - (1 - _NEARNESS * nearness) * (1 - _COVERAGE * coverage)
+    both = np.maximum((1 - _COVERAGE) * np.minimum(nearness, 1) + _COVERAGE * coverage, nearness / 2)
     return np.where(foreign, np.minimum(nearness / _FOREIGN, 1.0), both)

@@ -5,9 +5,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-_NEAREST = 1.2
-"""Where nearness is 1, on the way from `unrelated` to `related`: as near as a text that is asked in its own words."""
-
 _LEAST = 1e-3
 """Between the two anchors. A model that does not tell them apart has no scale."""
 
@@ -20,9 +17,9 @@ class CosineScale(NamedTuple):
     related: float
 
     def nearness(self, cosines: NDArray[np.float64]) -> NDArray[np.float64]:
-        """float64 [n] in [0, 1], of cosines [n]: 0 at `unrelated` and below, 1 a little above `related`; 0 throughout
-        for a model that tells no passage from another."""
+        """float64 [n] in [0, 2], of cosines [n]: 0 at `unrelated` and below, 1 at `related`, 2 as far beyond and above;
+        0 throughout for a model that tells no passage from another."""
         span = self.related - self.unrelated
         if span < _LEAST:
             return np.zeros(len(cosines))
-        return np.clip((cosines - self.unrelated) / (_NEAREST * span), 0.0, 1.0)
+        return np.clip((cosines - self.unrelated) / span, 0.0, 2.0)
