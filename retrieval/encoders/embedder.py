@@ -80,7 +80,12 @@ class Embedder:
     @property
     def cosine_scale(self) -> CosineScale:
         """What its cosines mean; measured at first use. Raises as `embed_queries`."""
-        return cosine_scale(self.encoder, self.prefixes, self.embed_queries, self.embed_passages)
+        return cosine_scale(
+            self.encoder,
+            self.prefixes,
+            self.embed_queries,
+            lambda passages: self.embed_passages([self._beginning(passage) for passage in passages]),
+        )
 
     @stage("embedding")
     def embed_queries(self, queries: Sequence[str]) -> Vectors:
@@ -111,6 +116,13 @@ class Embedder:
     def reads_many_languages(self) -> bool:
         """Whether the encoder was trained on them, by its tokenizer; False where that is not known."""
         return reads_many_languages(self.tokenizer)
+
+    def _beginning(self, passage: str) -> str:
+        """So many of its words as the encoder reads."""
+        words = passage.split(" ")
+        while len(words) > 1 and self.count_tokens(self.prefixes.passage + " ".join(words)) > self.max_seq_length:
+            words.pop()
+        return " ".join(words)
 
     def _checked(self, vectors: Vectors, texts: Sequence[str]) -> Vectors:
         try:
