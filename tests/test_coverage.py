@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from retrieval.analysis import Analyzer
-from retrieval.analysis.other_spellings import other_spellings
 from retrieval.lexical import LexicalIndex
 from retrieval.search.coverage import index_coverage, passage_coverage, words_by_language
 
@@ -37,7 +36,6 @@ def index(*languages: str) -> Any:
         ("slow wifi", ("english",)),
         ("What was signed on 14.03.2024 at 9:30?", ("english",)),
         ("court yard", ("english",)),
-        ("Theatres", ("english",)),
         ("Hi, can you please tell me who ate the cheese? Thanks", ("english",)),
         ("Explain how bread is baked", ("english",)),
         ("I'm looking for the Wi-Fi of the council", ("english",)),
@@ -77,29 +75,6 @@ def test_nothing_is_known_of_words_that_no_passage_has(query: str) -> None:
 )
 def test_a_word_in_common_with_another_language_is_a_small_part(query: str) -> None:
     assert 0 < index_coverage(index("english"), query) < 0.4
-
-
-@pytest.mark.parametrize(
-    ("british", "american"),
-    [
-        ("coloured", "colored"),
-        ("behaviour", "behavior"),
-        ("neighbourhoods", "neighborhoods"),
-        ("organisations", "organizations"),
-        ("analysed", "analyzed"),
-        ("litres", "liters"),
-        ("dialogue", "dialog"),
-        ("licences", "licenses"),
-    ],
-)
-def test_british_and_american_spellings_stand_for_each_other(british: str, american: str) -> None:
-    assert set(other_spellings(british)) == {american}
-    assert set(other_spellings(american)) == {british}
-
-
-@pytest.mark.parametrize("word", ["hour", "four", "size", "rise", "door", "paper", "us"])
-def test_words_that_both_spell_alike_have_no_other(word: str) -> None:
-    assert not list(other_spellings(word))
 
 
 def test_a_word_counts_for_its_rarity() -> None:

@@ -77,14 +77,22 @@ class Embedder:
     def numerics(self) -> str:
         return self._local.numerics if self._local is not None else "fp32"
 
-    @property
-    def cosine_scale(self) -> CosineScale:
-        """What its cosines mean; measured at first use. Raises as `embed_queries`."""
+    def cosine_scale(self, *, writing: bool) -> CosineScale:
+        """What its cosines mean; measured at first use. Raises as `embed_queries`.
+
+        writing   whether this process embeds passages, or else queries: a model of this machine is loaded for one of
+                  the two, and both give the same vectors but for rounding
+        """
+        queries, passages = self.encoder.embed_queries, self.encoder.embed_passages
+        if self._local is not None:
+            queries = passages = passages if writing else queries
         return cosine_scale(
             self.encoder,
             self.prefixes,
-            self.embed_queries,
-            lambda passages: self.embed_passages([self._beginning(passage) for passage in passages]),
+            lambda texts: self._checked(queries([self.prefixes.query + text for text in texts]), texts),
+            lambda texts: self._checked(
+                passages([self.prefixes.passage + self._beginning(text) for text in texts]), texts
+            ),
         )
 
     @stage("embedding")

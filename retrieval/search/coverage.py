@@ -1,6 +1,6 @@
 """Coverage: the share of a query's words that a passage has, or that any has, each weighed by its idf."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -54,7 +54,7 @@ def _without(phrases: list[tuple[int, int]], words: list[Word]) -> list[Word]:
     return [word for word in words if not any(start <= word.start and word.end <= end for start, end in phrases)]
 
 
-def _words(text: str, language: str, ignored: Collection[str]) -> Iterator[Word]:
+def _words(text: str, language: str, ignored: frozenset[str]) -> Iterator[Word]:
     otherwise = written_otherwise(text, analyzer(language), ignored=ignored)
     for (term, start, end), *parts in content_words(text, analyzer(language), ignored=ignored):
         others = tuple(other for other, first, last in otherwise if first <= start and end <= last)

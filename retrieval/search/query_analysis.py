@@ -60,7 +60,7 @@ def _evidence(reader: IndexReader, text: str, embedder: Embedder | None) -> Evid
     if embedder is None:
         return Evidence()
     # An index that was made before scales were kept has none; measuring the model's takes longer.
-    scale = reader.state.cosine_scale or embedder.cosine_scale
+    scale = reader.state.cosine_scale or embedder.cosine_scale(writing=False)
     if not embedder.reads_many_languages:  # the model would not make up for words that BM25 does not know
         return Evidence(scale)
     return Evidence(scale, reads_many_languages=True, coverage=index_coverage(reader, text))
