@@ -331,7 +331,7 @@ PARAGRAPHS = {
 QUESTIONS = {
     "Warum regnet es?": "rain",
     "Weshalb geht der Teig auf?": "bread",
-    "Warum soll der Teig warm stehen?": "bread",  # though only the passage on rain has a word of it
+    "Geht der Teig mit Hefe warm schneller auf?": "bread",  # though only the passage on rain has a word of it
     "Warum steigt und fällt das Meer?": "tides",
     "Как пчёлы сообщают, где цветы?": "bees",
     "皇后在国际象棋中怎么走？": "chess",
