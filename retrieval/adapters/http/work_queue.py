@@ -44,12 +44,15 @@ class WorkQueue:
                 begun.set_result(None)
                 is_over.wait()
 
-        self._submit(held)
+        occupied = self._submit(held)
         try:
             await self._in_time(begun)
             yield
         finally:
             is_over.set()
+            if begun.done() and not begun.cancelled():
+                # Whoever asks again after the answer finds the place free.
+                await asyncio.wrap_future(occupied)
 
     def _submit(self, work: Callable[[], T]) -> "Future[T]":
         if not self._places.acquire(blocking=False):
