@@ -1,0 +1,1 @@
+"""Training the embedding model on an index's own documents."""
