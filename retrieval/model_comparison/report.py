@@ -74,16 +74,21 @@ def config_of(comparison: Comparison, candidates: dict[str, Candidate]) -> str:
     if comparison.recommendation is None:
         raise ConfigError(recommendation_in_words(comparison))
     config = candidates[comparison.recommendation.label].config
-    present = config.model_dump(mode="json", exclude_defaults=True, exclude=_SECRET)
-    comment = [
+    return settings_file_of(
+        config,
         f"Compared on {json.dumps(comparison.name, ensure_ascii=False)}: {comparison.questions} {comparison.kind} "
         f"questions, hybrid {MEASURES[0]}.",
         recommendation_in_words(comparison),
-    ]
+    )
+
+
+def settings_file_of(config: Config, *comments: str) -> str:
+    """YAML that `Config.load` reads: the settings that are not the defaults, without secrets, below the comments."""
+    present = config.model_dump(mode="json", exclude_defaults=True, exclude=_SECRET)
     if left_out := sorted(name for name in _SECRET if getattr(config, name)):
-        comment.append(f"Secrets are left out ({', '.join(left_out)}): set them in the environment.")
+        comments += (f"Secrets are left out ({', '.join(left_out)}): set them in the environment.",)
     settings = yaml.safe_dump({**present, "model": _model(config)}, sort_keys=False, allow_unicode=True)
-    return "".join(f"# {line}\n" for line in comment) + settings
+    return "".join(f"# {line}\n" for line in comments) + settings
 
 
 def _model(config: Config) -> str:
