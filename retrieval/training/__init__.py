@@ -1,1 +1,22 @@
-"""Training the embedding model on an index's own documents."""
+"""Training the embedding model on an index's own documents, from pairs and hard negatives that the index gives."""
+
+from retrieval.training.fit import Progress, Recipe
+from retrieval.training.losses import Loss
+from retrieval.training.negatives import Mining, write_examples
+from retrieval.training.pairs import Pair, read_pairs
+from retrieval.training.plan import Plan, Wanted
+from retrieval.training.run import Trained, train
+
+__all__ = [
+    "Loss",
+    "Mining",
+    "Pair",
+    "Plan",
+    "Progress",
+    "Recipe",
+    "Trained",
+    "Wanted",
+    "read_pairs",
+    "train",
+    "write_examples",
+]

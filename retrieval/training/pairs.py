@@ -51,8 +51,8 @@ _KEYWORDS = (3, 6)
 _SALIENT = 12
 """Keywords are drawn from so many words, those that tell most."""
 
-_CROP = (0.1, 0.5)
-"""The share of a passage's words that a piece has. Contriever's begins at .05, of passages of 256 tokens."""
+_ASKED_PIECE, _ANSWERING_PIECE = (0.05, 0.3), (0.3, 0.8)
+"""The share of a passage's words that a piece has. Contriever draws both alike; but questions are short."""
 
 _LONGEST_WORDS = 15
 """Letters of a word on the average; where there are more, the script puts no space between words."""
@@ -228,14 +228,14 @@ class _Maker:
         words, blank = chunk.text.split(), " "
         if len(letters(chunk.text)) > _LONGEST_WORDS * len(words):
             words, blank = list(" ".join(words)), ""
-        asked, passage = (self._piece(words) for _ in range(2))
+        asked, passage = (self._piece(words, *shares) for shares in (_ASKED_PIECE, _ANSWERING_PIECE))
         if min(len(asked), len(passage)) >= _LEAST_WORDS:
             yield from self._pair(
                 "crop", blank.join(asked), blank.join(passage), title=chunk.title, headings=chunk.headings
             )
 
-    def _piece(self, words: Sequence[str]) -> Sequence[str]:
-        length = math.ceil(self.random.uniform(*_CROP) * len(words))
+    def _piece(self, words: Sequence[str], least: float, most: float) -> Sequence[str]:
+        length = math.ceil(self.random.uniform(least, most) * len(words))
         start = self.random.randint(0, len(words) - length)
         return words[start : start + length]
 

@@ -1,0 +1,274 @@
+"""What a training would do, before it is done: pairs, negatives, steps, and the questions that are held out."""
+
+import random
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from retrieval.config import Config
+from retrieval.context import embedded_text
+from retrieval.encoders import find_model
+from retrieval.encoders.model_files import PASSED
+from retrieval.encoders.prompts import Prompts
+from retrieval.encoders.torch_model import load_torch_model
+from retrieval.errors import ConfigError
+from retrieval.evaluation.judgements import Judgements
+from retrieval.index import HybridIndex
+from retrieval.model_comparison.sampling import answers_to
+from retrieval.searcher import Searcher
+from retrieval.training.best_chunk import BestChunk
+from retrieval.training.fit import Recipe, check_packages, freeze
+from retrieval.training.held_out import HeldOut, held_out_sources
+from retrieval.training.negatives import Example, Mining, Source, counts_of_negatives, mine
+from retrieval.training.pairs import MADE, Kind, Pair, Text, counts, judged_pairs, made_pairs
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+_QUESTIONS = 300
+"""That are held out to stop early by, at most: they are asked again and again."""
+
+_DISTRACTORS = 500
+"""More passages that these questions have to be told from."""
+
+_CHUNKS = 50_000
+"""That pairs are made of, at most."""
+
+_ASKED: tuple[Kind, ...] = ("judged", "title", "headings", "sentence", "question")
+"""Kinds that are held out: they are what people might ask."""
+
+_OF_TIME = 0.8
+"""The share of the minutes that steps may take; the rest is for questions that are held out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a caller asks for.
+
+    judgements   judged questions to documents of the index
+    pairs        more pairs, as from a file
+    kinds        of the pairs that documents give by themselves
+    most         pairs at most
+    minutes      that training takes, about, at most; None is as long as all pairs take
+    held_out     the share of the documents that training does not see: a half of them to stop early by, the other half
+                 for a verdict
+    seed         of everything that is drawn
+
+    Raises ConfigError for numbers that make no sense.
+    """
+
+    judgements: Judgements | None = None
+    pairs: tuple[Pair, ...] = ()
+    kinds: tuple[Kind, ...] = MADE
+    most: int = 20_000
+    minutes: float | None = None
+    held_out: float = 0.2
+    seed: int = 0
+    mining: Mining = field(default_factory=Mining)
+    recipe: Recipe = field(default_factory=Recipe)
+
+    def __post_init__(self) -> None:
+        if self.most < 1 or not 0 < self.held_out < 1 or (self.minutes is not None and self.minutes <= 0):
+            raise ConfigError("Training needs one pair at least, more than 0 minutes, and a held-out share in (0, 1).")
+        if unknown := set(self.kinds) - set(MADE):
+            raise ConfigError(f"There are no pairs of kind {min(unknown)!r}; documents give {', '.join(MADE)}.")
+
+
+class Split(NamedTuple):
+    """Documents, by source, and judged questions that training does not see: those that it is stopped early by, and
+    those for a verdict."""
+
+    development: frozenset[str]
+    unseen: frozenset[str]
+    development_queries: frozenset[str] = frozenset()
+    unseen_queries: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a training would do.
+
+    examples      to train on
+    development   questions to stop early by
+    split         what is held out
+    pairs, negatives   how many of the examples are of which kind, and from which source
+    steps         of training
+    seconds       that they take here, about
+    """
+
+    examples: tuple[Example, ...]
+    development: HeldOut
+    split: Split
+    pairs: Mapping[Kind, int]
+    negatives: Mapping[Source, int]
+    steps: int
+    seconds: float
+
+
+def trainable_model(config: Config) -> "SentenceTransformer":
+    """The model that the settings name, loaded to be trained. Raises ConfigError for one that runs elsewhere, and
+    ModelError."""
+    if config.is_endpoint or config.model.startswith(PASSED):
+        raise ConfigError(f"{config.model} does not run here, and cannot be trained; name a model of this machine.")
+    return load_torch_model(find_model(config.model, revision=config.revision), config)
+
+
+def make_plan(
+    index: HybridIndex, model: "SentenceTransformer", wanted: Wanted, *, examples: Sequence[Example] | None = None
+) -> Plan:
+    """What training the index's model would do. The same index and wishes give the same plan, but for the time that it
+    takes, and how many pairs `minutes` allow.
+
+    examples   those of the same plan, made earlier
+
+    Raises ConfigError where the index gives no pairs, or a package is missing, and as a search.
+    """
+    check_packages()
+    searcher, recipe, prompts = index.searcher(), wanted.recipe, index.embedder.prefixes
+    texts = _texts(searcher, wanted.seed)
+    split = _split(texts, wanted)
+    held, judged, relevant = _judged(searcher, wanted, split)
+    pairs = [*judged, *wanted.pairs, *_made(searcher, texts, wanted, most=wanted.most, split=split)][: wanted.most]
+    held = held or _made(searcher, texts, wanted, most=_QUESTIONS, among=split.development)
+    if not pairs or not held:
+        raise ConfigError(
+            f"{len(pairs)} pairs to train with, and {len(held)} on held-out documents: both are needed. Take more "
+            "documents, those with titles, headings or sentences, or judge questions."
+        )
+
+    def mined(chosen: Sequence[Pair]) -> list[Example]:
+        return list(mine(searcher, index.embedder, chosen, mining=wanted.mining, seed=wanted.seed, relevant=relevant))
+
+    probe = list(examples or mined(pairs[: 2 * recipe.batch_size]))
+    seconds = seconds_a_step(model, probe, recipe, prompts)
+    if wanted.minutes is not None and examples is None:
+        rows = int(_OF_TIME * 60 * wanted.minutes / seconds) * recipe.batch_size * recipe.accumulate / recipe.epochs
+        pairs = pairs[: max(recipe.batch_size, int(rows * len(probe) / _rows(recipe, probe, prompts)))]
+    examples = mined(pairs) if examples is None else examples
+    header = searcher.reader.context_header
+    others = _distractors(texts, split, seed=wanted.seed, context_header=header)
+    steps = recipe.steps(_rows(recipe, examples, prompts))
+    return Plan(
+        examples=tuple(examples),
+        development=HeldOut.of(held[:_QUESTIONS], others=others),
+        split=split,
+        pairs=counts(example.pair for example in examples),
+        negatives=counts_of_negatives(examples),
+        steps=steps,
+        seconds=steps * seconds,
+    )
+
+
+def seconds_a_step(
+    model: "SentenceTransformer", examples: Sequence[Example], recipe: Recipe, prompts: Prompts
+) -> float:
+    """For how long a batch is computed, forwards and backwards, times the batches of a step. The weights stay."""
+    import torch
+
+    columns = recipe.loss.columns(examples, prompts)
+    texts = [values[: recipe.batch_size] for name, values in columns.items() if name != "label"]
+    labels = torch.tensor(columns["label"][: recipe.batch_size]) if "label" in columns else None
+    freeze(model, recipe.frozen_layers)
+    module = recipe.loss.module(model)
+    model.train()
+    for _ in range(2):  # the first one sets things up
+        started = time.perf_counter()
+        features = [_moved(model.preprocess(each), model) for each in texts]
+        module(features, labels if labels is None else labels.to(model.device)).backward()
+        model.zero_grad(set_to_none=True)
+        seconds = time.perf_counter() - started
+    return seconds * recipe.accumulate
+
+
+def _moved(features: Mapping[str, object], model: "SentenceTransformer") -> dict[str, object]:
+    return {name: each.to(model.device) if hasattr(each, "to") else each for name, each in features.items()}
+
+
+def _texts(searcher: Searcher, seed: int) -> list[Text]:
+    """The chunks of the index; of a large one, those of documents drawn at random."""
+    reader = searcher.reader
+    rows: list[int] = []
+    for record in random.Random(seed).sample(reader.searchable, len(reader.searchable)):
+        rows += reader.rows_of_document(record.id)
+        if len(rows) >= _CHUNKS:
+            break
+    return [Text(reader.chunk(row), reader.language(row)) for row in rows]
+
+
+def _distractors(texts: Sequence[Text], split: Split, *, seed: int, context_header: bool) -> list[str]:
+    """Passages that answer no question of `development`."""
+    others = [text.chunk for text in texts if text.chunk.source not in split.development]
+    chosen = random.Random(seed).sample(others, min(_DISTRACTORS, len(others)))
+    return [embedded_text(chunk, context_header=context_header) for chunk in chosen]
+
+
+def _rows(recipe: Recipe, examples: Sequence[Example], prompts: Prompts) -> int:
+    return len(recipe.loss.columns(examples, prompts)["anchor"])
+
+
+def _split(texts: Iterable[Text], wanted: Wanted) -> Split:
+    """Of judged questions a share, with the documents that answer them; else a share of the documents."""
+    if wanted.judgements is not None:
+        queries = wanted.judgements.queries
+        held = held_out_sources(queries, share=wanted.held_out, seed=wanted.seed)
+        development, unseen = _halves({query: queries[query] for query in held}, wanted.seed)
+        answers = [_answers(wanted.judgements, chosen) for chosen in (development, unseen)]
+        return Split(answers[0], answers[1] - answers[0], development, unseen)
+    whole: dict[str, str] = {}
+    for text in texts:
+        whole[text.chunk.source] = f"{whole.get(text.chunk.source, '')}\n{text.chunk.text}"
+    held = held_out_sources(whole, share=wanted.held_out, seed=wanted.seed)
+    return Split(*_halves({source: whole[source] for source in held}, wanted.seed))
+
+
+def _halves(texts: Mapping[str, str], seed: int) -> tuple[frozenset[str], frozenset[str]]:
+    """Of one alone, the first half has it."""
+    half = held_out_sources(texts, share=0.5, seed=seed + 1) or frozenset(texts)
+    return half, frozenset(texts.keys() - half)
+
+
+def _answers(judgements: Judgements, queries: Iterable[str]) -> frozenset[str]:
+    return frozenset(source for query in queries for source in answers_to(judgements.qrels, query))
+
+
+def _judged(
+    searcher: Searcher, wanted: Wanted, split: Split
+) -> tuple[list[Pair], list[Pair], dict[str, frozenset[str]]]:
+    """Judged pairs that are held out to stop by, those to train with, and of all questions what answers them."""
+    if wanted.judgements is None:
+        return [], [], {}
+    queries, qrels = wanted.judgements
+    best, header = BestChunk(searcher), searcher.reader.context_header
+    held = split.development_queries | split.unseen_queries
+    away = split.development | split.unseen
+    to_train = {
+        query: {source: relevance for source, relevance in qrels[query].items() if source not in away}
+        for query in qrels
+        if query not in held
+    }
+    to_stop_by = {query: qrels[query] for query in qrels if query in split.development_queries}
+    relevant = {queries[query]: _answers(wanted.judgements, [query]) for query in qrels}
+    pairs = [judged_pairs(queries, chosen, best, context_header=header) for chosen in (to_stop_by, to_train)]
+    return pairs[0], pairs[1], relevant
+
+
+def _made(
+    searcher: Searcher,
+    texts: Sequence[Text],
+    wanted: Wanted,
+    *,
+    most: int,
+    split: Split | None = None,
+    among: frozenset[str] = frozenset(),
+) -> list[Pair]:
+    """Of the documents that a split leaves to train with; without one, those `among`, of kinds that people might
+    ask."""
+    if split is not None:
+        away = split.development | split.unseen
+        chosen, kinds = [text for text in texts if text.chunk.source not in away], wanted.kinds
+    else:
+        chosen = [text for text in texts if text.chunk.source in among]
+        kinds = tuple(kind for kind in wanted.kinds if kind in _ASKED) or wanted.kinds
+    header = searcher.reader.context_header
+    return made_pairs(chosen, seed=wanted.seed, most=most, kinds=kinds, context_header=header)
