@@ -78,6 +78,8 @@ def test_an_interrupted_training_is_resumed_and_makes_a_model(index: HybridIndex
     assert Config.load(output / "config.yaml") == trained.config
     (vector,) = Embedder.load(trained.config).embed_passages(["rain"])
     assert np.isclose(np.linalg.norm(vector), 1, atol=1e-4)
+    assert trained.advice in (output / "README.md").read_text("utf-8")
+    assert trained.verdict is None or not trained.verdict.take, "two questions prove nothing"
     card = (output / "README.md").read_text("utf-8")
     assert "Nobody knows" not in card and "'passage: '" in card and f"{trained.plan.steps:,}" in card
     with pytest.raises(ConfigError, match="there already"):

@@ -10,6 +10,7 @@ from retrieval.evaluation.judgements import Judgements
 from retrieval.evaluation.measures import MODES, Figures
 from retrieval.model_comparison.passages import letters
 from retrieval.model_comparison.trial import MEASURES
+from retrieval.training.card import verdict_table
 from retrieval.training.unseen import Measured, judged_unseen, made_unseen, measure
 from retrieval.training.verdict import Sides, compare_sides, decide
 from tests.test_model_comparison import SPACE
@@ -46,6 +47,13 @@ def test_what_is_there_stays_unless_the_gain_is_more_than_luck(
 ) -> None:
     verdict = decide(own, elsewhere)
     assert verdict.take == take and says in verdict.reason
+
+
+def test_a_card_tells_all_of_it() -> None:
+    table = verdict_table(decide(BETTER, SAME))
+    assert "not seen, 60 questions" in table and "## Other documents, 60 questions" in table
+    assert "| hybrid | 0.550 | 0.700 | +0.1" in table and "| dense, R@100 |" in table and "| uniformity |" in table
+    assert {line.count("|") for line in table.splitlines() if line.startswith("|")} == {9}
 
 
 def test_wins_and_losses_are_counted() -> None:

@@ -1,9 +1,12 @@
 """The card of a trained model: what it was made of, how, and how it got on."""
 
 from retrieval.encoders.prompts import Prompts
+from retrieval.model_comparison.comparison import chance
+from retrieval.model_comparison.trial import MEASURES
 from retrieval.training.fit import Fitted
 from retrieval.training.held_out import MEASURE
 from retrieval.training.plan import Plan, Wanted
+from retrieval.training.verdict import Sides, Verdict
 
 
 def model_card(plan: Plan, fitted: Fitted, wanted: Wanted, *, base: str, prompts: Prompts, name: str) -> str:
@@ -41,3 +44,30 @@ by cosines alone. The best step was chosen by these, so that they flatter it:
 |---|---|
 {figures}
 """
+
+
+def verdict_table(verdict: Verdict) -> str:
+    """Markdown: both models on what was not seen, and how their vectors lie there."""
+    parts = [("Documents of the index that were not seen", verdict.own)]
+    if verdict.elsewhere is not None:
+        parts.append(("Other documents", verdict.elsewhere))
+    return "\n".join(_side(title, sides) for title, sides in parts)
+
+
+def _side(title: str, sides: Sides) -> str:
+    rows = []
+    for mode, found in sides.differences.items():
+        interval = f"{found.interval.low:+.3f} to {found.interval.high:+.3f}"
+        rows.append(
+            f"| {mode} | {found.before:.3f} | {found.after:.3f} | {interval} | {chance(found.p_value)} | "
+            f"{found.wins} | {found.ties} | {found.losses} |"
+        )
+        for measure in MEASURES[1:]:
+            means = (measured.figures[mode].means[measure] for measured in (sides.before, sides.after))
+            rows.append(f"| {mode}, {measure} | {' | '.join(f'{mean:.3f}' for mean in means)} | | | | | |")
+    for name in ("mean_cosine", "uniformity", "effective_dimensions"):
+        values = (getattr(measured.space, name) for measured in (sides.before, sides.after))
+        cells = " | ".join("–" if value is None else f"{value:.2f}" for value in values)
+        rows.append(f"| {name.replace('_', ' ')} | {cells} | | | | | |")
+    head = f"| {MEASURES[0]} | before | after | 95% of the difference | p | better | same | worse |"
+    return "\n".join(["", f"## {title}, {sides.questions} questions", "", head, "|---" * 8 + "|", *rows, ""])

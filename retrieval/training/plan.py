@@ -126,7 +126,7 @@ def make_plan(
     """
     check_packages()
     searcher, recipe, prompts = index.searcher(), wanted.recipe, index.embedder.prefixes
-    texts = _texts(searcher, wanted.seed)
+    texts = texts_of(searcher, wanted.seed)
     split = _split(texts, wanted)
     held, judged, relevant = _judged(searcher, wanted, split)
     pairs = [*judged, *wanted.pairs, *_made(searcher, texts, wanted, most=wanted.most, split=split)][: wanted.most]
@@ -185,7 +185,7 @@ def _moved(features: Mapping[str, object], model: "SentenceTransformer") -> dict
     return {name: each.to(model.device) if hasattr(each, "to") else each for name, each in features.items()}
 
 
-def _texts(searcher: Searcher, seed: int) -> list[Text]:
+def texts_of(searcher: Searcher, seed: int) -> list[Text]:
     """The chunks of the index; of a large one, those of documents drawn at random."""
     reader = searcher.reader
     rows: list[int] = []
