@@ -1,5 +1,6 @@
 """A whole training of an index's model: what is planned, what is kept back, and what comes of it."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import numpy as np
 import pytest
 
 from ingest import add
+from retrieval import console
+from retrieval.cli import app
 from retrieval.config import Config
 from retrieval.encoders import Embedder
 from retrieval.errors import ConfigError
@@ -125,3 +128,49 @@ def test_wishes_that_make_no_sense_are_refused(wrong: dict[str, object]) -> None
 def test_a_model_that_runs_elsewhere_is_refused() -> None:
     with pytest.raises(ConfigError, match="does not run here"):
         trainable_model(Config(model="openai:x", encoder_url="http://localhost:1/v1"))
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as left:
+        console.run(app, ["retrieve", "train", *map(str, arguments)])
+    printed = capsys.readouterr()
+    return int(left.value.code or 0), printed.out, printed.err
+
+
+def test_the_command_plans_trains_and_advises(
+    index: HybridIndex, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output, pairs = tmp_path / "mine", tmp_path / "pairs.tsv"
+    pairs.write_text("Where is gold?\tIn the ground.\n", "utf-8")
+    queries, qrels = tmp_path / "queries.tsv", tmp_path / "qrels.tsv"
+    queries.write_text("".join(f"{query}\t{text}\n" for query, text in JUDGED.queries.items()), "utf-8")
+    qrels.write_text("".join(f"{query}\t{list(found)[-1]}\t1\n" for query, found in JUDGED.qrels.items()), "utf-8")
+    options = ["--output", output, "--held-out", 0.4, "--batch-size", 4, "--margin", 0, "--learning-rate", 0.001]
+    exported = [*options, "--pairs", pairs, "--kinds", "", "--export", tmp_path / "made.jsonl"]
+    code, printed, told = run(capsys, index.path, *exported)
+    assert (code, printed) == (0, "") and "Pairs: 1 file. Hard negatives: " in told and "1 step" in told
+    assert "Where is gold?" in (tmp_path / "made.jsonl").read_text("utf-8") and not output.exists()
+    judged = ["--queries", queries, "--qrels", qrels, "--kinds", "title", "--sources", "bm25=2", "--json"]
+    code, printed, told = run(capsys, index.path, *options, *judged)
+    assert code == 0 and "judged" in told and " dense" not in told
+    found = json.loads(printed)
+    assert found["model"] == str(output) and "keep the model that is there" in found["advice"] and not found["take"]
+    assert Config.load(output / "config.yaml").model == str(output)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--loss", "least"], "no loss 'least'; it is one of infonce"),
+        (["--kinds", "title,rhymes"], "no pairs of kind 'rhymes'"),
+        (["--sources", "bm25=much"], "write source=weight"),
+        (["--sources", "web=1"], "no negatives from 'web'"),
+        (["--queries", "q.tsv"], "--queries and --qrels go together"),
+        (["--resume"], "holds no training"),
+    ],
+)
+def test_the_command_says_what_is_wrong(
+    index: HybridIndex, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], says: str
+) -> None:
+    code, printed, told = run(capsys, index.path, "--output", tmp_path / "mine", *options)
+    assert (code, printed) == (2, "") and says in told

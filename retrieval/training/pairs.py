@@ -43,6 +43,9 @@ Kind = Literal["judged", "file", "title", "headings", "sentence", "question", "k
 MADE: tuple[Kind, ...] = ("title", "headings", "sentence", "question", "keywords", "crop")
 """The kinds that documents give by themselves."""
 
+ASKED: tuple[Kind, ...] = ("title", "headings", "sentence", "question")
+"""Those of them that people might ask."""
+
 _QUESTION_MARKS = "?？؟"
 
 _KEYWORDS = (3, 6)

@@ -21,7 +21,7 @@ from retrieval.training.best_chunk import BestChunk
 from retrieval.training.fit import Recipe, check_packages, freeze
 from retrieval.training.held_out import HeldOut, held_out_sources
 from retrieval.training.negatives import Example, Mining, Source, counts_of_negatives, mine
-from retrieval.training.pairs import MADE, Kind, Pair, Text, counts, judged_pairs, made_pairs
+from retrieval.training.pairs import ASKED, MADE, Kind, Pair, Text, counts, judged_pairs, made_pairs
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -34,9 +34,6 @@ _DISTRACTORS = 500
 
 _CHUNKS = 50_000
 """That pairs are made of, at most."""
-
-_ASKED: tuple[Kind, ...] = ("judged", "title", "headings", "sentence", "question")
-"""Kinds that are held out: they are what people might ask."""
 
 _OF_TIME = 0.8
 """The share of the minutes that steps may take; the rest is for questions that are held out."""
@@ -129,8 +126,8 @@ def make_plan(
     texts = texts_of(searcher, wanted.seed)
     split = _split(texts, wanted)
     held, judged, relevant = _judged(searcher, wanted, split)
-    pairs = [*judged, *wanted.pairs, *_made(searcher, texts, wanted, most=wanted.most, split=split)][: wanted.most]
-    held = held or _made(searcher, texts, wanted, most=_QUESTIONS, among=split.development)
+    pairs = [*judged, *wanted.pairs, *_made(searcher, texts, wanted, split)][: wanted.most]
+    held = held or _held_out_pairs(searcher, texts, split.development, wanted.seed)
     if not pairs or not held:
         raise ConfigError(
             f"{len(pairs)} pairs to train with, and {len(held)} on held-out documents: both are needed. Take more "
@@ -253,22 +250,19 @@ def _judged(
     return pairs[0], pairs[1], relevant
 
 
-def _made(
-    searcher: Searcher,
-    texts: Sequence[Text],
-    wanted: Wanted,
-    *,
-    most: int,
-    split: Split | None = None,
-    among: frozenset[str] = frozenset(),
-) -> list[Pair]:
-    """Of the documents that a split leaves to train with; without one, those `among`, of kinds that people might
-    ask."""
-    if split is not None:
-        away = split.development | split.unseen
-        chosen, kinds = [text for text in texts if text.chunk.source not in away], wanted.kinds
-    else:
-        chosen = [text for text in texts if text.chunk.source in among]
-        kinds = tuple(kind for kind in wanted.kinds if kind in _ASKED) or wanted.kinds
+def _made(searcher: Searcher, texts: Sequence[Text], wanted: Wanted, split: Split) -> list[Pair]:
+    """Of the documents that are left to train with."""
+    away = split.development | split.unseen
+    chosen = [text for text in texts if text.chunk.source not in away]
     header = searcher.reader.context_header
-    return made_pairs(chosen, seed=wanted.seed, most=most, kinds=kinds, context_header=header)
+    return made_pairs(chosen, seed=wanted.seed, most=wanted.most, kinds=wanted.kinds, context_header=header)
+
+
+def _held_out_pairs(searcher: Searcher, texts: Sequence[Text], sources: frozenset[str], seed: int) -> list[Pair]:
+    """Of some documents: of the kinds that people might ask or, where there are none, of any."""
+    chosen = [text for text in texts if text.chunk.source in sources]
+    header = searcher.reader.context_header
+    for kinds in (ASKED, MADE):
+        if pairs := made_pairs(chosen, seed=seed, most=_QUESTIONS, kinds=kinds, context_header=header):
+            return pairs
+    return []

@@ -17,11 +17,9 @@ from retrieval.inspection.embedding_stats import EmbeddingStats
 from retrieval.model_comparison.known_items import MOST_QUESTIONS
 from retrieval.model_comparison.passages import letters, without_number
 from retrieval.model_comparison.trial import MEASURES
-from retrieval.training.pairs import Kind, Pair, Text, made_pairs
+from retrieval.training.pairs import ASKED, Pair, Text, made_pairs
 from retrieval.types import Chunk, DocumentRecord, chunk_ids, digest, document_id
 from retrieval.writer.changes import Change
-
-_ASKED: tuple[Kind, ...] = ("title", "headings", "sentence", "question")
 
 _AT_ONCE = 500  # documents that are written together
 
@@ -53,7 +51,7 @@ def made_unseen(texts: Sequence[Text], sources: Container[str], *, seed: int, mo
     of its own, and what is asked is left out of it and of all that stands above its document's passages."""
     held = [text for text in texts if text.chunk.source in sources]
     asked: dict[str, Pair] = {}
-    for pair in made_pairs(held, seed=seed, most=most, kinds=_ASKED, context_header=False):
+    for pair in made_pairs(held, seed=seed, most=most, kinds=ASKED, context_header=False):
         asked.setdefault(pair.chunk, pair)
     by_source: dict[str, list[str]] = {}
     for pair in asked.values():
