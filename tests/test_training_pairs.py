@@ -80,6 +80,16 @@ def test_what_is_asked_stands_nowhere_above_its_passage() -> None:
     assert by_question[YEAST[: YEAST.index(".") + 1]].passage.startswith("Teig und Hefe\n\nDas Gas")
 
 
+@pytest.mark.parametrize("beginning", ["Ice and snow . ", "ICE and\nsnow: ", "Ice-and-snow\n\n", "# 2. Ice and snow\n"])
+def test_a_text_that_begins_with_its_title_is_read_from_there_on(beginning: str) -> None:
+    (text,) = text_of("ice.md", [beginning + ICE], title="Ice and snow", paths=[()])
+    (pair,) = made_pairs([text], seed=0, most=9, kinds=["title"])
+    assert pair.passage == ICE
+    (text,) = text_of("ice.md", ["Ice and snowballs. " + ICE], title="Ice and snow", paths=[()])
+    (pair,) = made_pairs([text], seed=0, most=9, kinds=["title"])
+    assert pair.passage == "Ice and snowballs. " + ICE
+
+
 def test_a_question_in_a_text_is_answered_by_its_neighbours() -> None:
     (pair,) = made("question")
     assert pair.question == "Why does it turn into droplets there?"

@@ -101,6 +101,11 @@ def check_packages() -> None:
             raise ConfigError(f'Training needs the package {package}; run: pip install "hybrid-retrieval[train]"')
 
 
+def trains_in_bf16(model: "SentenceTransformer") -> bool:
+    """Whether the model's device multiplies matrices in bfloat16 in hardware; weights and sums stay in float32."""
+    return TorchRuntime(model).fast_precisions[0] == "bf16"
+
+
 def freeze(model: "SentenceTransformer", layers: int) -> None:
     """Keep the embeddings and the lowest `layers` of the transformer as they are. Raises ConfigError where it has no
     layers that can be told, or not more than that."""
@@ -187,7 +192,7 @@ def _arguments(model: "SentenceTransformer", recipe: Recipe, *, checkpoints: Pat
         batch_sampler=sampler,
         seed=recipe.seed,
         data_seed=recipe.seed,
-        bf16=TorchRuntime(model).fast_precisions[0] == "bf16",
+        bf16=trains_in_bf16(model),
         use_cpu=model.device.type == "cpu",
         eval_strategy="steps",
         eval_steps=every,

@@ -17,6 +17,7 @@ context header, and sentences out of its text.
 
 import math
 import random
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -194,13 +195,13 @@ class _Maker:
         chunk = self.text.chunk
         if chunk.ordinal == 0 and chunk.title and is_telling(chunk.title):
             kept = [heading for heading in chunk.headings if letters(heading) != letters(chunk.title)]
-            yield from self._pair("title", chunk.title, _without_lines(chunk.text, [chunk.title]), headings=kept)
+            yield from self._pair("title", chunk.title, _without(chunk.text, [chunk.title]), headings=kept)
 
     def headings(self) -> Iterator[Pair]:
         chunk = self.text.chunk
         path = [without_number(heading) for heading in chunk.headings if letters(heading) != letters(chunk.title or "")]
         if path and is_telling(asked := ": ".join(path)):
-            yield from self._pair("headings", asked, _without_lines(chunk.text, chunk.headings), title=chunk.title)
+            yield from self._pair("headings", asked, _without(chunk.text, chunk.headings), title=chunk.title)
 
     def sentence(self) -> Iterator[Pair]:
         chunk = self.text.chunk
@@ -264,10 +265,21 @@ _MAKERS: Mapping[Kind, Callable[[_Maker], Iterator[Pair]]] = {
 }
 
 
-def _without_lines(text: str, asked: Iterable[str]) -> str:
-    """Without the lines that say nothing but what is asked."""
-    bare = {letters(each) for each in asked} | {letters(without_number(each)) for each in asked}
-    return "\n".join(line for line in text.split("\n") if not (shown := letters(line)) or shown not in bare)
+def _without(text: str, asked: Iterable[str]) -> str:
+    """Without the lines that say nothing but what is asked, and where that is how the text begins, without it."""
+    bare = {letters(said) for each in asked for said in (each, without_number(each))} - {""}
+    kept = (line for line in text.split("\n") if not {letters(line), letters(without_number(line))} & bare)
+    rest = "\n".join(kept).lstrip()
+    first = letters(rest)
+    return next((_after(rest, said) for said in bare if first.startswith(said)), rest)
+
+
+def _after(text: str, beginning: str) -> str:
+    """What follows the letters that a text begins with, and their punctuation; the text where a word goes on."""
+    for word in re.finditer(r"\S+", text):
+        if letters(text[: word.end()]) == beginning:
+            return text[word.end() :].lstrip(" .:;,-–—\t\n")
+    return text
 
 
 def _in_turns(pairs: Sequence[Pair], seed: int) -> list[Pair]:

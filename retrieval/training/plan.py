@@ -18,7 +18,7 @@ from retrieval.index import HybridIndex
 from retrieval.model_comparison.sampling import answers_to
 from retrieval.searcher import Searcher
 from retrieval.training.best_chunk import BestChunk
-from retrieval.training.fit import Recipe, check_packages, freeze
+from retrieval.training.fit import Recipe, check_packages, freeze, trains_in_bf16
 from retrieval.training.held_out import HeldOut, held_out_sources
 from retrieval.training.negatives import Example, Mining, Source, counts_of_negatives, mine
 from retrieval.training.pairs import ASKED, MADE, Kind, Pair, Text, counts, judged_pairs, made_pairs
@@ -34,9 +34,6 @@ _DISTRACTORS = 500
 
 _CHUNKS = 50_000
 """That pairs are made of, at most."""
-
-_OF_TIME = 0.8
-"""The share of the minutes that steps may take; the rest is for questions that are held out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +88,7 @@ class Plan:
     split         what is held out
     pairs, negatives   how many of the examples are of which kind, and from which source
     steps         of training
-    seconds       that they take here, about
+    seconds       that they take here, about, with the held-out questions that are asked between them
     """
 
     examples: tuple[Example, ...]
@@ -137,23 +134,27 @@ def make_plan(
     def mined(chosen: Sequence[Pair]) -> list[Example]:
         return list(mine(searcher, index.embedder, chosen, mining=wanted.mining, seed=wanted.seed, relevant=relevant))
 
+    others = _distractors(texts, split, seed=wanted.seed, context_header=searcher.reader.context_header)
+    development = HeldOut.of(held[:_QUESTIONS], others=others)
+    started = time.perf_counter()
+    development.ndcg(model, prompts)
+    asking = (recipe.evaluations + 1) * (time.perf_counter() - started)
     probe = list(examples or mined(pairs[: 2 * recipe.batch_size]))
     seconds = seconds_a_step(model, probe, recipe, prompts)
     if wanted.minutes is not None and examples is None:
-        rows = int(_OF_TIME * 60 * wanted.minutes / seconds) * recipe.batch_size * recipe.accumulate / recipe.epochs
+        steps = max(1, int((60 * wanted.minutes - asking) / seconds))
+        rows = steps * recipe.batch_size * recipe.accumulate / recipe.epochs
         pairs = pairs[: max(recipe.batch_size, int(rows * len(probe) / _rows(recipe, probe, prompts)))]
     examples = mined(pairs) if examples is None else examples
-    header = searcher.reader.context_header
-    others = _distractors(texts, split, seed=wanted.seed, context_header=header)
     steps = recipe.steps(_rows(recipe, examples, prompts))
     return Plan(
         examples=tuple(examples),
-        development=HeldOut.of(held[:_QUESTIONS], others=others),
+        development=development,
         split=split,
         pairs=counts(example.pair for example in examples),
         negatives=counts_of_negatives(examples),
         steps=steps,
-        seconds=steps * seconds,
+        seconds=steps * seconds + asking,
     )
 
 
@@ -172,7 +173,9 @@ def seconds_a_step(
     for _ in range(2):  # the first one sets things up
         started = time.perf_counter()
         features = [_moved(model.preprocess(each), model) for each in texts]
-        module(features, labels if labels is None else labels.to(model.device)).backward()
+        with torch.autocast(model.device.type, torch.bfloat16, enabled=trains_in_bf16(model)):
+            loss = module(features, labels if labels is None else labels.to(model.device))
+        loss.backward()
         model.zero_grad(set_to_none=True)
         seconds = time.perf_counter() - started
     return seconds * recipe.accumulate
