@@ -10,9 +10,9 @@ from retrieval.config import Config
 from retrieval.encoders.prompts import Prompts
 from retrieval.encoders.torch_model import load_torch_model
 from retrieval.errors import ConfigError
+from retrieval.training.examples import Example
 from retrieval.training.fit import Progress, Recipe, fit, freeze
 from retrieval.training.losses import Columns, Loss
-from retrieval.training.negatives import Example
 from retrieval.training.pairs import Pair
 from tests.tiny_models import tiny_model
 

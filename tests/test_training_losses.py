@@ -12,8 +12,8 @@ from retrieval.encoders.local_encoder import LocalEncoder
 from retrieval.encoders.prompts import Prompts
 from retrieval.encoders.torch_model import load_torch_model
 from retrieval.errors import ConfigError
+from retrieval.training.examples import Example, Negative
 from retrieval.training.losses import Loss, LossName
-from retrieval.training.negatives import Example, Negative
 from retrieval.training.pairs import Pair
 from tests.tiny_models import tiny_model
 

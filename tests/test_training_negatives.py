@@ -10,15 +10,8 @@ from ingest import add
 from retrieval.config import Config
 from retrieval.errors import ConfigError
 from retrieval.index import HybridIndex
-from retrieval.training.negatives import (
-    Example,
-    Mining,
-    Negative,
-    counts_of_negatives,
-    mine,
-    read_examples,
-    write_examples,
-)
+from retrieval.training.examples import Example, Negative, counts_of_negatives, read_examples, write_examples
+from retrieval.training.negatives import Mining, mine
 from retrieval.training.pairs import Pair
 from retrieval.types import Document
 

@@ -7,7 +7,8 @@ import pytest
 from retrieval.context import embedded_text
 from retrieval.errors import ConfigError
 from retrieval.model_comparison.passages import letters, sentences
-from retrieval.training.pairs import MADE, Pair, Text, counts, distinct, judged_pairs, made_pairs, read_pairs
+from retrieval.training.made_pairs import Text, made_pairs
+from retrieval.training.pairs import MADE, Pair, counts, distinct, judged_pairs, read_pairs
 from retrieval.types import Chunk, chunk_ids, document_id
 
 RAIN = (

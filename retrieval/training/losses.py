@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Literal, assert_never
 
 from retrieval.encoders.prompts import Prompts
 from retrieval.errors import ConfigError
-from retrieval.training.negatives import Example
+from retrieval.training.examples import Example
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

@@ -11,13 +11,10 @@ a margin (Moreira et al. 2024, "NV-Retriever: Improving text embedding models wi
 all passages again, whose vectors are here.
 """
 
-import json
 import random
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,17 +22,15 @@ from numpy.typing import NDArray
 from retrieval.context import embedded_text
 from retrieval.encoders import Embedder
 from retrieval.errors import ConfigError
-from retrieval.evaluation.lines import read_lines
 from retrieval.inspection.resemblance import shingles
 from retrieval.search.candidates import QueryScores
 from retrieval.search.options import SearchOptions
 from retrieval.search.query import Query
 from retrieval.search.scoring import Scorer
 from retrieval.searcher import Searcher
+from retrieval.training.examples import Example, Negative, Source
 from retrieval.training.pairs import Pair
 from retrieval.types import Vectors
-
-Source = Literal["bm25", "dense", "document"]
 
 EQUAL_WEIGHTS: Mapping[Source, float] = MappingProxyType({"bm25": 1.0, "dense": 1.0, "document": 1.0})
 
@@ -43,30 +38,6 @@ _REPEATED = 0.5
 """The share of the shorter text's shingles from which on the longer one repeats it."""
 
 _AT_ONCE = 256  # questions that are embedded together
-
-
-@dataclass(frozen=True, slots=True)
-class Negative:
-    """A passage that does not answer.
-
-    source   what found it
-    chunk    its chunk's id
-    score    the hybrid score of question and passage, comparable with the others of its question
-    """
-
-    source: Source
-    passage: str
-    chunk: str
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """A pair, what does not answer its question, and the hybrid score of the answer; None where the index lacks it."""
-
-    pair: Pair
-    negatives: tuple[Negative, ...] = ()
-    score: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,33 +207,3 @@ def _draw(
 def _repeats(one: NDArray[np.uint64], other: NDArray[np.uint64]) -> bool:
     shorter, longer = sorted((one, other), key=len)
     return len(shorter) > 0 and bool(np.isin(shorter, longer).mean() >= _REPEATED)
-
-
-def counts_of_negatives(examples: Iterable[Example]) -> dict[Source, int]:
-    """How many each source gave, in the order of the sources."""
-    found = dict.fromkeys(EQUAL_WEIGHTS, 0)
-    for example in examples:
-        for negative in example.negatives:
-            found[negative.source] += 1
-    return found
-
-
-def write_examples(path: Path, examples: Iterable[Example]) -> None:
-    """One example a line, as JSON: pair, negatives and scores, without the embedding model's prefixes. Raises
-    OSError."""
-    with path.open("w", encoding="utf-8") as file:
-        for example in examples:
-            file.write(json.dumps(asdict(example), ensure_ascii=False) + "\n")
-
-
-def read_examples(path: Path) -> list[Example]:
-    """What `write_examples` wrote. Raises ConfigError naming file, line and cause."""
-    examples = []
-    for where, line in read_lines(path):
-        try:
-            entry = json.loads(line)
-            negatives = tuple(Negative(**negative) for negative in entry["negatives"])
-            examples.append(Example(Pair(**entry["pair"]), negatives, entry["score"]))
-        except (ValueError, TypeError, LookupError) as error:
-            raise ConfigError(f"{where}: not an example as `retrieve train` writes them: {error}.") from error
-    return examples

@@ -2,9 +2,9 @@
 
 import random
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from retrieval.config import Config
 from retrieval.context import embedded_text
@@ -15,13 +15,15 @@ from retrieval.encoders.torch_model import load_torch_model
 from retrieval.errors import ConfigError
 from retrieval.evaluation.judgements import Judgements
 from retrieval.index import HybridIndex
-from retrieval.model_comparison.sampling import answers_to
 from retrieval.searcher import Searcher
 from retrieval.training.best_chunk import BestChunk
+from retrieval.training.examples import Example, Source, counts_of_negatives
 from retrieval.training.fit import Recipe, check_packages, freeze, trains_in_bf16
-from retrieval.training.held_out import HeldOut, held_out_sources
-from retrieval.training.negatives import Example, Mining, Source, counts_of_negatives, mine
-from retrieval.training.pairs import ASKED, MADE, Kind, Pair, Text, counts, judged_pairs, made_pairs
+from retrieval.training.held_out import HeldOut
+from retrieval.training.made_pairs import Text, made_pairs
+from retrieval.training.negatives import Mining, mine
+from retrieval.training.pairs import ASKED, MADE, Kind, Pair, counts, judged_pairs
+from retrieval.training.split import Split, answers_of, split_documents, split_judged
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -67,16 +69,6 @@ class Wanted:
             raise ConfigError("Training needs one pair at least, more than 0 minutes, and a held-out share in (0, 1).")
         if unknown := set(self.kinds) - set(MADE):
             raise ConfigError(f"There are no pairs of kind {min(unknown)!r}; documents give {', '.join(MADE)}.")
-
-
-class Split(NamedTuple):
-    """Documents, by source, and judged questions that training does not see: those that it is stopped early by, and
-    those for a verdict."""
-
-    development: frozenset[str]
-    unseen: frozenset[str]
-    development_queries: frozenset[str] = frozenset()
-    unseen_queries: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,29 +199,10 @@ def _rows(recipe: Recipe, examples: Sequence[Example], prompts: Prompts) -> int:
     return len(recipe.loss.columns(examples, prompts)["anchor"])
 
 
-def _split(texts: Iterable[Text], wanted: Wanted) -> Split:
-    """Of judged questions a share, with the documents that answer them; else a share of the documents."""
+def _split(texts: Sequence[Text], wanted: Wanted) -> Split:
     if wanted.judgements is not None:
-        queries = wanted.judgements.queries
-        held = held_out_sources(queries, share=wanted.held_out, seed=wanted.seed)
-        development, unseen = _halves({query: queries[query] for query in held}, wanted.seed)
-        answers = [_answers(wanted.judgements, chosen) for chosen in (development, unseen)]
-        return Split(answers[0], answers[1] - answers[0], development, unseen)
-    whole: dict[str, str] = {}
-    for text in texts:
-        whole[text.chunk.source] = f"{whole.get(text.chunk.source, '')}\n{text.chunk.text}"
-    held = held_out_sources(whole, share=wanted.held_out, seed=wanted.seed)
-    return Split(*_halves({source: whole[source] for source in held}, wanted.seed))
-
-
-def _halves(texts: Mapping[str, str], seed: int) -> tuple[frozenset[str], frozenset[str]]:
-    """Of one alone, the first half has it."""
-    half = held_out_sources(texts, share=0.5, seed=seed + 1) or frozenset(texts)
-    return half, frozenset(texts.keys() - half)
-
-
-def _answers(judgements: Judgements, queries: Iterable[str]) -> frozenset[str]:
-    return frozenset(source for query in queries for source in answers_to(judgements.qrels, query))
+        return split_judged(wanted.judgements, share=wanted.held_out, seed=wanted.seed)
+    return split_documents(texts, share=wanted.held_out, seed=wanted.seed)
 
 
 def _judged(
@@ -241,22 +214,21 @@ def _judged(
     queries, qrels = wanted.judgements
     best, header = BestChunk(searcher), searcher.reader.context_header
     held = split.development_queries | split.unseen_queries
-    away = split.development | split.unseen
+    away = split.away
     to_train = {
         query: {source: relevance for source, relevance in qrels[query].items() if source not in away}
         for query in qrels
         if query not in held
     }
     to_stop_by = {query: qrels[query] for query in qrels if query in split.development_queries}
-    relevant = {queries[query]: _answers(wanted.judgements, [query]) for query in qrels}
+    relevant = {queries[query]: answers_of(wanted.judgements, [query]) for query in qrels}
     pairs = [judged_pairs(queries, chosen, best, context_header=header) for chosen in (to_stop_by, to_train)]
     return pairs[0], pairs[1], relevant
 
 
 def _made(searcher: Searcher, texts: Sequence[Text], wanted: Wanted, split: Split) -> list[Pair]:
     """Of the documents that are left to train with."""
-    away = split.development | split.unseen
-    chosen = [text for text in texts if text.chunk.source not in away]
+    chosen = [text for text in texts if text.chunk.source not in split.away]
     header = searcher.reader.context_header
     return made_pairs(chosen, seed=wanted.seed, most=wanted.most, kinds=wanted.kinds, context_header=header)
 

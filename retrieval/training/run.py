@@ -12,10 +12,10 @@ from retrieval.errors import ConfigError
 from retrieval.index import HybridIndex
 from retrieval.model_comparison.sampling import answers_to
 from retrieval.training.card import model_card, verdict_table
+from retrieval.training.examples import read_examples, write_examples
 from retrieval.training.fit import Fitted, Progress, fit
+from retrieval.training.made_pairs import Text
 from retrieval.training.model_directory import CARD, check_directory, save_model
-from retrieval.training.negatives import read_examples, write_examples
-from retrieval.training.pairs import Text
 from retrieval.training.plan import Plan, Wanted, make_plan, texts_of, trainable_model
 from retrieval.training.unseen import Unseen, judged_unseen, made_unseen
 from retrieval.training.verdict import Verdict, judge_training

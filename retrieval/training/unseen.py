@@ -17,7 +17,8 @@ from retrieval.inspection.embedding_stats import EmbeddingStats
 from retrieval.model_comparison.known_items import MOST_QUESTIONS
 from retrieval.model_comparison.passages import letters, without_number
 from retrieval.model_comparison.trial import MEASURES
-from retrieval.training.pairs import ASKED, Pair, Text, made_pairs
+from retrieval.training.made_pairs import Text, made_pairs
+from retrieval.training.pairs import ASKED, Pair
 from retrieval.types import Chunk, DocumentRecord, chunk_ids, digest, document_id
 from retrieval.writer.changes import Change
 
