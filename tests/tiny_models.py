@@ -18,7 +18,8 @@ def tiny_model(directory: Path, *, seed: int = 0) -> Path:
     logging.disable_progress_bar()
     torch.manual_seed(seed)
     shape = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
-    BertModel(BertConfig(vocab_size=30522, initializer_range=0.2, **shape)).save_pretrained(directory)
+    dropout = {"hidden_dropout_prob": 0.02, "attention_probs_dropout_prob": 0.02}
+    BertModel(BertConfig(vocab_size=30522, initializer_range=0.2, **shape, **dropout)).save_pretrained(directory)
     pooling = {"word_embedding_dimension": 32, "pooling_mode_mean_tokens": True}
     (directory / "1_Pooling" / "config.json").write_text(json.dumps(pooling))
     return directory
