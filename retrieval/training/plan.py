@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from retrieval.config import Config
@@ -28,11 +28,14 @@ from retrieval.training.split import Split, answers_of, split_documents, split_j
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-_QUESTIONS = 300
+_QUESTIONS = 200
 """That are held out to stop early by, at most: they are asked again and again."""
 
-_DISTRACTORS = 500
+_DISTRACTORS = 200
 """More passages that these questions have to be told from."""
+
+_OF_TIME = 0.25
+"""The share of the time that held-out questions may take; where they would take more, they are asked less often."""
 
 _CHUNKS = 50_000
 """That pairs are made of, at most."""
@@ -76,6 +79,7 @@ class Plan:
     """What a training would do.
 
     examples      to train on
+    recipe        how: as wanted, but held-out questions may be asked less often
     development   questions to stop early by
     split         what is held out
     pairs, negatives   how many of the examples are of which kind, and from which source
@@ -84,6 +88,7 @@ class Plan:
     """
 
     examples: tuple[Example, ...]
+    recipe: Recipe
     development: HeldOut
     split: Split
     pairs: Mapping[Kind, int]
@@ -130,23 +135,26 @@ def make_plan(
     development = HeldOut.of(held[:_QUESTIONS], others=others)
     started = time.perf_counter()
     development.ndcg(model, prompts)
-    asking = (recipe.evaluations + 1) * (time.perf_counter() - started)
+    asking = time.perf_counter() - started
     probe = list(examples or mined(pairs[: 2 * recipe.batch_size]))
     seconds = seconds_a_step(model, probe, recipe, prompts)
     if wanted.minutes is not None and examples is None:
-        steps = max(1, int((60 * wanted.minutes - asking) / seconds))
+        steps = max(1, int((1 - _OF_TIME) * 60 * wanted.minutes / seconds))
         rows = steps * recipe.batch_size * recipe.accumulate / recipe.epochs
         pairs = pairs[: max(recipe.batch_size, int(rows * len(probe) / _rows(recipe, probe, prompts)))]
     examples = mined(pairs) if examples is None else examples
     steps = recipe.steps(_rows(recipe, examples, prompts))
+    affordable = int(_OF_TIME / (1 - _OF_TIME) * steps * seconds / asking) - 1  # they are asked before training, too
+    recipe = replace(recipe, evaluations=min(recipe.evaluations, max(1, affordable)))
     return Plan(
         examples=tuple(examples),
+        recipe=recipe,
         development=development,
         split=split,
         pairs=counts(example.pair for example in examples),
         negatives=counts_of_negatives(examples),
         steps=steps,
-        seconds=steps * seconds + asking,
+        seconds=steps * seconds + (recipe.evaluations + 1) * asking,
     )
 
 

@@ -4,7 +4,7 @@ import json
 import shutil
 from collections.abc import Callable, Sequence
 from collections.abc import Collection as Container
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from retrieval.config import Config
@@ -70,23 +70,25 @@ def train(
     check_directory(output)
     kept = output.with_name(f"{output.name}.training")
     made_of = _made_of(index, wanted)
-    if resume and _read(kept) != made_of:
+    before = _read(kept) if resume else {}
+    if resume and before.get("of") != made_of:
         raise ConfigError(f"{kept} holds no training of this index with these settings; begin without resuming.")
     model = trainable_model(index.config)
     if resume:
         plan = make_plan(index, model, wanted, examples=read_examples(kept / _EXAMPLES))
+        plan = replace(plan, recipe=replace(wanted.recipe, evaluations=int(before["evaluations"])))
     else:
         plan = make_plan(index, model, wanted)
         shutil.rmtree(kept, ignore_errors=True)
         kept.mkdir(parents=True)
         write_examples(kept / _EXAMPLES, plan.examples)
-        (kept / _MADE_OF).write_text(json.dumps(made_of), "utf-8")
+        (kept / _MADE_OF).write_text(json.dumps({"of": made_of, "evaluations": plan.recipe.evaluations}), "utf-8")
     on_plan(plan)
     prompts = index.embedder.prefixes
     fitted = fit(
         model,
         wanted.recipe.loss.columns(plan.examples, prompts),
-        wanted.recipe,
+        plan.recipe,
         figure=lambda model: plan.development.ndcg(model, prompts),
         checkpoints=kept / "checkpoints",
         resume=resume,
@@ -140,8 +142,8 @@ def _made_of(index: HybridIndex, wanted: Wanted) -> str:
     return digest(index.searcher().generation, index.embedder.version, repr(index.embedder.prefixes), wishes)
 
 
-def _read(kept: Path) -> str | None:
+def _read(kept: Path) -> dict[str, str | int]:
     try:
-        return str(json.loads((kept / _MADE_OF).read_text("utf-8")))
-    except (OSError, ValueError):
-        return None
+        return dict(json.loads((kept / _MADE_OF).read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}
