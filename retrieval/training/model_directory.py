@@ -45,7 +45,7 @@ def save_model(model: "SentenceTransformer", directory: Path, *, config: Config,
         model.prompts = {"query": prompts.query, "document": prompts.passage}
         model.save_pretrained(str(partial), create_model_card=False)
         note = "Trained on documents of one's own; README.md tells how, and whether it is better than what it began as."
-        (partial / SETTINGS).write_text(settings_file_of(trained, note), "utf-8")
+        (partial / SETTINGS).write_text(settings_file_of(trained, [note]), "utf-8")
         (partial / CARD).write_text(card, "utf-8")
         if directory.is_dir():
             directory.rmdir()
