@@ -1,5 +1,6 @@
 """`retrieve train`: train the model on documents of one's own."""
 
+import logging
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -12,7 +13,7 @@ from rich.text import Text
 
 from retrieval.console import INTERRUPTED, ConfigOption, JsonOption, err, out, print_json, waiting
 from retrieval.errors import ConfigError
-from retrieval.evaluation_cli import patterns_within, warn
+from retrieval.evaluation_cli import patterns_within
 from retrieval.models_progress import Display
 from retrieval.words import counted
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from retrieval.index import HybridIndex
     from retrieval.training import Loss, Mining, Plan, Progress, Trained, Wanted
     from retrieval.training.pairs import Kind
+
+log = logging.getLogger(__name__)
 
 
 def train(
@@ -150,7 +153,8 @@ def _opened(
             report = sync(documents, index, exclude=exclude, pool=pool, on_progress=on_progress)
         if report.failed:
             source, reason = report.failed[0]
-            warn(f"{counted(len(report.failed), 'document')} could not be indexed, such as {source}: {reason}")
+            failed = counted(len(report.failed), "document")
+            log.warning("%s could not be indexed, such as %s: %s", failed, source, reason)
         yield index, next(iter(index.folders()), None)
 
 
@@ -168,7 +172,7 @@ def _judgements(
     sources = [record.source for record in index.searcher().searchable()]
     resolved = resolve(Collection((), *read_judgements(queries, qrels)), sources, folder=folder)
     if resolved.missing:
-        warn(f"{len(resolved.missing)} judged documents are not in the index, such as {resolved.missing[0]}.")
+        log.warning("%d judged documents are not in the index, such as %s.", len(resolved.missing), resolved.missing[0])
     return Judgements(resolved.collection.queries, resolved.collection.qrels)
 
 
