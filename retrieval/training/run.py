@@ -55,7 +55,8 @@ def train(
 ) -> Trained:
     """Train the index's model on its own documents, and save it as the directory `output`; the index stays as it is.
 
-    `HybridIndex.open(another, config=output / "config.yaml")` makes an index with it.
+    `HybridIndex.open(another, config=output / "config.yaml")` makes an index with it. What interrupts the verdict
+    leaves the model, and a card that advises nothing.
 
     wanted        what to train on, and how
     beside        another index, on whose documents the verdict shows what was forgotten
