@@ -1,23 +1,21 @@
 """Parses files in worker processes, ahead of the caller that wants their chunks."""
 
 import logging
-import os
 import signal
-import subprocess
 import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, wait
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from itertools import islice
-from multiprocessing.connection import Pipe
 from queue import Empty, SimpleQueue
 from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
+from ingest.child_process import kill_group, manner_of_death, start
 from ingest.parser_worker import ParserSettings, memory_reason
 from ingest.parsing import Parsed, Unparsed
 from ingest.scan import ScannedFile
@@ -32,13 +30,10 @@ _ONE_THREAD = {"TOKENIZERS_PARALLELISM": "false", "RAYON_NUM_THREADS": "1", "MAL
 """The workers are the parallelism; on a machine of many cores, threads' reserves would pass for a file's memory."""
 
 _STOP_SECONDS = 0.2
-"""How often it is looked whether to stop."""
+"""How often to look whether to stop."""
 
 _PATIENCE = 3.0
-"""Seconds to wait for files, all together, before another process is worth its start, which takes a core a second."""
-
-_PROGRAM = "import sys; sys.path[:] = {path!r}; from ingest.parser_worker import serve; serve({descriptor})"
-"""Not multiprocessing's way of starting processes, which would run the caller's main script again."""
+"""Seconds that a caller has waited for files, all together, when another process starts; starting takes it a second."""
 
 
 Outcomes = Iterator[tuple[ScannedFile, Parsed | Unparsed]]
@@ -69,9 +64,9 @@ class _Given(NamedTuple):
 
 
 class ParserPool:
-    """Up to so many worker processes: one is started when first needed, each other when files are still waited for. A
-    context manager; leaving it ends them. Between two syncs they wait for the next, which then need not start any, but
-    for no more than `idle_seconds`, since each holds well over a hundred megabytes.
+    """Up to so many worker processes: the first starts with the first file, each other when the caller has waited for
+    files for a while. A context manager; leaving it ends them. Between two syncs they wait for the next, which then
+    need not start any, but for no more than `idle_seconds`, since each holds well over a hundred megabytes.
 
     A file that takes too long, needs too much memory or crashes its parser costs its worker and itself alone. A worker
     whose settings are not those of the next file, or that has died since the last, is replaced. The first file raises
@@ -203,20 +198,13 @@ class _Worker:
     def __init__(self, settings: ParserSettings) -> None:
         self.is_spent = False
         self._settings = settings
-        self._connection, theirs = Pipe()
         # For the files of commands that are ended before they can remove them.
         self._scratch = TemporaryDirectory(prefix="ingest-", ignore_cleanup_errors=True)
-        with closing(theirs):
-            program = _PROGRAM.format(path=sys.path, descriptor=theirs.fileno())
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", program],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=None if log.isEnabledFor(logging.DEBUG) else subprocess.DEVNULL,
-                env={**os.environ, **_ONE_THREAD, "TMPDIR": self._scratch.name},
-                process_group=0,  # Ctrl-C at a terminal is not for it, and what it starts can be ended with it
-            )
+        self._process, self._connection = start(
+            "ingest.parser_worker",
+            environment={**_ONE_THREAD, "TMPDIR": self._scratch.name},
+            shows_errors=log.isEnabledFor(logging.DEBUG),
+        )
 
     def begin(self) -> None:
         """Wait until it can parse. Raises ConfigError where the settings leave no room for text, RetrievalError where
@@ -254,7 +242,7 @@ class _Worker:
         """Whatever it is doing, with what it started; the thread that waits for it then finds it dead. Nothing
         once it has ended: its id may be another's by then."""
         if self._process.returncode is None:
-            self._kill_group()
+            kill_group(self._process)
 
     def end(self) -> int:
         """Its exit code, once it has one: it ends by itself when nobody listens."""
@@ -263,18 +251,13 @@ class _Worker:
         self._scratch.cleanup()
         return code
 
-    def _kill_group(self) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-
     def _reason_of_death(self, file: ScannedFile) -> str:
         code = self.end()
-        self._kill_group()  # what it started, should that be running still: then the id is still this group's
+        kill_group(self._process)  # what it started, should that be running still: then the id is still this group's
         self._scratch.cleanup()
         if code == -signal.SIGALRM:
             seconds = self._settings.seconds_for(file.size)
             return f"parsing it took more than {seconds:g} s: raise parse_seconds, or split it"
         if code in (-signal.SIGABRT, -signal.SIGKILL):  # how native code fails to get memory, and the kernel's way
             return memory_reason(self._settings)
-        died = f"of signal {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
-        return f"its parser died {died}; convert the file, or ignore it in .retrievalignore"
+        return f"its parser died {manner_of_death(code)}; convert the file, or ignore it in .retrievalignore"

@@ -11,6 +11,7 @@ from ingest.parser_pool import Outcomes, ParserPool, Parsers
 from ingest.parser_worker import ParserSettings
 from ingest.scan import ScannedFile
 from ingest.skip_reasons import MEGABYTE
+from retrieval.config import Config
 from retrieval.errors import ConfigError
 from retrieval.index import HybridIndex
 
@@ -32,7 +33,7 @@ def parsing(
     if not files:
         yield iter(())
         return
-    settings = parser_settings(index)
+    settings = parser_settings(index.config, chunk_settings(index))
     with ExitStack() as stack:
         if pool is None:
             pool = stack.enter_context(ParserPool(workers=min(index.config.parse_workers, len(files))))
@@ -52,12 +53,11 @@ def index_files(outcomes: Outcomes, indexer: Indexer, *, folder: str, stop: thre
     return not indexer.flush(stop)
 
 
-def parser_settings(index: HybridIndex) -> ParserSettings:
-    """Raises as chunk_settings and check_converters."""
-    config = index.config
+def parser_settings(config: Config, chunks: ChunkSettings) -> ParserSettings:
+    """Raises as check_converters."""
     check_converters(config.converters)
     return ParserSettings(
-        chunks=chunk_settings(index),
+        chunks=chunks,
         language=config.language,
         max_bytes=config.max_file_bytes,
         seconds=config.parse_seconds,

@@ -325,7 +325,7 @@ def _read_yaml(file: Path) -> dict[str, Any]:
     try:
         values = yaml.safe_load(file.read_text("utf-8"))
     except OSError as error:
-        hint = "" if file.exists() else preset_hint(file)
+        hint = preset_hint(file) if isinstance(error, FileNotFoundError) else ""
         raise ConfigError(f"Cannot read the configuration {file}: {error.strerror}{hint}.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file} is not YAML: {' '.join(str(error).split())}.") from None

@@ -113,6 +113,11 @@ def _stop_printing() -> int:
     return DONE
 
 
+def warn(message: str) -> None:
+    """A line on standard error."""
+    err.print(Text(f"warning: {' '.join(message.split())}", style="yellow"))
+
+
 def print_json(value: Any) -> None:
     """Valid JSON whatever the terminal's width."""
     print(json.dumps(value, ensure_ascii=False, indent=2))
@@ -140,8 +145,8 @@ def print_reading(hits: SearchHits, *, console: Console) -> None:
 
 
 def print_nothing_relevant(hits: SearchHits, *, console: Console) -> None:
-    """Hits that have nothing to do with what was asked, in a line."""
-    nearest = max(hits, key=lambda hit: hit.relevance)
+    """In place of hits none of which likely has to do with what was asked: a line that names the nearest."""
+    nearest = hits.most_relevant
     says = f"Nothing relevant found. The nearest is {printable(nearest.citation())}, relevance {nearest.relevance:.2f}"
     console.print(f"{says}; --min-relevance 0 lists what there is.", markup=False, highlight=False)
 

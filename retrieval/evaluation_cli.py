@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
-from rich.text import Text
 
-from retrieval.console import ConfigOption, JsonOption, err, out, print_json, waiting
+from retrieval.console import ConfigOption, JsonOption, err, out, print_json, waiting, warn
 from retrieval.errors import ConfigError
 from retrieval.words import counted
 
@@ -260,7 +259,3 @@ def write_output(output: Path, text: str, *, force: bool) -> None:
             file.write(text)
     except OSError as error:
         raise ConfigError(f"{output} cannot be written: {error.strerror}.") from error
-
-
-def warn(message: str) -> None:
-    err.print(Text(f"warning: {' '.join(message.split())}", style="yellow"))

@@ -154,6 +154,8 @@ class HybridIndex:
                            vector and its best BM25 score. `score` is then the document's; the other fields are those
                            of the chunk that is shown.
         min_score          drop hits whose `score` is lower.
+        min_relevance      drop hits that less likely have to do with what is asked: their `relevance`, in [0, 1], is
+                           lower. None drops none; the hits' `has_relevant` tells whether any is likely.
         highlight          mark the words that match (the default); without, a long list comes faster.
 
         Raises QueryError for a query without a word in it (empty, `??`) or with excluded ones alone, and for options

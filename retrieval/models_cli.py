@@ -9,17 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from retrieval.console import (
-    SOME_FAILED,
-    ConfigOption,
-    JsonOption,
-    out,
-    print_json,
-    printable,
-    waiting,
-)
+from retrieval.console import SOME_FAILED, ConfigOption, JsonOption, out, print_json, printable, waiting, warn
 from retrieval.errors import ConfigError, ModelError
-from retrieval.evaluation_cli import SplitOption, check_output, patterns_within, warn, write_output
+from retrieval.evaluation_cli import SplitOption, check_output, patterns_within, write_output
 from retrieval.models_progress import Display, cleaning_up
 from retrieval.words import counted
 
@@ -165,10 +157,10 @@ def _compare(material: "Material", candidates: "Candidates", *, offline: bool) -
     with TemporaryDirectory(prefix="retrieve-models-", ignore_cleanup_errors=True) as name:
         scratch = Path(name)
         with Display() as display:
-            said_of = display.teller("Loading", len(candidates.found))
-            loaded, unloadable = load_models(candidates.found, offline=offline, scratch=scratch, on_said=said_of)
-            said_of = display.teller("Trying", len(loaded))
-            trials, failed = try_models(loaded, material, offline=offline, scratch=scratch, on_said=said_of)
+            listeners = display.listeners("Loading", len(candidates.found))
+            loaded, unloadable = load_models(candidates.found, offline=offline, scratch=scratch, listener_for=listeners)
+            listeners = display.listeners("Trying", len(loaded))
+            trials, failed = try_models(loaded, material, offline=offline, scratch=scratch, listener_for=listeners)
     refused = {**candidates.refused, **unloadable, **failed}
     if not trials:
         reasons = " ".join(f"{label}: {reason}" for label, reason in refused.items())

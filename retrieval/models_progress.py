@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from retrieval.console import INTERRUPTED, err, printable
-from retrieval.evaluation_cli import warn
+from retrieval.console import INTERRUPTED, err, printable, warn
 
 if TYPE_CHECKING:
-    from ingest.model_trials.process import OnSaid
-    from ingest.model_trials.run import OnSaidOf
-    from ingest.model_trials.worker import Said
+    from ingest.model_trials.process import OnMessage
+    from ingest.model_trials.run import ListenerFor
+    from ingest.model_trials.worker import Message
     from retrieval.model_comparison.trial import Candidate
 
 _LINE_SECONDS = 15.0
@@ -31,7 +30,7 @@ class Display:
 
     def __init__(self) -> None:
         self._status = err.status("") if err.is_terminal else None
-        self._told: set[str] = set()
+        self._warnings: set[str] = set()
         self._printed = time.monotonic()
 
     def __enter__(self) -> "Display":
@@ -50,23 +49,23 @@ class Display:
             self._printed = time.monotonic()
             err.print(Text(f"{text} ..."))
 
-    def teller(self, doing: str, total: int) -> "OnSaidOf":
-        """Of what is said of each model. A warning is printed once, whichever models it is of."""
+    def listeners(self, doing: str, total: int) -> "ListenerFor":
+        """What shows the progress of each model, and prints its warnings: each once, whichever models it is of."""
 
-        def said_of(candidate: "Candidate", number: int) -> "OnSaid":
+        def listener_for(candidate: "Candidate", number: int) -> "OnMessage":
             start = f"{doing} {printable(candidate.label)} ({number} of {total})"
 
-            def on_said(said: "Said") -> None:
-                if said.kind == "doing":
-                    self.show(f"{start}: {said.text}")
-                elif said.text not in self._told:
-                    self._told.add(said.text)
-                    warn(f"{candidate.label}: {said.text}")
+            def on_message(message: "Message") -> None:
+                if message.kind == "progress":
+                    self.show(f"{start}: {message.text}")
+                elif message.text not in self._warnings:
+                    self._warnings.add(message.text)
+                    warn(f"{candidate.label}: {message.text}")
 
             self.show(start)
-            return on_said
+            return on_message
 
-        return said_of
+        return listener_for
 
 
 @contextmanager

@@ -17,8 +17,8 @@ def presets() -> dict[str, Path]:
 
 def settings_file(given: Path | str) -> Path:
     """The file of that path; where there is none, the preset of that name; else the path as it is given."""
-    path = Path(given)
-    return path if path.is_file() else presets().get(str(given), path)
+    path, preset = Path(given), presets().get(str(given))
+    return path if preset is None or path.is_file() else preset
 
 
 def preset_hint(missing: Path) -> str:

@@ -77,7 +77,8 @@ def as_context(
 ) -> PromptContext:
     """The passages of `hits`, best first, as text for a prompt of at most `max_tokens` tokens, all told.
 
-    hits         best first, as a search returns them, or several searches' one after the other.
+    hits         best first, as a search returns them, or several searches' one after the other. Search with
+                 `min_relevance`, lest a question that nothing answers be answered from noise.
     max_tokens   counted on the very text that is returned, without special tokens.
     tokenizer    the language model's: a tokenizers.Tokenizer, an object with `encode` as of tiktoken or transformers,
                  or a function str -> int.

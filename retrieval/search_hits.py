@@ -40,7 +40,7 @@ class SearchHit:
     score          what the hits are ranked by: cross-encoder, fused score, cosine or BM25, by the search's options.
     rank           from 1, without gaps.
     relevance      how likely the chunk has to do with what is asked, in [0, 1], comparable from query to query and from
-                   index to index; below LIKELY rather not. See retrieval.search.relevance.
+                   index to index; below LIKELY, probably not at all. See retrieval.search.relevance.
     dense_score    cosine of query and chunk in [-1, 1]; None only where the query was not embedded (mode "lexical").
     lexical_score  BM25 of query and chunk; 0 where they share no term.
     dense_rank, lexical_rank   from 1; None where that side did not return the chunk among its candidates.
@@ -134,3 +134,8 @@ class SearchHits(list[SearchHit]):
     def has_relevant(self) -> bool:
         """Whether any of them likely has to do with what is asked."""
         return any(hit.relevance >= LIKELY for hit in self)
+
+    @property
+    def most_relevant(self) -> SearchHit:
+        """The one of at least one hit that has the highest relevance; the first of equals."""
+        return max(self, key=lambda hit: hit.relevance)

@@ -5,7 +5,6 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from retrieval.analysis import is_in_another_language
 from retrieval.config import Config
 from retrieval.encoders import Embedder
 from retrieval.errors import QueryError
@@ -14,16 +13,14 @@ from retrieval.inspection.similar import SimilarDocument, SimilarPair, similar_d
 from retrieval.inspection.stats import Stats, describe, describe_embeddings
 from retrieval.rerankers import Rerankers
 from retrieval.search import Query, SearchKeywords, SearchOptions, search_all
-from retrieval.search.corrections import find_corrections, replaced
-from retrieval.search.coverage import known_share
 from retrieval.search.exclusion_hints import exclusion_hints
 from retrieval.search.filter_hints import warn
-from retrieval.search.operators import has_word, read_operators
-from retrieval.search.query import terms_by_language
+from retrieval.search.operators import has_word
+from retrieval.search.query_analysis import analyse
 from retrieval.search_hits import SearchHits
 from retrieval.segments.reader import IndexReader
 from retrieval.timing import stage
-from retrieval.types import Chunk, CosineScale, DocumentRecord, SyncedFolder, Vectors, clean_text
+from retrieval.types import Chunk, DocumentRecord, SyncedFolder, clean_text
 
 
 class Searcher:
@@ -67,7 +64,7 @@ class Searcher:
         if not self.reader.size:
             return [SearchHits() for _ in asked]
         with self.reader.explaining_damage():
-            read = self._analysed(asked, chosen)
+            read = self._analyse(asked, chosen)
             found = search_all(self.reader, read, chosen, reranker=reranker)
             return [
                 query.answered(
@@ -79,7 +76,7 @@ class Searcher:
     def queries(self, texts: Sequence[str]) -> list[Query]:
         """Plain texts, embedded and analysed, as `search` would with operators off. Raises as `search`."""
         options = SearchOptions.of(self.config, 1, {"mode": "hybrid", "alpha": 0.5, "operators": False})
-        return self._analysed([_checked(text) for text in texts], options) if self.reader.size else []
+        return self._analyse([_checked(text) for text in texts], options) if self.reader.size else []
 
     # What is in it
 
@@ -147,43 +144,9 @@ class Searcher:
             corpus_chunk_size=corpus_chunk_size,
         )
 
-    def _analysed(self, queries: Sequence[str], options: SearchOptions) -> list[Query]:
-        read = [read_operators(query, operators=options.operators) for query in queries]
-        languages = self.reader.languages_by_size
+    def _analyse(self, queries: Sequence[str], options: SearchOptions) -> list[Query]:
         embedder = self._embedder() if options.sides != "lexical" else None
-        reads_all = embedder is not None and embedder.reads_many_languages
-        found = [
-            # A word of another language is no misspelling to a model that reads it.
-            find_corrections(self.reader, text, clauses)
-            if options.correct_spelling and not (reads_all and is_in_another_language(text, languages))
-            else []
-            for text, clauses in read
-        ]
-        if embedder is not None:
-            # A word that the model knows is rather right, and passages say the same in others.
-            found = [[each for each in some if not embedder.is_word(each.correction.written)] for some in found]
-        texts = [replaced(text, replacements) for (text, _), replacements in zip(read, found, strict=True)]
-        vectors: Sequence[Vectors | None] = [None] * len(texts)
-        if embedder is not None:
-            vectors = list(embedder.embed_queries(texts))
-        return [
-            Query(
-                text,
-                terms_by_language(text, languages),
-                vector,
-                clauses,
-                tuple(dict.fromkeys(replacement.correction for replacement in replacements)),
-                self._cosine_scale(embedder) if embedder is not None else None,
-                reads_all,
-                # A model of one language would not make up for what the lexical side does not know.
-                known_share(self.reader, text) if reads_all else 1.0,
-            )
-            for text, (_, clauses), replacements, vector in zip(texts, read, found, vectors, strict=True)
-        ]
-
-    def _cosine_scale(self, embedder: Embedder) -> CosineScale:
-        """The index's; of one that was made before this was kept, the model's, which takes longer."""
-        return self.reader.state.cosine_scale or embedder.cosine_scale
+        return analyse(self.reader, queries, options, embedder=embedder)
 
 
 def _checked(query: str) -> str:

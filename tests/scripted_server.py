@@ -37,11 +37,12 @@ def problem(status: int, detail: str, **headers: str) -> Answer:
     return Answer({"type": "about:blank", "title": "Failed", "status": status, "detail": detail}, status, headers)
 
 
-def found(*texts: str) -> Answer:
+def found(*texts: str, has_relevant: bool = True) -> Answer:
     """The answer to a search that finds these."""
     hits = [
         {
-            "id": f"{n}", "document_id": f"d{n}", "text": text, "score": 1 / n, "rank": n, "source": f"{n}.md",
+            "id": f"{n}", "document_id": f"d{n}", "text": text, "score": 1 / n, "rank": n, "relevance": 1.0,
+            "source": f"{n}.md",
             "citation": f"{n}.md:1", "title": None, "headings": [], "page": None, "page_end": None, "line_start": 1,
             "line_end": 1, "char_start": 0, "char_end": len(text), "metadata": {}, "dense_score": 0.5, "dense_rank": n,
             "lexical_score": 1.0, "lexical_rank": n, "rerank_score": None, "highlights": [],
@@ -50,6 +51,7 @@ def found(*texts: str) -> Answer:
         for n, text in enumerate(texts, 1)
     ]  # fmt: skip
     reading: dict[str, Any] = {"query": "", "corrections": [], "required": [], "excluded": []}
+    reading["has_relevant"] = has_relevant
     return Answer({"generation": "1", "seconds": 0.01, "results": [reading | {"hits": hits}]})
 
 

@@ -47,7 +47,15 @@ LAYERS = {
             "watch",
             "splitting",
         }
-        | {"opening", "whole_numbers", "plain_metadata", "descriptions", "given_metadata", "file_metadata"},
+        | {
+            "child_process",
+            "opening",
+            "whole_numbers",
+            "plain_metadata",
+            "descriptions",
+            "given_metadata",
+            "file_metadata",
+        },
         {"skipped_kinds"},
         {"chunking", "parsing", "plan", "report", "diff", "deletions", "overlaps"},
         {"parser_worker", "parser_pool", "indexer"},

@@ -66,9 +66,9 @@ def test_a_search_prints_hits_for_people_and_for_programs(folder: Path) -> None:
 
 
 def test_the_dense_side_works_in_a_process_of_its_own(folder: Path) -> None:
-    done = run("retrieve", "search", "drops of water from the sky", "-k", "1", "--explain", cwd=folder)
+    done = run("retrieve", "search", "what falls from clouds?", "-k", "1", "--explain", cwd=folder)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "dense 0." in done.stdout
+    assert "relevance " in done.stdout and "dense 0." in done.stdout
 
 
 @pytest.mark.slow
@@ -208,13 +208,26 @@ def test_a_search_says_how_the_query_was_read(open_index: Open, tmp_path: Path) 
         }
         add([Document(source, text) for source, text in texts.items()], index)
     given = [str(tmp_path / "index"), "--mode", "lexical"]
-    done = CliRunner().invoke(app, ["search", "cluods -snow", "--operators", "--index", *given])
+    done = CliRunner().invoke(app, ["search", "cluods -snow", "--operators", "--min-relevance=0", "--index", *given])
     lines = done.stdout.splitlines()
     assert lines[:2] == ['Searched for "clouds": no passage has "cluods".', 'Only passages without "snow".']
     [also] = [line.strip() for line in lines if "also in" in line]
     assert also in ("also in copy:1", "also in rain:1")
     done = CliRunner().invoke(app, ["search", "falls -snow", "--json", "--no-collapse", "--index", *given])
     assert {hit["source"] for hit in json.loads(done.stdout)} == set(texts)
+
+
+def test_nothing_relevant_is_a_line_instead_of_hits(run_here: Run) -> None:
+    asked = ("retrieve", "search", "who won the world cup?")
+    code, printed, aside = run_here(*asked)
+    assert (code, aside) == (0, "")
+    assert printed.count("\n") == 1
+    assert printed.startswith("Nothing relevant found. The nearest is docs/rain.md:1-3, relevance 0.")
+    assert run_here(*asked, "--json") == (0, "[]\n", printed)
+    code, listed, _ = run_here(*asked, "--min-relevance", "0")
+    assert code == 0
+    assert "Nothing relevant" not in listed and "Rain falls from clouds." in listed
+    assert run_here(*asked, "--min-relevance", "0.9") == (0, "Nothing found.\n", "")
 
 
 @pytest.mark.slow

@@ -51,6 +51,8 @@ def test_a_file_goes_before_a_preset_of_its_name(tmp_path: Path, monkeypatch: py
         Config.load("symetric")
     with pytest.raises(ConfigError, match=r"configs/nomic\.yaml: .*; the preset .* is nomic, without a path"):
         Config.load("configs/nomic.yaml")
+    with pytest.raises(ConfigError, match="File name too long"):
+        Config.load("symmetric" * 1000)
 
 
 HUB = [name for name in presets() if "/" in str(yaml.safe_load(presets()[name].read_text("utf-8")).get("model"))]

@@ -1,5 +1,6 @@
 """The quick scan and what it stands for: the exact cosines with all vectors. And what a search does not do again."""
 
+import sys
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -128,6 +129,16 @@ def test_a_search_reads_few_of_the_vectors_in_full() -> None:
     seen = sum(read)
     cosines.of(found)
     assert sum(read) == seen, "read twice"
+
+
+def test_a_scan_leaves_no_reference_short() -> None:
+    """A process that has searched a hundred thousand times still has None."""
+    quantized = QuantizedVectors.of(unit(np.ones((3, 8), np.float32)))
+    query = QuantizedVectors.of(unit(np.ones((1, 8), np.float32)))
+    products, before = np.empty(3), sys.getrefcount(None)
+    for _ in range(1000):
+        quantized.products(query, products)
+    assert sys.getrefcount(None) > before - 500
 
 
 @pytest.fixture

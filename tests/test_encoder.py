@@ -40,11 +40,12 @@ def test_the_protocol_is_what_a_class_has_that_knows_nothing_of_us(encoder: Lett
 
 
 def test_an_encoder_gets_strings_with_their_prefixes_within_its_limit(path: Path, encoder: Letters) -> None:
-    assert len(encoder.passages) == 3, "the same text is embedded once"
+    own = [text for text in encoder.passages if text.removeprefix("passage: ") in f"{TEXT} The mill grinds flour."]
+    assert len(own) == 3, "the same text is embedded once"
     assert all(text.startswith("passage: ") and len(text) <= LIMIT for text in encoder.passages)
     with HybridIndex.open(path, encoder=encoder, read_only=True) as index:
         (hit, *_) = index.search("flour of the mill", mode="dense")
-    assert encoder.queries == ["query: flour of the mill"]
+    assert encoder.queries[-1] == "query: flour of the mill"
     assert hit.source == "mill"
     assert 0 < hit.score <= 1 + 1e-6
 

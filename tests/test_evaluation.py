@@ -58,9 +58,10 @@ def write(directory: Path, *, corpus: str | None = None, queries: str | None = N
 
 def hit(source: str, *, rank: int, score: float) -> SearchHit:
     return SearchHit(
-        id=f"{source}#{rank}", document_id=source, text="", score=score, rank=rank, source=source, title=None,
-        headings=(), page=None, page_end=None, line_start=1, line_end=1, char_start=0, char_end=0, metadata={},
-        dense_score=None, dense_rank=None, lexical_score=score, lexical_rank=rank, rerank_score=None, highlights=(),
+        id=f"{source}#{rank}", document_id=source, text="", score=score, rank=rank, relevance=0.0, source=source,
+        title=None, headings=(), page=None, page_end=None, line_start=1, line_end=1, char_start=0, char_end=0,
+        metadata={}, dense_score=None, dense_rank=None, lexical_score=score, lexical_rank=rank, rerank_score=None,
+        highlights=(),
     )  # fmt: skip
 
 

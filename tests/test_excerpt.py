@@ -55,8 +55,8 @@ def test_a_terminal_shows_a_part_and_a_pipe_gets_all(
     text = f"{FILLER * 30}\n\nHerons\x1b fish at dawn.\n\n{FILLER * 30}"
     at = text.index("Herons")
     hit = SearchHit(
-        id="1", document_id="2", text=text, score=1.0, rank=1, source="docs/birds.md", title=None, headings=(),
-        page=None, page_end=None, line_start=1, line_end=5, char_start=0, char_end=len(text), metadata={},
+        id="1", document_id="2", text=text, score=1.0, rank=1, relevance=1.0, source="docs/birds.md", title=None,
+        headings=(), page=None, page_end=None, line_start=1, line_end=5, char_start=0, char_end=len(text), metadata={},
         dense_score=None, dense_rank=None, lexical_score=1.0, lexical_rank=1, rerank_score=None,
         highlights=((at, at + 6),),
     )  # fmt: skip

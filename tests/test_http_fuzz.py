@@ -52,6 +52,7 @@ ARGUMENTS = {
     "alpha": st.none() | st.floats(0, 1),
     "mmr_lambda": st.none() | st.floats(0, 1),
     "min_score": st.none() | st.floats(-10, 10),
+    "min_relevance": st.none() | st.floats(0, 1),
     "rrf_k": st.integers(1, 10_000),
     "expand": st.integers(0, 20) | st.just("section"),
     "operators": st.none() | st.booleans() | st.just("required"),

@@ -92,6 +92,7 @@ def test_several_queries_are_answered_in_order_from_one_generation(client: httpx
         {"where_document": {"$contains": "water"}}, {"mmr_lambda": 0.5}, {"expand": 1}, {"expand": "section"},
         {"group_by_document": True, "document_score": "mean"}, {"min_score": -5.0}, {"highlight": False},
         {"rerank": False}, {"collapse": False}, {"correct_spelling": False}, {"operators": "required"},
+        {"min_relevance": 0.1},
     ],
     ids=lambda option: "-".join(option),
 )  # fmt: skip
@@ -99,6 +100,17 @@ def test_every_argument_of_search_is_taken(client: httpx.Client, option: dict[st
     hits = searched(client, query="frozen water", **option)["results"][0]["hits"]
     assert hits[0]["source"] == "docs/rain.md"
     assert "highlight" not in option or hits[0]["highlights"] == []
+
+
+def test_an_answer_says_whether_any_hit_is_relevant(client: httpx.Client) -> None:
+    answered, noise = searched(client, queries=["yeast makes gas", "who won the world cup in 1998?"])["results"]
+    assert (answered["has_relevant"], noise["has_relevant"]) == (True, False)
+    assert answered["hits"][0]["relevance"] > 0.9 > 0.5 > noise["hits"][0]["relevance"] >= 0
+    schemas = client.get("/openapi.json").json()["components"]["schemas"]
+    assert {"has_relevant", "hits"} <= set(schemas["ResultOut"]["required"])
+    assert "relevance" in schemas["HitOut"]["required"]
+    bounds = next(kind for kind in schemas["SearchBody"]["properties"]["min_relevance"]["anyOf"] if "maximum" in kind)
+    assert (bounds["minimum"], bounds["maximum"]) == (0, 1)
 
 
 def test_an_answer_says_how_the_query_was_read(client: httpx.Client) -> None:

@@ -94,8 +94,9 @@ async def test_a_batch_is_embedded_at_once(open_index: Callable[..., HybridIndex
     retriever = HybridRetriever(index=index)
     retriever.batch(["rain", "bread", "snow"], top_k=1)
     await retriever.abatch(["rain", "bread"], mode="dense")
-    assert encoder.queries == [f"query: {text}" for text in ("rain", "bread", "snow", "rain", "bread")]
-    assert encoder.batches == [3, 2]
+    asked = [f"query: {text}" for text in ("rain", "bread", "snow", "rain", "bread")]
+    assert encoder.queries[-len(asked) :] == asked  # before, the first write measures what its cosines mean
+    assert encoder.batches[1:] == [3, 2]
 
 
 def test_every_argument_of_search_is_a_field(index: HybridIndex) -> None:

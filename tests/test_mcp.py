@@ -95,6 +95,18 @@ async def test_a_process_serves_search_and_sees_what_is_added_since(path: Path, 
         assert [p["source"] for p in found] == ["news"]
 
 
+async def test_where_nothing_is_relevant_no_passage_is_given_unless_asked_for(index: HybridIndex) -> None:
+    async with Client(server(index)) as client:
+        answered = await call(client, "search", query="does yeast eat sugar?")
+        assert answered["passages"][0]["relevance"] > 0.9 and answered["nothing_relevant"] == ""
+        noise = await call(client, "search", query="who won the world cup in 1998?")
+        assert noise["passages"] == []
+        assert noise["nothing_relevant"].startswith("The documents say nothing relevant. The nearest is ")
+        assert "min_relevance 0 lists it" in noise["nothing_relevant"]
+        listed = await call(client, "search", query="who won the world cup in 1998?", min_relevance=0)
+        assert len(listed["passages"]) == 3 and listed["nothing_relevant"] == ""
+
+
 async def test_a_document_is_data(index: HybridIndex) -> None:
     """Whatever it says, it arrives as one string of JSON, as it is."""
     async with Client(server(index)) as client:
@@ -129,12 +141,13 @@ async def test_an_error_tells_the_model_cause_and_way_out(index: HybridIndex) ->
         ("search", {"query": "rain", "where": {"source": {"$like": 1}}}, "$like"),
         ("search", {"query": "rain", "where": {"$or": [{"a": 1}] * 1001}}, "1,000 conditions"),
         ("search", {"query": "rain", "top_k": 21}, "less than or equal to 20"),
+        ("search", {"query": "rain", "min_relevance": 1.5}, "min_relevance: Input should be less than or equal to 1"),
         ("search", {"query": "rain" * 2000}, "at most 4000"),
         ("search", {"top_k": 0}, "search: query: Field required; top_k: Input should be greater than or equal to 1."),
         (
             "search",
             {"query": "rain", "top_kk": 3},
-            "no argument 'top_kk'; it takes query, top_k, mode, where, within, expand.",
+            "no argument 'top_kk'; it takes query, top_k, mode, where, within, expand, min_relevance.",
         ),
         ("get_document", {"source": "docs/rain.txt"}, "there is 'docs/"),
         ("get_document", {"source": "zzz"}, "list_documents names what there is"),

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from ingest.model_trials.run import note_loaded
 from ingest.model_trials.stored_documents import document_of
+from ingest.model_trials.trial import timed_queries
 from ingest.model_trials.worker import Failed
 from retrieval.config import Config
 from retrieval.encoders import PASSED
@@ -230,3 +231,23 @@ def test_a_document_is_put_together_from_its_chunks() -> None:
     assert document == Document(
         "docs/a.md", text, title="Weather", headings=(Heading(0, 1, "Rain"), Heading(19, 2, "Snow"))
     )
+
+
+@pytest.mark.parametrize(
+    ("sections", "asked"),
+    [
+        (("one two three four five six seven eight nine",), ["one two three four five six seven eight"]),
+        (("很好" * 5000, "* * * * * * * * * text"), ["很好" * 40]),
+        ((), ["What do these documents say?"]),
+    ],
+)
+def test_searches_are_timed_with_short_questions_whatever_the_documents_are(
+    sections: tuple[str, ...], asked: list[str]
+) -> None:
+    assert timed_queries(Material("docs", (), sections, {}, {}, "none")) == asked
+
+
+def test_a_written_configuration_is_settings_whatever_the_model_s_directory_is_called() -> None:
+    label = "models/of\nmodel: mine"
+    written = config_of(compared({label: trial(GOOD)}), {label: Candidate(label, Config(model="packaged"))})
+    assert yaml.safe_load(written) == {"model": "packaged"}

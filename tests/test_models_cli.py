@@ -6,10 +6,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 import yaml
 
@@ -20,22 +19,10 @@ from retrieval.cli import app
 from retrieval.config import Config
 from retrieval.encoders import Embedder, shared_encoder
 from tests.ingesting import POOL
+from tests.letters import LIMIT, Letters
 from tests.test_known_items import DOCUMENTS
 
 Run = Callable[..., tuple[int, str, str]]
-
-
-class Letters:
-    """An Encoder that counts letters, and so finds little."""
-
-    name, version, dimension, max_seq_length, tokenizer = "letters", "1", 27, 150, None
-
-    def embed_queries(self, texts: Sequence[str]) -> np.ndarray:
-        codes = (np.frombuffer(text.lower().encode(), np.uint8) for text in texts)
-        places = (np.where((text >= 97) & (text < 123), text - 96, 0) for text in codes)
-        return np.array([np.bincount(text, minlength=27).astype(float) for text in places])
-
-    embed_passages = embed_queries
 
 
 class Here:
@@ -52,8 +39,8 @@ class Here:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def ask(self, task: Load | Try, *, on_said: Callable[..., None]) -> Answer:
-        return answer(task, tell=on_said)
+    def ask(self, task: Load | Try, *, on_message: Callable[..., None]) -> Answer:
+        return answer(task, on_message=on_message)
 
 
 @pytest.fixture
@@ -115,7 +102,7 @@ def test_questions_are_made_where_none_are_given(compare: Run, folder: Path) -> 
     found = json.loads(out)
     assert (code, found["questions"]) == (0, {"kind": "known-item", "count": 5})
     measured = found["models"]["letters"]
-    assert (measured["dimension"], measured["max_seq_length"], measured["languages"]) == (27, 150, None)
+    assert (measured["dimension"], measured["max_seq_length"], measured["languages"]) == (27, LIMIT, None)
     assert measured["sections_cut"] > 0.5  # of more characters than it reads
     assert measured["chunks"] > 5
     assert measured["tokens_per_second"] > 0 and measured["query_milliseconds"] > 0

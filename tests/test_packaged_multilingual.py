@@ -331,7 +331,7 @@ PARAGRAPHS = {
 QUESTIONS = {
     "Warum regnet es?": "rain",
     "Weshalb geht der Teig auf?": "bread",
-    "Warum soll der Teig warm stehen?": "bread",  # though only the passage on rain has a word of it
+    "Geht der Teig mit Hefe warm schneller auf?": "bread",  # though only the passage on rain has a word of it
     "Warum steigt und fällt das Meer?": "tides",
     "Как пчёлы сообщают, где цветы?": "bees",
     "皇后在国际象棋中怎么走？": "chess",
@@ -353,6 +353,13 @@ def english(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HybridIndex]:
 def test_questions_in_other_languages_find_the_english_paragraph(english: HybridIndex, mode: str) -> None:
     found = {question: english.search(question, 1, mode=mode)[0].source for question in QUESTIONS}
     assert found == QUESTIONS
+
+
+@pytest.mark.slow
+def test_a_question_in_another_language_is_no_noise_for_want_of_words(english: HybridIndex) -> None:
+    missed = [question for question in QUESTIONS if not english.search(question).has_relevant]
+    assert len(missed) < len(QUESTIONS) / 4, missed
+    assert not english.search("Wer hat 1998 die Weltmeisterschaft gewonnen?").has_relevant
 
 
 @pytest.mark.slow

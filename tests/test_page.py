@@ -111,7 +111,7 @@ def test_a_hit_shows_where_it_stands_its_marks_and_both_scores(page: Browser, se
     assert {"Rain", "falls", "cloud"} <= {mark.text for mark in page.all(".hit:first-child mark")}
     assert "#1" in first.text
     assert widths(page, "score")[0] == 100
-    for side in ("dense", "lexical"):
+    for side in ("relevance", "dense", "lexical"):
         assert 0 < widths(page, side)[0] <= 100
     assert page.run("return document.getElementById('status').textContent").startswith("Hybrid: ")
 
@@ -137,6 +137,26 @@ def test_compare_shows_both_sides_beside_what_becomes_of_them(page: Browser, ser
     assert "not asked" in page.texts(".column:nth-child(3) .hit")[0]
     assert "not among this side's candidates" in page.one("#legend").text
     assert "view=compare" in page.driver.current_url
+
+
+def test_what_is_not_relevant_is_shown_only_when_asked_for(browser: Browser) -> None:
+    noise = found("Bread rises.", "Beer is brewed.", has_relevant=False)
+    with scripted() as server:
+        server.answer = lambda path, body, headers: noise if path == "/search" else Answer(STATS)
+        browser.open(f"{server.origin}/?q=whales")
+        assert browser.says(".note", "Nothing relevant found.")
+        spoken = "return document.getElementById('status').textContent"
+        assert browser.run(spoken) == "Hybrid: nothing relevant"
+        assert not browser.all(".hit") and not browser.one("h2").text.endswith("2 hits")
+        assert not browser.run("return document.getElementById('legend').checkVisibility()")
+        browser.one("#query").send_keys(Keys.ARROW_DOWN)
+        assert browser.focused == browser.one(".note button")
+        browser.press(Keys.ENTER)
+        assert browser.focused == browser.one(".hit:first-child .open")
+        assert len(browser.all(".hit")) == 2 and not browser.all("#columns .note")
+        assert browser.run(spoken) == "Hybrid: the nearest 2 passages"
+        assert "relevance" in browser.one("#legend").text
+        browser.open("about:blank")
 
 
 def test_short_lines_stay_lines_and_prose_is_broken_anew(browser: Browser) -> None:
@@ -272,8 +292,7 @@ def test_the_page_says_how_the_query_was_read(page: Browser, served: Serving) ->
     page.open(served.page(q="landng ottokar -ferry", operators="yes", view="lexical"))
     page.says(".reading", "Searched for “landing”")
     assert "Only passages without “ferry”." in page.texts(".reading")
-    page.one("#filters-button").click()
-    page.one("#operators").click()
+    page.one("#operators").click()  # a filter that is set is in sight
     page.until(lambda: "operators" not in page.driver.current_url)
 
 
@@ -430,6 +449,9 @@ def test_all_text_stands_out_from_its_ground(page: Browser, served: Serving, sch
     assert page.faint_texts() == []
     page.open(served.page(q="nothing", prefix="nowhere/"))
     page.one(".failure")
+    assert page.faint_texts() == []
+    page.open(served.page(q="who won the world cup in 1998?"))
+    page.says(".note", "Nothing relevant found.")
     assert page.faint_texts() == []
 
 

@@ -31,8 +31,9 @@ def hit(
     end = len(text) if end is None else end
     given: dict[str, object] = {
         "id": f"{source}:{start}-{end}", "document_id": document_id(source), "text": text[start:end],
-        "score": 1.0, "rank": 1, "source": source, "title": None, "headings": (), "page": None, "page_end": None,
-        "line_start": 1 + text.count("\n", 0, start), "line_end": 1 + text.count("\n", 0, max(start, end - 1)),
+        "score": 1.0, "rank": 1, "relevance": 1.0, "source": source, "title": None, "headings": (), "page": None,
+        "page_end": None, "line_start": 1 + text.count("\n", 0, start),
+        "line_end": 1 + text.count("\n", 0, max(start, end - 1)),
         "char_start": start, "char_end": end, "metadata": {}, "dense_score": None, "dense_rank": None,
         "lexical_score": 0.0, "lexical_rank": None, "rerank_score": None, "highlights": (),
     }  # fmt: skip

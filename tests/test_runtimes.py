@@ -277,7 +277,8 @@ def test_texts_are_embedded_while_others_are_written_and_each_once(
     with HybridIndex.open(tmp_path / "index", encoder=encoder) as index:
         report = sync(docs, index)
         assert (report.added, report.chunks_added) == (40, 40)
-        assert len(encoder.passages) == len(set(encoder.passages)) == 7
+        own = [text for text in encoder.passages if "stands in several files" in text]
+        assert len(own) == len(set(own)) == 7
         assert report.chunks_reused == 33
         assert len(index.search("a text that stands in several files", 50, collapse=False)) == 40
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -275,6 +276,8 @@ def test_feedback_finds_what_the_first_answers_have_in_common(index: HybridIndex
     fed = everything(index, "what causes rain?", feedback=feedback)
     assert fed[0].metadata["topic"] == "rain"
     assert {hit.id: hit.score for hit in fed} != {hit.id: hit.score for hit in plain}
+    relevances = {hit.id: hit.relevance for hit in plain}
+    assert {hit.id: hit.relevance for hit in fed if hit.id in relevances} == relevances, "it is that to the question"
     if feedback != "dense":
         lexical = everything(index, "raining", mode="lexical", feedback="lexical")
         assert len(lexical) > len(everything(index, "raining", mode="lexical"))
@@ -302,6 +305,61 @@ def test_a_minimal_score(index: HybridIndex) -> None:
     hits = everything(index, "rain")
     bound = hits[4].score
     assert everything(index, "rain", min_score=bound) == [hit for hit in hits if hit.score >= bound]
+
+
+@pytest.mark.parametrize("query", QUESTIONS)
+def test_relevance_rises_with_the_cosine_and_with_the_words_in_common(index: HybridIndex, query: str) -> None:
+    coverage = {hit.id: hit.relevance for hit in everything(index, query, mode="lexical")}
+    hits = everything(index, query)
+    assert all(0 <= hit.relevance <= 1 for hit in hits)
+    for one, other in product(hits, hits):
+        assert one.dense_score is not None and other.dense_score is not None
+        if one.dense_score >= other.dense_score and coverage.get(one.id, 0) >= coverage.get(other.id, 0):
+            assert one.relevance >= other.relevance
+
+
+@pytest.mark.parametrize("query", QUESTIONS)
+def test_a_passage_is_as_relevant_however_it_is_found(index: HybridIndex, query: str) -> None:
+    relevance = {hit.id: hit.relevance for hit in everything(index, query)}
+    found = [
+        *everything(index, query, mode="dense"),
+        *index.search(query, 2, fusion="rrf", smoothing=0, alpha=0.9),
+        *everything(index, query, where={"n": {"$gte": 1}}, within=["rain", "bread"], candidates=1),
+        *everything(index, query, group_by_document=True, mmr_lambda=0.2, expand=1),
+        *index.search_batch(["something else", query], 4)[1],
+    ]
+    for hit in found:
+        assert hit.relevance == pytest.approx(relevance[hit.id], abs=1e-6)  # one batch is not rounded as another
+
+
+@pytest.mark.parametrize("options", [{}, {"mode": "dense"}, {"mode": "lexical"}, {"fusion": "rrf"}])
+def test_a_minimal_relevance_leaves_out_those_below_before_others_are_chosen(
+    index: HybridIndex, options: dict[str, str]
+) -> None:
+    hits = everything(index, "rain from a cold cloud", **options)
+    least = sorted({hit.relevance for hit in hits})[1]
+    kept = [(hit.id, hit.score) for hit in hits if hit.relevance >= least]
+    assert 2 < len(kept) < len(hits)
+    for top_k in (2, 1000):
+        found = index.search("rain from a cold cloud", top_k, min_relevance=least, **options)
+        assert [(hit.id, hit.score) for hit in found] == kept[:top_k]
+    diverse = index.search("rain from a cold cloud", len(kept), min_relevance=least, mmr_lambda=0.1, **options)
+    assert {hit.id for hit in diverse} == {id_ for id_, _ in kept}
+    assert everything(index, "rain from a cold cloud", min_relevance=0, **options) == hits
+
+
+@pytest.mark.parametrize(
+    ("query", "is_answered"),
+    [
+        ("why does bread rise?", True), ("how may the queen move in chess?", True), ("cold clouds", True),
+        ("what pulls on the oceans?", True), ("yeest", True), ("xqzt flumph grobnik", False),
+        ("who won the world cup in 1998?", False), ("how do I renew my passport?", False), ("the of and", False),
+    ],
+)  # fmt: skip
+def test_hits_say_whether_any_is_relevant(index: HybridIndex, query: str, is_answered: bool) -> None:
+    hits = index.search(query)
+    assert hits
+    assert hits.has_relevant == is_answered
 
 
 def test_diversity_pushes_near_duplicates_down(index: HybridIndex) -> None:

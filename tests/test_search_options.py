@@ -52,6 +52,7 @@ CHOICES: Mapping[str, Mapping[str, Any]] = {
     "group_by_document": {"group_by_document": True},
     "document_score": {"document_score": "mean", "group_by_document": True},
     "min_score": {"min_score": 0.5},
+    "min_relevance": {"min_relevance": 0.6},
     "highlight": {"highlight": False},
 }
 """Each option with a value that changes what is found, and the options that it needs."""
@@ -62,7 +63,7 @@ BAD: Mapping[str, Any] = {
     "where": {"a": {"$like": 1}}, "where_document": {"$regex": "("}, "within": "", "operators": "maybe",
     "correct_spelling": "no",
     "mmr_lambda": -1.0, "expand": -1, "collapse": "no", "group_by_document": "yes", "document_score": "median",
-    "min_score": "x", "highlight": "no",
+    "min_score": "x", "min_relevance": 1.5, "highlight": "no",
 }  # fmt: skip
 """A value of each option that makes no sense."""
 
@@ -208,7 +209,7 @@ def test_the_command_line_finds_what_python_finds(index: HybridIndex, tmp_path: 
 
 async def test_the_tool_finds_what_python_finds(index: HybridIndex) -> None:
     async with Client(server(index)) as client:
-        for name in ("top_k", "mode", "where", "within", "expand"):
+        for name in ("top_k", "mode", "where", "within", "expand", "min_relevance"):
             answer = await client.call_tool("search", {"query": QUERY, **CHOICES[name]})
             assert not answer.is_error
             found = [(hit["source"], hit["text"]) for hit in (answer.structured_content or {})["passages"]]

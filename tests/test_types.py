@@ -118,9 +118,10 @@ def test_a_citation_says_where_to_look_on_one_line(
 ) -> None:
     (page, page_end), (start, end) = pages, lines
     hit = SearchHit(
-        id="1", document_id="2", text="x", score=1.0, rank=1, source="docs/a\nb.md", title=None, headings=(), page=page,
-        page_end=page_end, line_start=start, line_end=end, char_start=0, char_end=1, metadata={}, dense_score=None,
-        dense_rank=None, lexical_score=1.0, lexical_rank=1, rerank_score=None, highlights=(),
+        id="1", document_id="2", text="x", score=1.0, rank=1, relevance=1.0, source="docs/a\nb.md", title=None,
+        headings=(), page=page, page_end=page_end, line_start=start, line_end=end, char_start=0, char_end=1,
+        metadata={}, dense_score=None, dense_rank=None, lexical_score=1.0, lexical_rank=1, rerank_score=None,
+        highlights=(),
     )  # fmt: skip
     assert hit.citation() == citation
     if page is not None:

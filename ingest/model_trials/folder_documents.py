@@ -5,12 +5,11 @@ from contextlib import ExitStack
 
 from ingest.chunking import ChunkSettings
 from ingest.documents import document_from_json
-from ingest.loaders.converters import check_converters
 from ingest.parser_pool import ParserPool, Parsers
 from ingest.parser_worker import ParserSettings
 from ingest.parsing import Parsed
+from ingest.pipeline import parser_settings
 from ingest.scan import ScannedFile
-from ingest.skip_reasons import MEGABYTE
 from retrieval.config import Config
 from retrieval.encoders.estimating_tokenizer import estimating_tokenizer
 from retrieval.types import Document
@@ -41,17 +40,8 @@ def folder_documents(
 
 
 def _settings(config: Config) -> ParserSettings:
-    """Parsers chunk what they read; here nobody looks at the chunks, so that any tokenizer does."""
-    check_converters(config.converters)
+    """Parsers chunk what they read, and detect its language; here nobody looks at either, so that what is fast does."""
     chunks = ChunkSettings(
         tokenizer=estimating_tokenizer().to_str(), max_tokens=512, passage_prefix="", overlap=0, context_header=False
     )
-    return ParserSettings(
-        chunks=chunks,
-        language="english",
-        max_bytes=config.max_file_bytes,
-        seconds=config.parse_seconds,
-        memory_bytes=config.parse_memory_mb * MEGABYTE,
-        ocr_command=config.ocr_command,
-        converters=tuple(config.converters.items()),
-    )
+    return parser_settings(config, chunks)._replace(language="english")

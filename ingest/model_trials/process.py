@@ -1,20 +1,14 @@
 """A worker process in which models are tried, as the process that asks sees it."""
 
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
-from contextlib import closing, suppress
-from multiprocessing.connection import Pipe
 from types import TracebackType
 from typing import Self
 
-from ingest.model_trials.worker import Answer, Failed, Load, Said, Try
+from ingest.child_process import kill_group, manner_of_death, start
+from ingest.model_trials.worker import Answer, Failed, Load, Message, Try
 
-OnSaid = Callable[[Said], None]
-
-_PROGRAM = "import sys; sys.path[:] = {path!r}; from ingest.model_trials.worker import serve; serve({descriptor})"
+OnMessage = Callable[[Message], None]
 
 
 class WorkerProcess:
@@ -25,19 +19,8 @@ class WorkerProcess:
     """
 
     def __init__(self, *, offline: bool, scratch: str) -> None:
-        self._connection, theirs = Pipe()
-        environment = {**os.environ, "TMPDIR": scratch, **({"HF_HUB_OFFLINE": "1"} if offline else {})}
-        with closing(theirs):
-            program = _PROGRAM.format(path=sys.path, descriptor=theirs.fileno())
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", program],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env=environment,
-                process_group=0,  # Ctrl-C at a terminal is not for it, and what it starts can be ended with it
-            )
+        environment = {"TMPDIR": scratch, **({"HF_HUB_OFFLINE": "1"} if offline else {})}
+        self._process, self._connection = start("ingest.model_trials.worker", environment=environment)
 
     def __enter__(self) -> Self:
         return self
@@ -47,16 +30,15 @@ class WorkerProcess:
     ) -> None:
         self._connection.close()
         if self._process.returncode is None:  # else its id may be another's by now
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+            kill_group(self._process)
             self._process.wait()
 
-    def ask(self, task: Load | Try, *, on_said: OnSaid = lambda said: None) -> Answer:
+    def ask(self, task: Load | Try, *, on_message: OnMessage = lambda message: None) -> Answer:
         """What comes of it; Failed too where the process dies of it, and of every task from then on."""
         try:
             self._connection.send(task)
-            while isinstance(answer := self._connection.recv(), Said):
-                on_said(answer)
+            while isinstance(answer := self._connection.recv(), Message):
+                on_message(answer)
         except (EOFError, OSError):
             return Failed(self._reason_of_death())
         found: Answer = answer
@@ -70,5 +52,4 @@ class WorkerProcess:
         code = self._process.wait()
         if code == -signal.SIGKILL:
             return "its process was killed, as the system does when memory is short."
-        died = f"of signal {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
-        return f"its process died {died}."
+        return f"its process died {manner_of_death(code)}."

@@ -5,19 +5,19 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ingest.model_trials.process import OnSaid, WorkerProcess
+from ingest.model_trials.process import OnMessage, WorkerProcess
 from ingest.model_trials.worker import Answer, Failed, Load, Try
 from retrieval.model_comparison.candidates import is_on_hub
 from retrieval.model_comparison.trial import Candidate, Material, ModelFacts, Trial
 
-OnSaidOf = Callable[[Candidate, int], OnSaid]
-"""Who is told what is said of a candidate, the so-manyth from 1."""
+ListenerFor = Callable[[Candidate, int], OnMessage]
+"""A candidate and its number, from 1 -> what gets the messages of its process."""
 
 _NOT_HERE = "not on this machine; what is named is downloaded."
 
 
 def load_models(
-    candidates: Iterable[Candidate], *, offline: bool, scratch: Path, on_said: OnSaidOf
+    candidates: Iterable[Candidate], *, offline: bool, scratch: Path, listener_for: ListenerFor
 ) -> tuple[list[Candidate], dict[str, str]]:
     """The candidates that can be used here, each model once, and why the others cannot, by label."""
     waiting = list(candidates)
@@ -29,7 +29,7 @@ def load_models(
             while number < len(waiting) and worker.is_alive:
                 candidate = waiting[number]
                 number += 1
-                answer = worker.ask(Load(candidate.config), on_said=on_said(candidate, number))
+                answer = worker.ask(Load(candidate.config), on_message=listener_for(candidate, number))
                 note_loaded(candidate, answer, loaded, refused, offline=offline)
     return list(loaded.values()), refused
 
@@ -52,7 +52,7 @@ def note_loaded(
 
 
 def try_models(
-    candidates: Sequence[Candidate], material: Material, *, offline: bool, scratch: Path, on_said: OnSaidOf
+    candidates: Sequence[Candidate], material: Material, *, offline: bool, scratch: Path, listener_for: ListenerFor
 ) -> tuple[dict[str, Trial], dict[str, str]]:
     """What each did, and why others failed, by label."""
     trials: dict[str, Trial] = {}
@@ -64,7 +64,7 @@ def try_models(
         ):
             config = candidate.config.model_copy(update={"chroma_host": None})  # no server keeps what is only tried
             task = Try(config, material, Path(directory) / "index")
-            answer = worker.ask(task, on_said=on_said(candidate, number))
+            answer = worker.ask(task, on_message=listener_for(candidate, number))
         if isinstance(answer, Trial):
             trials[candidate.label] = answer
         elif isinstance(answer, Failed):

@@ -19,10 +19,11 @@ from retrieval.evaluation.collection import Collection
 from retrieval.evaluation.measures import MODES, judge
 from retrieval.index import HybridIndex
 from retrieval.model_comparison.model_card import languages_of, size_of
+from retrieval.model_comparison.passages import letters
 from retrieval.model_comparison.trial import MEASURES, Material, ModelFacts, Trial
 from retrieval.types import Chunk, digest
 
-Say = Callable[[str], None]
+OnStep = Callable[[str], None]
 """Is told what is being done."""
 
 _SECONDS = 4.0
@@ -33,6 +34,11 @@ _AT_ONCE = 32
 _LEAST_BATCHES = 4
 _QUERIES_TIMED = 25
 _WORDS_OF_QUERY = 8
+_CHARACTERS_OF_QUERY = 80
+"""A script without spaces may have one word in a section."""
+
+_QUERY = "What do these documents say?"
+"""Timed where documents have neither questions nor words."""
 
 
 def load_model(config: Config) -> ModelFacts:
@@ -52,29 +58,29 @@ def _facts(config: Config, embedder: Embedder) -> ModelFacts:
     )
 
 
-def try_model(config: Config, material: Material, directory: Path, *, say: Say = lambda text: None) -> Trial:
+def try_model(config: Config, material: Material, directory: Path, *, on_step: OnStep = lambda text: None) -> Trial:
     """Index the material in an empty directory, ask its questions, and measure. Raises ModelError or ConfigError where
     that fails; the directory is the caller's to remove."""
     started = time.monotonic()
 
     def on_progress(progress: Progress) -> None:
-        say(_in_words(progress, time.monotonic() - started))
+        on_step(_in_words(progress, time.monotonic() - started))
 
-    say("loading the model")
+    on_step("loading the model")
     with HybridIndex.open(directory, config=config) as index:
         facts = _facts(config, index.embedder)
         add(material.documents, index, on_progress=on_progress)
         reader = index.searcher().reader
         if not reader.size:
             raise ModelError("it indexed nothing.")
-        say("measuring its speed")
+        on_step("measuring its speed")
         limit = chunk_settings(index).max_tokens
         rows = reader.living[:: -(-reader.size // _PASSAGES)].tolist()
         chunks = [reader.chunk(row) for row in rows]
         tokens_per_second = _speed(index.embedder, chunks, context_header=reader.context_header)
         query_milliseconds = _latency(index, material)
         if material.queries:
-            say(f"asking {len(material.queries):,} questions")
+            on_step(f"asking {len(material.queries):,} questions")
         collection = Collection((), material.queries, material.qrels)
         judged = judge(index, collection, measures=MEASURES) if material.queries else {}
         return Trial(
@@ -125,15 +131,21 @@ def _speed(embedder: Embedder, chunks: Sequence[Chunk], *, context_header: bool)
 
 def _latency(index: HybridIndex, material: Material) -> float:
     """Milliseconds of a hybrid search, one question after the other; the first of all does not count."""
-    texts = list(material.queries.values())[:_QUERIES_TIMED]
-    if not texts:
-        texts = [" ".join(text.split()[:_WORDS_OF_QUERY]) for text in material.sections[:_QUERIES_TIMED]]
+    texts = timed_queries(material)
     taken = []
     for text in (texts[0], *texts):
         started = time.perf_counter()
         index.search(text, operators=False)
         taken.append(time.perf_counter() - started)
     return 1000 * statistics.median(taken[1:])
+
+
+def timed_queries(material: Material) -> list[str]:
+    """The questions that are asked, or without any the first words of sections; one at least."""
+    if material.queries:
+        return list(material.queries.values())[:_QUERIES_TIMED]
+    starts = [" ".join(text.split()[:_WORDS_OF_QUERY])[:_CHARACTERS_OF_QUERY] for text in material.sections]
+    return [start for start in starts if letters(start)][:_QUERIES_TIMED] or [_QUERY]
 
 
 def _cut(embedder: Embedder, sections: Sequence[str], *, limit: int) -> float:

@@ -1,4 +1,4 @@
-"""The process in which models are tried: it does what it is told, one after the other, and says how it gets on."""
+"""The process in which models are tried: it does one task after the other, and sends messages meanwhile."""
 
 import contextlib
 import logging
@@ -29,10 +29,10 @@ class Try(NamedTuple):
     directory: Path
 
 
-class Said(NamedTuple):
+class Message(NamedTuple):
     """What is being done, or a warning that is logged."""
 
-    kind: Literal["doing", "warning"]
+    kind: Literal["progress", "warning"]
     text: str
 
 
@@ -46,21 +46,21 @@ Answer = ModelFacts | Trial | Failed
 
 
 def serve(descriptor: int) -> None:
-    """Answer each Load and Try, with any number of Said before, until the other end is closed."""
+    """Answer each Load and Try, with any number of Messages before, until the other end is closed."""
     end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asked
     with Connection(descriptor) as connection, contextlib.suppress(EOFError, BrokenPipeError):
         logging.getLogger().handlers = [_Sending(connection)]
         while True:
-            connection.send(answer(connection.recv(), tell=connection.send))
+            connection.send(answer(connection.recv(), on_message=connection.send))
 
 
-def answer(task: Load | Try, *, tell: Callable[[Said], None]) -> Answer:
-    """Do the task, and tell what is being done."""
+def answer(task: Load | Try, *, on_message: Callable[[Message], None]) -> Answer:
+    """Do the task; its progress and warnings are messages."""
     try:
         if isinstance(task, Load):
             return load_model(task.config)
-        return try_model(*task, say=lambda text: tell(Said("doing", text)))
+        return try_model(*task, on_step=lambda text: on_message(Message("progress", text)))
     except BrokenPipeError:
         raise
     except (RetrievalError, OSError) as error:
@@ -80,4 +80,4 @@ class _Sending(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         with contextlib.suppress(OSError):
-            self._connection.send(Said("warning", record.getMessage()))
+            self._connection.send(Message("warning", record.getMessage()))

@@ -2,7 +2,8 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 
 from retrieval.analysis.analyzer import JOINED, Analyzer
 from retrieval.analysis.capitals import CONNECTIVES
@@ -38,7 +39,7 @@ _NEIGHBOURS = re.compile(r"(?<![^\s(])(?=((?:[^\W\d_]+) [^\W\d_]+)(?![^\s?!.,;:)
 _DIGITS = re.compile(r"(?<!\S)\d+(?: \d+)+(?!\S)")
 
 
-def query_terms(text: str, analyzer: Analyzer, *, ignored: Collection[str] = ()) -> Mapping[str, float]:
+def query_terms(text: str, analyzer: Analyzer, *, ignored: frozenset[str] = frozenset()) -> Mapping[str, float]:
     """term -> weight. A word that stands in the query more than once weighs as often.
 
     ignored   words that are not looked for, in lower case
@@ -57,9 +58,9 @@ def query_terms(text: str, analyzer: Analyzer, *, ignored: Collection[str] = ())
             weights[term] += weight
             # KB5034441 has the parts of KB-5034441 as well, wifi has not those of wi-fi.
             weights[solid] += _SOLID * (1 if solid.isalpha() else weight)
-    for term in _joined_neighbours(text, analyzer, ignored):
+    for term, _, _ in _joined_neighbours(text, analyzer, ignored):
         weights[term] = max(weights[term], _APART)
-    for term in other_forms(text):
+    for term, _, _ in other_forms(text):
         weights[term] = max(weights[term], _OTHER_FORM)
     acronym, weight = _acronym(text, analyzer.language, alone=not weights)
     if acronym and acronym not in weights:
@@ -67,19 +68,34 @@ def query_terms(text: str, analyzer: Analyzer, *, ignored: Collection[str] = ())
     return dict(weights)
 
 
-def content_words(text: str, analyzer: Analyzer, *, ignored: Collection[str] = ()) -> Iterator[list[Span]]:
+@lru_cache(maxsize=256)
+def content_words(
+    text: str, analyzer: Analyzer, *, ignored: frozenset[str] = frozenset()
+) -> tuple[tuple[Span, ...], ...]:
     """Of each word or name that is looked for, its terms, those of its parts last, and where each stands.
+
+    A search asks for them twice: for what to look for, and for what passages cover.
 
     ignored   as in `query_terms`
     """
-    for word in _words(analyzer.spans(text)):
-        wanted = [
+    words = (
+        tuple(
             (term, start, end)
             for term, start, end in word
             if term not in CONNECTIVES and (term.isupper() or fold_case(text[start:end]) not in ignored)
-        ]
-        if wanted:
-            yield wanted
+        )
+        for word in _words(analyzer.spans(text))
+    )
+    return tuple(filter(None, words))
+
+
+def written_otherwise(text: str, analyzer: Analyzer, *, ignored: frozenset[str] = frozenset()) -> list[Span]:
+    """The terms that texts have in place of words of the query, and where those stand: dates and times in other forms,
+    and two words in one.
+
+    ignored   as in `content_words`
+    """
+    return [*_joined_neighbours(text, analyzer, ignored), *other_forms(text)]
 
 
 def _acronym(text: str, language: str, *, alone: bool) -> tuple[str, float]:
@@ -113,10 +129,14 @@ def neighbours(text: str) -> Iterator[tuple[str, str]]:
         yield first, second
 
 
-def _joined_neighbours(text: str, analyzer: Analyzer, ignored: Collection[str]) -> Iterator[str]:
+@lru_cache(maxsize=256)
+def _joined_neighbours(text: str, analyzer: Analyzer, ignored: frozenset[str]) -> tuple[Span, ...]:
     """Two words that some write in one, of which the first is no function word; and groups of digits."""
-    for first, second in neighbours(text):
+    joined: list[Span] = []
+    for match in _NEIGHBOURS.finditer(text):
+        first, second = match[1].split(" ")
         if not CONNECTIVES & {first, second} and fold_case(first) not in ignored and analyzer.terms(first):
-            yield from analyzer.terms(first + second)
-    for match in _DIGITS.finditer(text):
-        yield match[0].replace(" ", "")
+            whole = analyzer.terms(first + second)[:1]  # NewYork has new and york as well
+            joined += [(term, *match.span(1)) for term in whole]
+    joined += [(match[0].replace(" ", ""), *match.span()) for match in _DIGITS.finditer(text)]
+    return tuple(joined)

@@ -16,9 +16,10 @@ _OTHER_LETTERS = {
     "arabic", "armenian", "greek", "hindi", "nepali", "none", "persian", "russian", "serbian", "tamil", "yiddish",
 }  # fmt: skip
 """Languages that are not written in Latin letters, or not in these alone; Latin words are common in their texts."""
+
 _PLENTY, _AHEAD = 4, 2
-"""Function words of another language that need no look at the letters, which takes half a second the first time: so
-many, so many more than of any third one, and none of the main one."""
+"""A query without function words of the main language, but with so many of another, and so many more of it than of any
+third one, is in that language: its letters need not be looked at, which takes half a second the first time."""
 
 _WORD = regex.compile(r"[\p{L}\p{M}]+")
 

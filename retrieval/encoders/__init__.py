@@ -3,10 +3,11 @@
 from retrieval.encoders.embedder import Embedder, model_settings
 from retrieval.encoders.endpoint_encoder import EndpointEncoder
 from retrieval.encoders.local_encoder import LocalEncoder
-from retrieval.encoders.model_files import PASSED, find_model, hash_weights
+from retrieval.encoders.model_files import PACKAGED, PASSED, find_model, hash_weights
 from retrieval.encoders.sharing import shared_encoder
 
 __all__ = [
+    "PACKAGED",
     "PASSED",
     "Embedder",
     "EndpointEncoder",

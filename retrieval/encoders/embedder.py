@@ -51,7 +51,8 @@ class Embedder:
 
     @classmethod
     def load(cls, config: Config) -> Self:
-        """Of the model that the settings name. Raises as LocalEncoder.load and EndpointEncoder.load."""
+        """Of the model that the settings name, loaded for this alone; `shared_encoder` shares one. Raises as
+        LocalEncoder.load and EndpointEncoder.load."""
         return cls((EndpointEncoder if config.is_endpoint else LocalEncoder).load(config), config)
 
     @property
@@ -76,10 +77,23 @@ class Embedder:
     def numerics(self) -> str:
         return self._local.numerics if self._local is not None else "fp32"
 
-    @property
-    def cosine_scale(self) -> CosineScale:
-        """What its cosines mean; measured at first use. Raises as `embed_queries`."""
-        return cosine_scale(self.encoder, self.prefixes, self.embed_queries, self.embed_passages)
+    def cosine_scale(self, *, writing: bool) -> CosineScale:
+        """What its cosines mean; measured at first use. Raises as `embed_queries`.
+
+        writing   whether this process embeds passages, or else queries: a model of this machine is loaded for one of
+                  the two, and both give the same vectors but for rounding
+        """
+        queries, passages = self.encoder.embed_queries, self.encoder.embed_passages
+        if self._local is not None:
+            queries = passages = passages if writing else queries
+        return cosine_scale(
+            self.encoder,
+            self.prefixes,
+            lambda texts: self._checked(queries([self.prefixes.query + text for text in texts]), texts),
+            lambda texts: self._checked(
+                passages([self.prefixes.passage + self._beginning(text) for text in texts]), texts
+            ),
+        )
 
     @stage("embedding")
     def embed_queries(self, queries: Sequence[str]) -> Vectors:
@@ -108,6 +122,13 @@ class Embedder:
     def reads_many_languages(self) -> bool:
         """Whether the encoder was trained on them, by its tokenizer; False where that is not known."""
         return reads_many_languages(self.tokenizer)
+
+    def _beginning(self, passage: str) -> str:
+        """So many of its words as the encoder reads."""
+        words = passage.split(" ")
+        while len(words) > 1 and self.count_tokens(self.prefixes.passage + " ".join(words)) > self.max_seq_length:
+            words.pop()
+        return " ".join(words)
 
     def _checked(self, vectors: Vectors, texts: Sequence[str]) -> Vectors:
         try:

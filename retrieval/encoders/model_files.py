@@ -28,6 +28,9 @@ PACKAGED_SHA256 = {
 _READ = {".json", ".txt", ".model", ".jinja", ".safetensors", ".bin", ".py"}
 """Suffixes of files that can change what a model does by being there."""
 
+PACKAGED = ("packaged", "packaged-multilingual")
+"""Names of the models that packages bring; any other name is a directory, or one on the hub."""
+
 PASSED = "encoder:"
 """How the name of a model begins that is an encoder which a program passes."""
 

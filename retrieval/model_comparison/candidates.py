@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from retrieval.config import MODEL_SETTINGS, Config, base_for
-from retrieval.encoders import PASSED
+from retrieval.encoders import PACKAGED, PASSED
 from retrieval.errors import ConfigError
 from retrieval.model_comparison.trial import Candidate
 from retrieval.presets import presets
@@ -72,8 +72,7 @@ def preset_candidates(shared: Config, *others: Candidate) -> Candidates:
 def is_on_hub(config: Config) -> bool:
     """Whether the model is named as one on the model hub."""
     name = config.model
-    is_packaged = name in {"packaged", "packaged-multilingual"}
-    return not (is_packaged or config.is_endpoint or Path(name).expanduser().is_dir())
+    return not (name in PACKAGED or config.is_endpoint or Path(name).expanduser().is_dir())
 
 
 def _of_model(name: str, shared: Config) -> Config:

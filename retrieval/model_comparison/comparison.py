@@ -9,7 +9,7 @@ import numpy as np
 from retrieval.config import Mode
 from retrieval.evaluation.cross_validation import Interval, confidence_interval
 from retrieval.evaluation.significance import compare
-from retrieval.model_comparison.trial import MEASURES, Material, Questions, Trial
+from retrieval.model_comparison.trial import MEASURES, Material, QuestionKind, Trial
 
 MODES: tuple[Mode, ...] = ("hybrid", "dense")
 """That are compared; what a search is without a model is told once."""
@@ -51,12 +51,12 @@ class Comparison:
     quality         of each mode and measure; empty without questions
     p_values        by mode: of the first measure's difference to the model that is recommended, which has none
     recommendation  None without questions to tell the models by
-    gain_by_luck    the chance of as large a difference between the recommended model's hybrid search and BM25 alone;
-                    None without a recommendation
+    p_value_against_bm25   of the recommended model's hybrid search, in the first measure; None without a
+                    recommendation
     """
 
     name: str
-    kind: Questions
+    kind: QuestionKind
     questions: int
     notes: tuple[str, ...]
     trials: Mapping[str, Trial]
@@ -64,7 +64,7 @@ class Comparison:
     quality: Mapping[str, Mapping[Mode, Mapping[str, Estimate]]]
     p_values: Mapping[str, Mapping[Mode, float]]
     recommendation: Recommendation | None
-    gain_by_luck: float | None
+    p_value_against_bm25: float | None
 
 
 def compare_trials(material: Material, trials: Mapping[str, Trial], refused: Mapping[str, str]) -> Comparison:
@@ -85,7 +85,7 @@ def compare_trials(material: Material, trials: Mapping[str, Trial], refused: Map
             if reference and label != reference
         },
         recommendation=recommendation,
-        gain_by_luck=_gain_by_luck(trials[reference]) if recommendation is not None else None,
+        p_value_against_bm25=_p_value_against_bm25(trials[reference]) if recommendation is not None else None,
     )
 
 
@@ -166,7 +166,7 @@ def _p_value(trial: Trial, other: Trial, mode: Mode) -> float:
     return compare(trial.figures[mode], other.figures[mode], MEASURES[0]).p_value
 
 
-def _gain_by_luck(trial: Trial) -> float:
+def _p_value_against_bm25(trial: Trial) -> float:
     return compare(trial.figures["hybrid"], trial.figures["lexical"], MEASURES[0]).p_value
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from retrieval.config import Config
+from retrieval.encoders import PACKAGED
 from retrieval.errors import ConfigError
 from retrieval.model_comparison.comparison import Comparison
 from retrieval.model_comparison.tables import caveats, recommendation_in_words
@@ -41,7 +42,7 @@ def comparison_as_dict(comparison: Comparison, candidates: dict[str, Candidate])
         "not_compared": dict(comparison.refused),
         "recommended": None if comparison.recommendation is None else comparison.recommendation.label,
         "recommendation": recommendation_in_words(comparison),
-        "p_value_against_bm25": comparison.gain_by_luck,
+        "p_value_against_bm25": comparison.p_value_against_bm25,
     }
 
 
@@ -90,11 +91,11 @@ def settings_file_of(config: Config, comment: Sequence[str]) -> str:
     if left_out := sorted(name for name in _SECRET if getattr(config, name)):
         comment = [*comment, f"Secrets are left out ({', '.join(left_out)}): set them in the environment."]
     settings = yaml.safe_dump({**present, "model": _model(config)}, sort_keys=False, allow_unicode=True)
-    return "".join(f"# {line}\n" for line in comment) + settings
+    return "".join(f"# {' '.join(line.split())}\n" for line in comment) + settings  # a directory's name may have lines
 
 
 def _model(config: Config) -> str:
     """A directory by its whole path, since the file may be used from elsewhere."""
     directory = Path(config.model).expanduser()
-    is_name = config.is_endpoint or config.model in {"packaged", "packaged-multilingual"}
+    is_name = config.is_endpoint or config.model in PACKAGED
     return config.model if is_name or not directory.is_dir() else str(directory.resolve())

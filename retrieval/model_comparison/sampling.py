@@ -1,8 +1,7 @@
 """Which documents are read where reading all would take too long."""
 
 import random
-from collections.abc import Collection as Container
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from retrieval.evaluation.judgements import Qrels

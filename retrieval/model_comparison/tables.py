@@ -98,11 +98,12 @@ def caveats(comparison: Comparison) -> Iterator[str]:
             "by 50 questions of your own where it matters (--queries, --qrels)."
         )
     if comparison.kind != "none" and comparison.questions < FEW:
-        yield f"{counted(comparison.questions, 'question')} are little to go by."
-    if comparison.recommendation is not None and comparison.gain_by_luck is not None:
+        verb = "is" if comparison.questions == 1 else "are"
+        yield f"{counted(comparison.questions, 'question')} {verb} little to go by."
+    p_value = comparison.p_value_against_bm25
+    if comparison.recommendation is not None and p_value is not None and p_value > ALPHA:
         label = comparison.recommendation.label
-        if comparison.gain_by_luck > ALPHA:
-            yield f"Hybrid search with {label} cannot be told from BM25 alone here ({chance(comparison.gain_by_luck)})."
+        yield f"Hybrid search with {label} cannot be told from BM25 alone here ({chance(p_value)})."
     strangers = {label: unknown for label, trial in comparison.trials.items() if (unknown := _unknown_language(trial))}
     if strangers:
         language = next(iter(strangers.values()))

@@ -13,7 +13,7 @@ from retrieval.types import Document
 MEASURES = ("nDCG@10", "RR@10", "R@100")
 """Of each mode; the first one decides."""
 
-Questions = Literal["judged", "known-item", "none"]
+QuestionKind = Literal["judged", "known-item", "none"]
 
 
 class Candidate(NamedTuple):
@@ -38,7 +38,7 @@ class Material:
     sections: tuple[str, ...]
     queries: Mapping[str, str]
     qrels: Qrels
-    kind: Questions
+    kind: QuestionKind
     notes: tuple[str, ...] = ()
 
 

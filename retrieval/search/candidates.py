@@ -56,7 +56,7 @@ class QueryScores:
         scan: Scan | None = None,
     ) -> None:
         self.vector = query.vector
-        self.coverage = query.coverage
+        self.coverage = query.evidence.coverage
         self.vectors = reader.vectors
         self.texts: StackedArray[Any] | NDArray[Any] = reader.passages
         self._cosines = Cosines(query.vector, reader.vectors, scan or reader.products, alive=reader.alive)

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Literal
 
+from retrieval.fusion import Scores
 from retrieval.search.candidates import QueryScores, Ranking
 from retrieval.search.duplicates import duplicates_of
 from retrieval.search.function_words import has_function_words_alone, phrase_spans
 from retrieval.search.highlights import Highlighter
 from retrieval.search.passages import expanded
 from retrieval.search.query import Query
-from retrieval.search.relevance import relevance
 from retrieval.search_hits import SearchHit
 from retrieval.segments.reader import IndexReader
 from retrieval.timing import stage
@@ -24,6 +24,7 @@ def hits_of(
     ranking: Ranking,
     *,
     ranks: tuple[Rows, Rows],
+    relevances: Scores,
     expand: int | Literal["section"],
     highlight: bool,
     collapse: bool,
@@ -32,13 +33,13 @@ def hits_of(
     """One hit for each passage.
 
     ranks    the candidates of the dense and of the lexical side, best first
+    relevances   float64 [k], of the ranking's rows
     expand   how many neighbours, or that the whole section, goes into a passage; those that touch become one
     highlight   whether to find the words that match
     collapse    whether to name the other passages with the same text, of those allowed
     """
     dense_ranks, lexical_ranks = ({row: rank for rank, row in enumerate(side.tolist(), 1)} for side in ranks)
     cosines = scores.cosines(ranking.rows)
-    relevances = relevance(reader, query, scores, ranking.rows).tolist()
     marking = {language: Highlighter(terms, language) for language, terms in query.terms.items()}
     duplicates = duplicates_of(reader, ranking.rows, allowed) if collapse else [((), 0)] * len(ranking.rows)
     hits = []
@@ -53,7 +54,7 @@ def hits_of(
                 text=passage.text,
                 score=float(ranking.scores[at]),
                 rank=rank,
-                relevance=relevances[at],
+                relevance=float(relevances[at]),
                 source=chunk.source,
                 title=chunk.title,
                 headings=chunk.headings,

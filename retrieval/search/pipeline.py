@@ -32,7 +32,7 @@ def search(
     scan: Scan | None = None,
 ) -> list[SearchHit]:
     """The best hits, best first; equal scores are ordered by id. `scan` takes the place of the reader's own."""
-    scores = QueryScores(reader, query, options.sides, scan=scan)
+    scores = of_query = QueryScores(reader, query, options.sides, scan=scan)
     allowed = _allowed(reader, query, options)
     if options.feedback != "none":
         one_each = choice(reader, one_each_document=False, one_each_text=options.collapse)
@@ -45,7 +45,7 @@ def search(
     if options.min_score is not None:
         ranking = ranking.take(ranking.scores >= options.min_score)
     if options.min_relevance is not None:
-        ranking = ranking.take(relevance(reader, query, scores, ranking.rows) >= options.min_relevance)
+        ranking = ranking.take(relevance(reader, query, of_query, ranking.rows) >= options.min_relevance)
     if options.mmr_lambda is not None and len(ranking.rows):
         vectors = reader.vectors[ranking.rows]
         ranking = ranking.take(mmr(ranking.scores, vectors, lambda_=options.mmr_lambda, top_k=options.top_k))
@@ -57,6 +57,8 @@ def search(
         scores,
         ranking,
         ranks=ranks,
+        # Asked again with its answers, any question would be near to them.
+        relevances=relevance(reader, query, of_query, ranking.rows),
         expand=options.expand,
         highlight=options.highlight,
         collapse=options.collapse,

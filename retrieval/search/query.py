@@ -14,6 +14,21 @@ TermsByLanguage = Mapping[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the scores of either side tell of a query, in one index.
+
+    cosine_scale   of the model that made the query's vector; None without one
+    reads_many_languages   whether that model does, and so finds answers in other languages than the query's
+    coverage       in [0, 1]: the share of the query's words, by idf, that any passage has. BM25 votes with this part of
+                   its weight; 1 unless reads_many_languages, since another model does not make up for the rest
+    """
+
+    cosine_scale: CosineScale | None = None
+    reads_many_languages: bool = False
+    coverage: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """A question, analysed.
 
@@ -22,9 +37,7 @@ class Query:
     vector    float32 [dim], of unit length; None where only BM25 takes part
     clauses   what every hit must or must not contain
     corrections   the words that stand in `terms` in another spelling
-    cosine_scale   of the model that made the vector; None without one
-    is_read_in_all_languages   whether the model of the vector reads many languages
-    coverage  in [0, 1]: the share of the lexical side's weight that it votes with; see `coverage.known_share`
+    evidence  what either side's scores tell of it
     """
 
     text: str
@@ -32,9 +45,7 @@ class Query:
     vector: Vectors | None
     clauses: tuple[Clause, ...] = ()
     corrections: tuple[Correction, ...] = ()
-    cosine_scale: CosineScale | None = None
-    is_read_in_all_languages: bool = False
-    coverage: float = 1.0
+    evidence: Evidence = Evidence()
 
     def answered(self, hits: Iterable[SearchHit], *, warnings: tuple[str, ...]) -> SearchHits:
         """Its hits, with how it was read, and what is wrong with its filters."""

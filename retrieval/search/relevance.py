@@ -7,11 +7,14 @@ Relevance is made of what does not depend on the other passages found:
                model (`types.CosineScale`)
     coverage   how much of the query, by idf, the passage has (`coverage`)
 
-    relevance = .4 nearness + .6 coverage
+    relevance = max(.4 min(nearness, 1) + .6 coverage, nearness / 2)
 
-Words in common are the better evidence, since a model finds all of a subject near. Where a model reads many languages,
-and the query is in another one than the passage, words say nothing, and answers lie less near. Where there are no
-vectors, coverage is all there is.
+Words in common are the better evidence, since a model finds all of a subject near. But a passage that lies nearer than
+answers usually do is one though it has none of the words.
+
+Where a model reads many languages, and the query is in another one than the passage, words say nothing, and answers lie
+less near. Where there are no vectors, coverage is all there is, and a third of the words is enough for one who asked
+for words.
 """
 
 import numpy as np
@@ -19,14 +22,15 @@ import numpy as np
 from retrieval.analysis import is_foreign
 from retrieval.fusion import Scores
 from retrieval.search.candidates import QueryScores
-from retrieval.search.coverage import passage_shares, words_by_language
+from retrieval.search.coverage import passage_coverage, words_by_language
 from retrieval.search.query import Query, analyzer
 from retrieval.segments.reader import IndexReader
 from retrieval.topk import Rows
 
 _COVERAGE = 0.6
+"""How much words count; nearness counts for the rest."""
 
-_FOREIGN = 0.7
+_FOREIGN = 0.55
 """The nearness of an answer in another language than the question's."""
 
 
@@ -39,14 +43,14 @@ def relevance(reader: IndexReader, query: Query, scores: QueryScores, rows: Rows
     words = words_by_language(query.text, reader.languages_by_size)
     for language in set(languages.tolist()):
         of_language = languages == language
-        foreign[of_language] = query.is_read_in_all_languages and is_foreign(query.text, language)
+        foreign[of_language] = query.evidence.reads_many_languages and is_foreign(query.text, language)
         if words[language]:
             corrected = frozenset(
                 term for correction in query.corrections for term in analyzer(language).terms(correction.searched)
             )
-            coverage[of_language] = passage_shares(reader, words[language], rows[of_language], corrected=corrected)
-    if query.cosine_scale is None:
-        return coverage
-    nearness = query.cosine_scale.nearness(scores.cosines(rows))
-    both = (1 - _COVERAGE) * nearness + _COVERAGE * coverage
+            coverage[of_language] = passage_coverage(reader, words[language], rows[of_language], corrected=corrected)
+    if (scale := query.evidence.cosine_scale) is None:
+        return np.sqrt(coverage)
+    nearness = scale.nearness(scores.cosines(rows))
+    both = np.maximum((1 - _COVERAGE) * np.minimum(nearness, 1) + _COVERAGE * coverage, nearness / 2)
     return np.where(foreign, np.minimum(nearness / _FOREIGN, 1.0), both)

@@ -73,7 +73,8 @@ class Scorer:
     def _smoothed(self, options: SearchOptions, rows: Rows, fused: Scores) -> Scores:
         """The fused scores of the rows, those of the best unfiltered candidates smoothed with one another's.
 
-        Others keep theirs: of the same candidates, they have no higher scores than the best, smoothed or not.
+        All others keep their scores. No other unfiltered candidate overtakes the best by that, since smoothed scores
+        stay between the lowest and the highest of these.
         """
         best = self._union("hybrid", options.candidates, filtered=False)
         of_best = fused if np.array_equal(best, rows) else self._fused(options, best)
@@ -95,9 +96,9 @@ class Scorer:
     def _union(self, sides: Mode, depth: int, *, filtered: bool = True) -> Rows:
         """The `depth` best rows of the side, or of each side; ascending."""
         dense, lexical = self._scores.candidates(depth, self._allowed if filtered else None)
-        return (
-            np.unique({"dense": dense, "lexical": lexical}[sides]) if sides != "hybrid" else np.union1d(dense, lexical)
-        )
+        if sides == "hybrid":
+            return np.union1d(dense, lexical)
+        return np.sort(dense if sides == "dense" else lexical)
 
     def _scaled_scores(self, options: SearchOptions, rows: Rows) -> tuple[Scores, Scores]:
         """Both sides' scores of the rows on the fusion's scale.

@@ -57,8 +57,9 @@ class QuantizedVectors:
         if not self.codes.size:
             out[:] = 0.0
             return 0.0
-        simsimd.cdist(query.codes, self.codes, "dot", out=out[None])
-        out *= self._factors
+        # Without its `out`: with that, it returns None without a reference of its own, and where None is counted, as in
+        # Python 3.11, the interpreter dies once none is left.
+        np.multiply(np.asarray(simsimd.cdist(query.codes, self.codes, "dot"))[0], self._factors, out=out)
         out *= scale
         longest, most_left_out = self._longest
         error = (length + left_out) * most_left_out + left_out * longest

@@ -17,9 +17,9 @@ class CosineScale(NamedTuple):
     related: float
 
     def nearness(self, cosines: NDArray[np.float64]) -> NDArray[np.float64]:
-        """float64 [n] in [0, 1], of cosines [n]: 0 at `unrelated` and below, 1 at `related` and above; 0 throughout for
-        a model that tells no passage from another."""
+        """float64 [n] in [0, 2], of cosines [n]: 0 at `unrelated` and below, 1 at `related`, 2 as far beyond and above;
+        0 throughout for a model that tells no passage from another."""
         span = self.related - self.unrelated
         if span < _LEAST:
             return np.zeros(len(cosines))
-        return np.clip((cosines - self.unrelated) / span, 0.0, 1.0)
+        return np.clip((cosines - self.unrelated) / span, 0.0, 2.0)

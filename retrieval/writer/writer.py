@@ -123,7 +123,7 @@ class Writer:
         """Make each document what its change says, in one batch. `on_filled` gets the chunks as they are written."""
         made_with = self._made_with()
         if self._cosine_scale is None and any(change.chunks for change in changes):
-            self._cosine_scale = self._lent_scale(made_with) or self._embedder().cosine_scale
+            self._cosine_scale = self._lent_scale(made_with) or self._embedder().cosine_scale(writing=True)
         self.begin()
         return self._documents.put(changes, made_with=made_with, on_filled=on_filled)
 

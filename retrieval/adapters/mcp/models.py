@@ -54,9 +54,9 @@ class SearchResult(BaseModel):
     warnings: list[str] = Field(description="What is wrong with the filters, or was read as text.")
 
     @classmethod
-    def of(cls, hits: SearchHits, *, whatever: bool) -> Self:
-        """`whatever`: also hits that have nothing to do with what is asked."""
-        is_noise = bool(hits) and not (whatever or hits.has_relevant)
+    def of(cls, hits: SearchHits, *, keeps_irrelevant: bool) -> Self:
+        """keeps_irrelevant: whether to list hits none of which likely has to do with what is asked."""
+        is_noise = bool(hits) and not (keeps_irrelevant or hits.has_relevant)
         return cls(
             passages=[] if is_noise else [Found.of(hit) for hit in hits],
             nothing_relevant=_nearest(hits) if is_noise else "",
@@ -67,7 +67,7 @@ class SearchResult(BaseModel):
 
 
 def _nearest(hits: SearchHits) -> str:
-    nearest = max(hits, key=lambda hit: hit.relevance)
+    nearest = hits.most_relevant
     return (
         f"The documents say nothing relevant. The nearest is {nearest.citation()}, relevance {nearest.relevance:.2f}; "
         "min_relevance 0 lists it."

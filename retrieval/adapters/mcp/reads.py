@@ -91,7 +91,7 @@ def _search(current: Current) -> Callable[..., SearchResult]:
             }
             options: SearchKeywords = {**FRAMEWORK_DEFAULTS, **chosen}
             hits = current().searcher().search(query, top_k, **options)
-        return SearchResult.of(hits, whatever=min_relevance is not None)
+        return SearchResult.of(hits, keeps_irrelevant=min_relevance is not None)
 
     return search
 

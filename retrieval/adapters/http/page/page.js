@@ -274,8 +274,12 @@ async function searchAll(state, signal) {
 
 function fill(...columns) {
   $("columns").replaceChildren(...columns);
-  $("legend").hidden = !$("columns").querySelector(".hit");
+  showLegend();
   $("columns").classList.toggle("compare", columns.length > 1);
+}
+
+function showLegend() {
+  $("legend").hidden = !$("columns").querySelector(".hit");
 }
 
 /** What there is to search, and how, before anything was asked. */
@@ -316,8 +320,11 @@ const announce = (text) => { $("status").textContent = text; };
 const title = (mode) => mode[0].toUpperCase() + mode.slice(1);
 
 function heading(mode, answer) {
-  if (answer instanceof Error) return `${title(mode)}: failed`;
-  return `${title(mode)}: ${counted(answer.results[0].hits.length, "hit")}`;
+  return `${title(mode)}: ${answer instanceof Error ? "failed" : inShort(answer.results[0])}`;
+}
+
+function inShort({ hits, has_relevant: hasRelevant }) {
+  return hits.length && !hasRelevant ? "nothing relevant" : counted(hits.length, "hit");
 }
 
 function column(mode, answer, { state, signal }) {
@@ -326,13 +333,13 @@ function column(mode, answer, { state, signal }) {
     made.append(element("h2", {}, title(mode)), failure(answer, again, signal));
     return made;
   }
-  const hits = answer.results[0].hits;
-  const counts = `${counted(hits.length, "hit")} in ${number(answer.seconds * 1000)} ms`;
+  const { hits, has_relevant: hasRelevant } = answer.results[0];
+  const counts = `${inShort(answer.results[0])} in ${number(answer.seconds * 1000)} ms`;
   made.append(element("h2", {}, title(mode), element("span", {}, ` ${MODES[mode]} · ${counts}`)));
   made.append(...reading(answer.results[0]));
   const length = state.view === "compare" ? 200 : 320;
   made.append(!hits.length ? nothingFound(state)
-    : answer.results[0].has_relevant ? list(hits, length) : nothingRelevant(hits, length));
+    : hasRelevant ? list(hits, length) : nothingRelevant(mode, hits, length));
   for (const hit of hits) if (!current.hits.has(hit.id)) current.hits.set(hit.id, hit);
   return made;
 }
@@ -354,10 +361,17 @@ function nothingFound(state) {
     filtered && button("Search without filters", () => go({ where: "", prefix: "", operators: "" })));
 }
 
-/** Hits that have nothing to do with what is asked are not listed, unless one wants to see them. */
-function nothingRelevant(hits, length) {
+/** Hits that have nothing to do with what is asked are listed only once a reader wants to see them. */
+function nothingRelevant(mode, hits, length) {
+  const show = () => {
+    const shown = list(hits, length);
+    note.replaceWith(shown);
+    showLegend();
+    shown.querySelector(".open").focus();
+    announce(`${title(mode)}: the nearest ${counted(hits.length, "passage")}`);
+  };
   const note = element("div", { class: "note" }, element("p", {}, "Nothing relevant found."),
-    button("Show the nearest passages", () => note.replaceWith(list(hits, length))));
+    button(hits.length === 1 ? "Show the nearest passage" : `Show the nearest ${number(hits.length)} passages`, show));
   return note;
 }
 
@@ -702,8 +716,8 @@ function askForKey(reason, retry) {
 // ---- Keys and clicks ----
 
 function moveAmongHits(step) {
-  const column = document.activeElement.closest(".column") ?? document;
-  const hits = [...column.querySelectorAll(".open")];
+  const column = document.activeElement.closest(".column") ?? $("columns");
+  const hits = [...column.querySelectorAll(".open, .note button")]; // a note's button stands where hits would
   const at = hits.indexOf(document.activeElement);
   const next = at < 0 ? (step > 0 ? 0 : -1) : at + step;
   if (next < 0) $("query").focus();
