@@ -27,6 +27,7 @@ from retrieval.inspection_cli import similar, stats
 from retrieval.mcp_cli import mcp
 from retrieval.models_cli import app as models_app
 from retrieval.serve_cli import serve
+from retrieval.train_cli import train
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -75,6 +76,7 @@ app.command()(similar)
 app.command()(stats)
 app.command()(evaluate)
 app.command()(tune)
+app.command()(train)
 app.add_typer(models_app, name="models")
 app.command()(mcp)
 app.command()(serve)

@@ -31,6 +31,7 @@ LAYERS = {
         {"searcher"},
         {"index", "evaluation"},
         {"model_comparison"},
+        {"training"},
         {"backup"},
     ],
     "ingest": [

@@ -101,16 +101,14 @@ class Embedder:
         vectors are of no use."""
         if not queries:
             return self._no_vectors()
-        return self._checked(self.encoder.embed_queries([self.prefixes.query + query for query in queries]), queries)
+        return self._checked(self.encoder.embed_queries(self.prefixes.as_queries(queries)), queries)
 
     def embed_passages(self, passages: Sequence[str]) -> Vectors:
         """float32 [n, dimension], unit rows, of passage prefix + passage. The caller keeps them below the limit. Raises
         as `embed_queries`, and PassagesRefusedError where the encoder takes only some."""
         if not passages:
             return self._no_vectors()
-        return self._checked(
-            self.encoder.embed_passages([self.prefixes.passage + passage for passage in passages]), passages
-        )
+        return self._checked(self.encoder.embed_passages(self.prefixes.as_passages(passages)), passages)
 
     def count_tokens(self, text: str) -> int:
         """Tokens of the string as the encoder would read it, special tokens included."""

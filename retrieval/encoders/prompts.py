@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +21,14 @@ class Prompts(NamedTuple):
 
     query: str
     passage: str
+
+    def as_queries(self, texts: Iterable[str]) -> list[str]:
+        """What the model reads of questions: it embeds these strings, and is trained on them."""
+        return [self.query + text for text in texts]
+
+    def as_passages(self, texts: Iterable[str]) -> list[str]:
+        """The same of passages."""
+        return [self.passage + text for text in texts]
 
 
 USUAL = Prompts("query: ", "passage: ")

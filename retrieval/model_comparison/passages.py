@@ -71,7 +71,7 @@ class Passage:
         document = self.section.document
         if self.heading is None:
             return "" if document.headings else (document.title or "")
-        return _NUMBER.sub("", document.headings[self.heading].text).rstrip("¶# \t")
+        return without_number(document.headings[self.heading].text)
 
 
 def sections(document: Document) -> Iterator[Section]:
@@ -139,9 +139,20 @@ def first_sentence(text: str) -> tuple[int, int] | None:
     for paragraph in islice(re.finditer(r"\S.*?(?=\n\s*\n|\Z)", text, re.DOTALL), _PARAGRAPHS_TRIED):
         start = paragraph.start() + len(paragraph[0]) - len(paragraph[0].lstrip(_MARKERS))
         end = _sentence_end(text, start, paragraph.end())
-        if end is not None and _is_prose(text[start:end]):
+        if end is not None and is_prose(text[start:end]):
             return start, end
     return None
+
+
+def sentences(text: str) -> Iterator[tuple[int, int]]:
+    """The spans of the sentences of a text's paragraphs, in their order, without the white space around them. What a
+    paragraph has after its last full stop is one, too."""
+    for paragraph in re.finditer(r"\S.*?(?=\s*\n\s*\n|\s*\Z)", text, re.DOTALL):
+        start = paragraph.start()
+        while start < paragraph.end():
+            end = _sentence_end(text, start, paragraph.end()) or paragraph.end()
+            yield start, end
+            start = end + len(text[end : paragraph.end()]) - len(text[end : paragraph.end()].lstrip())
 
 
 def _sentence_end(text: str, start: int, limit: int) -> int | None:
@@ -152,7 +163,8 @@ def _sentence_end(text: str, start: int, limit: int) -> int | None:
     return None
 
 
-def _is_prose(sentence: str) -> bool:
+def is_prose(sentence: str) -> bool:
+    """Whether a sentence asks for something, as `first_sentence` has it."""
     bare = letters(sentence)
     first = sentence.lstrip("\"'“„«¿¡「『")[:1]
     if not first.isalpha() or first.islower() or len(_CODE.findall(sentence)) > 1:
@@ -162,6 +174,11 @@ def _is_prose(sentence: str) -> bool:
     if len(_NO_SPACES.findall(sentence)) > len(bare) // 2:
         return 12 <= len(bare) <= 120
     return 5 <= len(sentence.split()) <= 40
+
+
+def without_number(heading: str) -> str:
+    """A heading's words, without its number and the marks of links."""
+    return _NUMBER.sub("", heading).rstrip("¶# \t")
 
 
 def is_telling(heading: str) -> bool:

@@ -1,6 +1,7 @@
 """A comparison as JSON, and a recommended model as a configuration file."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -75,14 +76,20 @@ def config_of(comparison: Comparison, candidates: dict[str, Candidate]) -> str:
     if comparison.recommendation is None:
         raise ConfigError(recommendation_in_words(comparison))
     config = candidates[comparison.recommendation.label].config
-    present = config.model_dump(mode="json", exclude_defaults=True, exclude=_SECRET)
     comment = [
         f"Compared on {json.dumps(comparison.name, ensure_ascii=False)}: {comparison.questions} {comparison.kind} "
         f"questions, hybrid {MEASURES[0]}.",
         recommendation_in_words(comparison),
     ]
+    return settings_file_of(config, comment)
+
+
+def settings_file_of(config: Config, comment: Sequence[str]) -> str:
+    """YAML that `Config.load` reads: the settings that are not the defaults, without secrets, below a comment's
+    lines."""
+    present = config.model_dump(mode="json", exclude_defaults=True, exclude=_SECRET)
     if left_out := sorted(name for name in _SECRET if getattr(config, name)):
-        comment.append(f"Secrets are left out ({', '.join(left_out)}): set them in the environment.")
+        comment = [*comment, f"Secrets are left out ({', '.join(left_out)}): set them in the environment."]
     settings = yaml.safe_dump({**present, "model": _model(config)}, sort_keys=False, allow_unicode=True)
     return "".join(f"# {' '.join(line.split())}\n" for line in comment) + settings  # a directory's name may have lines
 

@@ -1,0 +1,275 @@
+"""`retrieve train`: train the model on documents of one's own."""
+
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, get_args
+
+import typer
+from rich.text import Text
+
+from retrieval.console import INTERRUPTED, ConfigOption, JsonOption, err, out, print_json, waiting
+from retrieval.errors import ConfigError
+from retrieval.evaluation_cli import patterns_within
+from retrieval.models_progress import Display
+from retrieval.words import counted
+
+if TYPE_CHECKING:
+    from ingest.parser_pool import Parsers
+    from retrieval.evaluation.judgements import Judgements
+    from retrieval.index import HybridIndex
+    from retrieval.training import Loss, Mining, Plan, Progress, Trained, Wanted
+    from retrieval.training.pairs import Kind
+
+log = logging.getLogger(__name__)
+
+
+def train(
+    context: typer.Context,
+    documents: Annotated[
+        Path,
+        typer.Argument(help="An index, or a folder of documents, which is synced to OUTPUT.index.", show_default=False),
+    ],
+    output: Annotated[Path, typer.Option(help="The directory of the trained model, which is not there yet.")],
+    queries: Annotated[Path | None, typer.Option(help="Questions, as `retrieve evaluate` takes them.")] = None,
+    qrels: Annotated[Path | None, typer.Option(help="Which documents answer them.")] = None,
+    pairs: Annotated[Path | None, typer.Option(help="More pairs: a question, a tab and a passage a line.")] = None,
+    kinds: Annotated[
+        str, typer.Option(help="Pairs that documents give by themselves, between commas; none with ''.")
+    ] = "title,headings,sentence,question,keywords,crop",
+    most: Annotated[int, typer.Option(min=1, help="Pairs at most.")] = 20_000,
+    minutes: Annotated[float | None, typer.Option(help="Take as many pairs as train in this time, about.")] = None,
+    negatives: Annotated[int, typer.Option(min=0, help="Hard negatives of each pair, at most.")] = 2,
+    sources: Annotated[
+        str, typer.Option(help="Where these are from, and how often: source=weight, between commas.")
+    ] = "bm25=1,dense=1,document=1",
+    margin: Annotated[
+        float,
+        typer.Option(help="The share of the answer's cosine by which a negative's is lower at least."),
+    ] = 0.05,
+    loss: Annotated[str, typer.Option(help="infonce, triplet, contrastive, cosine, margin-mse or kl.")] = "infonce",
+    temperature: Annotated[float, typer.Option(help="Of infonce and kl.")] = 0.05,
+    loss_margin: Annotated[float | None, typer.Option(help="Of triplet and contrastive, in cosine distance.")] = None,
+    at_once: Annotated[
+        int | None, typer.Option(help="infonce: rows embedded at once, so that large batches need little memory.")
+    ] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the pairs.")] = 1,
+    batch_size: Annotated[int, typer.Option(min=1, help="Pairs of a batch.")] = 32,
+    accumulate: Annotated[int, typer.Option(min=1, help="Batches of a step.")] = 1,
+    learning_rate: Annotated[float, typer.Option(help="At its highest.")] = 2e-5,
+    frozen_layers: Annotated[int, typer.Option(min=0, help="The lowest layers, which stay as they are.")] = 0,
+    held_out: Annotated[float, typer.Option(help="The share of documents, or judged questions, not trained on.")] = 0.2,
+    seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
+    beside: Annotated[
+        Path | None, typer.Option(help="Another index, to see what the model forgets of other documents.")
+    ] = None,
+    export: Annotated[Path | None, typer.Option(help="Write the pairs and negatives as JSON lines, and end.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the same training, interrupted.")] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train the model on your own documents, and say whether that made it better.
+
+    Pairs of questions and passages are made of the documents, or of judged questions; the index gives what only looks
+    like an answer. Documents that are held out tell whether the model is better than before, by more than luck.
+    """
+    from retrieval.index import HybridIndex
+    from retrieval.training import Recipe, Wanted, read_pairs
+    from retrieval.training import train as run_training
+    from retrieval.training.fit import check_packages
+    from retrieval.training.model_directory import check_directory
+
+    check_packages()
+    check_directory(output)
+    chosen_loss = _loss(loss, temperature=temperature, margin=loss_margin, at_once=at_once)
+    mining = _mining(sources, count=negatives, margin=margin)
+    recipe = Recipe(
+        loss=chosen_loss,
+        epochs=epochs,
+        batch_size=batch_size,
+        accumulate=accumulate,
+        learning_rate=learning_rate,
+        frozen_layers=frozen_layers,
+        seed=seed,
+    )
+    files = [file for file in (queries, qrels, pairs, export, config) if file is not None]
+    with _opened(documents, output=output, config=config, files=files, pool=context.obj) as (index, folder):
+        wanted = Wanted(
+            judgements=_judgements(index, queries, qrels, folder=folder),
+            pairs=tuple(read_pairs(pairs)) if pairs is not None else (),
+            kinds=_kinds(kinds),
+            most=most,
+            minutes=minutes,
+            held_out=held_out,
+            seed=seed,
+            mining=mining,
+            recipe=recipe,
+        )
+        if export is not None:
+            _export(index, wanted, export)
+            return
+        opened_beside = nullcontext() if beside is None else HybridIndex.open(beside, read_only=True)
+        try:
+            with opened_beside as other, Display() as display:
+                display.show("Making pairs, and looking for negatives")
+                trained = run_training(
+                    index,
+                    output,
+                    wanted=wanted,
+                    beside=other,
+                    resume=resume,
+                    on_plan=_tell,
+                    on_progress=lambda progress: display.show(_in_words(progress)),
+                )
+        except KeyboardInterrupt:
+            is_kept = output.with_name(f"{output.name}.training").is_dir()
+            err.print("Interrupted; the same command with --resume goes on." if is_kept else "Interrupted.")
+            sys.exit(INTERRUPTED)
+    _print(trained, output, as_json=as_json)
+
+
+@contextmanager
+def _opened(
+    documents: Path, *, output: Path, config: Path | None, files: Sequence[Path], pool: "Parsers | None"
+) -> "Iterator[tuple[HybridIndex, str | None]]":
+    """The index, and the name of its folder if it has one. `files` are no documents."""
+    from ingest.progress import showing_progress
+    from ingest.sync import sync
+    from retrieval.directory.pointer import POINTER
+    from retrieval.index import HybridIndex
+
+    if (documents / POINTER).is_file():
+        with HybridIndex.open(documents, config=config, read_only=True) as index:
+            folders = list(index.folders())
+            yield index, folders[0] if len(folders) == 1 else None
+        return
+    kept = output.with_name(f"{output.name}.index")
+    with HybridIndex.open(kept, config=config) as index:
+        exclude = (*index.config.exclude, *patterns_within(documents, files))
+        with showing_progress() as on_progress:
+            report = sync(documents, index, exclude=exclude, pool=pool, on_progress=on_progress)
+        if report.failed:
+            source, reason = report.failed[0]
+            failed = counted(len(report.failed), "document")
+            log.warning("%s could not be indexed, such as %s: %s", failed, source, reason)
+        yield index, next(iter(index.folders()), None)
+
+
+def _judgements(
+    index: "HybridIndex", queries: Path | None, qrels: Path | None, *, folder: str | None
+) -> "Judgements | None":
+    """By the index's own names. Raises ConfigError."""
+    from retrieval.evaluation import Collection, read_judgements, resolve
+    from retrieval.evaluation.judgements import Judgements
+
+    if (queries is None) != (qrels is None):
+        raise ConfigError("--queries and --qrels go together: the one says what is asked, the other what answers it.")
+    if queries is None or qrels is None:
+        return None
+    sources = [record.source for record in index.searcher().searchable()]
+    resolved = resolve(Collection((), *read_judgements(queries, qrels)), sources, folder=folder)
+    if resolved.missing:
+        log.warning("%d judged documents are not in the index, such as %s.", len(resolved.missing), resolved.missing[0])
+    return Judgements(resolved.collection.queries, resolved.collection.qrels)
+
+
+def _loss(name: str, *, temperature: float, margin: float | None, at_once: int | None) -> "Loss":
+    from retrieval.training import Loss
+    from retrieval.training.losses import LossName
+
+    for known in get_args(LossName):
+        if known == name:
+            return Loss(known, temperature=temperature, margin=margin, at_once=at_once)
+    raise ConfigError(f"There is no loss {name!r}; it is one of {', '.join(get_args(LossName))}.")
+
+
+def _mining(sources: str, *, count: int, margin: float) -> "Mining":
+    from retrieval.training import Mining
+    from retrieval.training.negatives import EQUAL_WEIGHTS
+
+    given: dict[str, float] = {}
+    for part in filter(None, (part.strip() for part in sources.split(","))):
+        name, _, weight = part.partition("=")
+        try:
+            given[name.strip()] = float(weight or 1)
+        except ValueError:
+            raise ConfigError(f"{part!r} in --sources: write source=weight, such as bm25=2.") from None
+    if unknown := given.keys() - EQUAL_WEIGHTS.keys():
+        raise ConfigError(f"There are no negatives from {min(unknown)!r}, only from {', '.join(EQUAL_WEIGHTS)}.")
+    return Mining(count=count, margin=margin, weights={name: given.get(name, 0.0) for name in EQUAL_WEIGHTS})
+
+
+def _kinds(given: str) -> "tuple[Kind, ...]":
+    from retrieval.training.pairs import MADE
+
+    names = [name.strip() for name in given.split(",") if name.strip()]
+    if unknown := [name for name in names if name not in MADE]:
+        raise ConfigError(f"There are no pairs of kind {unknown[0]!r}; documents give {', '.join(MADE)}.")
+    return tuple(kind for kind in MADE if kind in names)
+
+
+def _export(index: "HybridIndex", wanted: "Wanted", file: Path) -> None:
+    from retrieval.training import write_examples
+    from retrieval.training.plan import make_plan, trainable_model
+
+    with waiting("Making pairs, and looking for negatives"):
+        plan = make_plan(index, trainable_model(index.config), wanted)
+        write_examples(file, plan.examples)
+    _tell(plan)
+    err.print(Text(f"Wrote {file}."))
+
+
+def _tell(plan: "Plan") -> None:
+    pairs = ", ".join(f"{count:,} {kind}" for kind, count in plan.pairs.items())
+    negatives = ", ".join(f"{count:,} {source}" for source, count in plan.negatives.items() if count) or "none"
+    err.print(Text(f"Pairs: {pairs}. Hard negatives: {negatives}."))
+    held = counted(len(plan.development.queries), "held-out question")
+    err.print(Text(f"{counted(plan.steps, 'step')}, about {_duration(plan.seconds)} here; {held} to stop early by."))
+
+
+def _in_words(progress: "Progress") -> str:
+    said = f"Training: step {progress.step:,} of {progress.steps:,}"
+    if progress.loss is not None:
+        said += f", loss {progress.loss:.3f}"
+    if progress.figure is not None:
+        said += f", held-out nDCG@10 {progress.figure:.3f}"
+    return said if progress.seconds is None else f"{said}, about {_duration(progress.seconds)} left"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
+
+
+def _print(trained: "Trained", output: Path, *, as_json: bool) -> None:
+    fitted = trained.fitted
+    if as_json:
+        differences = {} if trained.verdict is None else trained.verdict.own.differences
+        print_json(
+            {
+                "model": trained.config.model,
+                "pairs": dict(trained.plan.pairs),
+                "negatives": dict(trained.plan.negatives),
+                "steps": fitted.steps,
+                "best_step": fitted.best_step,
+                "held_out": {str(step): figure for step, figure in fitted.figures.items()},
+                "unseen": {
+                    mode: {**asdict(found), "interval": found.interval._asdict()} for mode, found in differences.items()
+                },
+                "take": trained.verdict is not None and trained.verdict.take,
+                "advice": trained.advice,
+            }
+        )
+        return
+    for mode, found in (trained.verdict.own.differences if trained.verdict is not None else {}).items():
+        out.print(
+            Text(
+                f"{mode} nDCG@10: {found.before:.3f} before, {found.after:.3f} after; {found.wins} of the unseen "
+                f"questions better, {found.losses} worse"
+            )
+        )
+    out.print(Text(trained.advice, style="bold"))
+    settings = output / "config.yaml"
+    out.print(Text(f"Wrote {output}; its card is README.md. `ingest sync --rebuild --config {settings}` takes it."))

@@ -1,0 +1,96 @@
+"""Documents that no training sees, and how well a model in training finds what is asked of them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from retrieval.encoders.prompts import Prompts
+from retrieval.evaluation.measures import judge_run
+from retrieval.evaluation.runs import strictly_falling
+from retrieval.model_comparison.copies import copied
+from retrieval.training.pairs import Pair
+from retrieval.types import Vectors, digest
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+MEASURE = "nDCG@10"
+
+_AT_ONCE = 32
+
+
+def held_out_sources(texts: Mapping[str, str], *, share: float, seed: int) -> frozenset[str]:
+    """The sources of about a `share` of the documents: one at least where there are two. The same seed chooses the same
+    ones, whatever documents are added.
+
+    texts   by source. What other documents repeat for the larger part is not held out: it would be seen all the same.
+    """
+    sources = list(texts)
+    is_copied = dict(zip(sources, copied([texts[source] for source in sources]), strict=True))
+    drawn = sorted((int(digest(str(seed), source), 16) / 16**32, source) for source in sources if not is_copied[source])
+    chosen = [source for place, source in drawn if place < share]
+    if not chosen and share and len(sources) > 1:
+        chosen = [source for _, source in drawn[:1]]
+    return frozenset(chosen)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """Questions to passages that are ranked by their cosines.
+
+    queries    id -> question
+    passages   id -> passage
+    qrels      query id -> passage id -> relevance
+    """
+
+    queries: Mapping[str, str]
+    passages: Mapping[str, str]
+    qrels: Mapping[str, Mapping[str, int]]
+
+    @classmethod
+    def of(cls, pairs: Sequence[Pair], *, others: Iterable[str] = ()) -> Self:
+        """What pairs ask, and all that they answer; `others` are passages that answer nothing of it."""
+        passages = {text: str(number) for number, text in enumerate(dict.fromkeys(pair.passage for pair in pairs))}
+        queries = {text: str(number) for number, text in enumerate(dict.fromkeys(pair.question for pair in pairs))}
+        qrels: dict[str, dict[str, int]] = {}
+        for pair in pairs:
+            qrels.setdefault(queries[pair.question], {})[passages[pair.passage]] = 1
+        for text in others:
+            passages.setdefault(text, str(len(passages)))
+        return cls(_by_id(queries), _by_id(passages), qrels)
+
+    def ndcg(self, model: "SentenceTransformer", prompts: Prompts) -> float:
+        """The mean nDCG@10, in [0, 1]. Puts the model in evaluation mode. Raises ConfigError where ir-measures is
+        missing."""
+        asked = embed(model, prompts.as_queries(self.queries.values()))
+        found = embed(model, prompts.as_passages(self.passages.values()))
+        names = list(self.passages)
+        run = {}
+        for query, cosines in zip(self.queries, asked @ found.T, strict=True):
+            best = np.argsort(-cosines, kind="stable")[:10]
+            run[query] = dict(zip([names[row] for row in best], strictly_falling(cosines[best]), strict=True))
+        return judge_run(run, self.qrels, measures=(MEASURE,), depth=10).figures.means[MEASURE]
+
+
+def embed(model: "SentenceTransformer", texts: Sequence[str]) -> Vectors:
+    """float32 [n, dimension], unit rows, of n >= 1 prefixed texts, by a model in memory. Puts it in evaluation mode."""
+    import torch
+
+    model.eval()
+    order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
+    rows: list[Vectors] = []
+    with torch.inference_mode():
+        for start in range(0, len(texts), _AT_ONCE):
+            features = model.preprocess([texts[place] for place in order[start : start + _AT_ONCE]])
+            moved = {name: each.to(model.device) if hasattr(each, "to") else each for name, each in features.items()}
+            rows.append(model(moved)["sentence_embedding"].float().cpu().numpy()[:, : model.truncate_dim])
+    vectors = np.empty((len(texts), rows[0].shape[1]), np.float32)
+    vectors[order] = np.concatenate(rows)
+    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.float32(1e-12))
+    return vectors
+
+
+def _by_id(named: Mapping[str, str]) -> dict[str, str]:
+    return {name: text for text, name in named.items()}

@@ -1,0 +1,98 @@
+"""Questions and the passages that answer them, to train with: judged ones, those of a file, and those that documents
+give by themselves.
+
+    judged     a question, and the passage of a relevant document that answers it best
+    file       a line of a file: question, tab, passage
+    title      a document's title, and its first passage
+    headings   the path of headings above a passage, and the passage
+    sentence   the sentence that a passage begins with, and the rest of it
+    question   a sentence that ends in a question mark, and what follows it, else what stands before
+    keywords   the words that tell a passage from the others, and the passage
+    crop       two pieces of one passage, each at random (Izacard et al. 2022, "Unsupervised Dense Information Retrieval
+               with Contrastive Learning", section 3.2)
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from retrieval.context import embedded_text
+from retrieval.errors import ConfigError
+from retrieval.evaluation.lines import read_lines
+from retrieval.model_comparison.passages import (
+    letters,
+)
+from retrieval.types import Chunk
+
+Kind = Literal["judged", "file", "title", "headings", "sentence", "question", "keywords", "crop"]
+
+MADE: tuple[Kind, ...] = ("title", "headings", "sentence", "question", "keywords", "crop")
+"""The kinds that documents give by themselves."""
+
+ASKED: tuple[Kind, ...] = ("title", "headings", "sentence", "question")
+"""Those of them that people might ask."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What is asked, and what answers it, as BM25 sees them: the embedding model's prefixes come before both.
+
+    source   the document that the passage is from; "" for one of a file
+    chunk    the id of the chunk that the passage is, or is a part of; "" for one of a file
+    """
+
+    kind: Kind
+    question: str
+    passage: str
+    source: str = ""
+    chunk: str = ""
+
+
+def judged_pairs(
+    queries: Mapping[str, str],
+    qrels: Mapping[str, Mapping[str, int]],
+    best_chunk: Callable[[str, str], Chunk | None],
+    *,
+    context_header: bool = True,
+) -> list[Pair]:
+    """A pair for each document that is relevant to a question, in their order.
+
+    best_chunk   (question, source) -> the document's chunk that answers best; None where the index has none
+    """
+    pairs = []
+    for query, documents in qrels.items():
+        for source in (source for source, relevance in documents.items() if relevance > 0):
+            if (chunk := best_chunk(queries[query], source)) is not None:
+                passage = embedded_text(chunk, context_header=context_header)
+                pairs.append(Pair("judged", queries[query], passage, source, chunk.id))
+    return distinct(pairs)
+
+
+def read_pairs(path: Path) -> list[Pair]:
+    """A file of UTF-8 lines, each with a question, a tab and a passage: pairs of natural language inference or of
+    paraphrases too. Raises ConfigError naming file, line and cause."""
+    pairs = []
+    for where, line in read_lines(path):
+        question, tab, passage = line.partition("\t")
+        if not tab or "\t" in passage or not letters(question) or not letters(passage):
+            raise ConfigError(f"{where}: expected a question, a tab and a passage, got {line[:80]!r}.")
+        pairs.append(Pair("file", question.strip(), passage.strip()))
+    return distinct(pairs)
+
+
+def distinct(pairs: Iterable[Pair]) -> list[Pair]:
+    """The first of those that say the same, and none whose halves do, however they are spaced and set."""
+    kept: dict[tuple[str, str], Pair] = {}
+    for pair in pairs:
+        halves = letters(pair.question), letters(pair.passage)
+        if all(halves) and halves[0] != halves[1]:
+            kept.setdefault(halves, pair)
+    return list(kept.values())
+
+
+def counts(pairs: Iterable[Pair]) -> dict[Kind, int]:
+    """How many there are of each kind that there is, in the order of the kinds."""
+    found = Counter(pair.kind for pair in pairs)
+    return {kind: found[kind] for kind in get_args(Kind) if found[kind]}

@@ -1,0 +1,150 @@
+"""A whole training: plan, train, save; and go on where it was interrupted."""
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from collections.abc import Collection as Container
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from retrieval.config import Config
+from retrieval.errors import ConfigError
+from retrieval.index import HybridIndex
+from retrieval.model_comparison.sampling import answers_to
+from retrieval.training.card import model_card, verdict_table
+from retrieval.training.examples import read_examples, write_examples
+from retrieval.training.fit import Fitted, Progress, fit
+from retrieval.training.made_pairs import Text
+from retrieval.training.model_directory import CARD, check_directory, save_model
+from retrieval.training.plan import Plan, Wanted, make_plan, texts_of, trainable_model
+from retrieval.training.unseen import Unseen, judged_unseen, made_unseen
+from retrieval.training.verdict import Verdict, judge_training
+from retrieval.types import digest
+
+_CHUNKS = 5000
+"""That both models index for a verdict, unless more are kept for it."""
+
+_EXAMPLES = "examples.jsonl"
+_MADE_OF = "made_of.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What a training made: its plan, how it went, and the settings of the model that was saved.
+
+    verdict   None where training changed nothing, or no question was left that the model has not seen
+    advice    whether to take the model, and why: a sentence
+    """
+
+    plan: Plan
+    fitted: Fitted
+    config: Config
+    verdict: Verdict | None
+    advice: str
+
+
+def train(
+    index: HybridIndex,
+    output: Path | str,
+    *,
+    wanted: Wanted | None = None,
+    beside: HybridIndex | None = None,
+    resume: bool = False,
+    on_plan: Callable[[Plan], None] = lambda plan: None,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> Trained:
+    """Train the index's model on its own documents, and save it as the directory `output`; the index stays as it is.
+
+    `HybridIndex.open(another, config=output / "config.yaml")` makes an index with it. What interrupts the verdict
+    leaves the model, and a card that advises nothing.
+
+    wanted        what to train on, and how
+    beside        another index, on whose documents the verdict shows what was forgotten
+    resume        go on with an interrupted training of the same index and wishes. What it needs is kept in
+                  `output` + ".training", which is removed in the end
+    on_plan       is told the plan before training begins; what it raises ends it
+
+    Raises ConfigError where `output` is there already, where there is nothing to train on or to resume, or a package is
+    missing; ModelError; and as a search.
+    """
+    output, wanted = Path(output), wanted or Wanted()
+    check_directory(output)
+    kept = output.with_name(f"{output.name}.training")
+    made_of = _made_of(index, wanted)
+    before = _read(kept) if resume else {}
+    if resume and before.get("of") != made_of:
+        raise ConfigError(f"{kept} holds no training of this index with these settings; begin without resuming.")
+    model = trainable_model(index.config)
+    if resume:
+        plan = make_plan(index, model, wanted, examples=read_examples(kept / _EXAMPLES))
+        plan = replace(plan, recipe=replace(wanted.recipe, evaluations=int(before["evaluations"])))
+    else:
+        plan = make_plan(index, model, wanted)
+        shutil.rmtree(kept, ignore_errors=True)
+        kept.mkdir(parents=True)
+        write_examples(kept / _EXAMPLES, plan.examples)
+        (kept / _MADE_OF).write_text(json.dumps({"of": made_of, "evaluations": plan.recipe.evaluations}), "utf-8")
+    on_plan(plan)
+    prompts = index.embedder.prefixes
+    fitted = fit(
+        model,
+        wanted.recipe.loss.columns(plan.examples, prompts),
+        plan.recipe,
+        figure=lambda model: plan.development.ndcg(model, prompts),
+        checkpoints=kept / "checkpoints",
+        resume=resume,
+        on_progress=on_progress,
+    )
+    card = model_card(plan, fitted, wanted, base=index.config.model, prompts=prompts, name=output.name)
+    config = save_model(model, output, config=index.config, prompts=prompts, card=card)
+    shutil.rmtree(kept, ignore_errors=True)
+    verdict, advice = _verdict(index, config, plan, fitted, wanted, beside)
+    (output / CARD).write_text(f"{card}\n{advice}\n{verdict_table(verdict) if verdict is not None else ''}", "utf-8")
+    return Trained(plan, fitted, config, verdict, advice)
+
+
+def _verdict(
+    index: HybridIndex, config: Config, plan: Plan, fitted: Fitted, wanted: Wanted, beside: HybridIndex | None
+) -> tuple[Verdict | None, str]:
+    """The verdict, and the advice that follows."""
+    if not fitted.best_step:
+        return None, "No step made the model better on held-out questions: keep the model that is there."
+    own = _unseen(index, plan, wanted)
+    if not own.queries:
+        return None, "No question is left that was not seen: judge some, or hold out more, before you take the model."
+    elsewhere = None
+    if beside is not None:
+        texts = texts_of(beside.searcher(), wanted.seed)[:_CHUNKS]
+        elsewhere = made_unseen(texts, {text.chunk.source for text in texts}, seed=wanted.seed)
+    verdict = judge_training(index.config, config, own, elsewhere if elsewhere and elsewhere.queries else None)
+    return verdict, verdict.reason
+
+
+def _unseen(index: HybridIndex, plan: Plan, wanted: Wanted) -> Unseen:
+    """The questions that were kept for a verdict, among what answers them and other documents."""
+    texts = texts_of(index.searcher(), wanted.seed)
+    if wanted.judgements is None:
+        chosen = _corpus(texts, plan.split.unseen)
+        return made_unseen(chosen, plan.split.unseen, seed=wanted.seed)
+    queries = plan.split.unseen_queries
+    sources = {source for query in queries for source in answers_to(wanted.judgements.qrels, query)}
+    return judged_unseen(_corpus(texts, sources), wanted.judgements, queries)
+
+
+def _corpus(texts: Sequence[Text], sources: Container[str]) -> list[Text]:
+    """The texts of these documents, and of others as far as they are not too many together."""
+    first = sorted(texts, key=lambda text: text.chunk.source not in sources)
+    return first[: max(_CHUNKS, sum(text.chunk.source in sources for text in texts))]
+
+
+def _made_of(index: HybridIndex, wanted: Wanted) -> str:
+    """Tells a training from others: the generation of the index, the model and all wishes."""
+    wishes = repr(wanted)
+    return digest(index.searcher().generation, index.embedder.version, repr(index.embedder.prefixes), wishes)
+
+
+def _read(kept: Path) -> dict[str, str | int]:
+    try:
+        return dict(json.loads((kept / _MADE_OF).read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}

@@ -1,0 +1,53 @@
+"""What a training does not see: documents, and judged questions with the documents that answer them."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from retrieval.evaluation.judgements import Judgements
+from retrieval.model_comparison.sampling import answers_to
+from retrieval.training.held_out import held_out_sources
+from retrieval.training.made_pairs import Text
+
+
+class Split(NamedTuple):
+    """Documents, by source, and judged questions that training does not see: those that it is stopped early by, and
+    those for a verdict."""
+
+    development: frozenset[str]
+    unseen: frozenset[str]
+    development_queries: frozenset[str] = frozenset()
+    unseen_queries: frozenset[str] = frozenset()
+
+    @property
+    def away(self) -> frozenset[str]:
+        """All documents that are not trained on."""
+        return self.development | self.unseen
+
+
+def split_judged(judgements: Judgements, *, share: float, seed: int) -> Split:
+    """A share of the judged questions, with the documents that answer them."""
+    queries = judgements.queries
+    held = held_out_sources(queries, share=share, seed=seed)
+    development, unseen = _halves({query: queries[query] for query in held}, seed)
+    answers = [answers_of(judgements, chosen) for chosen in (development, unseen)]
+    return Split(answers[0], answers[1] - answers[0], development, unseen)
+
+
+def split_documents(texts: Iterable[Text], *, share: float, seed: int) -> Split:
+    """A share of the documents."""
+    whole: dict[str, str] = {}
+    for text in texts:
+        whole[text.chunk.source] = f"{whole.get(text.chunk.source, '')}\n{text.chunk.text}"
+    held = held_out_sources(whole, share=share, seed=seed)
+    return Split(*_halves({source: whole[source] for source in held}, seed))
+
+
+def answers_of(judgements: Judgements, queries: Iterable[str]) -> frozenset[str]:
+    """The documents that are relevant to any of the queries."""
+    return frozenset(source for query in queries for source in answers_to(judgements.qrels, query))
+
+
+def _halves(texts: Mapping[str, str], seed: int) -> tuple[frozenset[str], frozenset[str]]:
+    """Of one alone, the first half has it."""
+    half = held_out_sources(texts, share=0.5, seed=seed + 1) or frozenset(texts)
+    return half, frozenset(texts.keys() - half)

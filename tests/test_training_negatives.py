@@ -1,0 +1,90 @@
+"""Hard negatives of an index: each source gives some, and what may be an answer is none."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ingest import add
+from retrieval.config import Config
+from retrieval.errors import ConfigError
+from retrieval.index import HybridIndex
+from retrieval.training.examples import Example, Negative, counts_of_negatives, read_examples, write_examples
+from retrieval.training.negatives import Mining, mine
+from retrieval.training.pairs import Pair
+from retrieval.types import Document
+
+ANSWER = "Rain falls when droplets in a cloud join and grow too heavy for the rising air to carry them any further."
+BESIDE = "The harbour office opens at nine, closes for lunch, and sells tickets for the ferry until late at night."
+QUESTION = "Why does rain fall from a cloud?"
+SAME_WORDS = "Fall asleep with the sound of rain: our app has a cloud of recordings, and asks why you are awake."
+SAME_SENSE = "Showers come down because small drops of water merge until the wind cannot hold them up in the sky."
+TEXTS = {
+    "answer.md": f"{ANSWER}\n\n{BESIDE}",
+    "copy.md": ANSWER.upper() + " So it does.",
+    "words.md": SAME_WORDS,
+    "sense.md": SAME_SENSE,
+    "other.md": "Bread rises because yeast eats sugar and breathes out a gas that the dough keeps inside itself.",
+}
+
+
+def mined(index: HybridIndex, mining: Mining, *, seed: int = 0, relevant: dict[str, set[str]] | None = None) -> Example:
+    searcher = index.searcher()
+    chunk = searcher.chunks("answer.md")[0]
+    pair = Pair("sentence", QUESTION, ANSWER, "answer.md", chunk.id)
+    (example,) = mine(searcher, index.embedder, [pair], mining=mining, seed=seed, relevant=relevant or {})
+    return example
+
+
+def found(example: Example) -> set[str]:
+    return {next(name for name, text in TEXTS.items() if negative.passage in text) for negative in example.negatives}
+
+
+def test_sources_find_what_is_no_answer(open_index: Callable[..., HybridIndex]) -> None:
+    index = open_index(config=Config(chunk_size=40))
+    add([Document(source, text) for source, text in TEXTS.items()], index)
+    of_bm25 = mined(index, Mining(weights={"bm25": 1}, margin=0))
+    assert found(of_bm25) >= {"words.md"} and "copy.md" not in found(of_bm25), "the copy repeats the answer"
+    beside = mined(index, Mining(weights={"document": 1}, margin=0))
+    assert [negative.passage for negative in beside.negatives] == [BESIDE]
+    of_dense = mined(index, Mining(weights={"dense": 1, "bm25": 0}, margin=0, count=9))
+    assert {negative.source for negative in of_dense.negatives} == {"dense"}
+    assert {"sense.md", "other.md"} <= found(of_dense), "that share no word with the question"
+    strict = mined(index, Mining(weights={"dense": 1}, margin=0.5, count=9))
+    assert found(strict) < found(of_dense) and "sense.md" not in found(strict), "as near as an answer may be one"
+    judged = mined(index, Mining(count=9, margin=0), relevant={QUESTION: {"sense.md"}})
+    assert "sense.md" not in found(judged) and "words.md" in found(judged)
+    assert judged.score is not None and all(judged.score > negative.score for negative in judged.negatives)
+    assert mined(index, Mining(count=9, margin=0)) == mined(index, Mining(count=9, margin=0))
+    assert len(mined(index, Mining(count=2, margin=0)).negatives) == 2
+    assert mined(index, Mining(count=0)).negatives == ()
+    counted = counts_of_negatives([of_bm25, beside])
+    assert counted == {"bm25": len(of_bm25.negatives), "dense": 0, "document": 1}
+    # A pair from a file has no chunk, and a passage that repeats its answer is found by the wording.
+    pair = Pair("file", QUESTION, ANSWER)
+    (example,) = mine(index.searcher(), index.embedder, [pair], mining=Mining(count=9, margin=0), seed=0)
+    assert example.score is None and not {"copy.md"} & found(example)
+    assert not any(ANSWER in negative.passage for negative in example.negatives)
+    titled = replace(pair, kind="title", source="answer.md", chunk=index.searcher().chunks("answer.md")[0].id)
+    (example,) = mine(index.searcher(), index.embedder, [titled], mining=Mining(count=9, margin=0), seed=0)
+    assert "answer.md" not in found(example), "a title asks for its whole document"
+
+
+def test_examples_are_written_and_read(tmp_path: Path) -> None:
+    file = tmp_path / "pairs.jsonl"
+    negatives = (Negative("bm25", "雪\n\nline", "c2", 0.25),)
+    examples = [Example(Pair("crop", "a", 'b "c"', "d.md", "c1"), negatives, 0.75), Example(Pair("file", "x", "y"))]
+    write_examples(file, examples)
+    assert read_examples(file) == examples and "雪" in file.read_text("utf-8")
+    file.write_text('{"pair": {}}\n')
+    with pytest.raises(ConfigError, match=r"pairs\.jsonl:1: not an example"):
+        read_examples(file)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"count": -1}, {"margin": 2}, {"depth": 0}, {"weights": {"bm25": -1}}, {"weights": {"nowhere": 1}}]
+)
+def test_numbers_that_make_no_sense_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ConfigError):
+        Mining(**wrong)

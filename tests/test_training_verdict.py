@@ -1,0 +1,90 @@
+"""The verdict on a training: told by what was not seen, and on the side of what is there."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from retrieval.config import Config
+from retrieval.encoders import Embedder
+from retrieval.evaluation.judgements import Judgements
+from retrieval.evaluation.measures import MODES, Figures
+from retrieval.model_comparison.passages import letters
+from retrieval.model_comparison.trial import MEASURES
+from retrieval.training.card import verdict_table
+from retrieval.training.unseen import Measured, judged_unseen, made_unseen, measure
+from retrieval.training.verdict import Sides, compare_sides, decide
+from tests.test_model_comparison import SPACE
+from tests.test_training_pairs import TEXTS
+
+
+def measured(values: Sequence[float]) -> Measured:
+    by_query = {f"q{number}": value for number, value in enumerate(values)}
+    figures = Figures(dict.fromkeys(MEASURES, sum(values) / len(values)), dict.fromkeys(MEASURES, by_query))
+    return Measured(dict.fromkeys(MODES, figures), SPACE)
+
+
+def sides(before: Sequence[float], after: Sequence[float]) -> Sides:
+    return compare_sides(measured(before), measured(after))
+
+
+BETTER, WORSE = sides([0.5, 0.6] * 30, [0.7, 0.7] * 30), sides([0.7, 0.7] * 30, [0.5, 0.6] * 30)
+SAME, FEW = sides([0.5, 0.6] * 30, [0.6, 0.5] * 30), sides([0.5] * 3, [0.9] * 3)
+
+
+@pytest.mark.parametrize(
+    ("own", "elsewhere", "take", "says"),
+    [
+        (BETTER, None, True, "0.550 before and 0.700 after, p < .001: it is better by more than luck"),
+        (BETTER, SAME, True, "take the trained model"),
+        (BETTER, WORSE, False, "on other documents worse"),
+        (SAME, BETTER, False, "cannot be told from luck: keep the model that is there"),
+        (WORSE, None, False, "hybrid search is worse with it: keep"),
+        (FEW, None, False, "cannot be told from luck with 3 questions: keep"),
+    ],
+)
+def test_what_is_there_stays_unless_the_gain_is_more_than_luck(
+    own: Sides, elsewhere: Sides | None, take: bool, says: str
+) -> None:
+    verdict = decide(own, elsewhere)
+    assert verdict.take == take and says in verdict.reason
+
+
+def test_a_card_tells_all_of_it() -> None:
+    table = verdict_table(decide(BETTER, SAME))
+    assert "not seen, 60 questions" in table and "## Other documents, 60 questions" in table
+    assert "| hybrid | 0.550 | 0.700 | +0.1" in table and "| dense, R@100 |" in table and "| uniformity |" in table
+    assert {line.count("|") for line in table.splitlines() if line.startswith("|")} == {9}
+
+
+def test_wins_and_losses_are_counted() -> None:
+    found = sides([0.5, 0.5, 0.5, 0.5], [0.6, 0.7, 0.5, 0.1]).differences["dense"]
+    assert (found.wins, found.ties, found.losses) == (2, 1, 1)
+    assert found.interval.low < found.after - found.before < found.interval.high
+
+
+def test_what_is_asked_of_a_document_stands_above_none_of_its_passages() -> None:
+    unseen = made_unseen(TEXTS, {"weather.md"}, seed=1)
+    assert len(unseen.texts) == len(TEXTS) and 1 <= len(unseen.queries) <= 2
+    assert unseen == made_unseen(TEXTS, {"weather.md"}, seed=1)
+    by_source = {text.chunk.source: text.chunk for text in unseen.texts}
+    assert len(by_source) == len(TEXTS), "each passage is a document of its own"
+    for query, question in unseen.queries.items():
+        (answer,) = unseen.qrels[query]
+        assert letters(question) not in letters(by_source[answer].text)
+        for text, as_it_was in zip(unseen.texts, TEXTS, strict=True):
+            if as_it_was.chunk.source == "weather.md":
+                above = [text.chunk.title or "", *text.chunk.headings]
+                assert not any(each and letters(each) in letters(question) for each in above)
+    untouched = [text.chunk for text, was in zip(unseen.texts, TEXTS, strict=True) if was.chunk.source != "weather.md"]
+    assert [(chunk.title, chunk.text) for chunk in untouched] == [
+        (text.chunk.title, text.chunk.text) for text in TEXTS if text.chunk.source != "weather.md"
+    ]
+
+
+def test_judged_questions_that_were_held_out_are_asked(loaded_embedder: Embedder) -> None:
+    judgements = Judgements({"a": "snow", "b": "Why does rain fall?"}, {"a": {"yeast.md": 1}, "b": {"weather.md": 1}})
+    unseen = judged_unseen(TEXTS, judgements, {"b"})
+    assert unseen.queries == {"b": "Why does rain fall?"}
+    found = measure(unseen, Config())
+    assert set(found.figures) == set(MODES) and found.figures["hybrid"].means["nDCG@10"] == pytest.approx(1)
+    assert found.space.chunks == len(TEXTS)
