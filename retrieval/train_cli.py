@@ -6,14 +6,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 from rich.text import Text
 
-from retrieval.console import INTERRUPTED, ConfigOption, JsonOption, err, out, print_json, waiting
+from retrieval.console import INTERRUPTED, ConfigOption, JsonOption, err, out, print_json
 from retrieval.errors import ConfigError
 from retrieval.evaluation_cli import patterns_within
+from retrieval.generate_cli import YesOption, asking_first, generation_of, with_generation_options
 from retrieval.models_progress import Display
 from retrieval.words import counted
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+@with_generation_options
 def train(
     context: typer.Context,
     documents: Annotated[
@@ -66,10 +68,12 @@ def train(
     beside: Annotated[
         Path | None, typer.Option(help="Another index, to see what the model forgets of other documents.")
     ] = None,
+    yes: YesOption = False,
     export: Annotated[Path | None, typer.Option(help="Write the pairs and negatives as JSON lines, and end.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the same training, interrupted.")] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
+    **chat: Any,
 ) -> None:
     """Train the model on your own documents, and say whether that made it better.
 
@@ -81,6 +85,7 @@ def train(
     from retrieval.training import train as run_training
     from retrieval.training.fit import check_packages
     from retrieval.training.model_directory import check_directory
+    from retrieval.training.run import can_resume, kept_directory
 
     check_packages()
     check_directory(output)
@@ -95,11 +100,14 @@ def train(
         frozen_layers=frozen_layers,
         seed=seed,
     )
-    files = [file for file in (queries, qrels, pairs, export, config) if file is not None]
+    generation = generation_of(**chat)
+    beside_documents = (queries, qrels, pairs, export, config, chat["chat_key_file"], chat["prompt"])
+    files = [file for file in (*beside_documents, kept_directory(output)) if file is not None]
     with _opened(documents, output=output, config=config, files=files, pool=context.obj) as (index, folder):
         wanted = Wanted(
             judgements=_judgements(index, queries, qrels, folder=folder),
             pairs=tuple(read_pairs(pairs)) if pairs is not None else (),
+            generation=generation,
             kinds=_kinds(kinds),
             most=most,
             minutes=minutes,
@@ -108,11 +116,11 @@ def train(
             mining=mining,
             recipe=recipe,
         )
-        if export is not None:
-            _export(index, wanted, export)
-            return
-        opened_beside = nullcontext() if beside is None else HybridIndex.open(beside, read_only=True)
         try:
+            if export is not None:
+                _export(index, wanted, export, output=output, yes=yes)
+                return
+            opened_beside = nullcontext() if beside is None else HybridIndex.open(beside, read_only=True)
             with opened_beside as other, Display() as display:
                 display.show("Making pairs, and looking for negatives")
                 trained = run_training(
@@ -121,12 +129,19 @@ def train(
                     wanted=wanted,
                     beside=other,
                     resume=resume,
+                    on_estimate=asking_first(yes=yes, display=display),
+                    on_answer=lambda answered, requests: display.show(_answers(answered, requests)),
                     on_plan=_tell,
                     on_progress=lambda progress: display.show(_in_words(progress)),
                 )
         except KeyboardInterrupt:
-            is_kept = output.with_name(f"{output.name}.training").is_dir()
-            err.print("Interrupted; the same command with --resume goes on." if is_kept else "Interrupted.")
+            again = "the same command"
+            if can_resume(output):
+                err.print(f"Interrupted; {again} with --resume goes on.")
+            elif kept_directory(output).is_dir():
+                err.print(f"Interrupted; {again} asks only for the questions that are missing.")
+            else:
+                err.print("Interrupted.")
             sys.exit(INTERRUPTED)
     _print(trained, output, as_json=as_json)
 
@@ -211,12 +226,22 @@ def _kinds(given: str) -> "tuple[Kind, ...]":
     return tuple(kind for kind in MADE if kind in names)
 
 
-def _export(index: "HybridIndex", wanted: "Wanted", file: Path) -> None:
+def _export(index: "HybridIndex", wanted: "Wanted", file: Path, *, output: Path, yes: bool) -> None:
     from retrieval.training import write_examples
+    from retrieval.training.generated import generate
     from retrieval.training.plan import make_plan, trainable_model
+    from retrieval.training.run import kept_directory
 
-    with waiting("Making pairs, and looking for negatives"):
-        plan = make_plan(index, trainable_model(index.config), wanted)
+    with Display() as display:
+        generated = generate(
+            index,
+            wanted,
+            kept_directory(output),
+            on_estimate=asking_first(yes=yes, display=display),
+            on_answer=lambda answered, requests: display.show(_answers(answered, requests)),
+        )
+        display.show("Making pairs, and looking for negatives")
+        plan = make_plan(index, trainable_model(index.config), wanted, generated=generated)
         write_examples(file, plan.examples)
     _tell(plan)
     err.print(Text(f"Wrote {file}."))
@@ -225,9 +250,16 @@ def _export(index: "HybridIndex", wanted: "Wanted", file: Path) -> None:
 def _tell(plan: "Plan") -> None:
     pairs = ", ".join(f"{count:,} {kind}" for kind, count in plan.pairs.items())
     negatives = ", ".join(f"{count:,} {source}" for source, count in plan.negatives.items() if count) or "none"
+    if plan.generated.passages:
+        cost = "" if plan.generated.cost is None else f"; they cost about {plan.generated.cost:,.2f}"
+        err.print(Text(f"Questions by the language model: {plan.generated.in_words()}{cost}."))
     err.print(Text(f"Pairs: {pairs}. Hard negatives: {negatives}."))
     held = counted(len(plan.development.queries), "held-out question")
     err.print(Text(f"{counted(plan.steps, 'step')}, about {_duration(plan.seconds)} here; {held} to stop early by."))
+
+
+def _answers(answered: int, requests: int) -> str:
+    return f"Questions: {answered:,} of {requests:,} answers"
 
 
 def _in_words(progress: "Progress") -> str:

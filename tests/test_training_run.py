@@ -1,8 +1,13 @@
 """A whole training of an index's model: what is planned, what is kept back, and what comes of it."""
 
+import io
 import json
+import re
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,9 +20,12 @@ from retrieval.encoders import Embedder
 from retrieval.errors import ConfigError
 from retrieval.evaluation.judgements import Judgements
 from retrieval.index import HybridIndex
-from retrieval.training import Mining, Pair, Plan, Progress, Recipe, Wanted, train
+from retrieval.training import Estimate, Generation, Mining, Pair, Plan, Progress, Recipe, Wanted, train
+from retrieval.training.generated import generate
 from retrieval.training.plan import make_plan, trainable_model
+from retrieval.training.unseen import generated_unseen
 from retrieval.types import Document
+from tests.embedding_server import EmbeddingServer, Fault
 from tests.tiny_models import tiny_model
 
 pytest.importorskip("accelerate")
@@ -60,7 +68,73 @@ WANTED = Wanted(
 )
 
 
-def test_an_interrupted_training_is_resumed_and_makes_a_model(index: HybridIndex, tmp_path: Path) -> None:
+def written(body: dict[str, Any]) -> Fault:
+    """Questions to a passage: one is copied from it, one is asked of all, and one names another's subject, too."""
+    prompt = body["messages"][0]["content"]
+    (subject,) = re.findall(r"^All about (\w+)", prompt, re.MULTILINE)
+    other = next(each for each in SUBJECTS if each != subject)
+    asked = [f"Whom has {subject} pleased?", "So why was that at all?", f"Where can {subject[::-1]} be?"]
+    copied = f"What {subject} cost, whom {subject} pleased?"
+    content = "\n".join(
+        f"{n}. {each}" for n, each in enumerate([copied, *asked, f"Who wrote of {other}, {subject}?"], 1)
+    )
+    usage = {"prompt_tokens": 1000, "completion_tokens": 100}
+    return Fault(body={"choices": [{"message": {"content": content}, "finish_reason": "stop"}], "usage": usage})
+
+
+def generation(server: EmbeddingServer, **wishes: Any) -> Generation:
+    server.fault = written
+    given = {"model": "writer", "url": server.url, "questions": 20, "best": 1, "prices": (1.0, 10.0), **wishes}
+    return Generation(**given)
+
+
+def test_a_language_model_writes_questions_of_what_is_trained_on_and_others_of_what_is_held_out(
+    index: HybridIndex, server: EmbeddingServer, tmp_path: Path
+) -> None:
+    estimates: list[Estimate] = []
+    wanted = replace(WANTED, generation=generation(server), kinds=())
+    found = generate(index, wanted, tmp_path, on_estimate=estimates.append)
+    (estimate,) = estimates
+    assert (estimate.host, estimate.requests, estimate.kept) == (server.url.split("/")[2], len(server.requests), 0)
+    assert estimate.tokens_out == 1000 * estimate.requests and estimate.tokens_in > 100 * estimate.requests
+    assert estimate.cost == pytest.approx((estimate.tokens_in + 10 * estimate.tokens_out) / 1e6)
+    plan = make_plan(index, trainable_model(index.config), wanted, generated=found)
+    by_split = (found.development, found.unseen, found.train)
+    sources = [{pair.source for pair in pairs} for pairs in by_split]
+    assert all(sources) and sources[0] <= plan.split.development and sources[1] <= plan.split.unseen
+    assert not sources[2] & plan.split.away
+    questions = [pair.question for pairs in by_split for pair in pairs]
+    assert len(questions) == len(set(questions)) and sum(question.startswith("So why") for question in questions) == 1
+    assert all(pair.kind == "generated" and pair.question not in pair.passage for pairs in by_split for pair in pairs)
+    assert found.dropped["questions copied from their passage"] == found.passages == estimate.requests
+    assert found.dropped["questions asked before"] == found.passages - 1
+    assert found.cost == pytest.approx(found.passages * 0.002)
+    assert plan.pairs == {"generated": len(found.train)} and plan.generated is found
+    assert {pair.question for pair in found.development} <= set(plan.development.queries.values())
+    unseen = generated_unseen([], found.unseen)
+    assert list(unseen.queries.values()) == [pair.question for pair in found.unseen]
+    assert [list(answers) for answers in unseen.qrels.values()] == [[pair.chunk] for pair in found.unseen]
+
+
+def test_questions_are_trained_with_if_they_find_their_passage(
+    index: HybridIndex, server: EmbeddingServer, tmp_path: Path
+) -> None:
+    wanted = replace(WANTED, generation=generation(server, each=3))
+    chosen = generate(index, wanted, tmp_path)
+    server.requests.clear()
+    everything = generate(index, replace(wanted, generation=generation(server, each=3, best=0)), tmp_path)
+    assert not server.requests, "the answers are there"
+    assert set(chosen.train) < set(everything.train) and chosen.unseen == everything.unseen
+    assert chosen.dropped["questions that do not find their passage"] == len(everything.train) - len(chosen.train)
+    of_judged = generate(index, replace(wanted, judgements=JUDGED), tmp_path / "none", may_ask=False)
+    assert of_judged.passages and not of_judged.development and not of_judged.unseen and not server.requests
+    assert of_judged.dropped == {"passages without an answer": of_judged.passages}
+
+
+def test_an_interrupted_training_is_resumed_and_makes_a_model(
+    index: HybridIndex, server: EmbeddingServer, tmp_path: Path
+) -> None:
+    wanted = replace(WANTED, generation=generation(server))
     plans: list[Plan] = []
 
     def interrupt(progress: Progress) -> None:
@@ -69,15 +143,21 @@ def test_an_interrupted_training_is_resumed_and_makes_a_model(index: HybridIndex
 
     output = tmp_path / "mine"
     with pytest.raises(ConfigError, match="holds no training"):
-        train(index, output, wanted=WANTED, resume=True)
+        train(index, output, wanted=wanted, resume=True)
+    with pytest.raises(RuntimeError, match="no"):
+        train(index, output, wanted=wanted, on_estimate=_refuse)
+    assert not server.requests and not list(tmp_path.iterdir())
     with pytest.raises(KeyboardInterrupt):
-        train(index, output, wanted=WANTED, on_plan=plans.append, on_progress=interrupt)
+        train(index, output, wanted=wanted, on_plan=plans.append, on_progress=interrupt)
     assert (tmp_path / "mine.training" / "examples.jsonl").is_file() and not output.exists()
     with pytest.raises(ConfigError, match="holds no training"):
         train(index, output, wanted=Wanted(held_out=0.5), resume=True)
-    trained = train(index, output, wanted=WANTED, resume=True, on_plan=plans.append)
+    asked = len(server.requests)
+    trained = train(index, output, wanted=wanted, resume=True, on_plan=plans.append)
     assert plans[0].examples == plans[1].examples and plans[0].split == plans[1].split
-    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+    assert asked == len(server.requests) and plans[0].generated == plans[1].generated
+    kept = tmp_path / "mine.training" / "generated.jsonl"
+    assert [*kept.parent.iterdir()] == [kept] and len(kept.read_text("utf-8").splitlines()) == asked
     assert Config.load(output / "config.yaml") == trained.config
     (vector,) = Embedder.load(trained.config).embed_passages(["rain"])
     assert np.isclose(np.linalg.norm(vector), 1, atol=1e-4)
@@ -85,8 +165,13 @@ def test_an_interrupted_training_is_resumed_and_makes_a_model(index: HybridIndex
     assert trained.verdict is None or not trained.verdict.take, "two questions prove nothing"
     card = (output / "README.md").read_text("utf-8")
     assert "Nobody knows" not in card and "'passage: '" in card and f"{trained.plan.steps:,}" in card
+    assert "`writer`" in card and "copied from their passage" in card and "127.0.0.1" not in card
     with pytest.raises(ConfigError, match="there already"):
-        train(index, output, wanted=WANTED)
+        train(index, output, wanted=wanted)
+
+
+def _refuse(estimate: Estimate) -> None:
+    raise RuntimeError("no")
 
 
 def test_what_is_held_out_is_not_trained_on(index: HybridIndex) -> None:
@@ -137,8 +222,17 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, st
     return int(left.value.code or 0), printed.out, printed.err
 
 
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
 def test_the_command_plans_trains_and_advises(
-    index: HybridIndex, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    index: HybridIndex,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    server: EmbeddingServer,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     output, pairs = tmp_path / "mine", tmp_path / "pairs.tsv"
     pairs.write_text("Where is gold?\tIn the ground.\n", "utf-8")
@@ -150,6 +244,16 @@ def test_the_command_plans_trains_and_advises(
     code, printed, told = run(capsys, index.path, *exported)
     assert (code, printed) == (0, "") and "Pairs: 1 file. Hard negatives: " in told and "1 step" in told
     assert "Where is gold?" in (tmp_path / "made.jsonl").read_text("utf-8") and not output.exists()
+    asked = ["--generate", 20, "--chat-model", "writer", "--chat-url", server.url, "--chat-prices", "1,2"]
+    server.fault = written
+    code, printed, told = run(capsys, index.path, *exported, *asked)
+    assert code == 2 and "to send" not in told and "Agree with --yes" in told and not server.requests
+    monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
+    code, printed, told = run(capsys, index.path, *exported, *asked)
+    assert code == 1 and "at most about 0.0" in told and server.url.split("/")[2] in told and not server.requests
+    monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
+    code, printed, told = run(capsys, index.path, *exported, *asked)
+    assert code == 0 and "file, " in told and " generated" in told and "they cost about" in told and server.requests
     judged = ["--queries", queries, "--qrels", qrels, "--kinds", "title", "--sources", "bm25=2", "--json"]
     code, printed, told = run(capsys, index.path, *options, *judged)
     assert code == 0 and "judged" in told and " dense" not in told
@@ -167,6 +271,10 @@ def test_the_command_plans_trains_and_advises(
         (["--sources", "web=1"], "no negatives from 'web'"),
         (["--queries", "q.tsv"], "--queries and --qrels go together"),
         (["--resume"], "holds no training"),
+        (["--chat-model", "m"], "need --generate"),
+        (["--generate", "5", "--chat-model", "m"], "needs --chat-model and --chat-url"),
+        (["--generate", "5", "--chat-model", "m", "--chat-url", "x", "--chat-prices", "1"], "write two numbers"),
+        (["--generate", "5", "--chat-model", "m", "--chat-url", "x"], "write an address such as"),
     ],
 )
 def test_the_command_says_what_is_wrong(

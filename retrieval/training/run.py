@@ -4,20 +4,24 @@ import json
 import shutil
 from collections.abc import Callable, Sequence
 from collections.abc import Collection as Container
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from retrieval.config import Config
 from retrieval.errors import ConfigError
 from retrieval.index import HybridIndex
+from retrieval.model_comparison.comparison import FEW
 from retrieval.model_comparison.sampling import answers_to
 from retrieval.training.card import model_card, verdict_table
 from retrieval.training.examples import read_examples, write_examples
-from retrieval.training.fit import Fitted, Progress, fit
+from retrieval.training.fit import Fitted, Progress, check_packages, fit
+from retrieval.training.generated import ANSWERS, generate
+from retrieval.training.generation import Estimate
 from retrieval.training.made_pairs import Text
 from retrieval.training.model_directory import CARD, check_directory, save_model
 from retrieval.training.plan import Plan, Wanted, make_plan, texts_of, trainable_model
-from retrieval.training.unseen import Unseen, judged_unseen, made_unseen
+from retrieval.training.unseen import Unseen, generated_unseen, judged_unseen, made_unseen
 from retrieval.training.verdict import Verdict, judge_training
 from retrieval.types import digest
 
@@ -50,6 +54,8 @@ def train(
     wanted: Wanted | None = None,
     beside: HybridIndex | None = None,
     resume: bool = False,
+    on_estimate: Callable[[Estimate], None] = lambda estimate: None,
+    on_answer: Callable[[int, int], None] = lambda answered, requests: None,
     on_plan: Callable[[Plan], None] = lambda plan: None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Trained:
@@ -61,29 +67,36 @@ def train(
     wanted        what to train on, and how
     beside        another index, on whose documents the verdict shows what was forgotten
     resume        go on with an interrupted training of the same index and wishes. What it needs is kept in
-                  `output` + ".training", which is removed in the end
+                  `output` + ".training", which is removed in the end, but for what a language model wrote
+    on_estimate   is told what would be sent to the server of `wanted.generation`, before it is; what it raises ends it
+    on_answer     is told how many answers have come from there, of how many requests
     on_plan       is told the plan before training begins; what it raises ends it
 
     Raises ConfigError where `output` is there already, where there is nothing to train on or to resume, or a package is
-    missing; ModelError; and as a search.
+    missing; ChatUnavailableError where the language model's server does not answer; ModelError; and as a search.
     """
+    check_packages()
     output, wanted = Path(output), wanted or Wanted()
     check_directory(output)
-    kept = output.with_name(f"{output.name}.training")
+    kept = kept_directory(output)
     made_of = _made_of(index, wanted)
     before = _read(kept) if resume else {}
     if resume and before.get("of") != made_of:
-        raise ConfigError(f"{kept} holds no training of this index with these settings; begin without resuming.")
+        raise _not_resumable(kept)
     model = trainable_model(index.config)
+    generated = generate(index, wanted, kept, may_ask=not resume, on_estimate=on_estimate, on_answer=on_answer)
+    if resume and before.get("generated") != generated.digest:
+        raise _not_resumable(kept)
     if resume:
-        plan = make_plan(index, model, wanted, examples=read_examples(kept / _EXAMPLES))
+        plan = make_plan(index, model, wanted, generated=generated, examples=read_examples(kept / _EXAMPLES))
         plan = replace(plan, recipe=replace(wanted.recipe, evaluations=int(before["evaluations"])))
     else:
-        plan = make_plan(index, model, wanted)
-        shutil.rmtree(kept, ignore_errors=True)
-        kept.mkdir(parents=True)
+        plan = make_plan(index, model, wanted, generated=generated)
+        _clear(kept)
+        kept.mkdir(parents=True, exist_ok=True)
         write_examples(kept / _EXAMPLES, plan.examples)
-        (kept / _MADE_OF).write_text(json.dumps({"of": made_of, "evaluations": plan.recipe.evaluations}), "utf-8")
+        known = {"of": made_of, "evaluations": plan.recipe.evaluations, "generated": generated.digest}
+        (kept / _MADE_OF).write_text(json.dumps(known), "utf-8")
     on_plan(plan)
     prompts = index.embedder.prefixes
     fitted = fit(
@@ -97,7 +110,7 @@ def train(
     )
     card = model_card(plan, fitted, wanted, base=index.config.model, prompts=prompts, name=output.name)
     config = save_model(model, output, config=index.config, prompts=prompts, card=card)
-    shutil.rmtree(kept, ignore_errors=True)
+    _clear(kept)
     verdict, advice = _verdict(index, config, plan, fitted, wanted, beside)
     (output / CARD).write_text(f"{card}\n{advice}\n{verdict_table(verdict) if verdict is not None else ''}", "utf-8")
     return Trained(plan, fitted, config, verdict, advice)
@@ -125,6 +138,8 @@ def _unseen(index: HybridIndex, plan: Plan, wanted: Wanted) -> Unseen:
     texts = texts_of(index.searcher(), wanted.seed)
     if wanted.judgements is None:
         chosen = _corpus(texts, plan.split.unseen)
+        if len(plan.generated.unseen) >= FEW:
+            return generated_unseen(chosen, plan.generated.unseen)
         return made_unseen(chosen, plan.split.unseen, seed=wanted.seed)
     queries = plan.split.unseen_queries
     sources = {source for query in queries for source in answers_to(wanted.judgements.qrels, query)}
@@ -135,6 +150,31 @@ def _corpus(texts: Sequence[Text], sources: Container[str]) -> list[Text]:
     """The texts of these documents, and of others as far as they are not too many together."""
     first = sorted(texts, key=lambda text: text.chunk.source not in sources)
     return first[: max(_CHUNKS, sum(text.chunk.source in sources for text in texts))]
+
+
+def kept_directory(output: Path) -> Path:
+    """Where a training is kept until its model is saved as `output`."""
+    return output.with_name(f"{output.name}.training")
+
+
+def can_resume(output: Path) -> bool:
+    """Whether a training of this output has begun."""
+    return bool(_read(kept_directory(output)))
+
+
+def _clear(kept: Path) -> None:
+    """Remove all that is kept but what a language model wrote, which may have cost money."""
+    for path in kept.iterdir() if kept.is_dir() else ():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.name != ANSWERS:
+            path.unlink()
+    with suppress(OSError):  # where something is left
+        kept.rmdir()
+
+
+def _not_resumable(kept: Path) -> ConfigError:
+    return ConfigError(f"{kept} holds no training of this index with these settings; begin without resuming.")
 
 
 def _made_of(index: HybridIndex, wanted: Wanted) -> str:

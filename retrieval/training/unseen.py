@@ -68,6 +68,16 @@ def made_unseen(texts: Sequence[Text], sources: Container[str], *, seed: int, mo
     )
 
 
+def generated_unseen(texts: Sequence[Text], pairs: Sequence[Pair]) -> Unseen:
+    """Questions that a language model wrote for passages, each of which is a document of its own."""
+    chosen = {str(number): pair for number, pair in enumerate(pairs)}
+    return Unseen(
+        tuple(Text(_alone(text.chunk, None, []), text.language) for text in texts),
+        {number: pair.question for number, pair in chosen.items()},
+        {number: {pair.chunk: 1} for number, pair in chosen.items()},
+    )
+
+
 def measure(unseen: Unseen, config: Config) -> Measured:
     """Index the texts with the model of the settings, in a directory that is gone afterwards, and ask. Raises
     ModelError, and ConfigError where an extra is missing."""
