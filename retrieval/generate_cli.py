@@ -106,7 +106,7 @@ def asking_first(*, yes: bool, display: Display) -> "Callable[[Estimate], None]"
                 return
             if not sys.stdin.isatty():
                 raise ConfigError("Nothing was sent: there is no terminal to ask on. Agree with --yes.")
-            if err.input("Send them? [y/N] ").strip().casefold() not in {"y", "yes"}:
+            if err.input("Send them? [y/N] ", markup=False).strip().casefold() not in {"y", "yes"}:
                 err.print("Nothing was sent.")
                 raise typer.Exit(SOME_FAILED)
 
@@ -115,14 +115,14 @@ def asking_first(*, yes: bool, display: Display) -> "Callable[[Estimate], None]"
 
 def in_words(estimate: "Estimate") -> str:
     """What would be sent where, and what that costs."""
-    cost = "" if estimate.cost is None else f", at most about {estimate.cost:,.2f} by your prices"
+    cost = "" if estimate.cost is None else f"; by your prices that is {estimate.cost:,.2f} or less"
     kept = (
         f" {counted(estimate.kept, 'answer')} of an earlier run will not be asked for again." if estimate.kept else ""
     )
     return (
         f"{counted(estimate.requests, 'request')} to {estimate.host} for {estimate.questions:,} questions by "
         f"{estimate.model}. Each holds the text of a passage. About {counted(estimate.tokens_in, 'token')} in, "
-        f"{estimate.tokens_out:,} out at most{cost}.{kept}"
+        f"and up to {estimate.tokens_out:,} out{cost}.{kept}"
     )
 
 

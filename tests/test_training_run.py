@@ -250,7 +250,7 @@ def test_the_command_plans_trains_and_advises(
     assert code == 2 and "to send" not in told and "Agree with --yes" in told and not server.requests
     monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
     code, printed, told = run(capsys, index.path, *exported, *asked)
-    assert code == 1 and "at most about 0.0" in told and server.url.split("/")[2] in told and not server.requests
+    assert code == 1 and "[y/N]" in told and "by your prices that is 0.0" in told and server.url.split("/")[2] in told and not server.requests
     monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
     code, printed, told = run(capsys, index.path, *exported, *asked)
     assert code == 0 and "file, " in told and " generated" in told and "they cost about" in told and server.requests

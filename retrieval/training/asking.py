@@ -85,6 +85,7 @@ def ask_all(
     """
     answered = useful = in_a_row = 0
     failure: ModelError | None = None
+    has_warned = False
     with closing(side_by_side(prompts, model.ask, at_once=AT_ONCE)) as results:
         for done, (prompt, result) in enumerate(results, start=1):
             if isinstance(result, ModelError):
@@ -92,7 +93,8 @@ def ask_all(
                 may_be_one_prompt = isinstance(result, BatchRefusedError | ChatUnavailableError) or answered
                 if not may_be_one_prompt or in_a_row >= _IN_A_ROW:
                     raise result
-                log.warning("A passage is left out: %s", result)
+                log.log(logging.DEBUG if has_warned else logging.WARNING, "A passage is left out: %s", result)
+                has_warned = True
             else:
                 kept.add(generation, prompt, result)
                 answered, in_a_row = answered + 1, 0
