@@ -115,7 +115,7 @@ def asking_first(*, yes: bool, display: Display) -> "Callable[[Estimate], None]"
 
 def in_words(estimate: "Estimate") -> str:
     """What would be sent where, and what that costs."""
-    cost = "" if estimate.cost is None else f"; by your prices that is {estimate.cost:,.2f} or less"
+    cost = "" if estimate.cost is None else f"; by your prices that is {amount(estimate.cost)} or less"
     kept = (
         f" {counted(estimate.kept, 'answer')} of an earlier run will not be asked for again." if estimate.kept else ""
     )
@@ -124,6 +124,11 @@ def in_words(estimate: "Estimate") -> str:
         f"{estimate.model}. Each holds the text of a passage. About {counted(estimate.tokens_in, 'token')} in, "
         f"and up to {estimate.tokens_out:,} out{cost}.{kept}"
     )
+
+
+def amount(cost: float) -> str:
+    """Of money: a small one with more digits."""
+    return f"{cost:,.2f}" if cost >= 1 else f"{cost:.4f}"
 
 
 def _read(prompt: Path) -> str:

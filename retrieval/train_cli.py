@@ -14,7 +14,7 @@ from rich.text import Text
 from retrieval.console import INTERRUPTED, ConfigOption, JsonOption, err, out, print_json
 from retrieval.errors import ConfigError
 from retrieval.evaluation_cli import patterns_within
-from retrieval.generate_cli import YesOption, asking_first, generation_of, with_generation_options
+from retrieval.generate_cli import YesOption, amount, asking_first, generation_of, with_generation_options
 from retrieval.models_progress import Display
 from retrieval.words import counted
 
@@ -84,8 +84,8 @@ def train(
     from retrieval.training import Recipe, Wanted, read_pairs
     from retrieval.training import train as run_training
     from retrieval.training.fit import check_packages
+    from retrieval.training.generated import answers_file
     from retrieval.training.model_directory import check_directory
-    from retrieval.training.run import can_resume, kept_directory
 
     check_packages()
     check_directory(output)
@@ -102,7 +102,7 @@ def train(
     )
     generation = generation_of(**chat)
     beside_documents = (queries, qrels, pairs, export, config, chat["chat_key_file"], chat["prompt"])
-    files = [file for file in (*beside_documents, kept_directory(output)) if file is not None]
+    files = [file for file in (*beside_documents, answers_file(output)) if file is not None]
     with _opened(documents, output=output, config=config, files=files, pool=context.obj) as (index, folder):
         wanted = Wanted(
             judgements=_judgements(index, queries, qrels, folder=folder),
@@ -135,11 +135,10 @@ def train(
                     on_progress=lambda progress: display.show(_in_words(progress)),
                 )
         except KeyboardInterrupt:
-            again = "the same command"
-            if can_resume(output):
-                err.print(f"Interrupted; {again} with --resume goes on.")
-            elif kept_directory(output).is_dir():
-                err.print(f"Interrupted; {again} asks only for the questions that are missing.")
+            if output.with_name(f"{output.name}.training").is_dir():
+                err.print("Interrupted; the same command with --resume goes on.")
+            elif generation is not None and answers_file(output).is_file():
+                err.print("Interrupted; the same command asks only for the questions that are missing.")
             else:
                 err.print("Interrupted.")
             sys.exit(INTERRUPTED)
@@ -228,15 +227,14 @@ def _kinds(given: str) -> "tuple[Kind, ...]":
 
 def _export(index: "HybridIndex", wanted: "Wanted", file: Path, *, output: Path, yes: bool) -> None:
     from retrieval.training import write_examples
-    from retrieval.training.generated import generate
+    from retrieval.training.generated import answers_file, generate
     from retrieval.training.plan import make_plan, trainable_model
-    from retrieval.training.run import kept_directory
 
     with Display() as display:
         generated = generate(
             index,
             wanted,
-            kept_directory(output),
+            answers_file(output),
             on_estimate=asking_first(yes=yes, display=display),
             on_answer=lambda answered, requests: display.show(_answers(answered, requests)),
         )
@@ -251,7 +249,7 @@ def _tell(plan: "Plan") -> None:
     pairs = ", ".join(f"{count:,} {kind}" for kind, count in plan.pairs.items())
     negatives = ", ".join(f"{count:,} {source}" for source, count in plan.negatives.items() if count) or "none"
     if plan.generated.passages:
-        cost = "" if plan.generated.cost is None else f"; they cost about {plan.generated.cost:,.2f}"
+        cost = "" if plan.generated.cost is None else f"; they cost about {amount(plan.generated.cost)}"
         err.print(Text(f"Questions by the language model: {plan.generated.in_words()}{cost}."))
     err.print(Text(f"Pairs: {pairs}. Hard negatives: {negatives}."))
     held = counted(len(plan.development.queries), "held-out question")

@@ -93,7 +93,7 @@ def test_a_language_model_writes_questions_of_what_is_trained_on_and_others_of_w
 ) -> None:
     estimates: list[Estimate] = []
     wanted = replace(WANTED, generation=generation(server), kinds=())
-    found = generate(index, wanted, tmp_path, on_estimate=estimates.append)
+    found = generate(index, wanted, tmp_path / "a", on_estimate=estimates.append)
     (estimate,) = estimates
     assert (estimate.host, estimate.requests, estimate.kept) == (server.url.split("/")[2], len(server.requests), 0)
     assert estimate.tokens_out == 1000 * estimate.requests and estimate.tokens_in > 100 * estimate.requests
@@ -120,9 +120,9 @@ def test_questions_are_trained_with_if_they_find_their_passage(
     index: HybridIndex, server: EmbeddingServer, tmp_path: Path
 ) -> None:
     wanted = replace(WANTED, generation=generation(server, each=3))
-    chosen = generate(index, wanted, tmp_path)
+    chosen = generate(index, wanted, tmp_path / "a")
     server.requests.clear()
-    everything = generate(index, replace(wanted, generation=generation(server, each=3, best=0)), tmp_path)
+    everything = generate(index, replace(wanted, generation=generation(server, each=3, best=0)), tmp_path / "a")
     assert not server.requests, "the answers are there"
     assert set(chosen.train) < set(everything.train) and chosen.unseen == everything.unseen
     assert chosen.dropped["questions that do not find their passage"] == len(everything.train) - len(chosen.train)
@@ -156,8 +156,8 @@ def test_an_interrupted_training_is_resumed_and_makes_a_model(
     trained = train(index, output, wanted=wanted, resume=True, on_plan=plans.append)
     assert plans[0].examples == plans[1].examples and plans[0].split == plans[1].split
     assert asked == len(server.requests) and plans[0].generated == plans[1].generated
-    kept = tmp_path / "mine.training" / "generated.jsonl"
-    assert [*kept.parent.iterdir()] == [kept] and len(kept.read_text("utf-8").splitlines()) == asked
+    kept = tmp_path / "mine.generated.jsonl"
+    assert {*tmp_path.iterdir()} == {output, kept} and len(kept.read_text("utf-8").splitlines()) == asked
     assert Config.load(output / "config.yaml") == trained.config
     (vector,) = Embedder.load(trained.config).embed_passages(["rain"])
     assert np.isclose(np.linalg.norm(vector), 1, atol=1e-4)
@@ -250,7 +250,13 @@ def test_the_command_plans_trains_and_advises(
     assert code == 2 and "to send" not in told and "Agree with --yes" in told and not server.requests
     monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
     code, printed, told = run(capsys, index.path, *exported, *asked)
-    assert code == 1 and "[y/N]" in told and "by your prices that is 0.0" in told and server.url.split("/")[2] in told and not server.requests
+    assert (
+        code == 1
+        and "[y/N]" in told
+        and "by your prices that is 0.0" in told
+        and server.url.split("/")[2] in told
+        and not server.requests
+    )
     monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
     code, printed, told = run(capsys, index.path, *exported, *asked)
     assert code == 0 and "file, " in told and " generated" in told and "they cost about" in told and server.requests

@@ -26,8 +26,6 @@ from retrieval.training.plan import Wanted, split_of, texts_of
 from retrieval.training.split import Split
 from retrieval.training.written_questions import questions_in
 
-ANSWERS = "generated.jsonl"
-
 _HELD_OUT = 400
 """Questions of documents that are held out, at most; and a third of all at most."""
 
@@ -48,7 +46,7 @@ class _Drawn(NamedTuple):
 def generate(
     index: HybridIndex,
     wanted: Wanted,
-    kept: Path,
+    file: Path,
     *,
     may_ask: bool = True,
     on_estimate: Callable[[Estimate], None] = lambda estimate: None,
@@ -57,7 +55,7 @@ def generate(
     """What the language model of `wanted.generation` writes; nothing where that is None. The same index, wishes and
     answers give the same.
 
-    kept         a directory, where answers are kept in ANSWERS; what is there is not asked for again
+    file         where answers are kept, as JSON lines; what is there is not asked for again
     may_ask      without it, nothing is sent: passages without an answer are left out
     on_estimate  is told what would be sent; what it raises ends it before anything is
     on_answer    is told how many answers have come, of how many requests
@@ -73,17 +71,23 @@ def generate(
     header = searcher.reader.context_header
     drawn = _draw(texts, split_of(texts, wanted), generation, seed=wanted.seed, context_header=header)
     prompts = [generation.prompt_for(pair.passage) for pairs in drawn for pair in pairs]
-    answers = KeptAnswers(kept / ANSWERS)
+    answers = KeptAnswers(file)
     if may_ask:
         missing = [prompt for prompt in prompts if answers.lacks(generation, prompt)]
         on_estimate(estimate(generation, missing, kept=len(prompts) - len(missing)))
         if missing:
-            kept.mkdir(parents=True, exist_ok=True)
+            file.parent.mkdir(parents=True, exist_ok=True)
             model = ChatModel(
                 generation.url, model=generation.model, key=generation.key, max_tokens=generation.max_tokens
             )
             ask_all(model, generation, missing, answers, on_answer=lambda done: on_answer(done, len(missing)))
     return _collect(searcher, drawn, generation, answers)
+
+
+def answers_file(output: Path) -> Path:
+    """Where the answers are kept for a model that is saved as `output`: they outlive its training, since they may have
+    cost money."""
+    return output.with_name(f"{output.name}.generated.jsonl")
 
 
 def estimate(generation: Generation, prompts: Sequence[str], *, kept: int) -> Estimate:

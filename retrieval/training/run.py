@@ -4,7 +4,6 @@ import json
 import shutil
 from collections.abc import Callable, Sequence
 from collections.abc import Collection as Container
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,8 +15,8 @@ from retrieval.model_comparison.sampling import answers_to
 from retrieval.training.card import model_card, verdict_table
 from retrieval.training.examples import read_examples, write_examples
 from retrieval.training.fit import Fitted, Progress, check_packages, fit
-from retrieval.training.generated import ANSWERS, generate
-from retrieval.training.generation import Estimate
+from retrieval.training.generated import answers_file, generate
+from retrieval.training.generation import Estimate, Generated
 from retrieval.training.made_pairs import Text
 from retrieval.training.model_directory import CARD, check_directory, save_model
 from retrieval.training.plan import Plan, Wanted, make_plan, texts_of, trainable_model
@@ -67,7 +66,8 @@ def train(
     wanted        what to train on, and how
     beside        another index, on whose documents the verdict shows what was forgotten
     resume        go on with an interrupted training of the same index and wishes. What it needs is kept in
-                  `output` + ".training", which is removed in the end, but for what a language model wrote
+                  `output` + ".training", which is removed in the end. What a language model wrote stays, in
+                  `output` + ".generated.jsonl", for other trainings
     on_estimate   is told what would be sent to the server of `wanted.generation`, before it is; what it raises ends it
     on_answer     is told how many answers have come from there, of how many requests
     on_plan       is told the plan before training begins; what it raises ends it
@@ -78,25 +78,24 @@ def train(
     check_packages()
     output, wanted = Path(output), wanted or Wanted()
     check_directory(output)
-    kept = kept_directory(output)
-    made_of = _made_of(index, wanted)
+    kept = output.with_name(f"{output.name}.training")
+    model = trainable_model(index.config)
+    generated = generate(
+        index, wanted, answers_file(output), may_ask=not resume, on_estimate=on_estimate, on_answer=on_answer
+    )
+    made_of = _made_of(index, wanted, generated)
     before = _read(kept) if resume else {}
     if resume and before.get("of") != made_of:
-        raise _not_resumable(kept)
-    model = trainable_model(index.config)
-    generated = generate(index, wanted, kept, may_ask=not resume, on_estimate=on_estimate, on_answer=on_answer)
-    if resume and before.get("generated") != generated.digest:
-        raise _not_resumable(kept)
+        raise ConfigError(f"{kept} holds no training of this index with these settings; begin without resuming.")
     if resume:
         plan = make_plan(index, model, wanted, generated=generated, examples=read_examples(kept / _EXAMPLES))
         plan = replace(plan, recipe=replace(wanted.recipe, evaluations=int(before["evaluations"])))
     else:
         plan = make_plan(index, model, wanted, generated=generated)
-        _clear(kept)
-        kept.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(kept, ignore_errors=True)
+        kept.mkdir(parents=True)
         write_examples(kept / _EXAMPLES, plan.examples)
-        known = {"of": made_of, "evaluations": plan.recipe.evaluations, "generated": generated.digest}
-        (kept / _MADE_OF).write_text(json.dumps(known), "utf-8")
+        (kept / _MADE_OF).write_text(json.dumps({"of": made_of, "evaluations": plan.recipe.evaluations}), "utf-8")
     on_plan(plan)
     prompts = index.embedder.prefixes
     fitted = fit(
@@ -110,7 +109,7 @@ def train(
     )
     card = model_card(plan, fitted, wanted, base=index.config.model, prompts=prompts, name=output.name)
     config = save_model(model, output, config=index.config, prompts=prompts, card=card)
-    _clear(kept)
+    shutil.rmtree(kept, ignore_errors=True)
     verdict, advice = _verdict(index, config, plan, fitted, wanted, beside)
     (output / CARD).write_text(f"{card}\n{advice}\n{verdict_table(verdict) if verdict is not None else ''}", "utf-8")
     return Trained(plan, fitted, config, verdict, advice)
@@ -152,35 +151,11 @@ def _corpus(texts: Sequence[Text], sources: Container[str]) -> list[Text]:
     return first[: max(_CHUNKS, sum(text.chunk.source in sources for text in texts))]
 
 
-def kept_directory(output: Path) -> Path:
-    """Where a training is kept until its model is saved as `output`."""
-    return output.with_name(f"{output.name}.training")
-
-
-def can_resume(output: Path) -> bool:
-    """Whether a training of this output has begun."""
-    return bool(_read(kept_directory(output)))
-
-
-def _clear(kept: Path) -> None:
-    """Remove all that is kept but what a language model wrote, which may have cost money."""
-    for path in kept.iterdir() if kept.is_dir() else ():
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        elif path.name != ANSWERS:
-            path.unlink()
-    with suppress(OSError):  # where something is left
-        kept.rmdir()
-
-
-def _not_resumable(kept: Path) -> ConfigError:
-    return ConfigError(f"{kept} holds no training of this index with these settings; begin without resuming.")
-
-
-def _made_of(index: HybridIndex, wanted: Wanted) -> str:
-    """Tells a training from others: the generation of the index, the model and all wishes."""
-    wishes = repr(wanted)
-    return digest(index.searcher().generation, index.embedder.version, repr(index.embedder.prefixes), wishes)
+def _made_of(index: HybridIndex, wanted: Wanted, generated: Generated) -> str:
+    """Tells a training from others: the generation of the index, the model, all wishes, and what a language model
+    wrote."""
+    prompts = index.embedder.prefixes
+    return digest(index.searcher().generation, index.embedder.version, repr(prompts), repr(wanted), generated.digest)
 
 
 def _read(kept: Path) -> dict[str, str | int]:
