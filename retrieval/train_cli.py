@@ -228,7 +228,8 @@ def _kinds(given: str) -> "tuple[Kind, ...]":
 def _export(index: "HybridIndex", wanted: "Wanted", file: Path, *, output: Path, yes: bool) -> None:
     from retrieval.training import write_examples
     from retrieval.training.generated import answers_file, generate
-    from retrieval.training.plan import make_plan, trainable_model
+    from retrieval.training.plan import make_plan
+    from retrieval.training.trainable import trainable_model
 
     with Display() as display:
         generated = generate(

@@ -22,7 +22,8 @@ from retrieval.evaluation.judgements import Judgements
 from retrieval.index import HybridIndex
 from retrieval.training import Estimate, Generation, Mining, Pair, Plan, Progress, Recipe, Wanted, train
 from retrieval.training.generated import generate
-from retrieval.training.plan import make_plan, trainable_model
+from retrieval.training.plan import make_plan
+from retrieval.training.trainable import trainable_model
 from retrieval.training.unseen import generated_unseen
 from retrieval.types import Document
 from tests.embedding_server import EmbeddingServer, Fault

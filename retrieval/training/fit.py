@@ -15,9 +15,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from retrieval.encoders.torch_model import TorchRuntime
 from retrieval.errors import ConfigError
 from retrieval.training.losses import Columns, Loss
+from retrieval.training.trainable import trains_in_bf16
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -99,11 +99,6 @@ def check_packages() -> None:
     for package in ("accelerate", "datasets"):
         if find_spec(package) is None:
             raise ConfigError(f'Training needs the package {package}; run: pip install "hybrid-retrieval[train]"')
-
-
-def trains_in_bf16(model: "SentenceTransformer") -> bool:
-    """Whether the model's device multiplies matrices in bfloat16 in hardware; weights and sums stay in float32."""
-    return TorchRuntime(model).fast_precisions[0] == "bf16"
 
 
 def freeze(model: "SentenceTransformer", layers: int) -> None:

@@ -6,25 +6,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from retrieval.config import Config
 from retrieval.context import embedded_text
-from retrieval.encoders import find_model
-from retrieval.encoders.model_files import PASSED
 from retrieval.encoders.prompts import Prompts
-from retrieval.encoders.torch_model import load_torch_model
 from retrieval.errors import ConfigError
 from retrieval.evaluation.judgements import Judgements
 from retrieval.index import HybridIndex
 from retrieval.searcher import Searcher
 from retrieval.training.best_chunk import BestChunk
 from retrieval.training.examples import Example, Source, counts_of_negatives
-from retrieval.training.fit import Recipe, check_packages, freeze, trains_in_bf16
+from retrieval.training.fit import Recipe, check_packages, freeze
 from retrieval.training.generation import Generated, Generation
 from retrieval.training.held_out import HeldOut
+from retrieval.training.lexical_side import LexicalSide
 from retrieval.training.made_pairs import Text, made_pairs
 from retrieval.training.negatives import Mining, mine
 from retrieval.training.pairs import ASKED, MADE, Kind, Pair, counts, judged_pairs
 from retrieval.training.split import Split, answers_of, split_documents, split_judged
+from retrieval.training.trainable import trains_in_bf16
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -102,14 +100,6 @@ class Plan:
     generated: Generated = field(default_factory=Generated)
 
 
-def trainable_model(config: Config) -> "SentenceTransformer":
-    """The model that the settings name, loaded to be trained. Raises ConfigError for one that runs elsewhere, and
-    ModelError."""
-    if config.is_endpoint or config.model.startswith(PASSED):
-        raise ConfigError(f"{config.model} does not run here, and cannot be trained; name a model of this machine.")
-    return load_torch_model(find_model(config.model, revision=config.revision), config)
-
-
 def make_plan(
     index: HybridIndex,
     model: "SentenceTransformer",
@@ -142,8 +132,7 @@ def make_plan(
     def mined(chosen: Sequence[Pair]) -> list[Example]:
         return list(mine(searcher, index.embedder, chosen, mining=wanted.mining, seed=wanted.seed, relevant=relevant))
 
-    others = _distractors(texts, split, seed=wanted.seed, context_header=searcher.reader.context_header)
-    development = HeldOut.of(held[:_QUESTIONS], others=others)
+    development = _development(searcher, held[:_QUESTIONS], _distractors(texts, split, seed=wanted.seed))
     started = time.perf_counter()
     development.ndcg(model, prompts)
     asking = time.perf_counter() - started
@@ -208,11 +197,21 @@ def texts_of(searcher: Searcher, seed: int) -> list[Text]:
     return [Text(reader.chunk(row), reader.language(row)) for row in rows]
 
 
-def _distractors(texts: Sequence[Text], split: Split, *, seed: int, context_header: bool) -> list[str]:
-    """Passages that answer no question of `development`."""
-    others = [text.chunk for text in texts if text.chunk.source not in split.development]
-    chosen = random.Random(seed).sample(others, min(_DISTRACTORS, len(others)))
-    return [embedded_text(chunk, context_header=context_header) for chunk in chosen]
+def _distractors(texts: Sequence[Text], split: Split, *, seed: int) -> list[Text]:
+    """That answer no question of `development`."""
+    others = [text for text in texts if text.chunk.source not in split.development]
+    return random.Random(seed).sample(others, min(_DISTRACTORS, len(others)))
+
+
+def _development(searcher: Searcher, held: Sequence[Pair], others: Sequence[Text]) -> HeldOut:
+    """Ranked as a hybrid search of the index would rank these passages."""
+    reader = searcher.reader
+    languages = {embedded_text(text.chunk, context_header=reader.context_header): text.language for text in others} | {
+        pair.passage: reader.language(int(reader.rows_of_ids([pair.chunk])[0])) for pair in held
+    }
+    questions = HeldOut.of(held, others=languages)
+    passages = {passage: languages[passage] for passage in questions.passages.values()}
+    return replace(questions, lexical=LexicalSide.of(searcher, list(questions.queries.values()), passages))
 
 
 def _rows(recipe: Recipe, examples: Sequence[Example], prompts: Prompts) -> int:
