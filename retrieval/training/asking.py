@@ -45,7 +45,9 @@ class KeptAnswers:
         for line in content.splitlines():
             try:
                 entry = json.loads(line)
-                self._found[entry["request"]] = KeptAnswer(Answer(*entry["answer"]), entry["limit"])
+                self._found[entry["request"]] = KeptAnswer(
+                    Answer(**{name: entry[name] for name in Answer._fields}), entry["limit"]
+                )
             except (ValueError, TypeError, LookupError):
                 continue
 
@@ -62,7 +64,7 @@ class KeptAnswers:
         """Raises OSError."""
         request = _request(generation, prompt)
         self._found[request] = KeptAnswer(answer, generation.max_tokens)
-        entry = {"request": request, "limit": generation.max_tokens, "answer": answer}
+        entry = {"request": request, "limit": generation.max_tokens, **answer._asdict()}
         with private_open(self.path, "a") as file:
             file.write(self._before + json.dumps(entry, ensure_ascii=False) + "\n")
         self._before = ""
