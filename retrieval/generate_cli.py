@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-YesOption = Annotated[bool, typer.Option("--yes", help="--generate: send the passages without asking first.")]
+_PANEL = "Questions that a language model writes"
 
 
 def with_generation_options(command: F) -> F:
@@ -36,38 +36,56 @@ def generation_of(
     *,
     generate: Annotated[
         int | None,
-        typer.Option(min=1, help="Have a language model write so many questions to passages, which are sent to it."),
+        typer.Option(min=1, help="Ask for so many questions; passages are sent to it.", rich_help_panel=_PANEL),
     ] = None,
-    chat_model: Annotated[str | None, typer.Option(help="--generate: the model's name at its server.")] = None,
+    chat_model: Annotated[
+        str | None, typer.Option(help="The language model's name at its server.", rich_help_panel=_PANEL)
+    ] = None,
     chat_url: Annotated[
         str | None,
-        typer.Option(help="--generate: what stands before /chat/completions, such as http://localhost:11434/v1."),
+        typer.Option(
+            help="What stands before /chat/completions, such as http://localhost:11434/v1.", rich_help_panel=_PANEL
+        ),
     ] = None,
     chat_key_file: Annotated[
-        Path | None, typer.Option(help="--generate: a file that holds the key, else RETRIEVAL_CHAT_API_KEY.")
+        Path | None,
+        typer.Option(help="A file that holds the key, else RETRIEVAL_CHAT_API_KEY.", rich_help_panel=_PANEL),
     ] = None,
     chat_prices: Annotated[
-        str | None, typer.Option(help="--generate: what a million tokens cost, in and out, such as .15,.6.")
+        str | None,
+        typer.Option(help="What a million tokens cost, in and out, such as .15,.6.", rich_help_panel=_PANEL),
     ] = None,
     chat_tokens: Annotated[
         int | None,
-        typer.Option(min=1, help="--generate: tokens of an answer at most, thoughts included.", show_default="1000"),
+        typer.Option(
+            min=1,
+            help="Tokens of an answer at most, thoughts included.",
+            show_default="1000",
+            rich_help_panel=_PANEL,
+        ),
     ] = None,
     questions_each: Annotated[
-        int | None, typer.Option(min=1, help="--generate: questions of a passage.", show_default="2")
+        int | None,
+        typer.Option(min=1, help="Questions of a passage.", show_default="2", rich_help_panel=_PANEL),
     ] = None,
     questions_best: Annotated[
         int | None,
         typer.Option(
             min=0,
-            help="--generate: train with those whose passage search finds among so many; 0 takes all.",
+            help="Train with those whose passage search finds among so many; 0 takes all.",
             show_default="10",
+            rich_help_panel=_PANEL,
         ),
     ] = None,
     prompt: Annotated[
         Path | None,
-        typer.Option(help="--generate: a file with another prompt, in which {passage} stands for the passage."),
+        typer.Option(
+            help="A file with another prompt, in which {passage} stands for the passage.", rich_help_panel=_PANEL
+        ),
     ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Send the passages without being asked.", rich_help_panel=_PANEL)
+    ] = False,
 ) -> "Generation | None":
     """None without --generate. Raises ConfigError, also for options that need it."""
     from retrieval.endpoint_settings import key_in_file
@@ -84,7 +102,7 @@ def generation_of(
         "prompt": None if prompt is None else _read(prompt),
     }
     wishes = {name: value for name, value in given.items() if value is not None}
-    if generate is None and wishes:
+    if generate is None and (wishes or yes):
         raise ConfigError("Options of questions that a language model writes need --generate: how many questions.")
     if generate is None:
         return None

@@ -14,7 +14,7 @@ from rich.text import Text
 from retrieval.console import INTERRUPTED, ConfigOption, JsonOption, err, out, print_json
 from retrieval.errors import ConfigError
 from retrieval.evaluation_cli import patterns_within
-from retrieval.generate_cli import YesOption, amount, asking_first, generation_of, with_generation_options
+from retrieval.generate_cli import amount, asking_first, generation_of, with_generation_options
 from retrieval.models_progress import Display
 from retrieval.words import counted
 
@@ -68,7 +68,6 @@ def train(
     beside: Annotated[
         Path | None, typer.Option(help="Another index, to see what the model forgets of other documents.")
     ] = None,
-    yes: YesOption = False,
     export: Annotated[Path | None, typer.Option(help="Write the pairs and negatives as JSON lines, and end.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the same training, interrupted.")] = False,
     config: ConfigOption = None,
@@ -118,7 +117,7 @@ def train(
         )
         try:
             if export is not None:
-                _export(index, wanted, export, output=output, yes=yes)
+                _export(index, wanted, export, output=output, yes=chat["yes"])
                 return
             opened_beside = nullcontext() if beside is None else HybridIndex.open(beside, read_only=True)
             with opened_beside as other, Display() as display:
@@ -129,7 +128,7 @@ def train(
                     wanted=wanted,
                     beside=other,
                     resume=resume,
-                    on_estimate=asking_first(yes=yes, display=display),
+                    on_estimate=asking_first(yes=chat["yes"], display=display),
                     on_answer=lambda answered, requests: display.show(_answers(answered, requests)),
                     on_plan=_tell,
                     on_progress=lambda progress: display.show(_in_words(progress)),

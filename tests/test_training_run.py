@@ -279,6 +279,7 @@ def test_the_command_plans_trains_and_advises(
         (["--queries", "q.tsv"], "--queries and --qrels go together"),
         (["--resume"], "holds no training"),
         (["--chat-model", "m"], "need --generate"),
+        (["--yes"], "need --generate"),
         (["--generate", "5", "--chat-model", "m"], "needs --chat-model and --chat-url"),
         (["--generate", "5", "--chat-model", "m", "--chat-url", "x", "--chat-prices", "1"], "write two numbers"),
         (["--generate", "5", "--chat-model", "m", "--chat-url", "x"], "write an address such as"),
