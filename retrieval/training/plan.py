@@ -18,12 +18,13 @@ from retrieval.index import HybridIndex
 from retrieval.searcher import Searcher
 from retrieval.training.best_chunk import BestChunk
 from retrieval.training.examples import Example, Source, counts_of_negatives
-from retrieval.training.fit import Recipe, check_packages, freeze, trains_in_bf16
+from retrieval.training.fit import Recipe, check_packages, trains_in_bf16
 from retrieval.training.held_out import HeldOut
 from retrieval.training.made_pairs import Text, made_pairs
 from retrieval.training.negatives import Mining, mine
 from retrieval.training.pairs import ASKED, MADE, Kind, Pair, counts, judged_pairs
 from retrieval.training.split import Split, answers_of, split_documents, split_judged
+from retrieval.training.trainable import trainable
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -102,7 +103,8 @@ def trainable_model(config: Config) -> "SentenceTransformer":
     ModelError."""
     if config.is_endpoint or config.model.startswith(PASSED):
         raise ConfigError(f"{config.model} does not run here, and cannot be trained; name a model of this machine.")
-    return load_torch_model(find_model(config.model, revision=config.revision), config)
+    model = load_torch_model(find_model(config.model, revision=config.revision), config)
+    return model.float()  # 16 bits would round a step's small changes away
 
 
 def make_plan(
@@ -115,8 +117,8 @@ def make_plan(
 
     Raises ConfigError where the index gives no pairs, or a package is missing, and as a search.
     """
-    check_packages()
     searcher, recipe, prompts = index.searcher(), wanted.recipe, index.embedder.prefixes
+    check_packages(lora=recipe.lora_rank > 0)
     texts = texts_of(searcher, wanted.seed)
     split = _split(texts, wanted)
     held, judged, relevant = _judged(searcher, wanted, split)
@@ -167,17 +169,17 @@ def seconds_a_step(
     columns = recipe.loss.columns(examples, prompts)
     texts = [values[: recipe.batch_size] for name, values in columns.items() if name != "label"]
     labels = torch.tensor(columns["label"][: recipe.batch_size]) if "label" in columns else None
-    freeze(model, recipe.frozen_layers)
     module = recipe.loss.module(model)
-    model.train()
-    for _ in range(2):  # the first one sets things up
-        started = time.perf_counter()
-        features = [_moved(model.preprocess(each), model) for each in texts]
-        with torch.autocast(model.device.type, torch.bfloat16, enabled=trains_in_bf16(model)):
-            loss = module(features, labels if labels is None else labels.to(model.device))
-        loss.backward()
-        model.zero_grad(set_to_none=True)
-        seconds = time.perf_counter() - started
+    with trainable(model, frozen_layers=recipe.frozen_layers, lora_rank=recipe.lora_rank, seed=recipe.seed):
+        model.train()
+        for _ in range(2):  # the first one sets things up
+            started = time.perf_counter()
+            features = [_moved(model.preprocess(each), model) for each in texts]
+            with torch.autocast(model.device.type, torch.bfloat16, enabled=trains_in_bf16(model)):
+                loss = module(features, labels if labels is None else labels.to(model.device))
+            loss.backward()
+            model.zero_grad(set_to_none=True)
+            seconds = time.perf_counter() - started
     return seconds * recipe.accumulate
 
 
