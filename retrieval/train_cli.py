@@ -61,6 +61,14 @@ def train(
     accumulate: Annotated[int, typer.Option(min=1, help="Batches of a step.")] = 1,
     learning_rate: Annotated[float, typer.Option(help="At its highest.")] = 2e-5,
     frozen_layers: Annotated[int, typer.Option(min=0, help="The lowest layers, which stay as they are.")] = 0,
+    lora: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Train adapters of this rank (LoRA), such as 8, and not the weights, which saves memory with large "
+            "models. Take a --learning-rate ten times as high.",
+        ),
+    ] = 0,
     held_out: Annotated[float, typer.Option(help="The share of documents, or judged questions, not trained on.")] = 0.2,
     seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
     beside: Annotated[
@@ -82,7 +90,7 @@ def train(
     from retrieval.training.fit import check_packages
     from retrieval.training.model_directory import check_directory
 
-    check_packages()
+    check_packages(lora=lora > 0)
     check_directory(output)
     chosen_loss = _loss(loss, temperature=temperature, margin=loss_margin, at_once=at_once)
     mining = _mining(sources, count=negatives, margin=margin)
@@ -93,6 +101,7 @@ def train(
         accumulate=accumulate,
         learning_rate=learning_rate,
         frozen_layers=frozen_layers,
+        lora_rank=lora,
         seed=seed,
     )
     files = [file for file in (queries, qrels, pairs, export, config) if file is not None]
