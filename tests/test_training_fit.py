@@ -18,7 +18,7 @@ from retrieval.training.fit import Progress, Recipe, fit
 from retrieval.training.held_out import HeldOut, embed
 from retrieval.training.losses import Columns, Loss
 from retrieval.training.pairs import Pair
-from retrieval.training.trainable import freeze
+from retrieval.training.weights import freeze
 from tests.tiny_models import tiny_model
 
 pytest.importorskip("accelerate")

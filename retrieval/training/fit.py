@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from retrieval.encoders.torch_model import TorchRuntime
 from retrieval.errors import ConfigError, ModelError
 from retrieval.training.losses import Columns, Loss
-from retrieval.training.trainable import trainable
+from retrieval.training.weights import trainable
 from retrieval.training.trainer import (
     arguments_class,
     check_one_process,

@@ -24,7 +24,7 @@ from retrieval.training.made_pairs import Text, made_pairs
 from retrieval.training.negatives import Mining, mine
 from retrieval.training.pairs import ASKED, MADE, Kind, Pair, counts, judged_pairs
 from retrieval.training.split import Split, answers_of, split_documents, split_judged
-from retrieval.training.trainable import trainable
+from retrieval.training.weights import trainable
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
