@@ -222,7 +222,8 @@ def _kinds(given: str) -> "tuple[Kind, ...]":
 
 def _export(index: "HybridIndex", wanted: "Wanted", file: Path) -> None:
     from retrieval.training import write_examples
-    from retrieval.training.plan import make_plan, trainable_model
+    from retrieval.training.plan import make_plan
+    from retrieval.training.trainable import trainable_model
 
     with waiting("Making pairs, and looking for negatives"):
         plan = make_plan(index, trainable_model(index.config), wanted)

@@ -16,7 +16,8 @@ from retrieval.errors import ConfigError
 from retrieval.evaluation.judgements import Judgements
 from retrieval.index import HybridIndex
 from retrieval.training import Mining, Pair, Plan, Progress, Recipe, Wanted, train
-from retrieval.training.plan import make_plan, trainable_model
+from retrieval.training.plan import make_plan
+from retrieval.training.trainable import trainable_model
 from retrieval.types import Document
 from tests.tiny_models import tiny_model
 

@@ -6,12 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from retrieval.config import Config
 from retrieval.context import embedded_text
-from retrieval.encoders import find_model
-from retrieval.encoders.model_files import PASSED
 from retrieval.encoders.prompts import Prompts
-from retrieval.encoders.torch_model import load_torch_model
 from retrieval.errors import ConfigError
 from retrieval.evaluation.judgements import Judgements
 from retrieval.index import HybridIndex
@@ -96,15 +92,6 @@ class Plan:
     negatives: Mapping[Source, int]
     steps: int
     seconds: float
-
-
-def trainable_model(config: Config) -> "SentenceTransformer":
-    """The model that the settings name, loaded to be trained. Raises ConfigError for one that runs elsewhere, and
-    ModelError."""
-    if config.is_endpoint or config.model.startswith(PASSED):
-        raise ConfigError(f"{config.model} does not run here, and cannot be trained; name a model of this machine.")
-    model = load_torch_model(find_model(config.model, revision=config.revision), config)
-    return model.float()  # 16 bits would round a step's small changes away
 
 
 def make_plan(

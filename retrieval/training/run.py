@@ -16,7 +16,8 @@ from retrieval.training.examples import read_examples, write_examples
 from retrieval.training.fit import Fitted, Progress, fit
 from retrieval.training.made_pairs import Text
 from retrieval.training.model_directory import CARD, check_directory, save_model
-from retrieval.training.plan import Plan, Wanted, make_plan, texts_of, trainable_model
+from retrieval.training.plan import Plan, Wanted, make_plan, texts_of
+from retrieval.training.trainable import trainable_model
 from retrieval.training.unseen import Unseen, judged_unseen, made_unseen
 from retrieval.training.verdict import Verdict, judge_training
 from retrieval.types import digest
