@@ -18,11 +18,12 @@ from retrieval.training.fit import Progress, Recipe, fit
 from retrieval.training.held_out import HeldOut, embed
 from retrieval.training.losses import Columns, Loss
 from retrieval.training.pairs import Pair
+from retrieval.training.trainer import replace_rows
 from retrieval.training.weights import freeze
 from tests.tiny_models import tiny_model
 
 pytest.importorskip("accelerate")
-pytest.importorskip("datasets")
+Dataset = pytest.importorskip("datasets").Dataset
 torch = pytest.importorskip("torch")
 
 # Questions of words that none of the passages has. Those that are held out put words together that were never together
@@ -135,6 +136,36 @@ def test_adapters_are_merged_and_an_interruption_changes_nothing(loaded, tmp_pat
     assert list(new) == list(old) and all(weight.requires_grad for weight in new.values())
     changed = {name for name in old if not torch.equal(old[name], new[name])}
     assert changed and all(".layer.1." in name and name.endswith("weight") and "Norm" not in name for name in changed)
+
+
+def test_later_epochs_have_other_columns(loaded, tmp_path: Path) -> None:
+    recipe = Recipe(epochs=2, batch_size=6, learning_rate=0.01, evaluations=4)  # 4 steps an epoch, and 2 a checkpoint
+    hard = COLUMNS | {"negative_1": COLUMNS["positive"][1:] + COLUMNS["positive"][:1]}
+    harder = COLUMNS | {"negative_1": COLUMNS["positive"][2:] + COLUMNS["positive"][:2]}
+    before, told = weights_of(loaded), []
+
+    def renew(model, epoch: int, tell) -> Columns:
+        tell(0.5)
+        return harder
+
+    def trained(name: str, **options) -> np.ndarray:
+        model = deepcopy(loaded)
+        moved = lambda model: float(np.linalg.norm(weights_of(model) - before))  # noqa: E731
+        fit(model, hard, recipe, figure=moved, checkpoints=tmp_path / name, **options)
+        return weights_of(model)
+
+    def interrupt(progress: Progress) -> None:
+        if progress.step == 7:  # the newest checkpoint, of step 6, lies within the second epoch
+            raise KeyboardInterrupt
+
+    whole = trained("whole", renew=renew, on_progress=told.append)
+    assert [progress.step for progress in told if progress.renewed] == [4], "before the second epoch"
+    assert np.abs(whole - trained("never")).max() > 1e-4
+    with pytest.raises(KeyboardInterrupt):
+        trained("halves", renew=renew, on_progress=interrupt)
+    np.testing.assert_allclose(trained("halves", renew=renew, resume=True), whole, atol=1e-6)
+    with pytest.raises(ValueError, match="more or fewer"):
+        replace_rows(Dataset.from_dict(hard), {name: values[1:] for name, values in hard.items()})
 
 
 def test_the_model_stays_as_it_is_where_training_makes_it_no_better(loaded, tmp_path: Path) -> None:

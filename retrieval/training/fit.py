@@ -18,16 +18,17 @@ from typing import TYPE_CHECKING, Any
 from retrieval.encoders.torch_model import TorchRuntime
 from retrieval.errors import ConfigError, ModelError
 from retrieval.training.losses import Columns, Loss
-from retrieval.training.weights import trainable
 from retrieval.training.trainer import (
     arguments_class,
     check_one_process,
     load_weights,
+    replace_rows,
     restore,
     trained_weights,
     trainer_class,
     undisturbed,
 )
+from retrieval.training.weights import trainable
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -39,6 +40,10 @@ _STATE = "trainer_state.json"
 
 Figure = Callable[["SentenceTransformer"], float]
 """How good the model is on held-out questions; higher is better."""
+
+Renew = Callable[["SentenceTransformer", int, Callable[[float], None]], Columns]
+"""(model, number of the epoch, progress) -> its columns, as many rows as before; epochs are counted from 0. Progress is
+told the share that is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +94,15 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far it is: loss, the mean since last time, and figure are None where they are not new. seconds are left."""
+    """How far it is: loss, the mean since last time, and figure are None where they are not new. seconds are left.
+    renewed is the share of what is done to make the columns of the next epoch, None in training."""
 
     step: int
     steps: int
     loss: float | None = None
     figure: float | None = None
     seconds: float | None = None
+    renewed: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +140,7 @@ def fit(
     figure: Figure,
     checkpoints: Path,
     resume: bool = False,
+    renew: Renew | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Fitted:
     """Train the model, in place: in the end it is the best one that was met, which may be the one that it was.
@@ -140,6 +148,7 @@ def fit(
     columns       as Loss.columns gives them
     checkpoints   a directory, where the newest and the best are kept
     resume        go on from the newest checkpoint, with the same columns and recipe; if there is none, begin
+    renew         gives other columns for each epoch but the first; where an epoch is resumed, the same as before
 
     What `on_progress` raises, and Ctrl-C, end it; checkpoints stay. Random numbers and the environment are left as they
     were. Raises ConfigError where a package is missing or the columns teach nothing, and ModelError where the loss is
@@ -162,7 +171,14 @@ def fit(
             figures = {0: figure(model)}
         if state is None or not (state.global_step >= steps or _is_over(state, recipe.patience)):
             trainer = _trainer(
-                model, columns, recipe, figure=figure, checkpoints=checkpoints, steps=steps, on_progress=on_progress
+                model,
+                columns,
+                recipe,
+                figure=figure,
+                checkpoints=checkpoints,
+                steps=steps,
+                renew=renew,
+                on_progress=on_progress,
             )
             try:
                 trainer.train(resume_from_checkpoint=None if newest is None else str(newest))
@@ -210,18 +226,28 @@ def _trainer(
     figure: Figure,
     checkpoints: Path,
     steps: int,
+    renew: Renew | None,
     on_progress: Callable[[Progress], None],
 ) -> Any:
     from datasets import Dataset
-    from transformers import PrinterCallback
+    from transformers import PrinterCallback, TrainerCallback
+
+    dataset = Dataset.from_dict(columns)
+
+    class Renews(TrainerCallback):  # type: ignore[misc]
+        def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            epoch = state.global_step // (steps // recipe.epochs)
+            if renew is not None and epoch:
+                tell = lambda share: on_progress(Progress(state.global_step, steps, renewed=share))  # noqa: E731
+                replace_rows(dataset, renew(model, epoch, tell))
 
     trainer = trainer_class()(
         model=model,
         args=_arguments(model, recipe, checkpoints=checkpoints, steps=steps),
-        train_dataset=Dataset.from_dict(columns),
+        train_dataset=dataset,
         loss=recipe.loss.module(model),
         evaluator=[lambda model, *_: figure(model)],
-        callbacks=[_callback(recipe, steps, on_progress)],
+        callbacks=[_callback(recipe, steps, on_progress), Renews()],
     )
     trainer.remove_callback(PrinterCallback)
     return trainer

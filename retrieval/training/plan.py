@@ -19,7 +19,7 @@ from retrieval.training.held_out import HeldOut
 from retrieval.training.made_pairs import Text, made_pairs
 from retrieval.training.negatives import Mining, mine
 from retrieval.training.pairs import ASKED, MADE, Kind, Pair, counts, judged_pairs
-from retrieval.training.split import Split, answers_of, split_documents, split_judged
+from retrieval.training.split import Split, answers_by_question, split_documents, split_judged
 from retrieval.training.weights import trainable
 
 if TYPE_CHECKING:
@@ -69,6 +69,8 @@ class Wanted:
             raise ConfigError("Training needs one pair at least, more than 0 minutes, and a held-out share in (0, 1).")
         if unknown := set(self.kinds) - set(MADE):
             raise ConfigError(f"There are no pairs of kind {min(unknown)!r}; documents give {', '.join(MADE)}.")
+        if self.mining.again and self.recipe.epochs < 2:
+            raise ConfigError("Negatives are mined again before the second epoch: take two epochs at least.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +127,15 @@ def make_plan(
     started = time.perf_counter()
     development.ndcg(model, prompts)
     asking = time.perf_counter() - started
+    # Where negatives are mined again, all chunks are embedded, and both sides of each pair.
+    mined_again = recipe.epochs - 1 if wanted.mining.again else 0
+    a_text = mined_again * asking / (len(development.queries) + len(development.passages))
     probe = list(examples or mined(pairs[: 2 * recipe.batch_size]))
     seconds = seconds_a_step(model, probe, recipe, prompts)
     if wanted.minutes is not None and examples is None:
-        steps = max(1, int((1 - _OF_TIME) * 60 * wanted.minutes / seconds))
+        left = 60 * wanted.minutes - a_text * len(texts)
+        a_step = seconds + a_text * 2 * recipe.batch_size * recipe.accumulate / recipe.epochs
+        steps = max(1, int((1 - _OF_TIME) * left / a_step))
         rows = steps * recipe.batch_size * recipe.accumulate / recipe.epochs
         pairs = pairs[: max(recipe.batch_size, int(rows * len(probe) / _rows(recipe, probe, prompts)))]
     examples = mined(pairs) if examples is None else examples
@@ -143,7 +150,7 @@ def make_plan(
         pairs=counts(example.pair for example in examples),
         negatives=counts_of_negatives(examples),
         steps=steps,
-        seconds=steps * seconds + (recipe.evaluations + 1) * asking,
+        seconds=steps * seconds + (recipe.evaluations + 1) * asking + a_text * (len(texts) + 2 * len(examples)),
     )
 
 
@@ -218,7 +225,7 @@ def _judged(
         if query not in held
     }
     to_stop_by = {query: qrels[query] for query in qrels if query in split.development_queries}
-    relevant = {queries[query]: answers_of(wanted.judgements, [query]) for query in qrels}
+    relevant = answers_by_question(wanted.judgements)
     pairs = [judged_pairs(queries, chosen, best, context_header=header) for chosen in (to_stop_by, to_train)]
     return pairs[0], pairs[1], relevant
 
