@@ -15,9 +15,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from retrieval.encoders.torch_model import TorchRuntime
 from retrieval.errors import ConfigError, ModelError
 from retrieval.training.losses import Columns, Loss
+from retrieval.training.trainable import trains_in_bf16
 from retrieval.training.trainer import (
     arguments_class,
     check_one_process,
@@ -127,11 +127,6 @@ def check_packages(*, lora: bool = False) -> None:
             raise ConfigError(f'Training needs the package {package}; run: pip install "hybrid-retrieval[train]"')
 
 
-def trains_in_bf16(model: "SentenceTransformer") -> bool:
-    """Whether the model's device multiplies matrices in bfloat16 in hardware; weights and sums stay in float32."""
-    return TorchRuntime(model).fast_precisions[0] == "bf16"
-
-
 def fit(
     model: "SentenceTransformer",
     columns: Columns,
@@ -156,7 +151,6 @@ def fit(
     """
     check_packages(lora=recipe.lora_rank > 0)
     _check_batches(columns, recipe)
-    import torch
     from transformers import TrainerState
 
     steps = recipe.steps(len(columns["anchor"]))
@@ -167,8 +161,7 @@ def fit(
         trainable(model, frozen_layers=recipe.frozen_layers, lora_rank=recipe.lora_rank, seed=recipe.seed),
     ):
         first = {name: weight.clone() for name, weight in trained_weights(model).items()}
-        with torch.autocast(model.device.type, torch.bfloat16, enabled=trains_in_bf16(model)):  # as in training
-            figures = {0: figure(model)}
+        figures = {0: figure(model)}
         if state is None or not (state.global_step >= steps or _is_over(state, recipe.patience)):
             trainer = _trainer(
                 model,

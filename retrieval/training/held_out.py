@@ -10,7 +10,9 @@ from retrieval.encoders.prompts import Prompts
 from retrieval.evaluation.measures import judge_run
 from retrieval.evaluation.runs import strictly_falling
 from retrieval.model_comparison.copies import copied
+from retrieval.training.lexical_side import LexicalSide
 from retrieval.training.pairs import Pair
+from retrieval.training.trainable import trains_in_bf16
 from retrieval.types import Vectors, digest
 
 if TYPE_CHECKING:
@@ -38,16 +40,18 @@ def held_out_sources(texts: Mapping[str, str], *, share: float, seed: int) -> fr
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """Questions to passages that are ranked by their cosines.
+    """Questions to passages that a model ranks.
 
     queries    id -> question
     passages   id -> passage
     qrels      query id -> passage id -> relevance
+    lexical    BM25's part in the ranking; None where cosines alone rank
     """
 
     queries: Mapping[str, str]
     passages: Mapping[str, str]
     qrels: Mapping[str, Mapping[str, int]]
+    lexical: LexicalSide | None = None
 
     @classmethod
     def of(cls, pairs: Sequence[Pair], *, others: Iterable[str] = ()) -> Self:
@@ -66,22 +70,27 @@ class HeldOut:
         missing."""
         asked = embed(model, prompts.as_queries(self.queries.values()))
         found = embed(model, prompts.as_passages(self.passages.values()))
+        scores = (asked @ found.T).astype(np.float64)
+        if self.lexical is not None:
+            scores = self.lexical.fused(scores)
         names = list(self.passages)
         run = {}
-        for query, cosines in zip(self.queries, asked @ found.T, strict=True):
-            best = np.argsort(-cosines, kind="stable")[:10]
-            run[query] = dict(zip([names[row] for row in best], strictly_falling(cosines[best]), strict=True))
+        for query, of_query in zip(self.queries, scores, strict=True):
+            best = np.argsort(-of_query, kind="stable")[:10]
+            run[query] = dict(zip([names[row] for row in best], strictly_falling(of_query[best]), strict=True))
         return judge_run(run, self.qrels, measures=(MEASURE,), depth=10).figures.means[MEASURE]
 
 
 def embed(model: "SentenceTransformer", texts: Sequence[str]) -> Vectors:
-    """float32 [n, dimension], unit rows, of n >= 1 prefixed texts, by a model in memory. Puts it in evaluation mode."""
+    """float32 [n, dimension], unit rows, of n >= 1 prefixed texts, by a model in memory, as precisely as it
+    trains. Puts it in evaluation mode."""
     import torch
 
     model.eval()
     order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
     rows: list[Vectors] = []
-    with torch.inference_mode():
+    reduced = torch.autocast(model.device.type, torch.bfloat16, enabled=trains_in_bf16(model))
+    with torch.inference_mode(), reduced:
         for start in range(0, len(texts), _AT_ONCE):
             features = model.preprocess([texts[place] for place in order[start : start + _AT_ONCE]])
             moved = {name: each.to(model.device) if hasattr(each, "to") else each for name, each in features.items()}

@@ -14,12 +14,14 @@ from retrieval.index import HybridIndex
 from retrieval.searcher import Searcher
 from retrieval.training.best_chunk import BestChunk
 from retrieval.training.examples import Example, Source, counts_of_negatives
-from retrieval.training.fit import Recipe, check_packages, trains_in_bf16
+from retrieval.training.fit import Recipe, check_packages
 from retrieval.training.held_out import HeldOut
+from retrieval.training.lexical_side import LexicalSide
 from retrieval.training.made_pairs import Text, made_pairs
 from retrieval.training.negatives import Mining, mine
 from retrieval.training.pairs import ASKED, MADE, Kind, Pair, counts, judged_pairs
 from retrieval.training.split import Split, answers_by_question, split_documents, split_judged
+from retrieval.training.trainable import trains_in_bf16
 from retrieval.training.weights import trainable
 
 if TYPE_CHECKING:
@@ -122,8 +124,7 @@ def make_plan(
     def mined(chosen: Sequence[Pair]) -> list[Example]:
         return list(mine(searcher, index.embedder, chosen, mining=wanted.mining, seed=wanted.seed, relevant=relevant))
 
-    others = _distractors(texts, split, seed=wanted.seed, context_header=searcher.reader.context_header)
-    development = HeldOut.of(held[:_QUESTIONS], others=others)
+    development = _development(searcher, held[:_QUESTIONS], _distractors(texts, split, seed=wanted.seed))
     started = time.perf_counter()
     development.ndcg(model, prompts)
     asking = time.perf_counter() - started
@@ -165,11 +166,12 @@ def seconds_a_step(
     labels = torch.tensor(columns["label"][: recipe.batch_size]) if "label" in columns else None
     module = recipe.loss.module(model)
     with trainable(model, frozen_layers=recipe.frozen_layers, lora_rank=recipe.lora_rank, seed=recipe.seed):
+        reduced = trains_in_bf16(model)
         model.train()
         for _ in range(2):  # the first one sets things up
             started = time.perf_counter()
             features = [_moved(model.preprocess(each), model) for each in texts]
-            with torch.autocast(model.device.type, torch.bfloat16, enabled=trains_in_bf16(model)):
+            with torch.autocast(model.device.type, torch.bfloat16, enabled=reduced):
                 loss = module(features, labels if labels is None else labels.to(model.device))
             loss.backward()
             model.zero_grad(set_to_none=True)
@@ -192,11 +194,21 @@ def texts_of(searcher: Searcher, seed: int) -> list[Text]:
     return [Text(reader.chunk(row), reader.language(row)) for row in rows]
 
 
-def _distractors(texts: Sequence[Text], split: Split, *, seed: int, context_header: bool) -> list[str]:
-    """Passages that answer no question of `development`."""
-    others = [text.chunk for text in texts if text.chunk.source not in split.development]
-    chosen = random.Random(seed).sample(others, min(_DISTRACTORS, len(others)))
-    return [embedded_text(chunk, context_header=context_header) for chunk in chosen]
+def _distractors(texts: Sequence[Text], split: Split, *, seed: int) -> list[Text]:
+    """That answer no question of `development`."""
+    others = [text for text in texts if text.chunk.source not in split.development]
+    return random.Random(seed).sample(others, min(_DISTRACTORS, len(others)))
+
+
+def _development(searcher: Searcher, held: Sequence[Pair], others: Sequence[Text]) -> HeldOut:
+    """Ranked as a hybrid search of the index would rank these passages."""
+    reader = searcher.reader
+    languages = {embedded_text(text.chunk, context_header=reader.context_header): text.language for text in others} | {
+        pair.passage: reader.language(int(reader.rows_of_ids([pair.chunk])[0])) for pair in held
+    }
+    questions = HeldOut.of(held, others=languages)
+    passages = {passage: languages[passage] for passage in questions.passages.values()}
+    return replace(questions, lexical=LexicalSide.of(searcher, list(questions.queries.values()), passages))
 
 
 def _rows(recipe: Recipe, examples: Sequence[Example], prompts: Prompts) -> int:

@@ -1,11 +1,11 @@
-"""The model of an index, loaded to be trained."""
+"""The model of an index, as it is trained."""
 
 from typing import TYPE_CHECKING
 
 from retrieval.config import Config
 from retrieval.encoders import find_model
 from retrieval.encoders.model_files import PASSED
-from retrieval.encoders.torch_model import load_torch_model
+from retrieval.encoders.torch_model import TorchRuntime, load_torch_model
 from retrieval.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -20,6 +20,11 @@ def trainable_model(config: Config) -> "SentenceTransformer":
     model = load_torch_model(find_model(config.model, revision=config.revision), config)
     _keep_attention(model)
     return model.float()  # 16 bits would round a step's small changes away
+
+
+def trains_in_bf16(model: "SentenceTransformer") -> bool:
+    """Whether the model's device multiplies matrices in bfloat16 in hardware; weights and sums stay in float32."""
+    return TorchRuntime(model).fast_precisions[0] == "bf16"
 
 
 def _keep_attention(model: "SentenceTransformer") -> None:

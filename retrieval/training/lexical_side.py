@@ -1,0 +1,73 @@
+"""BM25's part in ranking held-out passages: it stays the same while the dense side is trained."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from retrieval.analysis import Analyzer
+from retrieval.config import Config
+from retrieval.fusion import Scores, fuse, scaled
+from retrieval.lexical import LexicalIndex
+from retrieval.search.options import SearchOptions
+from retrieval.searcher import Searcher
+
+
+@dataclass(frozen=True, slots=True)
+class LexicalSide:
+    """BM25's scores, and how they are fused with cosines.
+
+    scores     float64 [queries, passages]
+    coverage   float64 [queries], each question's, as Evidence has it
+    options    of a search
+    """
+
+    scores: Scores
+    coverage: Scores
+    options: SearchOptions
+
+    @classmethod
+    def of(cls, searcher: Searcher, queries: Sequence[str], passages: Mapping[str, str]) -> Self:
+        """With the settings and the words of an index, but as if these passages were all that it has.
+
+        passages   text -> the language that it is analysed in
+
+        Raises as a search.
+        """
+        analyzers = {language: Analyzer(language) for language in passages.values()}
+        index = _empty(searcher.config)
+        index.add([analyzers[language].terms(text) for text, language in passages.items()])
+        languages = np.array(list(passages.values()))
+        asked = searcher.queries(queries)
+        scores = np.zeros((len(queries), len(passages)))
+        for row, query in enumerate(asked):
+            for language in analyzers:
+                of_language = languages == language
+                scores[row, of_language] = index.get_scores(query.terms[language])[of_language]
+        options = SearchOptions.of(searcher.config, 10, {"mode": "hybrid"})
+        return cls(scores, np.array([query.evidence.coverage for query in asked]), options)
+
+    def fused(self, cosines: Scores) -> Scores:
+        """float64 [queries, passages], the scores that rank, of cosines of this shape."""
+        return np.stack([self._fused(row, found) for row, found in enumerate(cosines)])
+
+    def _fused(self, row: int, cosines: Scores) -> Scores:
+        lexical, options = self.scores[row], self.options
+        reference = np.union1d(*(np.argsort(-side, kind="stable")[: options.candidates] for side in (cosines, lexical)))
+        if options.fusion == "rrf":
+            reference = np.arange(len(cosines))
+        dense, lexical = (
+            scaled(side, side[reference], method=options.fusion, rrf_k=options.rrf_k) for side in (cosines, lexical)
+        )
+        return fuse(dense, lexical, alpha=options.alpha, coverage=float(self.coverage[row]))
+
+
+def _empty(config: Config) -> LexicalIndex:
+    return LexicalIndex(
+        variant=config.bm25_variant,
+        idf=config.bm25_idf,
+        k1=config.bm25_k1,
+        b=config.bm25_b,
+        delta=config.bm25_delta,
+    )
