@@ -103,7 +103,7 @@ def train(
         figure=lambda model: plan.development.ndcg(model, prompts),
         checkpoints=kept / "checkpoints",
         resume=resume,
-        renew=_mined_again(index, plan, wanted, kept) if wanted.mining.again else None,
+        renew=_mined_again(index, plan, wanted, kept / "checkpoints") if wanted.mining.again else None,
         on_progress=on_progress,
     )
     card = model_card(plan, fitted, wanted, base=index.config.model, prompts=prompts, name=output.name)
@@ -114,12 +114,12 @@ def train(
     return Trained(plan, fitted, config, verdict, advice)
 
 
-def _mined_again(index: HybridIndex, plan: Plan, wanted: Wanted, kept: Path) -> Renew:
-    """Columns with negatives of the model in training, which are kept for a training that is resumed."""
+def _mined_again(index: HybridIndex, plan: Plan, wanted: Wanted, checkpoints: Path) -> Renew:
+    """Columns with negatives of the model in training; beside checkpoints they are kept for one that is resumed."""
     searcher, prompts = index.searcher(), index.embedder.prefixes
 
     def renew(model: "SentenceTransformer", epoch: int, tell: Callable[[float], None]) -> Columns:
-        file = kept / f"examples-{epoch}.jsonl"
+        file = checkpoints / f"examples-{epoch}.jsonl"
         if not file.is_file():
             examples = mine_again(
                 searcher,
@@ -131,6 +131,7 @@ def _mined_again(index: HybridIndex, plan: Plan, wanted: Wanted, kept: Path) -> 
                 relevant=answers_by_question(wanted.judgements),
                 on_progress=tell,
             )
+            checkpoints.mkdir(exist_ok=True)
             unfinished = file.with_suffix(".partial")
             write_examples(unfinished, examples)
             unfinished.replace(file)
