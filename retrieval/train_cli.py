@@ -52,6 +52,12 @@ def train(
         float,
         typer.Option(help="The share of the answer's cosine by which a negative's is lower at least."),
     ] = 0.05,
+    mine_again: Annotated[
+        bool,
+        typer.Option(
+            "--mine-again", help="Draw dense negatives anew before each further epoch, with the model so far."
+        ),
+    ] = False,
     loss: Annotated[str, typer.Option(help="infonce, triplet, contrastive, cosine, margin-mse or kl.")] = "infonce",
     temperature: Annotated[float, typer.Option(help="Of infonce and kl.")] = 0.05,
     loss_margin: Annotated[float | None, typer.Option(help="Of triplet and contrastive, in cosine distance.")] = None,
@@ -63,6 +69,14 @@ def train(
     accumulate: Annotated[int, typer.Option(min=1, help="Batches of a step.")] = 1,
     learning_rate: Annotated[float, typer.Option(help="At its highest.")] = 2e-5,
     frozen_layers: Annotated[int, typer.Option(min=0, help="The lowest layers, which stay as they are.")] = 0,
+    lora: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Train adapters of this rank (LoRA), such as 8, and not the weights, which saves memory with large "
+            "models. Take a --learning-rate ten times as high.",
+        ),
+    ] = 0,
     held_out: Annotated[float, typer.Option(help="The share of documents, or judged questions, not trained on.")] = 0.2,
     seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
     beside: Annotated[
@@ -86,10 +100,10 @@ def train(
     from retrieval.training.generated import answers_file
     from retrieval.training.model_directory import check_directory
 
-    check_packages()
+    check_packages(lora=lora > 0)
     check_directory(output)
     chosen_loss = _loss(loss, temperature=temperature, margin=loss_margin, at_once=at_once)
-    mining = _mining(sources, count=negatives, margin=margin)
+    mining = _mining(sources, count=negatives, margin=margin, again=mine_again)
     recipe = Recipe(
         loss=chosen_loss,
         epochs=epochs,
@@ -97,6 +111,7 @@ def train(
         accumulate=accumulate,
         learning_rate=learning_rate,
         frozen_layers=frozen_layers,
+        lora_rank=lora,
         seed=seed,
     )
     generation = generation_of(**chat)
@@ -199,7 +214,7 @@ def _loss(name: str, *, temperature: float, margin: float | None, at_once: int |
     raise ConfigError(f"There is no loss {name!r}; it is one of {', '.join(get_args(LossName))}.")
 
 
-def _mining(sources: str, *, count: int, margin: float) -> "Mining":
+def _mining(sources: str, *, count: int, margin: float, again: bool) -> "Mining":
     from retrieval.training import Mining
     from retrieval.training.negatives import EQUAL_WEIGHTS
 
@@ -212,7 +227,8 @@ def _mining(sources: str, *, count: int, margin: float) -> "Mining":
             raise ConfigError(f"{part!r} in --sources: write source=weight, such as bm25=2.") from None
     if unknown := given.keys() - EQUAL_WEIGHTS.keys():
         raise ConfigError(f"There are no negatives from {min(unknown)!r}, only from {', '.join(EQUAL_WEIGHTS)}.")
-    return Mining(count=count, margin=margin, weights={name: given.get(name, 0.0) for name in EQUAL_WEIGHTS})
+    weights = {name: given.get(name, 0.0) for name in EQUAL_WEIGHTS}
+    return Mining(count=count, margin=margin, weights=weights, again=again)
 
 
 def _kinds(given: str) -> "tuple[Kind, ...]":
@@ -262,6 +278,8 @@ def _answers(answered: int, requests: int) -> str:
 
 def _in_words(progress: "Progress") -> str:
     said = f"Training: step {progress.step:,} of {progress.steps:,}"
+    if progress.renewed is not None:
+        return f"{said}, looking for new negatives ({progress.renewed:.0%})"
     if progress.loss is not None:
         said += f", loss {progress.loss:.3f}"
     if progress.figure is not None:

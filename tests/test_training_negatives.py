@@ -1,16 +1,19 @@
 """Hard negatives of an index: each source gives some, and what may be an answer is none."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ingest import add
 from retrieval.config import Config
+from retrieval.encoders.prompts import Prompts
 from retrieval.errors import ConfigError
 from retrieval.index import HybridIndex
 from retrieval.training.examples import Example, Negative, counts_of_negatives, read_examples, write_examples
+from retrieval.training.mining_again import mine_again
 from retrieval.training.negatives import Mining, mine
 from retrieval.training.pairs import Pair
 from retrieval.types import Document
@@ -71,6 +74,39 @@ def test_sources_find_what_is_no_answer(open_index: Callable[..., HybridIndex]) 
     assert "answer.md" not in found(example), "a title asks for its whole document"
 
 
+def test_dense_negatives_are_mined_again(open_index: Callable[..., HybridIndex]) -> None:
+    index = open_index(config=Config(chunk_size=40))
+    add([Document(source, text) for source, text in TEXTS.items()], index)
+    searcher = index.searcher()
+    chunks = {source: searcher.chunks(source)[0] for source in TEXTS}
+    pair = Pair("sentence", QUESTION, ANSWER, "answer.md", chunks["answer.md"].id)
+    known = {"bm25": "words.md", "dense": "other.md"}
+    negatives = tuple(Negative(by, TEXTS[source], chunks[source].id, 0.5) for by, source in known.items())
+    cosines = {QUESTION: 1.0, SAME_WORDS: 0.85, ANSWER: 0.9, ANSWER.upper(): 0.8, SAME_SENSE: 0.7}
+
+    def embed(texts: Sequence[str]) -> np.ndarray:
+        assert all(text.startswith("ask: " if QUESTION in text else "say: ") for text in texts)
+        liked = [max(cosine for part, cosine in {**cosines, "": 0.6}.items() if part in text) for text in texts]
+        return np.array([(cosine, (1 - cosine**2) ** 0.5) for cosine in liked], np.float32)
+
+    def again(*, margin: float = 0, relevant: dict[str, set[str]] | None = None) -> tuple[Negative, ...]:
+        (example,) = mine_again(
+            searcher,
+            embed,
+            [Example(pair, negatives, 0.9)],
+            chunks=list(chunks.values()),
+            prompts=Prompts("ask: ", "say: "),
+            mining=Mining(margin=margin, again=True),
+            relevant=relevant or {},
+        )
+        assert (example.pair, example.negatives[0], example.score) == (pair, negatives[0], 0.9)
+        return example.negatives[1:]
+
+    assert [(negative.source, negative.passage) for negative in again()] == [("dense", SAME_SENSE)]
+    assert again(margin=0.3)[0].passage == TEXTS["other.md"], "as near as an answer may be one"
+    assert again(relevant={QUESTION: {"sense.md", "other.md"}}) == negatives[1:], "where none suits, it stays"
+
+
 def test_examples_are_written_and_read(tmp_path: Path) -> None:
     file = tmp_path / "pairs.jsonl"
     negatives = (Negative("bm25", "雪\n\nline", "c2", 0.25),)
@@ -83,7 +119,15 @@ def test_examples_are_written_and_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"count": -1}, {"margin": 2}, {"depth": 0}, {"weights": {"bm25": -1}}, {"weights": {"nowhere": 1}}]
+    "wrong",
+    [
+        {"count": -1},
+        {"margin": 2},
+        {"depth": 0},
+        {"weights": {"bm25": -1}},
+        {"weights": {"nowhere": 1}},
+        {"again": True, "count": 0},
+    ],
 )
 def test_numbers_that_make_no_sense_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ConfigError):

@@ -64,7 +64,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HybridIndex]:
 
 WANTED = Wanted(
     held_out=0.4,
-    mining=Mining(count=1, margin=0),
+    mining=Mining(count=1, margin=0, weights={"bm25": 1, "dense": 9}, again=True),
     recipe=Recipe(epochs=2, batch_size=4, learning_rate=1e-3, evaluations=2),
 )
 
@@ -137,8 +137,10 @@ def test_an_interrupted_training_is_resumed_and_makes_a_model(
 ) -> None:
     wanted = replace(WANTED, generation=generation(server))
     plans: list[Plan] = []
+    told: list[Progress] = []
 
     def interrupt(progress: Progress) -> None:
+        told.append(progress)
         if progress.figure is not None:
             raise KeyboardInterrupt
 
@@ -154,7 +156,8 @@ def test_an_interrupted_training_is_resumed_and_makes_a_model(
     with pytest.raises(ConfigError, match="holds no training"):
         train(index, output, wanted=Wanted(held_out=0.5), resume=True)
     asked = len(server.requests)
-    trained = train(index, output, wanted=wanted, resume=True, on_plan=plans.append)
+    trained = train(index, output, wanted=wanted, resume=True, on_plan=plans.append, on_progress=told.append)
+    assert any(progress.renewed is not None for progress in told), "negatives are mined again"
     assert plans[0].examples == plans[1].examples and plans[0].split == plans[1].split
     assert asked == len(server.requests) and plans[0].generated == plans[1].generated
     kept = tmp_path / "mine.generated.jsonl"
@@ -278,6 +281,7 @@ def test_the_command_plans_trains_and_advises(
         (["--sources", "web=1"], "no negatives from 'web'"),
         (["--queries", "q.tsv"], "--queries and --qrels go together"),
         (["--resume"], "holds no training"),
+        (["--mine-again"], "take two epochs at least"),
         (["--chat-model", "m"], "need --generate"),
         (["--yes"], "need --generate"),
         (["--generate", "5", "--chat-model", "m"], "needs --chat-model and --chat-url"),

@@ -16,7 +16,9 @@ def model_card(plan: Plan, fitted: Fitted, wanted: Wanted, *, base: str, prompts
     made = ", ".join(f"{count:,} {kind}" for kind, count in plan.pairs.items())
     negatives = ", ".join(f"{count:,} {source}" for source, count in plan.negatives.items() if count) or "none"
     figures = "\n".join(f"| {step:,} | {figure:.3f} |" for step, figure in sorted(fitted.figures.items()))
+    negatives += ", dense ones mined again before each epoch" if wanted.mining.again else ""
     layers = f"the lowest {recipe.frozen_layers} layers frozen" if recipe.frozen_layers else "all layers"
+    layers += f", adapters of rank {recipe.lora_rank} merged (LoRA)" if recipe.lora_rank else ""
     if fitted.best_step:
         outcome = f"The weights are those of step {fitted.best_step:,}, the best on the held-out questions."
     else:

@@ -2,22 +2,33 @@
 
 It stops early where a figure on held-out questions no longer rises, and the model is then the one that had the highest.
 
-A checkpoint holds weights, optimizer, learning rate, place in the data and the state of random numbers. A training that
-was interrupted and resumed takes the steps of one that was not: on the same processor, with as many threads, weights
-differ by the rounding of float32 at most.
+A checkpoint holds the weights that are trained, optimizer, learning rate, place in the data, figures so far and the
+state of random numbers. A training that was interrupted and resumed takes the steps of one that was not: on the same
+processor, with as many threads, weights differ by the rounding of float32 at most.
 """
 
+import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from retrieval.errors import ConfigError
+from retrieval.errors import ConfigError, ModelError
 from retrieval.training.losses import Columns, Loss
 from retrieval.training.trainable import trains_in_bf16
+from retrieval.training.trainer import (
+    arguments_class,
+    check_one_process,
+    load_weights,
+    replace_rows,
+    restore,
+    trained_weights,
+    trainer_class,
+    undisturbed,
+)
+from retrieval.training.weights import trainable
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -25,8 +36,14 @@ if TYPE_CHECKING:
 _FIGURE = "eval_sequential_score"
 """sentence-transformers' name of what `Figure` gives."""
 
+_STATE = "trainer_state.json"
+
 Figure = Callable[["SentenceTransformer"], float]
 """How good the model is on held-out questions; higher is better."""
+
+Renew = Callable[["SentenceTransformer", int, Callable[[float], None]], Columns]
+"""(model, number of the epoch, progress) -> its columns, as many rows as before; epochs are counted from 0. Progress is
+told the share that is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +55,9 @@ class Recipe:
     accumulate     batches whose gradients make one step
     learning_rate  at its highest: it rises over the first `warmup` of the steps, and falls to 0 until the end
     frozen_layers  the lowest layers that stay as they are, and the embeddings below them; 0 trains all, embeddings too
+    lora_rank      of adapters that are trained in place of the weights, and merged in the end (`trainable`); 0 trains
+                   the weights. They save gradients and optimizer, three times the memory of the weights, which counts
+                   with large models, and need a learning rate some ten times as high
     evaluations    how often held-out questions are asked
     patience       after how many of these without a new best it stops
     seed           of the order of examples, and of dropout
@@ -52,6 +72,7 @@ class Recipe:
     learning_rate: float = 2e-5
     warmup: float = 0.1
     frozen_layers: int = 0
+    lora_rank: int = 0
     evaluations: int = 10
     patience: int = 3
     seed: int = 0
@@ -60,8 +81,10 @@ class Recipe:
         for name in ("epochs", "batch_size", "accumulate", "evaluations", "patience"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be 1 or more.")
-        if not 0 < self.learning_rate < 1 or not 0 <= self.warmup < 1 or self.frozen_layers < 0:
-            raise ConfigError("learning_rate is in (0, 1), warmup in [0, 1), and frozen_layers 0 or more.")
+        if not 0 < self.learning_rate < 1 or not 0 <= self.warmup < 1:
+            raise ConfigError("learning_rate is in (0, 1), and warmup in [0, 1).")
+        if self.frozen_layers < 0 or self.lora_rank < 0:
+            raise ConfigError("frozen_layers and lora_rank are 0 or more.")
 
     def steps(self, rows: int) -> int:
         """Of all epochs."""
@@ -71,13 +94,15 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far it is: loss, the mean since last time, and figure are None where they are not new. seconds are left."""
+    """How far it is: loss, the mean since last time, and figure are None where they are not new. seconds are left.
+    renewed is the share of what is done to make the columns of the next epoch, None in training."""
 
     step: int
     steps: int
     loss: float | None = None
     figure: float | None = None
     seconds: float | None = None
+    renewed: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,28 +119,12 @@ class Fitted:
     best_step: int
 
 
-def check_packages() -> None:
-    """Raises ConfigError where the extra is missing."""
-    for package in ("accelerate", "datasets"):
+def check_packages(*, lora: bool = False) -> None:
+    """Raises ConfigError where the extra is missing, or several processes were started."""
+    check_one_process()
+    for package in ("accelerate", "datasets", *(["peft"] if lora else [])):
         if find_spec(package) is None:
             raise ConfigError(f'Training needs the package {package}; run: pip install "hybrid-retrieval[train]"')
-
-
-def freeze(model: "SentenceTransformer", layers: int) -> None:
-    """Keep the embeddings and the lowest `layers` of the transformer as they are. Raises ConfigError where it has no
-    layers that can be told, or not more than that."""
-    from torch import nn
-
-    if not layers:
-        return
-    transformer = model[0].model
-    lists = [module for module in transformer.modules() if isinstance(module, nn.ModuleList)]
-    stack = max(lists, key=len, default=nn.ModuleList())
-    if len(stack) <= layers:
-        raise ConfigError(f"The model has {len(stack)} layers; leave one at least to be trained (frozen_layers).")
-    for module in (transformer.get_input_embeddings(), getattr(transformer, "embeddings", None), *stack[:layers]):
-        for parameter in module.parameters() if module is not None else ():
-            parameter.requires_grad = False
 
 
 def fit(
@@ -126,6 +135,7 @@ def fit(
     figure: Figure,
     checkpoints: Path,
     resume: bool = False,
+    renew: Renew | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Fitted:
     """Train the model, in place: in the end it is the best one that was met, which may be the one that it was.
@@ -133,52 +143,117 @@ def fit(
     columns       as Loss.columns gives them
     checkpoints   a directory, where the newest and the best are kept
     resume        go on from the newest checkpoint, with the same columns and recipe; if there is none, begin
+    renew         gives other columns for each epoch but the first; where an epoch is resumed, the same as before
 
-    What `on_progress` raises, and Ctrl-C, end it; checkpoints stay. Raises ConfigError where a package is missing.
+    What `on_progress` raises, and Ctrl-C, end it; checkpoints stay. Random numbers and the environment are left as they
+    were. Raises ConfigError where a package is missing or the columns teach nothing, and ModelError where the loss is
+    no number any more.
     """
-    check_packages()
-    from datasets import Dataset
-    from transformers import PrinterCallback
+    check_packages(lora=recipe.lora_rank > 0)
+    _check_batches(columns, recipe)
+    from transformers import TrainerState
 
-    freeze(model, recipe.frozen_layers)
     steps = recipe.steps(len(columns["anchor"]))
     newest = _newest(checkpoints) if resume else None
-    first = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    figures = {0: figure(model)}
-    with _without_bars():
-        trainer = _trainer_class()(
-            model=model,
-            args=_arguments(model, recipe, checkpoints=checkpoints, steps=steps),
-            train_dataset=Dataset.from_dict(columns),
-            loss=recipe.loss.module(model),
-            evaluator=[lambda model, *_: figure(model)],
-            callbacks=_callbacks(recipe, steps, on_progress),
-        )
-        trainer.remove_callback(PrinterCallback)
-        trainer.train(resume_from_checkpoint=None if newest is None else str(newest))
-    state = trainer.state
-    figures |= {entry["step"]: entry[_FIGURE] for entry in state.log_history if _FIGURE in entry}
-    best_step = max(figures, key=lambda step: figures[step])  # the first of several
-    if not best_step:
-        model.load_state_dict(first)
+    state = None if newest is None else TrainerState.load_from_json(str(newest / _STATE))
+    with (
+        undisturbed(model.device),
+        trainable(model, frozen_layers=recipe.frozen_layers, lora_rank=recipe.lora_rank, seed=recipe.seed),
+    ):
+        first = {name: weight.clone() for name, weight in trained_weights(model).items()}
+        figures = {0: figure(model)}
+        if state is None or not (state.global_step >= steps or _is_over(state, recipe.patience)):
+            trainer = _trainer(
+                model,
+                columns,
+                recipe,
+                figure=figure,
+                checkpoints=checkpoints,
+                steps=steps,
+                renew=renew,
+                on_progress=on_progress,
+            )
+            try:
+                trainer.train(resume_from_checkpoint=None if newest is None else str(newest))
+            finally:
+                trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)
+            state = trainer.state
+        figures |= _figures(state)
+        best_step = max(figures, key=lambda step: figures[step])  # the first of several
+        if best_step:
+            load_weights(model, checkpoints / f"checkpoint-{best_step}")
+        else:
+            restore(model, first)
     model.eval()
     return Fitted(state.global_step, figures, best_step)
 
 
+def _check_batches(columns: Columns, recipe: Recipe) -> None:
+    """Raises ConfigError where an answer is told from nothing."""
+    rows = min(recipe.batch_size, len(columns["anchor"]))
+    if recipe.loss.name == "infonce" and rows == 1 and len(columns) == 2:
+        raise ConfigError("infonce tells an answer from others: take batches of two pairs or more, or hard negatives.")
+
+
 def _newest(checkpoints: Path) -> Path | None:
-    found = [path for path in checkpoints.glob("checkpoint-*") if (path / "trainer_state.json").is_file()]
+    found = [path for path in checkpoints.glob("checkpoint-*") if (path / _STATE).is_file()]
     return max(found, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
 
 
+def _figures(state: Any) -> dict[int, float]:
+    """By the step after which held-out questions were asked."""
+    return {entry["step"]: entry[_FIGURE] for entry in state.log_history if _FIGURE in entry}
+
+
+def _is_over(state: Any, patience: int) -> bool:
+    """Whether so many of the newest figures are no new best."""
+    figures = list(_figures(state).values())
+    return bool(figures) and len(figures) - 1 - figures.index(max(figures)) >= patience
+
+
+def _trainer(
+    model: "SentenceTransformer",
+    columns: Columns,
+    recipe: Recipe,
+    *,
+    figure: Figure,
+    checkpoints: Path,
+    steps: int,
+    renew: Renew | None,
+    on_progress: Callable[[Progress], None],
+) -> Any:
+    from datasets import Dataset
+    from transformers import PrinterCallback, TrainerCallback
+
+    dataset = Dataset.from_dict(columns)
+
+    class Renews(TrainerCallback):  # type: ignore[misc]
+        def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            epoch = state.global_step // (steps // recipe.epochs)
+            if renew is not None and epoch:
+                tell = lambda share: on_progress(Progress(state.global_step, steps, renewed=share))  # noqa: E731
+                replace_rows(dataset, renew(model, epoch, tell))
+
+    trainer = trainer_class()(
+        model=model,
+        args=_arguments(model, recipe, checkpoints=checkpoints, steps=steps),
+        train_dataset=dataset,
+        loss=recipe.loss.module(model),
+        evaluator=[lambda model, *_: figure(model)],
+        callbacks=[_callback(recipe, steps, on_progress), Renews()],
+    )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
 def _arguments(model: "SentenceTransformer", recipe: Recipe, *, checkpoints: Path, steps: int) -> Any:
-    from sentence_transformers import SentenceTransformerTrainingArguments
     from sentence_transformers.sentence_transformer.training_args import BatchSamplers
 
     every = max(1, steps // recipe.evaluations)
     # An answer that is in a batch twice would be a false negative.
     sampler = BatchSamplers.NO_DUPLICATES if recipe.loss.name == "infonce" else BatchSamplers.BATCH_SAMPLER
-    return SentenceTransformerTrainingArguments(
-        output_dir=str(checkpoints),
+    return arguments_class(model.device)(
+        output_dir=str(checkpoints.resolve()),  # it may be resumed from another directory
         num_train_epochs=recipe.epochs,
         per_device_train_batch_size=recipe.batch_size,
         gradient_accumulation_steps=recipe.accumulate,
@@ -195,7 +270,7 @@ def _arguments(model: "SentenceTransformer", recipe: Recipe, *, checkpoints: Pat
         save_steps=every,
         save_total_limit=2,
         logging_steps=1,
-        load_best_model_at_end=True,
+        logging_nan_inf_filter=False,
         metric_for_best_model=_FIGURE,
         greater_is_better=True,
         report_to=[],
@@ -205,8 +280,8 @@ def _arguments(model: "SentenceTransformer", recipe: Recipe, *, checkpoints: Pat
     )
 
 
-def _callbacks(recipe: Recipe, steps: int, on_progress: Callable[[Progress], None]) -> list[Any]:
-    from transformers import EarlyStoppingCallback, TrainerCallback
+def _callback(recipe: Recipe, steps: int, on_progress: Callable[[Progress], None]) -> Any:
+    from transformers import TrainerCallback
 
     started = time.monotonic()
     first: list[int] = []
@@ -220,34 +295,11 @@ def _callbacks(recipe: Recipe, steps: int, on_progress: Callable[[Progress], Non
             taken = state.global_step - first[0] + 1
             left = (time.monotonic() - started) / taken * (steps - state.global_step)
             loss, figure = (None if name not in logs else float(logs[name]) for name in ("loss", _FIGURE))
+            if loss is not None and not math.isfinite(loss):
+                raise ModelError(f"The loss is no number after step {state.global_step}; lower the learning rate.")
+            if figure is not None:
+                control.should_training_stop |= _is_over(state, recipe.patience)
             if loss is not None or figure is not None:
                 on_progress(Progress(state.global_step, steps, loss, figure, left))
 
-    return [EarlyStoppingCallback(recipe.patience), Tells()]
-
-
-def _trainer_class() -> Any:
-    """Without the card that sentence-transformers writes, which has examples of the documents in it."""
-    from sentence_transformers import SentenceTransformerTrainer
-    from transformers import TrainerCallback
-
-    class NoCard(TrainerCallback):  # type: ignore[misc]
-        def __init__(self, defaults: dict[str, Any]) -> None: ...
-
-    class Trainer(SentenceTransformerTrainer):  # type: ignore[misc]
-        model_card_callback_class = NoCard
-
-    return Trainer
-
-
-@contextmanager
-def _without_bars() -> Iterator[None]:
-    from datasets.utils import logging as datasets_logging
-
-    was_shown = datasets_logging.is_progress_bar_enabled()
-    datasets_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if was_shown:
-            datasets_logging.enable_progress_bar()
+    return Tells()

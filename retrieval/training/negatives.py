@@ -49,6 +49,7 @@ class Mining:
     margin    the share of the answer's cosine by which that of a negative is lower at least. 0 takes whatever the model
               likes less than the answer, 1 only what it likes not at all
     depth     the candidates of each side
+    again     before every epoch but the first, dense ones are drawn anew, with the model in training
 
     Raises ConfigError for numbers that make no sense.
     """
@@ -57,6 +58,7 @@ class Mining:
     weights: Mapping[Source, float] = field(default_factory=lambda: EQUAL_WEIGHTS)
     margin: float = 0.05
     depth: int = 50
+    again: bool = False
 
     def __post_init__(self) -> None:
         if self.count < 0 or self.depth < 1 or not 0 <= self.margin <= 1:
@@ -65,6 +67,8 @@ class Mining:
             raise ConfigError(f"There are no negatives from {min(unknown)!r}, only from {', '.join(EQUAL_WEIGHTS)}.")
         if any(not 0 <= weight < float("inf") for weight in self.weights.values()):
             raise ConfigError("The weight of a source of negatives is a number of 0 or more.")
+        if self.again and not (self.count and self.weights.get("dense")):
+            raise ConfigError("Only dense negatives are mined again: give them a weight, and a count above 0.")
 
 
 def mine(
@@ -85,9 +89,7 @@ def mine(
     answers: dict[str, list[Pair]] = {}
     for pair in pairs:
         answers.setdefault(pair.question, []).append(pair)
-    # A smoothed score would depend on what else is found.
-    options = SearchOptions.of(searcher.config, mining.depth, {"mode": "hybrid", "smoothing": 0.0})
-    miner = _Miner(searcher, mining, options)
+    miner = Miner(searcher, mining)
     for start in range(0, len(pairs), _AT_ONCE):
         batch = pairs[start : start + _AT_ONCE]
         queries = searcher.queries([pair.question for pair in batch])
@@ -98,13 +100,14 @@ def mine(
             yield miner.example(pair, query, vector, answers[pair.question], sources=sources, drawn=drawn)
 
 
-class _Miner:
+class Miner:
     """Finds the negatives of one pair after the other."""
 
-    def __init__(self, searcher: Searcher, mining: Mining, options: SearchOptions) -> None:
+    def __init__(self, searcher: Searcher, mining: Mining) -> None:
         self._reader = searcher.reader
         self._mining = mining
-        self._options = options
+        # A smoothed score would depend on what else is found.
+        self._options = SearchOptions.of(searcher.config, mining.depth, {"mode": "hybrid", "smoothing": 0.0})
         self._shingles: dict[int, NDArray[np.uint64]] = {}
 
     def example(
@@ -127,24 +130,32 @@ class _Miner:
             "dense": dense.tolist(),
             "document": drawn.sample(beside, len(beside)),
         }
-        suits = self._filter(pair, query, vector, answers, scores, sources)
-        chosen = _draw(found, self._mining, suits, drawn)
-        fused = self._fused(scores, [*chosen, *([] if own is None else [own])])
-        negatives = tuple(self._negative(row, source, fused[row]) for row, source in chosen.items())
-        return Example(pair, negatives, None if own is None else fused[own])
-
-    def _filter(
-        self,
-        pair: Pair,
-        query: Query,
-        vector: Vectors,
-        answers: Sequence[Pair],
-        scores: QueryScores,
-        sources: Collection[str],
-    ) -> Callable[[int], bool]:
-        """Whether a row is no answer."""
         assert query.vector is not None
-        cosine = float(query.vector @ vector)
+        suits = self.filter(
+            answers,
+            sources,
+            cosine=float(query.vector @ vector),
+            cosine_of=lambda row: float(scores.cosines(np.array([row]))[0]),
+        )
+        chosen = _draw(found, self._mining, suits, drawn)
+        fused = self.fused(scores, [*chosen, *([] if own is None else [own])])
+        return Example(pair, self.negatives(chosen, fused), None if own is None else fused[own])
+
+    def filter(
+        self,
+        answers: Sequence[Pair],
+        sources: Collection[str],
+        *,
+        cosine: float,
+        cosine_of: Callable[[int], float],
+    ) -> Callable[[int], bool]:
+        """Whether a row is no answer to a question.
+
+        answers     all pairs of the question
+        sources     documents that were judged relevant to it
+        cosine      of the question and the answer
+        cosine_of   row -> that of the question and the row
+        """
         highest = cosine - self._mining.margin * abs(cosine)
         of_answers = [self._of_answer(answer) for answer in answers]
         # A title asks for its whole document.
@@ -154,13 +165,17 @@ class _Miner:
             chunk = self._reader.chunk(row)
             if chunk.source in excluded or any(answer.chunk == chunk.id for answer in answers):
                 return False
-            if float(scores.cosines(np.array([row]))[0]) > highest:
+            if cosine_of(row) > highest:
                 return False
             return not any(_repeats(self._of_row(row), hashes) for hashes in of_answers)
 
         return suits
 
-    def _fused(self, scores: QueryScores, rows: Sequence[int]) -> dict[int, float]:
+    def negatives(self, chosen: Mapping[int, Source], fused: Mapping[int, float]) -> tuple[Negative, ...]:
+        """Of rows and what found them; fused is by row."""
+        return tuple(self._negative(row, source, fused[row]) for row, source in chosen.items())
+
+    def fused(self, scores: QueryScores, rows: Sequence[int]) -> dict[int, float]:
         """The hybrid scores of some rows."""
         allowed = np.zeros(self._reader.slots, np.bool_)
         allowed[rows] = True

@@ -14,15 +14,16 @@ from retrieval.index import HybridIndex
 from retrieval.searcher import Searcher
 from retrieval.training.best_chunk import BestChunk
 from retrieval.training.examples import Example, Source, counts_of_negatives
-from retrieval.training.fit import Recipe, check_packages, freeze
+from retrieval.training.fit import Recipe, check_packages
 from retrieval.training.generation import Generated, Generation
 from retrieval.training.held_out import HeldOut
 from retrieval.training.lexical_side import LexicalSide
 from retrieval.training.made_pairs import Text, made_pairs
 from retrieval.training.negatives import Mining, mine
 from retrieval.training.pairs import ASKED, MADE, Kind, Pair, counts, judged_pairs
-from retrieval.training.split import Split, answers_of, split_documents, split_judged
+from retrieval.training.split import Split, answers_by_question, split_documents, split_judged
 from retrieval.training.trainable import trains_in_bf16
+from retrieval.training.weights import trainable
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -73,6 +74,8 @@ class Wanted:
             raise ConfigError("Training needs one pair at least, more than 0 minutes, and a held-out share in (0, 1).")
         if unknown := set(self.kinds) - set(MADE):
             raise ConfigError(f"There are no pairs of kind {min(unknown)!r}; documents give {', '.join(MADE)}.")
+        if self.mining.again and self.recipe.epochs < 2:
+            raise ConfigError("Negatives are mined again before the second epoch: take two epochs at least.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +119,8 @@ def make_plan(
 
     Raises ConfigError where the index gives no pairs, or a package is missing, and as a search.
     """
-    check_packages()
     searcher, recipe, prompts = index.searcher(), wanted.recipe, index.embedder.prefixes
+    check_packages(lora=recipe.lora_rank > 0)
     texts = texts_of(searcher, wanted.seed)
     split, generated = split_of(texts, wanted), generated or Generated()
     held, judged, relevant = _judged(searcher, wanted, split)
@@ -136,10 +139,15 @@ def make_plan(
     started = time.perf_counter()
     development.ndcg(model, prompts)
     asking = time.perf_counter() - started
+    # Where negatives are mined again, all chunks are embedded, and both sides of each pair.
+    mined_again = recipe.epochs - 1 if wanted.mining.again else 0
+    a_text = mined_again * asking / (len(development.queries) + len(development.passages))
     probe = list(examples or mined(pairs[: 2 * recipe.batch_size]))
     seconds = seconds_a_step(model, probe, recipe, prompts)
     if wanted.minutes is not None and examples is None:
-        steps = max(1, int((1 - _OF_TIME) * 60 * wanted.minutes / seconds))
+        left = 60 * wanted.minutes - a_text * len(texts)
+        a_step = seconds + a_text * 2 * recipe.batch_size * recipe.accumulate / recipe.epochs
+        steps = max(1, int((1 - _OF_TIME) * left / a_step))
         rows = steps * recipe.batch_size * recipe.accumulate / recipe.epochs
         pairs = pairs[: max(recipe.batch_size, int(rows * len(probe) / _rows(recipe, probe, prompts)))]
     examples = mined(pairs) if examples is None else examples
@@ -154,7 +162,7 @@ def make_plan(
         pairs=counts(example.pair for example in examples),
         negatives=counts_of_negatives(examples),
         steps=steps,
-        seconds=steps * seconds + (recipe.evaluations + 1) * asking,
+        seconds=steps * seconds + (recipe.evaluations + 1) * asking + a_text * (len(texts) + 2 * len(examples)),
         generated=generated,
     )
 
@@ -168,17 +176,18 @@ def seconds_a_step(
     columns = recipe.loss.columns(examples, prompts)
     texts = [values[: recipe.batch_size] for name, values in columns.items() if name != "label"]
     labels = torch.tensor(columns["label"][: recipe.batch_size]) if "label" in columns else None
-    freeze(model, recipe.frozen_layers)
     module = recipe.loss.module(model)
-    model.train()
-    for _ in range(2):  # the first one sets things up
-        started = time.perf_counter()
-        features = [_moved(model.preprocess(each), model) for each in texts]
-        with torch.autocast(model.device.type, torch.bfloat16, enabled=trains_in_bf16(model)):
-            loss = module(features, labels if labels is None else labels.to(model.device))
-        loss.backward()
-        model.zero_grad(set_to_none=True)
-        seconds = time.perf_counter() - started
+    with trainable(model, frozen_layers=recipe.frozen_layers, lora_rank=recipe.lora_rank, seed=recipe.seed):
+        reduced = trains_in_bf16(model)
+        model.train()
+        for _ in range(2):  # the first one sets things up
+            started = time.perf_counter()
+            features = [_moved(model.preprocess(each), model) for each in texts]
+            with torch.autocast(model.device.type, torch.bfloat16, enabled=reduced):
+                loss = module(features, labels if labels is None else labels.to(model.device))
+            loss.backward()
+            model.zero_grad(set_to_none=True)
+            seconds = time.perf_counter() - started
     return seconds * recipe.accumulate
 
 
@@ -241,7 +250,7 @@ def _judged(
         if query not in held
     }
     to_stop_by = {query: qrels[query] for query in qrels if query in split.development_queries}
-    relevant = {queries[query]: answers_of(wanted.judgements, [query]) for query in qrels}
+    relevant = answers_by_question(wanted.judgements)
     pairs = [judged_pairs(queries, chosen, best, context_header=header) for chosen in (to_stop_by, to_train)]
     return pairs[0], pairs[1], relevant
 

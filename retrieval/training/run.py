@@ -5,7 +5,9 @@ import shutil
 from collections.abc import Callable, Sequence
 from collections.abc import Collection as Container
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from retrieval.config import Config
 from retrieval.errors import ConfigError
@@ -14,16 +16,23 @@ from retrieval.model_comparison.comparison import FEW
 from retrieval.model_comparison.sampling import answers_to
 from retrieval.training.card import model_card, verdict_table
 from retrieval.training.examples import read_examples, write_examples
-from retrieval.training.fit import Fitted, Progress, check_packages, fit
+from retrieval.training.fit import Fitted, Progress, Renew, check_packages, fit
 from retrieval.training.generated import answers_file, generate
 from retrieval.training.generation import Estimate, Generated
+from retrieval.training.held_out import embed
+from retrieval.training.losses import Columns
 from retrieval.training.made_pairs import Text
+from retrieval.training.mining_again import mine_again
 from retrieval.training.model_directory import CARD, check_directory, save_model
 from retrieval.training.plan import Plan, Wanted, make_plan, texts_of
+from retrieval.training.split import answers_by_question
 from retrieval.training.trainable import trainable_model
 from retrieval.training.unseen import Unseen, generated_unseen, judged_unseen, made_unseen
 from retrieval.training.verdict import Verdict, judge_training
 from retrieval.types import digest
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
 
 _CHUNKS = 5000
 """That both models index for a verdict, unless more are kept for it."""
@@ -76,8 +85,8 @@ def train(
     Raises ConfigError where `output` is there already, where there is nothing to train on or to resume, or a package is
     missing; ChatUnavailableError where the language model's server does not answer; ModelError; and as a search.
     """
-    check_packages()
     output, wanted = Path(output), wanted or Wanted()
+    check_packages(lora=wanted.recipe.lora_rank > 0)
     check_directory(output)
     kept = output.with_name(f"{output.name}.training")
     model = trainable_model(index.config)
@@ -106,6 +115,7 @@ def train(
         figure=lambda model: plan.development.ndcg(model, prompts),
         checkpoints=kept / "checkpoints",
         resume=resume,
+        renew=_mined_again(index, plan, wanted, kept / "checkpoints") if wanted.mining.again else None,
         on_progress=on_progress,
     )
     card = model_card(plan, fitted, wanted, base=index.config.model, prompts=prompts, name=output.name)
@@ -114,6 +124,32 @@ def train(
     verdict, advice = _verdict(index, config, plan, fitted, wanted, beside)
     (output / CARD).write_text(f"{card}\n{advice}\n{verdict_table(verdict) if verdict is not None else ''}", "utf-8")
     return Trained(plan, fitted, config, verdict, advice)
+
+
+def _mined_again(index: HybridIndex, plan: Plan, wanted: Wanted, checkpoints: Path) -> Renew:
+    """Columns with negatives of the model in training; beside checkpoints they are kept for one that is resumed."""
+    searcher, prompts = index.searcher(), index.embedder.prefixes
+
+    def renew(model: "SentenceTransformer", epoch: int, tell: Callable[[float], None]) -> Columns:
+        file = checkpoints / f"examples-{epoch}.jsonl"
+        if not file.is_file():
+            examples = mine_again(
+                searcher,
+                partial(embed, model),
+                plan.examples,
+                chunks=[text.chunk for text in texts_of(searcher, wanted.seed)],
+                prompts=prompts,
+                mining=wanted.mining,
+                relevant=answers_by_question(wanted.judgements),
+                on_progress=tell,
+            )
+            checkpoints.mkdir(exist_ok=True)
+            unfinished = file.with_suffix(".partial")
+            write_examples(unfinished, examples)
+            unfinished.replace(file)
+        return wanted.recipe.loss.columns(read_examples(file), prompts)
+
+    return renew
 
 
 def _verdict(

@@ -47,6 +47,13 @@ def answers_of(judgements: Judgements, queries: Iterable[str]) -> frozenset[str]
     return frozenset(source for query in queries for source in answers_to(judgements.qrels, query))
 
 
+def answers_by_question(judgements: Judgements | None) -> dict[str, frozenset[str]]:
+    """The documents that are relevant to each judged question, by its text."""
+    if judgements is None:
+        return {}
+    return {judgements.queries[query]: answers_of(judgements, [query]) for query in judgements.qrels}
+
+
 def _halves(texts: Mapping[str, str], seed: int) -> tuple[frozenset[str], frozenset[str]]:
     """Of one alone, the first half has it."""
     half = held_out_sources(texts, share=0.5, seed=seed + 1) or frozenset(texts)
