@@ -98,11 +98,15 @@ class Plan:
 
 
 def trainable_model(config: Config) -> "SentenceTransformer":
-    """The model that the settings name, loaded to be trained. Raises ConfigError for one that runs elsewhere, and
-    ModelError."""
+    """The model that the settings name, loaded to be trained. Raises as `check_trainable`, and ModelError."""
+    check_trainable(config)
+    return load_torch_model(find_model(config.model, revision=config.revision), config)
+
+
+def check_trainable(config: Config) -> None:
+    """Raises ConfigError for a model that runs elsewhere."""
     if config.is_endpoint or config.model.startswith(PASSED):
         raise ConfigError(f"{config.model} does not run here, and cannot be trained; name a model of this machine.")
-    return load_torch_model(find_model(config.model, revision=config.revision), config)
 
 
 def make_plan(
