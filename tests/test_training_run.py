@@ -203,13 +203,17 @@ def test_the_command_plans_trains_and_advises(
     config.write_text(f"model: {index.config.model}\nbackend: torch\ndevice: cpu\nprecision: fp32\n")
     beir = collection(tmp_path / "beir")
     judged = ["--config", config, "--kinds", "title", "--sources", "bm25=2", "--beside", beir]
+    monkeypatch.setenv("RETRIEVAL_CHROMA_HOST", "localhost")
+    monkeypatch.setenv("RETRIEVAL_CHROMA_PORT", "1")  # refuses
     code, printed, told = run(capsys, beir, *options, *judged, "--json")
     assert code == 0 and "10 judged questions of qrels/train.tsv" in told and " dense" not in told
     found = json.loads(printed)
     assert found["model"] == str(output) and "keep the model that is there" in found["advice"] and not found["take"]
     assert found["unseen"]["questions"]["kind"] == "judged" and 0 < found["unseen"]["questions"]["count"] < 5
     assert found["elsewhere"]["questions"] == {"kind": "judged", "count": 10} and found["elsewhere"]["documents"] == 10
-    assert Config.load(output / "config.yaml").model == str(output)
+    monkeypatch.delenv("RETRIEVAL_CHROMA_HOST")
+    settings = Config.load(output / "config.yaml")
+    assert (settings.model, settings.chroma_host) == (str(output), None)
 
 
 def test_what_is_read_of_a_collection(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -63,11 +63,11 @@ def test_all_of_it_is_told() -> None:
     assert "| hybrid, nDCG@10 | 0.550 | 0.700 | +0.1" in card and "| dense, R@100 |" in card
     assert "| alignment | 0.50 |" in card and "| uniformity |" in card and "| mean cosine |" in card
     assert {line.count("|") for line in card.splitlines() if line.startswith("|")} == {9}
-    assert how_measured(BETTER).endswith("which is to be found among 3 passages.")
+    assert how_measured(BETTER).endswith("that it has to find among 3 passages.")
     table = verdict_table(verdict)
     rows = list(zip(*(column.cells for column in table.columns), strict=True))
     assert [row[:2] for row in rows] == [("unseen", "hybrid"), ("", "dense"), ("elsewhere", "hybrid"), ("", "dense")]
-    assert rows[0][2:4] == ("0.550", "0.700") and rows[0][5:] == ("p < .001", "60/0/0")
+    assert rows[0][2:4] == ("0.550", "0.700") and rows[0][5:] == ("<.001", "60/0/0")
     for told in map(sides_as_dict, verdict.sides.values()):
         assert json.loads(json.dumps(told)) == told and told["questions"] == {"kind": "known-item", "count": 60}
         assert set(told["modes"]["dense"]) == set(MEASURES) and told["embeddings"]["after"]["alignment"] == 0.5

@@ -70,7 +70,12 @@ def verdict_table(verdict: Verdict) -> Table:
 def _cells(found: Difference) -> tuple[str, ...]:
     interval = f"{found.interval.low:+.3f} to {found.interval.high:+.3f}"
     means, counts = (found.before, found.after), (found.wins, found.ties, found.losses)
-    return (*(f"{mean:.3f}" for mean in means), interval, chance(found.p_value), *(f"{count:,}" for count in counts))
+    return (
+        *(f"{mean:.3f}" for mean in means),
+        interval,
+        chance(found.p_value).removeprefix("p = ").replace("p < ", "<"),
+        *(f"{count:,}" for count in counts),
+    )
 
 
 def _side(title: str, sides: Sides) -> str:

@@ -72,8 +72,9 @@ def train(
     and as a search.
     """
     output, wanted = Path(output).resolve(), wanted or Wanted()
-    check_directory(output)
     work, identity = WorkDirectory(output), _identity(index, wanted)
+    work.remove_finished()
+    check_directory(output)
     planned = work.planned(identity) if resume else None
     if not resume:
         work.check_unused()

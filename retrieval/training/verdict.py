@@ -122,8 +122,8 @@ def how_measured(sides: Sides) -> str:
     if unseen.kind == "judged":
         return f"{counted(sides.questions, 'judged question')} to {counted(unseen.documents, 'document')}."
     return (
-        f"{counted(sides.questions, 'question')} made from the documents, each of the title, heading, a sentence or "
-        f"other words of a passage, which is to be found among {counted(unseen.documents, 'passage')}."
+        f"{counted(sides.questions, 'question')} made from the documents, each of words of a passage (title, heading, "
+        f"sentence or keywords) that it has to find among {counted(unseen.documents, 'passage')}."
     )
 
 

@@ -109,6 +109,11 @@ class WorkDirectory:
         self._plan.unlink()
         shutil.rmtree(self.path, ignore_errors=True)
 
+    def remove_finished(self) -> None:
+        """Remove what is left where the process died after the trained model became the output."""
+        if self._fitted.is_file() and not self.model.exists():
+            shutil.rmtree(self.path, ignore_errors=True)
+
     def _steps(self) -> str:
         found = [int(path.name.rpartition("-")[2]) for path in self.checkpoints.glob("checkpoint-*")]
         return f"{max(found):,} steps" if found else "no step"
