@@ -22,6 +22,7 @@ from retrieval.train_documents_cli import check_holds_only, read_judged
 from retrieval.training import Mining, Pair, Plan, Progress, Recipe, Wanted, train
 from retrieval.training.fit import fit
 from retrieval.training.plan import make_plan, trainable_model
+from retrieval.training.run import unseen_questions
 from retrieval.types import Document
 from tests.tiny_models import tiny_model
 
@@ -86,6 +87,10 @@ def test_an_interrupted_training_is_resumed_and_makes_a_model(
     assert (work / "examples.jsonl").is_file() and not work.stat().st_mode & 0o077 and not output.exists()
     with pytest.raises(ConfigError, match="holds no training"):
         train(index, output, wanted=Wanted(held_out=0.5), resume=True)
+    (work / "somebody's").touch()
+    with pytest.raises(ConfigError, match="where training keeps its files"):
+        train(index, output, wanted=WANTED)
+    (work / "somebody's").unlink()
     with pytest.raises(ConfigError, match=r"interrupted \(.* steps? done\).* --resume, or remove"):
         train(index, output, wanted=WANTED)
     monkeypatch.setattr("retrieval.training.run.fit", better(fit))
@@ -120,10 +125,10 @@ def test_what_cannot_come_to_an_end_is_told_before_it_begins(
     index: HybridIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=10**6))
-    few = replace(WANTED, judgements=Judgements({"q": "What is rain?"}, {"q": {"rain.md": 1}}), kinds=("crop",))
-    few = replace(few, judgements=Judgements(dict([*JUDGED.queries.items()][:3]), dict([*JUDGED.qrels.items()][:3])))
+    judged = Judgements(*(dict([*each.items()][:3]) for each in JUDGED))
+    few = replace(WANTED, judgements=judged, kinds=("crop",))
     with pytest.raises(ConfigError, match=r"needs 0\.0 GB in .* and 0\.0 GB are free there"):
-        train(index, tmp_path / "mine", wanted=replace(few, held_out=0.01))
+        train(index, tmp_path / "mine", wanted=replace(few, held_out=0.01), beside=index)
     assert "No question is left for a verdict" in caplog.text
 
 
@@ -140,7 +145,9 @@ def test_what_is_held_out_is_not_trained_on(index: HybridIndex) -> None:
     assert len(hasty.examples) == WANTED.recipe.batch_size
 
 
-def test_judged_questions_are_held_out_with_what_answers_them(index: HybridIndex) -> None:
+def test_judged_questions_are_held_out_with_what_answers_them(
+    index: HybridIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
     extra = Pair("file", "Where is gold?", "In the ground.")
     wanted = Wanted(judgements=JUDGED, pairs=(extra,), kinds=("crop",), held_out=0.4, recipe=WANTED.recipe)
     plan = make_plan(index, trainable_model(index.config), wanted)
@@ -153,6 +160,12 @@ def test_judged_questions_are_held_out_with_what_answers_them(index: HybridIndex
     away = {source for query in held for source, relevance in JUDGED.qrels[query].items() if relevance}
     assert not away & {example.pair.source for example in plan.examples}
     assert set(plan.development.queries.values()) == {JUDGED.queries[query] for query in plan.split.development_queries}
+    monkeypatch.setattr("retrieval.training.run.texts_of", lambda *_: [])  # an index of which these are not drawn
+    unseen = unseen_questions(index.searcher(), plan, wanted)
+    assert unseen.kind == "judged" and unseen.queries.keys() == plan.split.unseen_queries
+    assert {text.chunk.source for text in unseen.texts} >= {
+        source for found in unseen.qrels.values() for source, relevance in found.items() if relevance
+    }
     for example in judged:
         assert not any("All about " + example.pair.source[:-3] in negative.passage for negative in example.negatives)
 

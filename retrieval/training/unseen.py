@@ -23,6 +23,7 @@ from retrieval.model_comparison.sampling import answers_to
 from retrieval.model_comparison.trial import MEASURES
 from retrieval.training.made_pairs import Text, made_pairs
 from retrieval.training.pairs import ASKED, MADE, Pair
+from retrieval.training.work_directory import SCRATCH
 from retrieval.types import Chunk, DocumentRecord, chunk_ids, digest, document_id
 from retrieval.writer.changes import Change
 
@@ -124,7 +125,7 @@ def _indexed(texts: Sequence[Text], config: Config, scratch: Path | None) -> Ite
         documents.setdefault(text.chunk.source, []).append(text)
     changes = [_change(source, found) for source, found in documents.items()]
     with (
-        TemporaryDirectory(prefix="retrieve-train-", dir=scratch, ignore_cleanup_errors=True) as directory,
+        TemporaryDirectory(prefix=SCRATCH, dir=scratch, ignore_cleanup_errors=True) as directory,
         HybridIndex.open(Path(directory) / "index", config=config) as index,
     ):
         with index.writing() as writer:

@@ -30,6 +30,9 @@ _CHECKPOINTS = 3
 _MOMENTS = 2
 """Numbers that the optimizer keeps of each weight that is trained."""
 
+SCRATCH = "retrieve-train-"
+"""How the names of directories begin that a verdict makes in it for a while."""
+
 
 class WorkDirectory:
     """Beside `output`, for the time of its training."""
@@ -56,18 +59,23 @@ class WorkDirectory:
     def planned(self, identity: str) -> tuple[list[Example], int]:
         """The examples, and how often held-out questions are asked. Raises ConfigError where there is no training of
         that identity."""
+        if not self.is_begun:
+            raise ConfigError(f"{self.path} holds no training to resume; begin without resuming.")
         try:
             plan = read_sealed(self._plan)
         except (OSError, IndexDamagedError):
             plan = {}
         if plan.get("identity") != identity:
             raise ConfigError(
-                f"{self.path} holds no training of this index with these settings; begin without resuming."
+                f"{self.path} holds no training of these documents, as they are now, with these settings. Give those "
+                "that it was begun with, or remove that directory to begin anew."
             )
         return read_examples(self._examples), int(plan["evaluations"])
 
     def check_unused(self) -> None:
-        """Raises ConfigError where a training would be thrown away."""
+        """Raises ConfigError where a training, or what is none, would be thrown away."""
+        if self.path.exists() and (not self.path.is_dir() or not all(map(self._is_own, self.path.iterdir()))):
+            raise ConfigError(f"{self.path} is there, where training keeps its files; move it, or name another output.")
         if self.is_begun:
             done = "all but its verdict" if self.fitted() is not None else self._steps()
             raise ConfigError(
@@ -113,6 +121,11 @@ class WorkDirectory:
         """Remove what is left where the process died after the trained model became the output."""
         if self._fitted.is_file() and not self.model.exists():
             shutil.rmtree(self.path, ignore_errors=True)
+
+    def _is_own(self, path: Path) -> bool:
+        """Also half written, and as what a verdict is told by."""
+        own = (self.checkpoints, self.model, self._examples, self._plan, self._fitted)
+        return path.stem in {each.stem for each in own} or path.name.startswith(SCRATCH)
 
     def _steps(self) -> str:
         found = [int(path.name.rpartition("-")[2]) for path in self.checkpoints.glob("checkpoint-*")]
