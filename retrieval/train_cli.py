@@ -214,7 +214,7 @@ def _duration(seconds: float) -> str:
 
 def _print(trained: "Trained", output: Path, *, as_json: bool) -> None:
     from retrieval.training.card import verdict_table
-    from retrieval.training.verdict import how_measured, sides_as_dict
+    from retrieval.training.verdict import how_measured, sides_as_dict, space_in_words
 
     fitted, verdict = trained.fitted, trained.verdict
     if as_json:
@@ -236,7 +236,7 @@ def _print(trained: "Trained", output: Path, *, as_json: bool) -> None:
     if verdict is not None:
         out.print(verdict_table(verdict))
         for name, sides in verdict.sides.items():
-            out.print(Text(f"{name}: {how_measured(sides)}"))
+            out.print(Text(f"{name}: {how_measured(sides)} {space_in_words(sides)}"))
     out.print(Text(trained.advice, style="bold"))
     settings = output / "config.yaml"
     out.print(Text(f"Wrote {output}; its card is README.md. `ingest sync --rebuild --config {settings}` takes it."))

@@ -58,7 +58,8 @@ def read_judged(
         return None
     judgements = read_judgements(documents / "queries.jsonl", documents / "qrels" / f"{chosen}.tsv")
     asked = counted(len(judgements.queries), "judged question")
-    err.print(Line(f"Training takes {asked} of qrels/{chosen}.tsv; --ignore-judgements takes the documents alone."))
+    says = f"Training takes {asked} of qrels/{chosen}.tsv, less those that are held out"
+    err.print(Line(f"{says}; --ignore-judgements takes the documents alone."))
     return judgements
 
 

@@ -18,7 +18,7 @@ from retrieval.model_comparison.trial import MEASURES
 from retrieval.training.card import verdict_in_markdown, verdict_table
 from retrieval.training.made_pairs import Text
 from retrieval.training.unseen import Measured, Unseen, judged_unseen, made_unseen, measure
-from retrieval.training.verdict import Sides, compare_sides, decide, how_measured, sides_as_dict
+from retrieval.training.verdict import Sides, compare_sides, decide, how_measured, sides_as_dict, space_in_words
 from tests.test_model_comparison import SPACE
 from tests.test_training_pairs import TEXTS
 
@@ -61,9 +61,10 @@ def test_all_of_it_is_told() -> None:
     card = verdict_in_markdown(verdict)
     assert "## Documents that were not seen\n\n60 questions made from" in card and "## Other documents" in card
     assert "| hybrid, nDCG@10 | 0.550 | 0.700 | +0.1" in card and "| dense, R@100 |" in card
-    assert "| alignment | 0.50 |" in card and "| uniformity |" in card and "| mean cosine |" in card
+    assert "| alignment | 0.50 |" in card and "| uniformity |" in card and "| anisotropy (mean cosine) |" in card
     assert {line.count("|") for line in card.splitlines() if line.startswith("|")} == {9}
     assert how_measured(BETTER).endswith("that it has to find among 3 passages.")
+    assert "alignment 0.50 to 0.50, uniformity" in space_in_words(BETTER)
     table = verdict_table(verdict)
     rows = list(zip(*(column.cells for column in table.columns), strict=True))
     assert [row[:2] for row in rows] == [("unseen", "hybrid"), ("", "dense"), ("elsewhere", "hybrid"), ("", "dense")]

@@ -9,7 +9,7 @@ from retrieval.model_comparison.trial import MEASURES
 from retrieval.training.fit import Fitted
 from retrieval.training.held_out import MEASURE
 from retrieval.training.plan import Plan, Wanted
-from retrieval.training.verdict import Difference, Sides, Verdict, how_measured, space_of
+from retrieval.training.verdict import SPACE_NAMES, Difference, Sides, Verdict, how_measured, space_of
 
 
 def model_card(plan: Plan, fitted: Fitted, wanted: Wanted, *, base: str, prompts: Prompts, name: str) -> str:
@@ -78,15 +78,15 @@ def _cells(found: Difference) -> tuple[str, ...]:
     )
 
 
-def _side(title: str, sides: Sides) -> str:
+def _side(name: str, sides: Sides) -> str:
     rows = [
         f"| {mode}, {measure} | {' | '.join(_cells(found))} |"
         for mode, measures in sides.differences.items()
         for measure, found in measures.items()
     ]
     spaces = [space_of(measured) for measured in (sides.before, sides.after)]
-    for name in spaces[0]:
-        cells = " | ".join("–" if space[name] is None else f"{space[name]:.2f}" for space in spaces)
-        rows.append(f"| {name.replace('_', ' ')} | {cells} | | | | | |")
+    for key, label in SPACE_NAMES.items():
+        cells = " | ".join("–" if space[key] is None else f"{space[key]:.2f}" for space in spaces)
+        rows.append(f"| {label} | {cells} | | | | | |")
     head = "| | before | after | 95% of the difference | p | better | same | worse |"
-    return "\n".join(["", f"## {title}", "", how_measured(sides), "", head, "|---" * 8 + "|", *rows, ""])
+    return "\n".join(["", f"## {name}", "", how_measured(sides), "", head, "|---" * 8 + "|", *rows, ""])

@@ -14,6 +14,13 @@ from retrieval.model_comparison.trial import MEASURES
 from retrieval.training.unseen import Measured, Unseen, measure
 from retrieval.words import counted
 
+SPACE_NAMES = {
+    "alignment": "alignment",
+    "uniformity": "uniformity",
+    "mean_cosine": "anisotropy (mean cosine)",
+    "effective_dimensions": "effective dimensions",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -127,8 +134,17 @@ def how_measured(sides: Sides) -> str:
     )
 
 
+def space_in_words(sides: Sides) -> str:
+    """A sentence on the embedding space, before and after."""
+    before, after = space_of(sides.before), space_of(sides.after)
+    names = ("alignment", "uniformity", "mean_cosine")
+    told = [(SPACE_NAMES[name], before[name], after[name]) for name in names]
+    figures = [f"{name} {old:.2f} to {new:.2f}" for name, old, new in told if old is not None and new is not None]
+    return f"Embedding space, before to after: {', '.join(figures)}."
+
+
 def space_of(measured: Measured) -> dict[str, float | None]:
-    """The figures of the embedding space, by their names."""
+    """The figures of the embedding space, by the keys of SPACE_NAMES."""
     space = measured.space
     return {
         "alignment": measured.alignment,
