@@ -70,7 +70,8 @@ class Config(BaseModel):
     # What turns text into vectors. An index remembers these and refuses others.
     model: str = Field("packaged", min_length=1)
     """"packaged" (all-MiniLM-L6-v2, installed with this package), "packaged-multilingual" (multilingual-e5-small, extra
-    `multilingual`), a directory, a name on the model hub, or "openai:NAME" at `encoder_url`."""
+    `multilingual`), a directory (in a file of settings, "." is the one that the file lies in), a name on the model hub,
+    or "openai:NAME" at `encoder_url`."""
     revision: str | None = None
     """Commit or tag of a model on the hub."""
     trust_remote_code: bool = False
@@ -334,4 +335,5 @@ def _read_yaml(file: Path) -> dict[str, Any]:
         return {}
     if not isinstance(values, dict):
         raise ConfigError(f"{file} holds a {type(values).__name__}; settings are `name: value` lines.")
-    return {str(key): value for key, value in values.items()}
+    settings = {str(key): value for key, value in values.items()}
+    return {**settings, "model": str(file.resolve().parent)} if settings.get("model") == "." else settings

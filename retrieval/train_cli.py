@@ -1,10 +1,6 @@
 """`retrieve train`: train the model on documents of one's own."""
 
-import logging
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
@@ -13,19 +9,21 @@ from rich.text import Text
 
 from retrieval.console import INTERRUPTED, ConfigOption, JsonOption, err, out, print_json
 from retrieval.errors import ConfigError
-from retrieval.evaluation_cli import patterns_within
 from retrieval.generate_cli import amount, asking_first, generation_of, with_generation_options
 from retrieval.models_progress import Display
+from retrieval.train_documents_cli import (
+    check_place,
+    opened_documents,
+    questions_elsewhere,
+    read_judged,
+    resolved_judgements,
+)
 from retrieval.words import counted
 
 if TYPE_CHECKING:
-    from ingest.parser_pool import Parsers
-    from retrieval.evaluation.judgements import Judgements
     from retrieval.index import HybridIndex
     from retrieval.training import Loss, Mining, Plan, Progress, Trained, Wanted
     from retrieval.training.pairs import Kind
-
-log = logging.getLogger(__name__)
 
 
 @with_generation_options
@@ -33,11 +31,20 @@ def train(
     context: typer.Context,
     documents: Annotated[
         Path,
-        typer.Argument(help="An index, or a folder of documents, which is synced to OUTPUT.index.", show_default=False),
+        typer.Argument(
+            help="An index; or a folder of documents or BEIR layout, which is indexed in OUTPUT.index.",
+            show_default=False,
+        ),
     ],
     output: Annotated[Path, typer.Option(help="The directory of the trained model, which is not there yet.")],
     queries: Annotated[Path | None, typer.Option(help="Questions, as `retrieve evaluate` takes them.")] = None,
     qrels: Annotated[Path | None, typer.Option(help="Which documents answer them.")] = None,
+    split: Annotated[
+        str | None, typer.Option(help="For BEIR layout: which qrels to train on, instead of train or the only ones.")
+    ] = None,
+    ignore_judgements: Annotated[
+        bool, typer.Option("--ignore-judgements", help="For BEIR layout: train on the documents alone.")
+    ] = False,
     pairs: Annotated[Path | None, typer.Option(help="More pairs: a question, a tab and a passage a line.")] = None,
     kinds: Annotated[
         str, typer.Option(help="Pairs that documents give by themselves, between commas; none with ''.")
@@ -80,7 +87,8 @@ def train(
     held_out: Annotated[float, typer.Option(help="The share of documents, or judged questions, not trained on.")] = 0.2,
     seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
     beside: Annotated[
-        Path | None, typer.Option(help="Another index, to see what the model forgets of other documents.")
+        Path | None,
+        typer.Option(help="Other documents, to see what the model forgets of them: an index, a folder or BEIR layout."),
     ] = None,
     export: Annotated[Path | None, typer.Option(help="Write the pairs and negatives as JSON lines, and end.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the same training, interrupted.")] = False,
@@ -93,15 +101,20 @@ def train(
     Pairs of questions and passages are made of the documents, or of judged questions; the index gives what only looks
     like an answer. Documents that are held out tell whether the model is better than before, by more than luck.
     """
-    from retrieval.index import HybridIndex
     from retrieval.training import Recipe, Wanted, read_pairs
     from retrieval.training import train as run_training
     from retrieval.training.fit import check_packages
     from retrieval.training.generated import answers_file
     from retrieval.training.model_directory import check_directory
+    from retrieval.training.work_directory import WorkDirectory
 
     check_packages(lora=lora > 0)
+    output = output.resolve()
+    check_place(documents, output)
     check_directory(output)
+    if not resume and export is None:
+        WorkDirectory(output).check_unused()
+    judged = read_judged(documents, queries=queries, qrels=qrels, split=split, ignore=ignore_judgements)
     chosen_loss = _loss(loss, temperature=temperature, margin=loss_margin, at_once=at_once)
     mining = _mining(sources, count=negatives, margin=margin, again=mine_again)
     recipe = Recipe(
@@ -117,9 +130,9 @@ def train(
     generation = generation_of(**chat)
     beside_documents = (queries, qrels, pairs, export, config, chat["chat_key_file"], chat["prompt"])
     files = [file for file in (*beside_documents, answers_file(output)) if file is not None]
-    with _opened(documents, output=output, config=config, files=files, pool=context.obj) as (index, folder):
+    with opened_documents(documents, output=output, config=config, files=files, pool=context.obj) as (index, folder):
         wanted = Wanted(
-            judgements=_judgements(index, queries, qrels, folder=folder),
+            judgements=None if judged is None else resolved_judgements(judged, index, folder=folder),
             pairs=tuple(read_pairs(pairs)) if pairs is not None else (),
             generation=generation,
             kinds=_kinds(kinds),
@@ -130,26 +143,27 @@ def train(
             mining=mining,
             recipe=recipe,
         )
+        if export is not None:
+            _export(index, wanted, export, output=output, yes=chat["yes"])
+            return
+        elsewhere = questions_elsewhere(beside, index, seed=seed, pool=context.obj) if beside is not None else None
         try:
-            if export is not None:
-                _export(index, wanted, export, output=output, yes=chat["yes"])
-                return
-            opened_beside = nullcontext() if beside is None else HybridIndex.open(beside, read_only=True)
-            with opened_beside as other, Display() as display:
+            with Display() as display:
                 display.show("Making pairs, and looking for negatives")
                 trained = run_training(
                     index,
                     output,
                     wanted=wanted,
-                    beside=other,
+                    beside=elsewhere,
                     resume=resume,
                     on_estimate=asking_first(yes=chat["yes"], display=display),
                     on_answer=lambda answered, requests: display.show(_answers(answered, requests)),
                     on_plan=_tell,
                     on_progress=lambda progress: display.show(_in_words(progress)),
+                    on_stage=display.show,
                 )
         except KeyboardInterrupt:
-            if output.with_name(f"{output.name}.training").is_dir():
+            if WorkDirectory(output).is_begun:
                 err.print("Interrupted; the same command with --resume goes on.")
             elif generation is not None and answers_file(output).is_file():
                 err.print("Interrupted; the same command asks only for the questions that are missing.")
@@ -157,51 +171,6 @@ def train(
                 err.print("Interrupted.")
             sys.exit(INTERRUPTED)
     _print(trained, output, as_json=as_json)
-
-
-@contextmanager
-def _opened(
-    documents: Path, *, output: Path, config: Path | None, files: Sequence[Path], pool: "Parsers | None"
-) -> "Iterator[tuple[HybridIndex, str | None]]":
-    """The index, and the name of its folder if it has one. `files` are no documents."""
-    from ingest.progress import showing_progress
-    from ingest.sync import sync
-    from retrieval.directory.pointer import POINTER
-    from retrieval.index import HybridIndex
-
-    if (documents / POINTER).is_file():
-        with HybridIndex.open(documents, config=config, read_only=True) as index:
-            folders = list(index.folders())
-            yield index, folders[0] if len(folders) == 1 else None
-        return
-    kept = output.with_name(f"{output.name}.index")
-    with HybridIndex.open(kept, config=config) as index:
-        exclude = (*index.config.exclude, *patterns_within(documents, files))
-        with showing_progress() as on_progress:
-            report = sync(documents, index, exclude=exclude, pool=pool, on_progress=on_progress)
-        if report.failed:
-            source, reason = report.failed[0]
-            failed = counted(len(report.failed), "document")
-            log.warning("%s could not be indexed, such as %s: %s", failed, source, reason)
-        yield index, next(iter(index.folders()), None)
-
-
-def _judgements(
-    index: "HybridIndex", queries: Path | None, qrels: Path | None, *, folder: str | None
-) -> "Judgements | None":
-    """By the index's own names. Raises ConfigError."""
-    from retrieval.evaluation import Collection, read_judgements, resolve
-    from retrieval.evaluation.judgements import Judgements
-
-    if (queries is None) != (qrels is None):
-        raise ConfigError("--queries and --qrels go together: the one says what is asked, the other what answers it.")
-    if queries is None or qrels is None:
-        return None
-    sources = [record.source for record in index.searcher().searchable()]
-    resolved = resolve(Collection((), *read_judgements(queries, qrels)), sources, folder=folder)
-    if resolved.missing:
-        log.warning("%d judged documents are not in the index, such as %s.", len(resolved.missing), resolved.missing[0])
-    return Judgements(resolved.collection.queries, resolved.collection.qrels)
 
 
 def _loss(name: str, *, temperature: float, margin: float | None, at_once: int | None) -> "Loss":
@@ -292,9 +261,11 @@ def _duration(seconds: float) -> str:
 
 
 def _print(trained: "Trained", output: Path, *, as_json: bool) -> None:
-    fitted = trained.fitted
+    from retrieval.training.card import verdict_table
+    from retrieval.training.verdict import how_measured, sides_as_dict, space_in_words
+
+    fitted, verdict = trained.fitted, trained.verdict
     if as_json:
-        differences = {} if trained.verdict is None else trained.verdict.own.differences
         print_json(
             {
                 "model": trained.config.model,
@@ -303,21 +274,17 @@ def _print(trained: "Trained", output: Path, *, as_json: bool) -> None:
                 "steps": fitted.steps,
                 "best_step": fitted.best_step,
                 "held_out": {str(step): figure for step, figure in fitted.figures.items()},
-                "unseen": {
-                    mode: {**asdict(found), "interval": found.interval._asdict()} for mode, found in differences.items()
-                },
-                "take": trained.verdict is not None and trained.verdict.take,
+                "unseen": None if verdict is None else sides_as_dict(verdict.own),
+                "elsewhere": None if verdict is None or verdict.elsewhere is None else sides_as_dict(verdict.elsewhere),
+                "take": verdict is not None and verdict.take,
                 "advice": trained.advice,
             }
         )
         return
-    for mode, found in (trained.verdict.own.differences if trained.verdict is not None else {}).items():
-        out.print(
-            Text(
-                f"{mode} nDCG@10: {found.before:.3f} before, {found.after:.3f} after; {found.wins} of the unseen "
-                f"questions better, {found.losses} worse"
-            )
-        )
+    if verdict is not None:
+        out.print(verdict_table(verdict))
+        for name, sides in verdict.sides.items():
+            out.print(Text(f"{name}: {how_measured(sides)} {space_in_words(sides)}"))
     out.print(Text(trained.advice, style="bold"))
     settings = output / "config.yaml"
     out.print(Text(f"Wrote {output}; its card is README.md. `ingest sync --rebuild --config {settings}` takes it."))

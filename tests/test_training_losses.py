@@ -54,12 +54,21 @@ def loaded(tiny: Config) -> Iterator["SentenceTransformer"]:
 
 
 @pytest.mark.parametrize(
-    "loss", [*map(Loss, get_args(LossName)), Loss("infonce", at_once=2), Loss("triplet", margin=1.5)], ids=str
+    ("loss", "kept"),
+    [
+        *((loss, None) for loss in [*map(Loss, get_args(LossName)), Loss("triplet", margin=1.5)]),
+        *((loss, kept) for loss in [Loss(at_once=2)] for kept in (None, 8)),
+        (Loss(), 8),
+        (Loss("kl"), 3),  # as many as scores of a row
+    ],
+    ids=str,
 )
-def test_a_loss_falls_where_it_is_followed(loss: Loss, loaded: "SentenceTransformer") -> None:
+def test_a_loss_falls_where_it_is_followed(loss: Loss, kept: int | None, loaded: "SentenceTransformer") -> None:
+    """kept   components of a vector, from the first; the loss sees no others."""
     import torch
 
     model = deepcopy(loaded)
+    model.truncate_dim = kept
     columns = loss.columns(EXAMPLES, PROMPTS)
     features = [model.preprocess(texts) for name, texts in columns.items() if name != "label"]
     labels = torch.tensor(columns["label"]) if "label" in columns else None
@@ -73,6 +82,12 @@ def test_a_loss_falls_where_it_is_followed(loss: Loss, loaded: "SentenceTransfor
         optimizer.step()
         values.append(value.item())
     assert values[-1] < 0.9 * values[0]
+    if kept is not None:
+        whole = deepcopy(loaded)
+        last = whole[0].model.encoder.layer[-1].output
+        last.LayerNorm.weight.data[kept:], last.LayerNorm.bias.data[kept:] = 0, 0
+        whole.truncate_dim = kept
+        assert loss.module(whole)([dict(each) for each in features], labels).item() == pytest.approx(values[0])
 
 
 def test_the_prefix_reaches_the_tokens_as_where_texts_are_embedded(tiny: Config, loaded: "SentenceTransformer") -> None:

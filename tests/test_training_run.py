@@ -6,7 +6,9 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,9 +22,12 @@ from retrieval.encoders import Embedder
 from retrieval.errors import ConfigError
 from retrieval.evaluation.judgements import Judgements
 from retrieval.index import HybridIndex
+from retrieval.train_documents_cli import check_holds_only, read_judged
 from retrieval.training import Estimate, Generation, Mining, Pair, Plan, Progress, Recipe, Wanted, train
+from retrieval.training.fit import fit
 from retrieval.training.generated import generate
 from retrieval.training.plan import make_plan
+from retrieval.training.run import unseen_questions
 from retrieval.training.trainable import trainable_model
 from retrieval.training.unseen import generated_unseen
 from retrieval.types import Document
@@ -113,6 +118,7 @@ def test_a_language_model_writes_questions_of_what_is_trained_on_and_others_of_w
     assert plan.pairs == {"generated": len(found.train)} and plan.generated is found
     assert {pair.question for pair in found.development} <= set(plan.development.queries.values())
     unseen = generated_unseen([], found.unseen)
+    assert unseen.kind == "generated"
     assert list(unseen.queries.values()) == [pair.question for pair in found.unseen]
     assert [list(answers) for answers in unseen.qrels.values()] == [[pair.chunk] for pair in found.unseen]
 
@@ -133,7 +139,7 @@ def test_questions_are_trained_with_if_they_find_their_passage(
 
 
 def test_an_interrupted_training_is_resumed_and_makes_a_model(
-    index: HybridIndex, server: EmbeddingServer, tmp_path: Path
+    index: HybridIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: EmbeddingServer
 ) -> None:
     wanted = replace(WANTED, generation=generation(server))
     plans: list[Plan] = []
@@ -144,7 +150,11 @@ def test_an_interrupted_training_is_resumed_and_makes_a_model(
         if progress.figure is not None:
             raise KeyboardInterrupt
 
-    output = tmp_path / "mine"
+    def interrupt_verdict(stage: str) -> None:
+        if "before training" in stage:
+            raise KeyboardInterrupt
+
+    output, work = tmp_path / "mine", tmp_path / "mine.training"
     with pytest.raises(ConfigError, match="holds no training"):
         train(index, output, wanted=wanted, resume=True)
     with pytest.raises(RuntimeError, match="no"):
@@ -152,26 +162,64 @@ def test_an_interrupted_training_is_resumed_and_makes_a_model(
     assert not server.requests and not list(tmp_path.iterdir())
     with pytest.raises(KeyboardInterrupt):
         train(index, output, wanted=wanted, on_plan=plans.append, on_progress=interrupt)
-    assert (tmp_path / "mine.training" / "examples.jsonl").is_file() and not output.exists()
+    assert (work / "examples.jsonl").is_file() and not work.stat().st_mode & 0o077 and not output.exists()
     with pytest.raises(ConfigError, match="holds no training"):
         train(index, output, wanted=Wanted(held_out=0.5), resume=True)
-    asked = len(server.requests)
-    trained = train(index, output, wanted=wanted, resume=True, on_plan=plans.append, on_progress=told.append)
+    (work / "somebody's").touch()
+    with pytest.raises(ConfigError, match="where training keeps its files"):
+        train(index, output, wanted=wanted)
+    (work / "somebody's").unlink()
+    with pytest.raises(ConfigError, match=r"interrupted \(.* steps? done\).* --resume, or remove"):
+        train(index, output, wanted=wanted)
+    monkeypatch.setattr("retrieval.training.run.fit", better(fit))
+    with pytest.raises(KeyboardInterrupt):
+        train(
+            index,
+            output,
+            wanted=wanted,
+            resume=True,
+            on_plan=plans.append,
+            on_progress=told.append,
+            on_stage=interrupt_verdict,
+        )
     assert any(progress.renewed is not None for progress in told), "negatives are mined again"
-    assert plans[0].examples == plans[1].examples and plans[0].split == plans[1].split
-    assert asked == len(server.requests) and plans[0].generated == plans[1].generated
-    kept = tmp_path / "mine.generated.jsonl"
-    assert {*tmp_path.iterdir()} == {output, kept} and len(kept.read_text("utf-8").splitlines()) == asked
+    assert not output.exists() and {path.name for path in work.iterdir()} >= {"model", "fitted.json"}
+    with pytest.raises(ConfigError, match="all but its verdict done"):
+        train(index, output, wanted=wanted)
+    monkeypatch.setattr("retrieval.training.run.fit", None)
+    output.mkdir()
+    monkeypatch.chdir(tmp_path)
+    trained = train(index, "mine", wanted=wanted, resume=True, on_plan=plans.append)
+    assert plans[0].examples == plans[1].examples == plans[2].examples and plans[0].split == plans[2].split
+    asked = (tmp_path / "mine.generated.jsonl").read_text("utf-8").splitlines()
+    assert len(asked) == len(server.requests) == plans[2].generated.passages, "nothing is asked twice"
+    assert plans[0].generated == plans[2].generated
+    assert {path.name for path in tmp_path.iterdir()} == {"mine", "mine.generated.jsonl"}
     assert Config.load(output / "config.yaml") == trained.config
     (vector,) = Embedder.load(trained.config).embed_passages(["rain"])
     assert np.isclose(np.linalg.norm(vector), 1, atol=1e-4)
-    assert trained.advice in (output / "README.md").read_text("utf-8")
-    assert trained.verdict is None or not trained.verdict.take, "two questions prove nothing"
+    assert trained.verdict is not None and not trained.verdict.take, "two questions prove nothing"
     card = (output / "README.md").read_text("utf-8")
+    assert trained.advice in card and "## Documents that were not seen" in card
     assert "Nobody knows" not in card and "'passage: '" in card and f"{trained.plan.steps:,}" in card
-    assert "`writer`" in card and "copied from their passage" in card and "127.0.0.1" not in card
     with pytest.raises(ConfigError, match="there already"):
         train(index, output, wanted=wanted)
+
+
+def better(fit):
+    """A training that made the model better, whatever came of it."""
+    return lambda *arguments, **options: replace(fit(*arguments, **options), best_step=1)
+
+
+def test_what_cannot_come_to_an_end_is_told_before_it_begins(
+    index: HybridIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=10**6))
+    judged = Judgements(*(dict([*each.items()][:3]) for each in JUDGED))
+    few = replace(WANTED, judgements=judged, kinds=("crop",))
+    with pytest.raises(ConfigError, match=r"needs 0\.0 GB in .* and 0\.0 GB are free there"):
+        train(index, tmp_path / "mine", wanted=replace(few, held_out=0.01), beside=index)
+    assert "No question is left for a verdict" in caplog.text
 
 
 def _refuse(estimate: Estimate) -> None:
@@ -191,7 +239,9 @@ def test_what_is_held_out_is_not_trained_on(index: HybridIndex) -> None:
     assert len(hasty.examples) == WANTED.recipe.batch_size
 
 
-def test_judged_questions_are_held_out_with_what_answers_them(index: HybridIndex) -> None:
+def test_judged_questions_are_held_out_with_what_answers_them(
+    index: HybridIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
     extra = Pair("file", "Where is gold?", "In the ground.")
     wanted = Wanted(judgements=JUDGED, pairs=(extra,), kinds=("crop",), held_out=0.4, recipe=WANTED.recipe)
     plan = make_plan(index, trainable_model(index.config), wanted)
@@ -204,6 +254,12 @@ def test_judged_questions_are_held_out_with_what_answers_them(index: HybridIndex
     away = {source for query in held for source, relevance in JUDGED.qrels[query].items() if relevance}
     assert not away & {example.pair.source for example in plan.examples}
     assert set(plan.development.queries.values()) == {JUDGED.queries[query] for query in plan.split.development_queries}
+    monkeypatch.setattr("retrieval.training.run.texts_of", lambda *_: [])  # an index of which these are not drawn
+    unseen = unseen_questions(index.searcher(), plan, wanted)
+    assert unseen.kind == "judged" and unseen.queries.keys() == plan.split.unseen_queries
+    assert {text.chunk.source for text in unseen.texts} >= {
+        source for found in unseen.qrels.values() for source, relevance in found.items() if relevance
+    }
     for example in judged:
         assert not any("All about " + example.pair.source[:-3] in negative.passage for negative in example.negatives)
 
@@ -226,71 +282,149 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, st
     return int(left.value.code or 0), printed.out, printed.err
 
 
+def collection(directory: Path, *, splits: tuple[str, ...] = ("train", "test")) -> Path:
+    """The documents and questions in BEIR's layout."""
+    (directory / "qrels").mkdir(parents=True)
+    documents = [document(number, subject) for number, subject in enumerate(SUBJECTS, start=1)]
+    corpus = [{"_id": each.source, "title": each.title, "text": each.text} for each in documents]
+    (directory / "corpus.jsonl").write_text("".join(json.dumps(each) + "\n" for each in corpus))
+    asked = [{"_id": query, "text": text} for query, text in JUDGED.queries.items()]
+    (directory / "queries.jsonl").write_text("".join(json.dumps(each) + "\n" for each in asked))
+    for split in splits:
+        qrels = "".join(f"{query}\t{list(found)[-1]}\t1\n" for query, found in JUDGED.qrels.items())
+        (directory / "qrels" / f"{split}.tsv").write_text(qrels)
+    return directory
+
+
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
 
 
-def test_the_command_plans_trains_and_advises(
+def test_the_command_sends_nothing_without_a_yes(
     index: HybridIndex,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     server: EmbeddingServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    output, pairs = tmp_path / "mine", tmp_path / "pairs.tsv"
+    server.fault = written
+    made = ["--output", tmp_path / "mine", "--kinds", "title", "--held-out", 0.4, "--export", tmp_path / "made.jsonl"]
+    asked = ["--generate", 20, "--chat-model", "writer", "--chat-url", server.url, "--chat-prices", "1,2"]
+    code, _, told = run(capsys, index.path, *made, *asked)
+    assert code == 2 and "Agree with --yes" in told and not server.requests
+    monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
+    code, _, told = run(capsys, index.path, *made, *asked)
+    assert code == 1 and "[y/N]" in told and not server.requests
+    assert "by your prices that is 0.0" in told and server.url.split("/")[2] in told
+    monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
+    code, _, told = run(capsys, index.path, *made, *asked)
+    assert code == 0 and "Pairs: " in told and " generated" in told and "they cost about" in told and server.requests
+
+
+def test_the_command_plans_trains_and_advises(
+    index: HybridIndex, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output, pairs, config = tmp_path / "mine", tmp_path / "pairs.tsv", tmp_path / "config.yaml"
     pairs.write_text("Where is gold?\tIn the ground.\n", "utf-8")
-    queries, qrels = tmp_path / "queries.tsv", tmp_path / "qrels.tsv"
-    queries.write_text("".join(f"{query}\t{text}\n" for query, text in JUDGED.queries.items()), "utf-8")
-    qrels.write_text("".join(f"{query}\t{list(found)[-1]}\t1\n" for query, found in JUDGED.qrels.items()), "utf-8")
     options = ["--output", output, "--held-out", 0.4, "--batch-size", 4, "--margin", 0, "--learning-rate", 0.001]
     exported = [*options, "--pairs", pairs, "--kinds", "", "--export", tmp_path / "made.jsonl"]
     code, printed, told = run(capsys, index.path, *exported)
     assert (code, printed) == (0, "") and "Pairs: 1 file. Hard negatives: " in told and "1 step" in told
     assert "Where is gold?" in (tmp_path / "made.jsonl").read_text("utf-8") and not output.exists()
-    asked = ["--generate", 20, "--chat-model", "writer", "--chat-url", server.url, "--chat-prices", "1,2"]
-    server.fault = written
-    code, printed, told = run(capsys, index.path, *exported, *asked)
-    assert code == 2 and "to send" not in told and "Agree with --yes" in told and not server.requests
-    monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
-    code, printed, told = run(capsys, index.path, *exported, *asked)
-    assert (
-        code == 1
-        and "[y/N]" in told
-        and "by your prices that is 0.0" in told
-        and server.url.split("/")[2] in told
-        and not server.requests
-    )
-    monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
-    code, printed, told = run(capsys, index.path, *exported, *asked)
-    assert code == 0 and "file, " in told and " generated" in told and "they cost about" in told and server.requests
-    judged = ["--queries", queries, "--qrels", qrels, "--kinds", "title", "--sources", "bm25=2", "--json"]
-    code, printed, told = run(capsys, index.path, *options, *judged)
-    assert code == 0 and "judged" in told and " dense" not in told
+    monkeypatch.setattr("retrieval.training.run.fit", better(fit))
+    config.write_text(f"model: {index.config.model}\nbackend: torch\ndevice: cpu\nprecision: fp32\n")
+    beir = collection(tmp_path / "beir")
+    judged = ["--config", config, "--kinds", "title", "--sources", "bm25=2", "--beside", beir]
+    monkeypatch.setenv("RETRIEVAL_CHROMA_HOST", "localhost")
+    monkeypatch.setenv("RETRIEVAL_CHROMA_PORT", "1")  # refuses
+    code, printed, told = run(capsys, beir, *options, *judged, "--json")
+    assert code == 0 and "10 judged questions of qrels/train.tsv" in told and " dense" not in told
     found = json.loads(printed)
     assert found["model"] == str(output) and "keep the model that is there" in found["advice"] and not found["take"]
-    assert Config.load(output / "config.yaml").model == str(output)
+    assert found["unseen"]["questions"]["kind"] == "judged" and 0 < found["unseen"]["questions"]["count"] < 5
+    assert found["elsewhere"]["questions"] == {"kind": "judged", "count": 10} and found["elsewhere"]["documents"] == 10
+    monkeypatch.delenv("RETRIEVAL_CHROMA_HOST")
+    settings = Config.load(output / "config.yaml")
+    assert (settings.model, settings.chroma_host) == (str(output), None)
+
+
+def test_what_is_read_of_a_collection(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The split that is asked for, else that for training, else the only one; nothing where nothing is judged."""
+    several, one = collection(tmp_path / "several"), collection(tmp_path / "one", splits=("test",))
+    unnamed = collection(tmp_path / "unnamed", splits=("dev", "test"))
+    none = collection(tmp_path / "none", splits=())
+    read = partial(read_judged, queries=None, qrels=None, split=None, ignore=False)
+    assert read(one) == read(several) == read(unnamed, split="dev") and read(one).queries == JUDGED.queries
+    assert read(none) is None and read(several, ignore=True) is None and read(tmp_path) is None
+    told = capsys.readouterr().err
+    assert "qrels/test.tsv" in told and "qrels/train.tsv" in told and "qrels/dev.tsv" in told
+    own = {"queries": one / "queries.jsonl", "qrels": one / "qrels" / "test.tsv"}
+    assert read(tmp_path, **own) == read(several, **own) == read(one)
+    for path, options, says in (
+        (unnamed, {}, "no qrels/train.tsv; it has the splits dev, test"),
+        (none, {"split": "test"}, "no qrels/test.tsv; it has none"),
+        (one, {"split": "test", "ignore": True}, "none are taken"),
+        (tmp_path, {"split": "test"}, "none are taken"),
+        (one, {"queries": own["queries"]}, "go together"),
+    ):
+        with pytest.raises(ConfigError, match=says):
+            read(path, **options)
 
 
 @pytest.mark.parametrize(
-    ("options", "says"),
+    ("documents", "options", "says"),
     [
-        (["--loss", "least"], "no loss 'least'; it is one of infonce"),
-        (["--kinds", "title,rhymes"], "no pairs of kind 'rhymes'"),
-        (["--sources", "bm25=much"], "write source=weight"),
-        (["--sources", "web=1"], "no negatives from 'web'"),
-        (["--queries", "q.tsv"], "--queries and --qrels go together"),
-        (["--resume"], "holds no training"),
-        (["--mine-again"], "take two epochs at least"),
-        (["--chat-model", "m"], "need --generate"),
-        (["--yes"], "need --generate"),
-        (["--generate", "5", "--chat-model", "m"], "needs --chat-model and --chat-url"),
-        (["--generate", "5", "--chat-model", "m", "--chat-url", "x", "--chat-prices", "1"], "write two numbers"),
-        (["--generate", "5", "--chat-model", "m", "--chat-url", "x"], "write an address such as"),
+        ("index", ["--loss", "least"], "no loss 'least'; it is one of infonce"),
+        ("index", ["--kinds", "title,rhymes"], "no pairs of kind 'rhymes'"),
+        ("index", ["--sources", "bm25=much"], "write source=weight"),
+        ("index", ["--sources", "web=1"], "no negatives from 'web'"),
+        ("index", ["--queries", "q.tsv"], "--queries and --qrels go together"),
+        ("index", ["--resume"], "holds no training"),
+        ("index", ["--mine-again"], "take two epochs at least"),
+        ("index", ["--chat-model", "m"], "need --generate"),
+        ("index", ["--yes"], "need --generate"),
+        ("index", ["--generate", "5", "--chat-model", "m"], "needs --chat-model and --chat-url"),
+        ("index", ["--generate", "5", "--chat-model", "m", "--chat-url", "x"], "write an address such as"),
+        ("index", ["--generate", "5", "--chat-prices", "1"], "write two numbers"),
+        ("index", ["--output", "{index}/mine"], "among what is trained on"),
+        ("index", ["--beside", "{empty}"], "{empty} holds no documents"),
+        ("empty", ["--output", "{empty}/mine"], "among what is trained on"),
+        ("empty", [], "{empty} holds no documents that could be read"),
+        ("one", [], "0 on held-out documents: both are needed"),
+        ("nowhere", [], "is no directory"),
+        ("one", ["--output", "{config}/mine"], "is not a directory"),
+        ("one", ["--config", "{config}"], "did you mean model?"),
+        ("one", ["--config", "{server}"], "does not run here"),
     ],
 )
 def test_the_command_says_what_is_wrong(
-    index: HybridIndex, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], says: str
+    index: HybridIndex,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    documents: str,
+    options: list[str],
+    says: str,
 ) -> None:
-    code, printed, told = run(capsys, index.path, "--output", tmp_path / "mine", *options)
-    assert (code, printed) == (2, "") and says in told
+    names = ("empty", "one", "nowhere", "config", "server")
+    places = {"index": index.path, **{name: tmp_path / name for name in names}}
+    places["empty"].mkdir()
+    places["one"].mkdir()
+    (places["one"] / "corpus.jsonl").write_text('{"_id": "a", "text": "Warm air rises, and carries vapour up."}\n')
+    places["config"].write_text("modle: tiny\n")
+    places["server"].write_text("model: openai:x\nencoder_url: http://localhost:1/v1\n")
+    default = [] if "--output" in options else ["--output", tmp_path / "mine"]
+    tiny = [] if documents == "index" or "--config" in options else ["--config", tmp_path / "tiny.yaml"]
+    (tmp_path / "tiny.yaml").write_text(f"model: {index.config.model}\nbackend: torch\ndevice: cpu\n")
+    given = [option.format(**places) for option in options]
+    code, printed, told = run(capsys, places[documents], *default, *tiny, *given)
+    assert (code, printed) == (2, "") and says.format(**places) in told
+    assert not (tmp_path / "mine").exists() and not (tmp_path / "mine.training").exists()
+
+
+def test_an_index_of_other_documents_is_not_trained_on(
+    index: HybridIndex, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    beir = collection(tmp_path / "beir")
+    with pytest.raises(ConfigError, match=r"not of .*beir, such as wool\.md; remove it, or name another"):
+        check_holds_only(index, beir, folder="", own={f"{subject}.md" for subject in SUBJECTS[:-1]})

@@ -125,7 +125,9 @@ def _take_layer(model: "SentenceTransformer", layer: int, *, name: str) -> None:
 
     transformer = model[0]
     text = transformer.modality_config.get("text") if isinstance(transformer, Transformer) else None
-    shapes = _shapes_of_layers(model) if text and text["method_output_name"] == "last_hidden_state" else []
+    given = text["method_output_name"] if text else None
+    is_state = given == "last_hidden_state" or (isinstance(given, list) and given[0] == "hidden_states")  # as saved
+    shapes = _shapes_of_layers(model) if is_state else []
     if text is None or not shapes:
         raise ConfigError(f"{name} does not give the hidden states of its layers; remove `output_layer: {layer}`.")
     if not -len(shapes) <= layer < len(shapes):

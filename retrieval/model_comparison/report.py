@@ -84,13 +84,15 @@ def config_of(comparison: Comparison, candidates: dict[str, Candidate]) -> str:
     return settings_file_of(config, comment)
 
 
-def settings_file_of(config: Config, comment: Sequence[str]) -> str:
-    """YAML that `Config.load` reads: the settings that are not the defaults, without secrets, below a comment's
-    lines."""
+def settings_file_of(config: Config, comment: Sequence[str], *, model: str | None = None) -> str:
+    """YAML that `Config.load` reads: the settings that are not the defaults, without secrets, below a comment's lines.
+
+    model   as the file is to name it; None is by its whole path
+    """
     present = config.model_dump(mode="json", exclude_defaults=True, exclude=_SECRET)
     if left_out := sorted(name for name in _SECRET if getattr(config, name)):
         comment = [*comment, f"Secrets are left out ({', '.join(left_out)}): set them in the environment."]
-    settings = yaml.safe_dump({**present, "model": _model(config)}, sort_keys=False, allow_unicode=True)
+    settings = yaml.safe_dump({**present, "model": model or _model(config)}, sort_keys=False, allow_unicode=True)
     return "".join(f"# {' '.join(line.split())}\n" for line in comment) + settings  # a directory's name may have lines
 
 

@@ -1,12 +1,15 @@
 """The card of a trained model: what it was made of, how, and how it got on."""
 
+from rich import box
+from rich.table import Table
+
 from retrieval.encoders.prompts import Prompts
 from retrieval.model_comparison.comparison import chance
 from retrieval.model_comparison.trial import MEASURES
 from retrieval.training.fit import Fitted
 from retrieval.training.held_out import MEASURE
 from retrieval.training.plan import Plan, Wanted
-from retrieval.training.verdict import Sides, Verdict
+from retrieval.training.verdict import SPACE_NAMES, Difference, Sides, Verdict, how_measured, space_of
 from retrieval.types import digest
 
 
@@ -61,28 +64,44 @@ def _generated(plan: Plan, wanted: Wanted) -> str:
     )
 
 
-def verdict_table(verdict: Verdict) -> str:
-    """Markdown: both models on what was not seen, and how their vectors lie there."""
-    parts = [("Documents of the index that were not seen", verdict.own)]
-    if verdict.elsewhere is not None:
-        parts.append(("Other documents", verdict.elsewhere))
-    return "\n".join(_side(title, sides) for title, sides in parts)
+def verdict_in_markdown(verdict: Verdict) -> str:
+    """Both models on what was not seen, in all measures, and how their vectors lie there."""
+    titles = {"unseen": "Documents that were not seen", "elsewhere": "Other documents"}
+    return "\n".join(_side(titles[name], sides) for name, sides in verdict.sides.items())
 
 
-def _side(title: str, sides: Sides) -> str:
-    rows = []
-    for mode, found in sides.differences.items():
-        interval = f"{found.interval.low:+.3f} to {found.interval.high:+.3f}"
-        rows.append(
-            f"| {mode} | {found.before:.3f} | {found.after:.3f} | {interval} | {chance(found.p_value)} | "
-            f"{found.wins} | {found.ties} | {found.losses} |"
-        )
-        for measure in MEASURES[1:]:
-            means = (measured.figures[mode].means[measure] for measured in (sides.before, sides.after))
-            rows.append(f"| {mode}, {measure} | {' | '.join(f'{mean:.3f}' for mean in means)} | | | | | |")
-    for name in ("mean_cosine", "uniformity", "effective_dimensions"):
-        values = (getattr(measured.space, name) for measured in (sides.before, sides.after))
-        cells = " | ".join("–" if value is None else f"{value:.2f}" for value in values)
-        rows.append(f"| {name.replace('_', ' ')} | {cells} | | | | | |")
-    head = f"| {MEASURES[0]} | before | after | 95% of the difference | p | better | same | worse |"
-    return "\n".join(["", f"## {title}, {sides.questions} questions", "", head, "|---" * 8 + "|", *rows, ""])
+def verdict_table(verdict: Verdict) -> Table:
+    """The first measure, for a terminal."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for place, name in enumerate((MEASURES[0], "", "before", "after", "95% interval", "p", "better/same/worse")):
+        table.add_column(name, justify="left" if place < 2 else "right", no_wrap=True)
+    for name, sides in verdict.sides.items():
+        for place, (mode, found) in enumerate(sides.differences.items()):
+            before, after, interval, chance_, *counts = _cells(found[MEASURES[0]])
+            table.add_row("" if place else name, mode, before, after, interval, chance_, "/".join(counts))
+    return table
+
+
+def _cells(found: Difference) -> tuple[str, ...]:
+    interval = f"{found.interval.low:+.3f} to {found.interval.high:+.3f}"
+    means, counts = (found.before, found.after), (found.wins, found.ties, found.losses)
+    return (
+        *(f"{mean:.3f}" for mean in means),
+        interval,
+        chance(found.p_value).removeprefix("p = ").replace("p < ", "<"),
+        *(f"{count:,}" for count in counts),
+    )
+
+
+def _side(name: str, sides: Sides) -> str:
+    rows = [
+        f"| {mode}, {measure} | {' | '.join(_cells(found))} |"
+        for mode, measures in sides.differences.items()
+        for measure, found in measures.items()
+    ]
+    spaces = [space_of(measured) for measured in (sides.before, sides.after)]
+    for key, label in SPACE_NAMES.items():
+        cells = " | ".join("–" if space[key] is None else f"{space[key]:.2f}" for space in spaces)
+        rows.append(f"| {label} | {cells} | | | | | |")
+    head = "| | before | after | 95% of the difference | p | better | same | worse |"
+    return "\n".join(["", f"## {name}", "", how_measured(sides), "", head, "|---" * 8 + "|", *rows, ""])

@@ -71,7 +71,8 @@ class Loss:
             raise ConfigError("Cached gradients belong to the loss infonce, one row at once or more.")
 
     def module(self, model: "SentenceTransformer") -> "nn.Module":
-        """It, for the model to be trained."""
+        """It, for the model to be trained. Of vectors that are truncated, it sees the components that are kept:
+        Kusupati et al. 2022, "Matryoshka Representation Learning", with one size."""
         from sentence_transformers.sentence_transformer import losses
         from sentence_transformers.util import pairwise_cos_sim
 
@@ -96,6 +97,8 @@ class Loss:
             found = losses.DistillKLDivLoss(model, similarity_fct=pairwise_cos_sim, temperature=self.temperature)
         else:
             assert_never(self.name)
+        if model.truncate_dim is not None:
+            found = losses.MatryoshkaLoss(model, found, matryoshka_dims=[model.get_embedding_dimension()])
         return found
 
     def columns(self, examples: Sequence[Example], prompts: Prompts) -> Columns:

@@ -1,10 +1,11 @@
 """A trained model as a directory that the setting `model` can name, with settings and a card of its own."""
 
+import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from retrieval.config import Config
+from retrieval.config import SERVER_SETTINGS, Config
 from retrieval.encoders.prompts import Prompts
 from retrieval.errors import ConfigError
 from retrieval.model_comparison.report import settings_file_of
@@ -17,39 +18,51 @@ CARD = "README.md"
 
 
 def check_directory(directory: Path) -> None:
-    """Raises ConfigError for one that holds something, or a file."""
-    if directory.is_file() or (directory.is_dir() and any(directory.iterdir())):
+    """Raises ConfigError for one that holds something, that is no directory, or where none can be made."""
+    if directory.is_mount():
+        raise ConfigError(f"{directory} is where something is mounted; name a directory in it.")
+    if directory.exists() and not (directory.is_dir() and not any(directory.iterdir())):
         raise ConfigError(f"{directory} is there already; name a directory that is not, or remove it.")
+    above = next(path for path in directory.parents if path.exists())
+    if not above.is_dir():
+        raise ConfigError(f"{directory} cannot be made: {above} is not a directory; name another.")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise ConfigError(f"{directory} cannot be made: {above} cannot be written to; name another.")
 
 
-def save_model(model: "SentenceTransformer", directory: Path, *, config: Config, prompts: Prompts, card: str) -> Config:
-    """Write the whole directory, or nothing. Returns the settings that its config.yaml holds: those that are given,
-    with this model and the prefixes that it was trained with, which its own configuration names, too.
+def save_model(model: "SentenceTransformer", directory: Path, *, config: Config, prompts: Prompts, card: str) -> None:
+    """Write the whole directory, or nothing.
 
-    Raises ConfigError as `check_directory`, and OSError.
+    Its config.yaml holds the settings that are given, with this model and the prefixes that it was trained with, which
+    its own configuration names, too. It names the model by "the directory of this file", so that the directory can be
+    moved; what says where an index lies is left out.
+
+    Raises OSError.
     """
-    check_directory(directory)
-    trained = Config(
-        **{
-            **config.model_dump(include=set(config.model_fields_set)),
-            "model": str(directory.resolve()),
-            "revision": None,
-            "pooling": None,
-            "query_prefix": prompts.query,
-            "passage_prefix": prompts.passage,
-        }
-    )
+    settings = trained_settings(config, directory, prompts)
     partial = directory.with_name(f"{directory.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:
         model.prompts = {"query": prompts.query, "document": prompts.passage}
         model.save_pretrained(str(partial), create_model_card=False)
         note = "Trained on documents of one's own; README.md tells how, and whether it is better than what it began as."
-        (partial / SETTINGS).write_text(settings_file_of(trained, [note]), "utf-8")
+        (partial / SETTINGS).write_text(settings_file_of(settings, [note], model="."), "utf-8")
         (partial / CARD).write_text(card, "utf-8")
-        if directory.is_dir():
-            directory.rmdir()
         partial.rename(directory)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return trained
+
+
+def trained_settings(config: Config, directory: Path, prompts: Prompts) -> Config:
+    """The settings that a model was trained with, for the directory that it is saved to. The environment has no say."""
+    return config.model_copy(
+        update={
+            "model": str(directory.resolve()),
+            "revision": None,
+            "pooling": None,
+            "query_prefix": prompts.query,
+            "passage_prefix": prompts.passage,
+            **{name: type(config).model_fields[name].default for name in SERVER_SETTINGS},
+            "chroma_headers": {},
+        }
+    )

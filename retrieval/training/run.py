@@ -1,11 +1,12 @@
-"""A whole training: plan, train, save; and go on where it was interrupted."""
+"""A whole training: plan, train, ask both models what neither has seen; and go on where it was interrupted."""
 
-import json
+import logging
 import shutil
 from collections.abc import Callable, Sequence
 from collections.abc import Collection as Container
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,9 @@ from retrieval.errors import ConfigError
 from retrieval.index import HybridIndex
 from retrieval.model_comparison.comparison import FEW
 from retrieval.model_comparison.sampling import answers_to
-from retrieval.training.card import model_card, verdict_table
-from retrieval.training.examples import read_examples, write_examples
+from retrieval.searcher import Searcher
+from retrieval.training.card import model_card, verdict_in_markdown
+from retrieval.training.examples import Example, read_examples, write_examples
 from retrieval.training.fit import Fitted, Progress, Renew, check_packages, fit
 from retrieval.training.generated import answers_file, generate
 from retrieval.training.generation import Estimate, Generated
@@ -23,22 +25,22 @@ from retrieval.training.held_out import embed
 from retrieval.training.losses import Columns
 from retrieval.training.made_pairs import Text
 from retrieval.training.mining_again import mine_again
-from retrieval.training.model_directory import CARD, check_directory, save_model
+from retrieval.training.model_directory import CARD, check_directory, save_model, trained_settings
 from retrieval.training.plan import Plan, Wanted, make_plan, texts_of
 from retrieval.training.split import answers_by_question
-from retrieval.training.trainable import trainable_model
+from retrieval.training.trainable import check_trainable, trainable_model
 from retrieval.training.unseen import Unseen, generated_unseen, judged_unseen, made_unseen
 from retrieval.training.verdict import Verdict, judge_training
+from retrieval.training.work_directory import WorkDirectory
 from retrieval.types import digest
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
+log = logging.getLogger(__name__)
+
 _CHUNKS = 5000
 """That both models index for a verdict, unless more are kept for it."""
-
-_EXAMPLES = "examples.jsonl"
-_MADE_OF = "made_of.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,69 +63,99 @@ def train(
     output: Path | str,
     *,
     wanted: Wanted | None = None,
-    beside: HybridIndex | None = None,
+    beside: HybridIndex | Unseen | None = None,
     resume: bool = False,
     on_estimate: Callable[[Estimate], None] = lambda estimate: None,
     on_answer: Callable[[int, int], None] = lambda answered, requests: None,
     on_plan: Callable[[Plan], None] = lambda plan: None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
+    on_stage: Callable[[str], None] = lambda stage: None,
 ) -> Trained:
     """Train the index's model on its own documents, and save it as the directory `output`; the index stays as it is.
 
-    `HybridIndex.open(another, config=output / "config.yaml")` makes an index with it. What interrupts the verdict
-    leaves the model, and a card that advises nothing.
+    `HybridIndex.open(another, config=output / "config.yaml")` makes an index with it. Until all is done, nothing is at
+    `output`: what an interrupted training goes on from is in `output` + ".training".
 
     wanted        what to train on, and how
-    beside        another index, on whose documents the verdict shows what was forgotten
-    resume        go on with an interrupted training of the same index and wishes. What it needs is kept in
-                  `output` + ".training", which is removed in the end. What a language model wrote stays, in
-                  `output` + ".generated.jsonl", for other trainings
+    beside        another index, or questions to other documents, on which the verdict shows what was forgotten
+    resume        go on with an interrupted training of the same index and wishes, or with its verdict
+                  What a language model wrote stays in `output` + ".generated.jsonl", for other trainings
     on_estimate   is told what would be sent to the server of `wanted.generation`, before it is; what it raises ends it
     on_answer     is told how many answers have come from there, of how many requests
     on_plan       is told the plan before training begins; what it raises ends it
+    on_stage      is told what begins after training
 
-    Raises ConfigError where `output` is there already, where there is nothing to train on or to resume, or a package is
-    missing; ChatUnavailableError where the language model's server does not answer; ModelError; and as a search.
+    Raises ConfigError where `output` is there already or cannot be made, where there is nothing to train on or to
+    resume, an interrupted training would be thrown away, the disk has no room, or a package is missing;
+    ChatUnavailableError where the language model's server does not answer; ModelError; and as a search.
     """
-    output, wanted = Path(output), wanted or Wanted()
+    output, wanted = Path(output).resolve(), wanted or Wanted()
     check_packages(lora=wanted.recipe.lora_rank > 0)
+    work = WorkDirectory(output)
+    work.remove_finished()
     check_directory(output)
-    kept = output.with_name(f"{output.name}.training")
-    model = trainable_model(index.config)
-    generated = generate(
-        index, wanted, answers_file(output), may_ask=not resume, on_estimate=on_estimate, on_answer=on_answer
+    if not resume:
+        work.check_unused()
+    check_trainable(index.config)
+    elsewhere = _elsewhere(beside, wanted.seed)
+    file = answers_file(output)
+    generated = generate(index, wanted, file, may_ask=not resume, on_estimate=on_estimate, on_answer=on_answer)
+    identity = _identity(index, wanted, generated)
+    planned = work.planned(identity) if resume else None
+    plan, fitted = _fitted(
+        index, output, work, identity, wanted, generated, planned, on_plan=on_plan, on_progress=on_progress
     )
-    made_of = _made_of(index, wanted, generated)
-    before = _read(kept) if resume else {}
-    if resume and before.get("of") != made_of:
-        raise ConfigError(f"{kept} holds no training of this index with these settings; begin without resuming.")
-    if resume:
-        plan = make_plan(index, model, wanted, generated=generated, examples=read_examples(kept / _EXAMPLES))
-        plan = replace(plan, recipe=replace(wanted.recipe, evaluations=int(before["evaluations"])))
+    verdict, advice = _verdict(index, work, plan, fitted, wanted, elsewhere, on_stage)
+    with (work.model / CARD).open("a", encoding="utf-8") as card:
+        card.write(f"\n{advice}\n{verdict_in_markdown(verdict) if verdict is not None else ''}")
+    work.finish(output)
+    return Trained(plan, fitted, trained_settings(index.config, output, index.embedder.prefixes), verdict, advice)
+
+
+def _fitted(
+    index: HybridIndex,
+    output: Path,
+    work: WorkDirectory,
+    identity: str,
+    wanted: Wanted,
+    generated: Generated,
+    planned: tuple[Sequence[Example], int] | None,
+    *,
+    on_plan: Callable[[Plan], None],
+    on_progress: Callable[[Progress], None],
+) -> tuple[Plan, Fitted]:
+    """What was planned, and how it went; the trained model is in the working directory."""
+    model, prompts = trainable_model(index.config), index.embedder.prefixes
+    if planned is not None:
+        plan = make_plan(index, model, wanted, generated=generated, examples=planned[0])
+        plan = replace(plan, recipe=replace(wanted.recipe, evaluations=planned[1]))
     else:
         plan = make_plan(index, model, wanted, generated=generated)
-        shutil.rmtree(kept, ignore_errors=True)
-        kept.mkdir(parents=True)
-        write_examples(kept / _EXAMPLES, plan.examples)
-        (kept / _MADE_OF).write_text(json.dumps({"of": made_of, "evaluations": plan.recipe.evaluations}), "utf-8")
+        if not unseen_questions(index.searcher(), plan, wanted).queries:
+            log.warning(
+                "No question is left for a verdict, which will not say whether to take the model: take more documents, "
+                "judge more questions, or hold out more."
+            )
+        work.begin(identity, plan.examples, evaluations=plan.recipe.evaluations)
     on_plan(plan)
-    prompts = index.embedder.prefixes
+    if (fitted := work.fitted()) is not None:
+        return plan, fitted
+    work.check_space(model)
     fitted = fit(
         model,
         wanted.recipe.loss.columns(plan.examples, prompts),
         plan.recipe,
         figure=lambda model: plan.development.ndcg(model, prompts),
-        checkpoints=kept / "checkpoints",
-        resume=resume,
-        renew=_mined_again(index, plan, wanted, kept / "checkpoints") if wanted.mining.again else None,
+        checkpoints=work.checkpoints,
+        resume=planned is not None,
+        renew=_mined_again(index, plan, wanted, work.checkpoints) if wanted.mining.again else None,
         on_progress=on_progress,
     )
     card = model_card(plan, fitted, wanted, base=index.config.model, prompts=prompts, name=output.name)
-    config = save_model(model, output, config=index.config, prompts=prompts, card=card)
-    shutil.rmtree(kept, ignore_errors=True)
-    verdict, advice = _verdict(index, config, plan, fitted, wanted, beside)
-    (output / CARD).write_text(f"{card}\n{advice}\n{verdict_table(verdict) if verdict is not None else ''}", "utf-8")
-    return Trained(plan, fitted, config, verdict, advice)
+    shutil.rmtree(work.model, ignore_errors=True)
+    save_model(model, work.model, config=index.config, prompts=prompts, card=card)
+    work.finish_fit(fitted)
+    return plan, fitted
 
 
 def _mined_again(index: HybridIndex, plan: Plan, wanted: Wanted, checkpoints: Path) -> Renew:
@@ -153,50 +185,59 @@ def _mined_again(index: HybridIndex, plan: Plan, wanted: Wanted, checkpoints: Pa
 
 
 def _verdict(
-    index: HybridIndex, config: Config, plan: Plan, fitted: Fitted, wanted: Wanted, beside: HybridIndex | None
+    index: HybridIndex,
+    work: WorkDirectory,
+    plan: Plan,
+    fitted: Fitted,
+    wanted: Wanted,
+    elsewhere: Unseen | None,
+    on_stage: Callable[[str], None],
 ) -> tuple[Verdict | None, str]:
     """The verdict, and the advice that follows."""
     if not fitted.best_step:
         return None, "No step made the model better on held-out questions: keep the model that is there."
-    own = _unseen(index, plan, wanted)
+    own = unseen_questions(index.searcher(), plan, wanted)
     if not own.queries:
         return None, "No question is left that was not seen: judge some, or hold out more, before you take the model."
-    elsewhere = None
-    if beside is not None:
-        texts = texts_of(beside.searcher(), wanted.seed)[:_CHUNKS]
-        elsewhere = made_unseen(texts, {text.chunk.source for text in texts}, seed=wanted.seed)
-    verdict = judge_training(index.config, config, own, elsewhere if elsewhere and elsewhere.queries else None)
+    after = trained_settings(index.config, work.model, index.embedder.prefixes)
+    verdict = judge_training(index.config, after, own, elsewhere, scratch=work.path, on_stage=on_stage)
     return verdict, verdict.reason
 
 
-def _unseen(index: HybridIndex, plan: Plan, wanted: Wanted) -> Unseen:
+def unseen_questions(searcher: Searcher, plan: Plan, wanted: Wanted) -> Unseen:
     """The questions that were kept for a verdict, among what answers them and other documents."""
-    texts = texts_of(index.searcher(), wanted.seed)
-    if wanted.judgements is None:
-        chosen = _corpus(texts, plan.split.unseen)
-        if len(plan.generated.unseen) >= FEW:
-            return generated_unseen(chosen, plan.generated.unseen)
-        return made_unseen(chosen, plan.split.unseen, seed=wanted.seed)
-    queries = plan.split.unseen_queries
-    sources = {source for query in queries for source in answers_to(wanted.judgements.qrels, query)}
-    return judged_unseen(_corpus(texts, sources), wanted.judgements, queries)
+    queries, sources = plan.split.unseen_queries, set(plan.split.unseen)
+    if wanted.judgements is not None:
+        sources = {source for query in queries for source in answers_to(wanted.judgements.qrels, query)}
+    texts = _texts_with(searcher, sources, wanted.seed)
+    if wanted.judgements is not None:
+        return judged_unseen(texts, wanted.judgements, queries)
+    if len(plan.generated.unseen) >= FEW:
+        return generated_unseen(texts, plan.generated.unseen)
+    return made_unseen(texts, sources, seed=wanted.seed)
 
 
-def _corpus(texts: Sequence[Text], sources: Container[str]) -> list[Text]:
-    """The texts of these documents, and of others as far as they are not too many together."""
-    first = sorted(texts, key=lambda text: text.chunk.source not in sources)
-    return first[: max(_CHUNKS, sum(text.chunk.source in sources for text in texts))]
+def _texts_with(searcher: Searcher, sources: Container[str], seed: int) -> list[Text]:
+    """The chunks of these documents, and of others as far as they are not too many together."""
+    reader = searcher.reader
+    chosen = [row for each in reader.searchable if each.source in sources for row in reader.rows_of_document(each.id)]
+    others = (text for text in texts_of(searcher, seed) if text.chunk.source not in sources)
+    texts = [Text(reader.chunk(row), reader.language(row)) for row in chosen]
+    return [*texts, *islice(others, max(0, _CHUNKS - len(texts)))]
 
 
-def _made_of(index: HybridIndex, wanted: Wanted, generated: Generated) -> str:
+def _elsewhere(beside: HybridIndex | Unseen | None, seed: int) -> Unseen | None:
+    """Raises ConfigError where nothing can be asked of other documents."""
+    if isinstance(beside, HybridIndex):
+        texts = texts_of(beside.searcher(), seed)[:_CHUNKS]
+        beside = made_unseen(texts, {text.chunk.source for text in texts}, seed=seed)
+    if beside is not None and not beside.queries:
+        raise ConfigError("There is no question to ask of the other documents; name others, or judge some.")
+    return beside
+
+
+def _identity(index: HybridIndex, wanted: Wanted, generated: Generated) -> str:
     """Tells a training from others: the generation of the index, the model, all wishes, and what a language model
     wrote."""
     prompts = index.embedder.prefixes
     return digest(index.searcher().generation, index.embedder.version, repr(prompts), repr(wanted), generated.digest)
-
-
-def _read(kept: Path) -> dict[str, str | int]:
-    try:
-        return dict(json.loads((kept / _MADE_OF).read_text("utf-8")))
-    except (OSError, ValueError, TypeError):
-        return {}

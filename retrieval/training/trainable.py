@@ -13,13 +13,18 @@ if TYPE_CHECKING:
 
 
 def trainable_model(config: Config) -> "SentenceTransformer":
-    """The model that the settings name, with weights of 32 bits. Its attention drops nothing out. Raises ConfigError
-    for a model that runs elsewhere, and ModelError."""
-    if config.is_endpoint or config.model.startswith(PASSED):
-        raise ConfigError(f"{config.model} does not run here, and cannot be trained; name a model of this machine.")
+    """The model that the settings name, with weights of 32 bits. Its attention drops nothing out. Raises as
+    `check_trainable`, and ModelError."""
+    check_trainable(config)
     model = load_torch_model(find_model(config.model, revision=config.revision), config)
     _keep_attention(model)
     return model.float()  # 16 bits would round a step's small changes away
+
+
+def check_trainable(config: Config) -> None:
+    """Raises ConfigError for a model that runs elsewhere."""
+    if config.is_endpoint or config.model.startswith(PASSED):
+        raise ConfigError(f"{config.model} does not run here, and cannot be trained; name a model of this machine.")
 
 
 def trains_in_bf16(model: "SentenceTransformer") -> bool:

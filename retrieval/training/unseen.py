@@ -6,19 +6,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from retrieval.config import SERVER_SETTINGS, Config, Mode
+import numpy as np
+
+from retrieval.config import Config, Mode
 from retrieval.evaluation.collection import Collection
 from retrieval.evaluation.judgements import Judgements
-from retrieval.evaluation.measures import MODES, Figures, judge
+from retrieval.evaluation.measures import Figures, judge
 from retrieval.index import HybridIndex
-from retrieval.inspection.embedding_stats import EmbeddingStats
+from retrieval.inspection.embedding_stats import EmbeddingStats, alignment
+from retrieval.model_comparison.comparison import MODES
 from retrieval.model_comparison.known_items import MOST_QUESTIONS
 from retrieval.model_comparison.passages import letters, without_number
+from retrieval.model_comparison.sampling import answers_to
 from retrieval.model_comparison.trial import MEASURES
 from retrieval.training.made_pairs import Text, made_pairs
-from retrieval.training.pairs import ASKED, Pair
+from retrieval.training.pairs import ASKED, MADE, Pair
+from retrieval.training.work_directory import SCRATCH
 from retrieval.types import Chunk, DocumentRecord, chunk_ids, digest, document_id
 from retrieval.writer.changes import Change
 
@@ -27,33 +32,51 @@ _AT_ONCE = 500  # documents that are written together
 
 @dataclass(frozen=True, slots=True)
 class Unseen:
-    """texts are the chunks that are searched, those of a document together; queries and qrels are as in Collection."""
+    """texts are the chunks that are searched, those of a document together; queries and qrels are as in Collection;
+    kind says whether the questions were judged, made from the documents, or written by a language model."""
 
     texts: tuple[Text, ...]
     queries: Mapping[str, str]
     qrels: Mapping[str, Mapping[str, int]]
+    kind: Literal["judged", "known-item", "generated"]
+
+    @property
+    def documents(self) -> int:
+        """That are searched; for known items, these are passages."""
+        return len({text.chunk.source for text in self.texts})
 
 
 class Measured(NamedTuple):
-    """What a model makes of some texts: how good its answers are, by mode, and how its vectors lie."""
+    """What a model makes of some texts: how good its answers are, by mode, and how its vectors lie.
+
+    alignment   the mean squared distance of the unit vectors of a question and of what answers it, 0 at best (Wang &
+                Isola 2020, eq. 1, alpha = 2); of a document with several chunks, the nearest counts. None where no
+                answer is there
+    """
 
     figures: Mapping[Mode, Figures]
     space: EmbeddingStats
+    alignment: float | None
 
 
 def judged_unseen(texts: Sequence[Text], judgements: Judgements, queries: Container[str]) -> Unseen:
     """The judged questions that were held out, to whole documents."""
     chosen = {query: text for query, text in judgements.queries.items() if query in queries}
-    return Unseen(tuple(texts), chosen, {query: judgements.qrels[query] for query in chosen})
+    return Unseen(tuple(texts), chosen, {query: judgements.qrels[query] for query in chosen}, "judged")
 
 
 def made_unseen(texts: Sequence[Text], sources: Container[str], *, seed: int, most: int = MOST_QUESTIONS) -> Unseen:
     """Known items: a question to each of some passages of the documents that were held out. Every passage is a document
-    of its own, and what is asked is left out of it and of all that stands above its document's passages."""
+    of its own, and what is asked is left out of it and of all that stands above its document's passages.
+
+    The questions are of the kinds that people might ask; of documents without titles, headings and first sentences,
+    they are keywords and crops.
+    """
     held = [text for text in texts if text.chunk.source in sources]
     asked: dict[str, Pair] = {}
-    for pair in made_pairs(held, seed=seed, most=most, kinds=ASKED, context_header=False):
-        asked.setdefault(pair.chunk, pair)
+    for kinds in (ASKED, MADE):
+        for pair in made_pairs(held, seed=seed, most=most, kinds=kinds, context_header=False) if not asked else ():
+            asked.setdefault(pair.chunk, pair)
     by_source: dict[str, list[str]] = {}
     for pair in asked.values():
         by_source.setdefault(pair.source, []).append(letters(pair.question))
@@ -65,6 +88,7 @@ def made_unseen(texts: Sequence[Text], sources: Container[str], *, seed: int, mo
         passages,
         {pair.chunk: pair.question for pair in asked.values()},
         {pair.chunk: {pair.chunk: 1} for pair in asked.values()},
+        "known-item",
     )
 
 
@@ -75,28 +99,45 @@ def generated_unseen(texts: Sequence[Text], pairs: Sequence[Pair]) -> Unseen:
         tuple(Text(_alone(text.chunk, None, []), text.language) for text in texts),
         {number: pair.question for number, pair in chosen.items()},
         {number: {pair.chunk: 1} for number, pair in chosen.items()},
+        "generated",
     )
 
 
-def measure(unseen: Unseen, config: Config) -> Measured:
-    """Index the texts with the model of the settings, in a directory that is gone afterwards, and ask. Raises
-    ModelError, and ConfigError where an extra is missing."""
-    with _indexed(unseen.texts, config) as index:
+def measure(unseen: Unseen, config: Config, *, scratch: Path | None = None) -> Measured:
+    """Index the texts with the model of the settings and ask. The index is made in a directory within `scratch`, else
+    where temporary files are, which is gone afterwards; no Chroma server is asked. Raises ModelError, and ConfigError
+    where an extra is missing."""
+    with _indexed(unseen.texts, config, scratch) as index:
         collection = Collection((), unseen.queries, unseen.qrels)
-        judged = judge(index, collection, measures=MEASURES)
-        return Measured({mode: judged[mode].figures for mode in MODES}, index.embedding_stats())
+        judged = judge(index, collection, modes=MODES, measures=MEASURES)
+        return Measured(
+            {mode: judged[mode].figures for mode in MODES}, index.embedding_stats(), _alignment(unseen, index)
+        )
+
+
+def _alignment(unseen: Unseen, index: HybridIndex) -> float | None:
+    reader = index.searcher().reader
+    asked, answers = [], []
+    for query, vector in zip(unseen.queries, index.embedder.embed_queries(list(unseen.queries.values())), strict=True):
+        for source in answers_to(unseen.qrels, query):
+            record = reader.record_of(source)
+            if record is not None and (rows := reader.rows_of_document(record.id)):
+                vectors = reader.vectors[np.array(rows)]
+                asked.append(vector)
+                answers.append(vectors[np.argmax(vectors @ vector)])
+    return alignment(np.array(asked), np.array(answers)) if asked else None
 
 
 @contextmanager
-def _indexed(texts: Sequence[Text], config: Config) -> Iterator[HybridIndex]:
-    settings = config.model_dump(include=set(config.model_fields_set) - set(SERVER_SETTINGS) - {"chroma_headers"})
+def _indexed(texts: Sequence[Text], config: Config, scratch: Path | None) -> Iterator[HybridIndex]:
+    config = config.model_copy(update={"chroma_host": None})  # no server keeps what is only tried
     documents: dict[str, list[Text]] = {}
     for text in texts:
         documents.setdefault(text.chunk.source, []).append(text)
     changes = [_change(source, found) for source, found in documents.items()]
     with (
-        TemporaryDirectory(prefix="retrieve-train-", ignore_cleanup_errors=True) as directory,
-        HybridIndex.open(Path(directory) / "index", config=Config(**settings)) as index,
+        TemporaryDirectory(prefix=SCRATCH, dir=scratch, ignore_cleanup_errors=True) as directory,
+        HybridIndex.open(Path(directory) / "index", config=config) as index,
     ):
         with index.writing() as writer:
             for start in range(0, len(changes), _AT_ONCE):
