@@ -24,6 +24,7 @@ from pydantic import (
 from retrieval.analysis import Analyzer
 from retrieval.config_errors import explain, misspelt
 from retrieval.endpoint_settings import (
+    CHAT_KEY,
     ENDPOINT,
     ENDPOINT_SETTINGS,
     KEYS,
@@ -174,7 +175,7 @@ class Config(BaseModel):
     def __init__(self, places: Mapping[str, str] = MappingProxyType({}), /, **values: Any) -> None:
         """`places`: where `values` are from, by their names, as an error is to say it."""
         settings = type(self).model_fields
-        if wrong := misspelt(os.environ, prefix=_PREFIX, settings=[*settings, RERANK_KEY]):
+        if wrong := misspelt(os.environ, prefix=_PREFIX, settings=[*settings, RERANK_KEY, CHAT_KEY]):
             raise ConfigError(wrong)
         environment = _from_environment(settings)
         try:

@@ -18,6 +18,7 @@ from rich.text import Text
 from retrieval import __version__
 from retrieval.context import context_header
 from retrieval.errors import (
+    ChatUnavailableError,
     EncoderUnavailableError,
     IndexNotFoundError,
     IndexUnusableError,
@@ -228,8 +229,8 @@ def _explain(hit: SearchHit) -> str:
 
 
 def _is_unusable(error: RetrievalError) -> bool:
-    unusable = IndexUnusableError | EncoderUnavailableError | RerankerUnavailableError
-    return isinstance(error, unusable) and not isinstance(error, IndexNotFoundError)
+    unavailable = EncoderUnavailableError | RerankerUnavailableError | ChatUnavailableError
+    return isinstance(error, IndexUnusableError | unavailable) and not isinstance(error, IndexNotFoundError)
 
 
 def _fail(message: str, code: int) -> int:

@@ -1,7 +1,6 @@
 """A cross-encoder that a server runs, asked in the form of Jina, Cohere and vLLM, or in that of TEI."""
 
 import math
-import os
 import re
 from collections.abc import Sequence
 from typing import Any, Self
@@ -10,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import SecretStr
 
-from retrieval.endpoint_settings import RERANK_KEY, checked_key, checked_url
+from retrieval.endpoint_settings import RERANK_KEY, checked_url, key_in_environment, variable_of
 from retrieval.endpoints import Advice, Batches, JsonEndpoint, RefusedError
 from retrieval.endpoints.answers import items_of, json_of
-from retrieval.errors import ConfigError, ModelError, RerankerUnavailableError
+from retrieval.errors import ModelError, RerankerUnavailableError
 
-KEY_VARIABLE = f"RETRIEVAL_{RERANK_KEY.upper()}"
+KEY_VARIABLE = variable_of(RERANK_KEY)
 
 _BATCH_TEXTS = 128
 """A search has 100 candidates, which some servers charge as one request; for others it is halved until they take it."""
@@ -79,7 +78,7 @@ class EndpointReranker:
             url = checked_url(url, example="https://host/v1/rerank or https://host/v1/rerank#MODEL", key=KEY_VARIABLE)
         except ValueError as error:
             raise ModelError(f"rerank: {error}.") from None
-        return cls(url, model=model.strip(), key=_key(), pause=pause)
+        return cls(url, model=model.strip(), key=key_in_environment(RERANK_KEY), pause=pause)
 
     def score(self, query: str, passages: Sequence[str]) -> NDArray[np.float64]:
         """float64 [n], as the server gives them; higher is better. Texts that are too long are cut by most servers.
@@ -152,12 +151,3 @@ def _indexed(item: Any) -> tuple[int, float]:
 
 def _misses(field: str, refusal: RefusedError) -> bool:
     return refusal.status in {400, 422} and re.search(rf"\b{field}\b", refusal.words) is not None
-
-
-def _key() -> SecretStr | None:
-    """Raises ConfigError, which does not show it, for a key that no header can carry."""
-    given = next((value for name, value in os.environ.items() if name.upper() == KEY_VARIABLE), "")
-    try:
-        return checked_key(given)
-    except ValueError as error:
-        raise ConfigError(f"{KEY_VARIABLE}: {error}.") from None

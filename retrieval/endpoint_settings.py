@@ -1,11 +1,15 @@
 """The settings of a model that is asked over HTTP: what their values must be, and which go together."""
 
+import os
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
+
+from retrieval.errors import ConfigError
 
 ENDPOINT = "openai:"
 """How the name of such a model begins."""
@@ -14,6 +18,9 @@ KEYS = ("encoder_api_key", "encoder_api_key_file")
 
 RERANK_KEY = "rerank_api_key"
 """The key of a server that reranks: RETRIEVAL_RERANK_API_KEY, in the environment alone."""
+
+CHAT_KEY = "chat_api_key"
+"""The key of a server that writes questions: RETRIEVAL_CHAT_API_KEY, in the environment alone."""
 
 _HERE = ("revision", "pooling", "output_layer")
 """Of a model that runs here."""
@@ -59,6 +66,36 @@ def checked_key(key: str) -> SecretStr | None:
     if not re.fullmatch("[!-~]*", key):
         raise ValueError("a key is one word of ASCII characters")
     return SecretStr(key) if key else None
+
+
+def key_in_environment(setting: str) -> SecretStr | None:
+    """The key in the variable RETRIEVAL_SETTING, in capitals or not; None where there is none. Raises ConfigError,
+    which does not show it, for one that no header can carry."""
+    variable = variable_of(setting)
+    given = next((value for name, value in os.environ.items() if name.upper() == variable), "")
+    try:
+        return checked_key(given)
+    except ValueError as error:
+        raise ConfigError(f"{variable}: {error}.") from None
+
+
+def key_in_file(file: Path, *, name: str) -> SecretStr:
+    """The key that a file holds, which an error calls `name`. Raises ConfigError where it cannot be read or holds
+    none."""
+    try:
+        key = checked_key(file.expanduser().read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"Cannot read {name} {file}: {error.strerror}.") from None
+    except ValueError:
+        key = None
+    if key is None:
+        raise ConfigError(f"{name} {file} holds no key: one word of ASCII characters.")
+    return key
+
+
+def variable_of(setting: str) -> str:
+    """The environment variable of a setting."""
+    return f"RETRIEVAL_{setting.upper()}"
 
 
 def check_model(model: str, settings: Mapping[str, Any]) -> None:

@@ -8,7 +8,8 @@
     ├── ModelError                  the model cannot be found, verified or used
     │   ├── EncoderUnavailableError its server does not answer now; the same call may succeed later
     │   ├── PassagesRefusedError    it takes some texts and not others, such as those that are too long
-    │   └── RerankerUnavailableError the same of a server that reranks
+    │   ├── RerankerUnavailableError the same of a server that reranks
+    │   └── ChatUnavailableError    the same of a server that writes questions to train with
     ├── LoadError                   a file cannot be turned into a document
     ├── DeletionsRefusedError       a sync would delete most of a folder's documents, and was not told to
     └── IndexUnusableError          the index as it stands cannot serve the request
@@ -64,6 +65,10 @@ class PassagesRefusedError(ModelError):
 
 class RerankerUnavailableError(ModelError):
     """The server that reranks does not answer now. The same search may succeed later, or at once without it."""
+
+
+class ChatUnavailableError(ModelError):
+    """The server that writes questions does not answer now. What it wrote is kept; the same call may succeed later."""
 
 
 class LoadError(RetrievalError):

@@ -49,6 +49,15 @@ class Display:
             self._printed = time.monotonic()
             err.print(Text(f"{text} ..."))
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Shows nothing meanwhile, so that something can be asked."""
+        if self._status is not None:
+            self._status.stop()
+        yield
+        if self._status is not None:
+            self._status.start()
+
     def listeners(self, doing: str, total: int) -> "ListenerFor":
         """What shows the progress of each model, and prints its warnings: each once, whichever models it is of."""
 

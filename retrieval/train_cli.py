@@ -2,13 +2,14 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 from rich.text import Text
 
-from retrieval.console import INTERRUPTED, ConfigOption, JsonOption, err, out, print_json, waiting
+from retrieval.console import INTERRUPTED, ConfigOption, JsonOption, err, out, print_json
 from retrieval.errors import ConfigError
+from retrieval.generate_cli import amount, asking_first, generation_of, with_generation_options
 from retrieval.models_progress import Display
 from retrieval.train_documents_cli import (
     check_place,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from retrieval.training.pairs import Kind
 
 
+@with_generation_options
 def train(
     context: typer.Context,
     documents: Annotated[
@@ -92,6 +94,7 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the same training, interrupted.")] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
+    **chat: Any,
 ) -> None:
     """Train the model on your own documents, and say whether that made it better.
 
@@ -101,6 +104,7 @@ def train(
     from retrieval.training import Recipe, Wanted, read_pairs
     from retrieval.training import train as run_training
     from retrieval.training.fit import check_packages
+    from retrieval.training.generated import answers_file
     from retrieval.training.model_directory import check_directory
     from retrieval.training.work_directory import WorkDirectory
 
@@ -123,11 +127,14 @@ def train(
         lora_rank=lora,
         seed=seed,
     )
-    files = [file for file in (queries, qrels, pairs, export, config) if file is not None]
+    generation = generation_of(**chat)
+    beside_documents = (queries, qrels, pairs, export, config, chat["chat_key_file"], chat["prompt"])
+    files = [file for file in (*beside_documents, answers_file(output)) if file is not None]
     with opened_documents(documents, output=output, config=config, files=files, pool=context.obj) as (index, folder):
         wanted = Wanted(
             judgements=None if judged is None else resolved_judgements(judged, index, folder=folder),
             pairs=tuple(read_pairs(pairs)) if pairs is not None else (),
+            generation=generation,
             kinds=_kinds(kinds),
             most=most,
             minutes=minutes,
@@ -137,7 +144,7 @@ def train(
             recipe=recipe,
         )
         if export is not None:
-            _export(index, wanted, export)
+            _export(index, wanted, export, output=output, yes=chat["yes"])
             return
         elsewhere = questions_elsewhere(beside, index, seed=seed, pool=context.obj) if beside is not None else None
         try:
@@ -149,13 +156,19 @@ def train(
                     wanted=wanted,
                     beside=elsewhere,
                     resume=resume,
+                    on_estimate=asking_first(yes=chat["yes"], display=display),
+                    on_answer=lambda answered, requests: display.show(_answers(answered, requests)),
                     on_plan=_tell,
                     on_progress=lambda progress: display.show(_in_words(progress)),
                     on_stage=display.show,
                 )
         except KeyboardInterrupt:
-            is_kept = WorkDirectory(output).is_begun
-            err.print("Interrupted; the same command with --resume goes on." if is_kept else "Interrupted.")
+            if WorkDirectory(output).is_begun:
+                err.print("Interrupted; the same command with --resume goes on.")
+            elif generation is not None and answers_file(output).is_file():
+                err.print("Interrupted; the same command asks only for the questions that are missing.")
+            else:
+                err.print("Interrupted.")
             sys.exit(INTERRUPTED)
     _print(trained, output, as_json=as_json)
 
@@ -196,13 +209,22 @@ def _kinds(given: str) -> "tuple[Kind, ...]":
     return tuple(kind for kind in MADE if kind in names)
 
 
-def _export(index: "HybridIndex", wanted: "Wanted", file: Path) -> None:
+def _export(index: "HybridIndex", wanted: "Wanted", file: Path, *, output: Path, yes: bool) -> None:
     from retrieval.training import write_examples
+    from retrieval.training.generated import answers_file, generate
     from retrieval.training.plan import make_plan
     from retrieval.training.trainable import trainable_model
 
-    with waiting("Making pairs, and looking for negatives"):
-        plan = make_plan(index, trainable_model(index.config), wanted)
+    with Display() as display:
+        generated = generate(
+            index,
+            wanted,
+            answers_file(output),
+            on_estimate=asking_first(yes=yes, display=display),
+            on_answer=lambda answered, requests: display.show(_answers(answered, requests)),
+        )
+        display.show("Making pairs, and looking for negatives")
+        plan = make_plan(index, trainable_model(index.config), wanted, generated=generated)
         write_examples(file, plan.examples)
     _tell(plan)
     err.print(Text(f"Wrote {file}."))
@@ -211,9 +233,16 @@ def _export(index: "HybridIndex", wanted: "Wanted", file: Path) -> None:
 def _tell(plan: "Plan") -> None:
     pairs = ", ".join(f"{count:,} {kind}" for kind, count in plan.pairs.items())
     negatives = ", ".join(f"{count:,} {source}" for source, count in plan.negatives.items() if count) or "none"
+    if plan.generated.passages:
+        cost = "" if plan.generated.cost is None else f"; they cost about {amount(plan.generated.cost)}"
+        err.print(Text(f"Questions by the language model: {plan.generated.in_words()}{cost}."))
     err.print(Text(f"Pairs: {pairs}. Hard negatives: {negatives}."))
     held = counted(len(plan.development.queries), "held-out question")
     err.print(Text(f"{counted(plan.steps, 'step')}, about {_duration(plan.seconds)} here; {held} to stop early by."))
+
+
+def _answers(answered: int, requests: int) -> str:
+    return f"Questions: {answered:,} of {requests:,} answers"
 
 
 def _in_words(progress: "Progress") -> str:

@@ -1,6 +1,6 @@
 """A server that embeds texts over POST /v1/embeddings on loopback, with made-up vectors and with faults.
 
-What it answers to POST /v1/rerank is up to the test: its `fault`.
+What it answers to POST /v1/rerank and /v1/chat/completions is up to the test: its `fault`.
 """
 
 import base64
@@ -127,7 +127,7 @@ def _handler(server: EmbeddingServer) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            if self.path not in {"/v1/embeddings", "/v1/rerank"}:
+            if self.path not in {"/v1/embeddings", "/v1/rerank", "/v1/chat/completions"}:
                 answer = Fault(404, {"error": {"message": "no such path"}})
             else:
                 answer = server.answer(body, self.headers["Authorization"])

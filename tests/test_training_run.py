@@ -1,11 +1,15 @@
 """A whole training of an index's model: what is planned, what is kept back, and what comes of it."""
 
+import io
 import json
+import re
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,12 +23,15 @@ from retrieval.errors import ConfigError
 from retrieval.evaluation.judgements import Judgements
 from retrieval.index import HybridIndex
 from retrieval.train_documents_cli import check_holds_only, read_judged
-from retrieval.training import Mining, Pair, Plan, Progress, Recipe, Wanted, train
+from retrieval.training import Estimate, Generation, Mining, Pair, Plan, Progress, Recipe, Wanted, train
 from retrieval.training.fit import fit
+from retrieval.training.generated import generate
 from retrieval.training.plan import make_plan
 from retrieval.training.run import unseen_questions
 from retrieval.training.trainable import trainable_model
+from retrieval.training.unseen import generated_unseen
 from retrieval.types import Document
+from tests.embedding_server import EmbeddingServer, Fault
 from tests.tiny_models import tiny_model
 
 pytest.importorskip("accelerate")
@@ -67,9 +74,74 @@ WANTED = Wanted(
 )
 
 
-def test_an_interrupted_training_is_resumed_and_makes_a_model(
-    index: HybridIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def written(body: dict[str, Any]) -> Fault:
+    """Questions to a passage: one is copied from it, one is asked of all, and one names another's subject, too."""
+    prompt = body["messages"][0]["content"]
+    (subject,) = re.findall(r"^All about (\w+)", prompt, re.MULTILINE)
+    other = next(each for each in SUBJECTS if each != subject)
+    asked = [f"Whom has {subject} pleased?", "So why was that at all?", f"Where can {subject[::-1]} be?"]
+    copied = f"What {subject} cost, whom {subject} pleased?"
+    content = "\n".join(
+        f"{n}. {each}" for n, each in enumerate([copied, *asked, f"Who wrote of {other}, {subject}?"], 1)
+    )
+    usage = {"prompt_tokens": 1000, "completion_tokens": 100}
+    return Fault(body={"choices": [{"message": {"content": content}, "finish_reason": "stop"}], "usage": usage})
+
+
+def generation(server: EmbeddingServer, **wishes: Any) -> Generation:
+    server.fault = written
+    given = {"model": "writer", "url": server.url, "questions": 20, "best": 1, "prices": (1.0, 10.0), **wishes}
+    return Generation(**given)
+
+
+def test_a_language_model_writes_questions_of_what_is_trained_on_and_others_of_what_is_held_out(
+    index: HybridIndex, server: EmbeddingServer, tmp_path: Path
 ) -> None:
+    estimates: list[Estimate] = []
+    wanted = replace(WANTED, generation=generation(server), kinds=())
+    found = generate(index, wanted, tmp_path / "a", on_estimate=estimates.append)
+    (estimate,) = estimates
+    assert (estimate.host, estimate.requests, estimate.kept) == (server.url.split("/")[2], len(server.requests), 0)
+    assert estimate.tokens_out == 1000 * estimate.requests and estimate.tokens_in > 100 * estimate.requests
+    assert estimate.cost == pytest.approx((estimate.tokens_in + 10 * estimate.tokens_out) / 1e6)
+    plan = make_plan(index, trainable_model(index.config), wanted, generated=found)
+    by_split = (found.development, found.unseen, found.train)
+    sources = [{pair.source for pair in pairs} for pairs in by_split]
+    assert all(sources) and sources[0] <= plan.split.development and sources[1] <= plan.split.unseen
+    assert not sources[2] & plan.split.away
+    questions = [pair.question for pairs in by_split for pair in pairs]
+    assert len(questions) == len(set(questions)) and sum(question.startswith("So why") for question in questions) == 1
+    assert all(pair.kind == "generated" and pair.question not in pair.passage for pairs in by_split for pair in pairs)
+    assert found.dropped["questions copied from their passage"] == found.passages == estimate.requests
+    assert found.dropped["questions asked before"] == found.passages - 1
+    assert found.cost == pytest.approx(found.passages * 0.002)
+    assert plan.pairs == {"generated": len(found.train)} and plan.generated is found
+    assert {pair.question for pair in found.development} <= set(plan.development.queries.values())
+    unseen = generated_unseen([], found.unseen)
+    assert unseen.kind == "generated"
+    assert list(unseen.queries.values()) == [pair.question for pair in found.unseen]
+    assert [list(answers) for answers in unseen.qrels.values()] == [[pair.chunk] for pair in found.unseen]
+
+
+def test_questions_are_trained_with_if_they_find_their_passage(
+    index: HybridIndex, server: EmbeddingServer, tmp_path: Path
+) -> None:
+    wanted = replace(WANTED, generation=generation(server, each=3))
+    chosen = generate(index, wanted, tmp_path / "a")
+    server.requests.clear()
+    everything = generate(index, replace(wanted, generation=generation(server, each=3, best=0)), tmp_path / "a")
+    assert not server.requests, "the answers are there"
+    assert set(chosen.train) < set(everything.train) and chosen.unseen == everything.unseen
+    assert chosen.dropped["questions that do not find their passage"] == len(everything.train) - len(chosen.train)
+    of_judged = generate(index, replace(wanted, judgements=JUDGED), tmp_path / "none", may_ask=False)
+    assert of_judged.passages and not of_judged.development and not of_judged.unseen and not server.requests
+    assert of_judged.dropped == {"passages without an answer": of_judged.passages}
+
+
+def test_an_interrupted_training_is_resumed_and_makes_a_model(
+    index: HybridIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: EmbeddingServer
+) -> None:
+    wanted = replace(WANTED, generation=generation(server))
     plans: list[Plan] = []
     told: list[Progress] = []
 
@@ -84,24 +156,27 @@ def test_an_interrupted_training_is_resumed_and_makes_a_model(
 
     output, work = tmp_path / "mine", tmp_path / "mine.training"
     with pytest.raises(ConfigError, match="holds no training"):
-        train(index, output, wanted=WANTED, resume=True)
+        train(index, output, wanted=wanted, resume=True)
+    with pytest.raises(RuntimeError, match="no"):
+        train(index, output, wanted=wanted, on_estimate=_refuse)
+    assert not server.requests and not list(tmp_path.iterdir())
     with pytest.raises(KeyboardInterrupt):
-        train(index, output, wanted=WANTED, on_plan=plans.append, on_progress=interrupt)
+        train(index, output, wanted=wanted, on_plan=plans.append, on_progress=interrupt)
     assert (work / "examples.jsonl").is_file() and not work.stat().st_mode & 0o077 and not output.exists()
     with pytest.raises(ConfigError, match="holds no training"):
         train(index, output, wanted=Wanted(held_out=0.5), resume=True)
     (work / "somebody's").touch()
     with pytest.raises(ConfigError, match="where training keeps its files"):
-        train(index, output, wanted=WANTED)
+        train(index, output, wanted=wanted)
     (work / "somebody's").unlink()
     with pytest.raises(ConfigError, match=r"interrupted \(.* steps? done\).* --resume, or remove"):
-        train(index, output, wanted=WANTED)
+        train(index, output, wanted=wanted)
     monkeypatch.setattr("retrieval.training.run.fit", better(fit))
     with pytest.raises(KeyboardInterrupt):
         train(
             index,
             output,
-            wanted=WANTED,
+            wanted=wanted,
             resume=True,
             on_plan=plans.append,
             on_progress=told.append,
@@ -110,13 +185,16 @@ def test_an_interrupted_training_is_resumed_and_makes_a_model(
     assert any(progress.renewed is not None for progress in told), "negatives are mined again"
     assert not output.exists() and {path.name for path in work.iterdir()} >= {"model", "fitted.json"}
     with pytest.raises(ConfigError, match="all but its verdict done"):
-        train(index, output, wanted=WANTED)
+        train(index, output, wanted=wanted)
     monkeypatch.setattr("retrieval.training.run.fit", None)
     output.mkdir()
     monkeypatch.chdir(tmp_path)
-    trained = train(index, "mine", wanted=WANTED, resume=True, on_plan=plans.append)
+    trained = train(index, "mine", wanted=wanted, resume=True, on_plan=plans.append)
     assert plans[0].examples == plans[1].examples == plans[2].examples and plans[0].split == plans[2].split
-    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+    asked = (tmp_path / "mine.generated.jsonl").read_text("utf-8").splitlines()
+    assert len(asked) == len(server.requests) == plans[2].generated.passages, "nothing is asked twice"
+    assert plans[0].generated == plans[2].generated
+    assert {path.name for path in tmp_path.iterdir()} == {"mine", "mine.generated.jsonl"}
     assert Config.load(output / "config.yaml") == trained.config
     (vector,) = Embedder.load(trained.config).embed_passages(["rain"])
     assert np.isclose(np.linalg.norm(vector), 1, atol=1e-4)
@@ -125,7 +203,7 @@ def test_an_interrupted_training_is_resumed_and_makes_a_model(
     assert trained.advice in card and "## Documents that were not seen" in card
     assert "Nobody knows" not in card and "'passage: '" in card and f"{trained.plan.steps:,}" in card
     with pytest.raises(ConfigError, match="there already"):
-        train(index, output, wanted=WANTED)
+        train(index, output, wanted=wanted)
 
 
 def better(fit):
@@ -142,6 +220,10 @@ def test_what_cannot_come_to_an_end_is_told_before_it_begins(
     with pytest.raises(ConfigError, match=r"needs 0\.0 GB in .* and 0\.0 GB are free there"):
         train(index, tmp_path / "mine", wanted=replace(few, held_out=0.01), beside=index)
     assert "No question is left for a verdict" in caplog.text
+
+
+def _refuse(estimate: Estimate) -> None:
+    raise RuntimeError("no")
 
 
 def test_what_is_held_out_is_not_trained_on(index: HybridIndex) -> None:
@@ -214,6 +296,32 @@ def collection(directory: Path, *, splits: tuple[str, ...] = ("train", "test")) 
     return directory
 
 
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_the_command_sends_nothing_without_a_yes(
+    index: HybridIndex,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    server: EmbeddingServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server.fault = written
+    made = ["--output", tmp_path / "mine", "--kinds", "title", "--held-out", 0.4, "--export", tmp_path / "made.jsonl"]
+    asked = ["--generate", 20, "--chat-model", "writer", "--chat-url", server.url, "--chat-prices", "1,2"]
+    code, _, told = run(capsys, index.path, *made, *asked)
+    assert code == 2 and "Agree with --yes" in told and not server.requests
+    monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
+    code, _, told = run(capsys, index.path, *made, *asked)
+    assert code == 1 and "[y/N]" in told and not server.requests
+    assert "by your prices that is 0.0" in told and server.url.split("/")[2] in told
+    monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
+    code, _, told = run(capsys, index.path, *made, *asked)
+    assert code == 0 and "Pairs: " in told and " generated" in told and "they cost about" in told and server.requests
+
+
 def test_the_command_plans_trains_and_advises(
     index: HybridIndex, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -274,6 +382,11 @@ def test_what_is_read_of_a_collection(tmp_path: Path, capsys: pytest.CaptureFixt
         ("index", ["--queries", "q.tsv"], "--queries and --qrels go together"),
         ("index", ["--resume"], "holds no training"),
         ("index", ["--mine-again"], "take two epochs at least"),
+        ("index", ["--chat-model", "m"], "need --generate"),
+        ("index", ["--yes"], "need --generate"),
+        ("index", ["--generate", "5", "--chat-model", "m"], "needs --chat-model and --chat-url"),
+        ("index", ["--generate", "5", "--chat-model", "m", "--chat-url", "x"], "write an address such as"),
+        ("index", ["--generate", "5", "--chat-prices", "1"], "write two numbers"),
         ("index", ["--output", "{index}/mine"], "among what is trained on"),
         ("index", ["--beside", "{empty}"], "{empty} holds no documents"),
         ("empty", ["--output", "{empty}/mine"], "among what is trained on"),

@@ -6,9 +6,9 @@ from pydantic import SecretStr
 
 from retrieval.config import Config
 from retrieval.encoders.endpoint_answers import rows_of
-from retrieval.endpoint_settings import ENDPOINT, checked_key
+from retrieval.endpoint_settings import ENDPOINT, key_in_file
 from retrieval.endpoints import Advice, JsonEndpoint, RefusedError
-from retrieval.errors import ConfigError, EncoderUnavailableError
+from retrieval.errors import EncoderUnavailableError
 from retrieval.types import Vectors
 
 _NO_BASE64 = {400, 415, 422, 501}
@@ -93,14 +93,4 @@ class Endpoint:
 def _key_of(config: Config) -> SecretStr | None:
     """Raises ConfigError where the file with the key cannot be read or holds none."""
     file = config.encoder_api_key_file
-    if file is None:
-        return config.encoder_api_key
-    try:
-        key = checked_key(file.expanduser().read_text("utf-8"))
-    except OSError as error:
-        raise ConfigError(f"Cannot read encoder_api_key_file {file}: {error.strerror}.") from None
-    except ValueError:
-        key = None
-    if key is None:
-        raise ConfigError(f"encoder_api_key_file {file} holds no key: one word of ASCII characters.")
-    return key
+    return config.encoder_api_key if file is None else key_in_file(file, name="encoder_api_key_file")

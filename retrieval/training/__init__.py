@@ -2,6 +2,7 @@
 
 from retrieval.training.examples import write_examples
 from retrieval.training.fit import Progress, Recipe
+from retrieval.training.generation import Estimate, Generated, Generation
 from retrieval.training.losses import Loss
 from retrieval.training.negatives import Mining
 from retrieval.training.pairs import Pair, read_pairs
@@ -9,6 +10,9 @@ from retrieval.training.plan import Plan, Wanted
 from retrieval.training.run import Trained, train
 
 __all__ = [
+    "Estimate",
+    "Generated",
+    "Generation",
     "Loss",
     "Mining",
     "Pair",

@@ -10,6 +10,7 @@ from retrieval.training.fit import Fitted
 from retrieval.training.held_out import MEASURE
 from retrieval.training.plan import Plan, Wanted
 from retrieval.training.verdict import SPACE_NAMES, Difference, Sides, Verdict, how_measured, space_of
+from retrieval.types import digest
 
 
 def model_card(plan: Plan, fitted: Fitted, wanted: Wanted, *, base: str, prompts: Prompts, name: str) -> str:
@@ -36,7 +37,7 @@ tags: [sentence-transformers, feature-extraction]
 
 Questions are embedded with the prefix `{prompts.query!r}`, passages with `{prompts.passage!r}`.
 
-- Pairs: {made}
+- Pairs: {made}{_generated(plan, wanted)}
 - Hard negatives: {negatives}
 - Loss: {loss.name}, temperature {loss.temperature:g}
 - {recipe.epochs} epochs in batches of {recipe.batch_size * recipe.accumulate}, {fitted.steps:,} of {plan.steps:,} \
@@ -49,6 +50,18 @@ by cosines alone. The best step was chosen by these, so that they flatter it:
 |---|---|
 {figures}
 """
+
+
+def _generated(plan: Plan, wanted: Wanted) -> str:
+    """A line about the questions that a language model wrote; "" where none did."""
+    generation = wanted.generation
+    if generation is None:
+        return ""
+    kept = f"found among the best {generation.best} of hybrid search" if generation.best else "all that were usable"
+    return (
+        f"\n- Questions by `{generation.model}`: {plan.generated.in_words()}. To train with: {kept}. The prompt's "
+        f"BLAKE2b digest is {digest(generation.prompt)}"
+    )
 
 
 def verdict_in_markdown(verdict: Verdict) -> str:

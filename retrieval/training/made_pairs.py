@@ -66,7 +66,7 @@ def made_pairs(
         for kind in kinds:
             drawn = random.Random(f"{seed} {kind} {text.chunk.id}")
             by_kind[kind] += _MAKERS[kind](_Maker(text, salience, drawn, context_header))
-    ordered = [_in_turns(distinct(pairs), seed) for pairs in by_kind.values()]
+    ordered = [in_turns(distinct(pairs), seed) for pairs in by_kind.values()]
     chosen: list[Pair] = []
     for place in range(max(map(len, ordered), default=0)):
         chosen += [pairs[place] for pairs in ordered if place < len(pairs)]
@@ -198,7 +198,7 @@ def _after(text: str, beginning: str) -> str:
     return text
 
 
-def _in_turns(pairs: Sequence[Pair], seed: int) -> list[Pair]:
+def in_turns(pairs: Sequence[Pair], seed: int) -> list[Pair]:
     """In an order drawn at random, but each document's second pair after the first one of every other."""
     drawn = sorted(pairs, key=lambda pair: random.Random(f"{seed} {pair.chunk} {pair.question}").random())
     seen: Counter[str] = Counter()

@@ -1,8 +1,9 @@
-"""Questions and the passages that answer them, to train with: judged ones, those of a file, and those that documents
-give by themselves.
+"""Questions and the passages that answer them, to train with: judged ones, those of a file, those that a language model
+writes, and those that documents give by themselves.
 
     judged     a question, and the passage of a relevant document that answers it best
     file       a line of a file: question, tab, passage
+    generated  a question that a language model writes for a passage, and the passage
     title      a document's title, and its first passage
     headings   the path of headings above a passage, and the passage
     sentence   the sentence that a passage begins with, and the rest of it
@@ -26,7 +27,7 @@ from retrieval.model_comparison.passages import (
 )
 from retrieval.types import Chunk
 
-Kind = Literal["judged", "file", "title", "headings", "sentence", "question", "keywords", "crop"]
+Kind = Literal["judged", "file", "generated", "title", "headings", "sentence", "question", "keywords", "crop"]
 
 MADE: tuple[Kind, ...] = ("title", "headings", "sentence", "question", "keywords", "crop")
 """The kinds that documents give by themselves."""

@@ -15,6 +15,7 @@ from retrieval.searcher import Searcher
 from retrieval.training.best_chunk import BestChunk
 from retrieval.training.examples import Example, Source, counts_of_negatives
 from retrieval.training.fit import Recipe, check_packages
+from retrieval.training.generation import Generated, Generation
 from retrieval.training.held_out import HeldOut
 from retrieval.training.lexical_side import LexicalSide
 from retrieval.training.made_pairs import Text, made_pairs
@@ -46,6 +47,7 @@ class Wanted:
 
     judgements   judged questions to documents of the index
     pairs        more pairs, as from a file
+    generation   questions that a language model is to write; None sends no text anywhere
     kinds        of the pairs that documents give by themselves
     most         pairs at most
     minutes      that training takes, about, at most; None is as long as all pairs take
@@ -58,6 +60,7 @@ class Wanted:
 
     judgements: Judgements | None = None
     pairs: tuple[Pair, ...] = ()
+    generation: Generation | None = None
     kinds: tuple[Kind, ...] = MADE
     most: int = 20_000
     minutes: float | None = None
@@ -86,6 +89,7 @@ class Plan:
     pairs, negatives   how many of the examples are of which kind, and from which source
     steps         of training
     seconds       that they take here, about, with the held-out questions that are asked between them
+    generated     what a language model wrote
     """
 
     examples: tuple[Example, ...]
@@ -96,14 +100,21 @@ class Plan:
     negatives: Mapping[Source, int]
     steps: int
     seconds: float
+    generated: Generated = field(default_factory=Generated)
 
 
 def make_plan(
-    index: HybridIndex, model: "SentenceTransformer", wanted: Wanted, *, examples: Sequence[Example] | None = None
+    index: HybridIndex,
+    model: "SentenceTransformer",
+    wanted: Wanted,
+    *,
+    generated: Generated | None = None,
+    examples: Sequence[Example] | None = None,
 ) -> Plan:
     """What training the index's model would do. The same index and wishes give the same plan, but for the time that it
     takes, and how many pairs `minutes` allow.
 
+    generated  what `generate` gives for these wishes
     examples   those of the same plan, made earlier
 
     Raises ConfigError where the index gives no pairs, or a package is missing, and as a search.
@@ -111,10 +122,10 @@ def make_plan(
     searcher, recipe, prompts = index.searcher(), wanted.recipe, index.embedder.prefixes
     check_packages(lora=recipe.lora_rank > 0)
     texts = texts_of(searcher, wanted.seed)
-    split = _split(texts, wanted)
+    split, generated = split_of(texts, wanted), generated or Generated()
     held, judged, relevant = _judged(searcher, wanted, split)
-    pairs = [*judged, *wanted.pairs, *_made(searcher, texts, wanted, split)][: wanted.most]
-    held = held or _held_out_pairs(searcher, texts, split.development, wanted.seed)
+    pairs = [*judged, *wanted.pairs, *generated.train, *_made(searcher, texts, wanted, split)][: wanted.most]
+    held = held or _held_out_pairs(searcher, texts, split.development, generated.development, wanted.seed)
     if not pairs or not held:
         raise ConfigError(
             f"{len(pairs)} pairs to train with, and {len(held)} on held-out documents: both are needed. Take more "
@@ -152,6 +163,7 @@ def make_plan(
         negatives=counts_of_negatives(examples),
         steps=steps,
         seconds=steps * seconds + (recipe.evaluations + 1) * asking + a_text * (len(texts) + 2 * len(examples)),
+        generated=generated,
     )
 
 
@@ -215,7 +227,8 @@ def _rows(recipe: Recipe, examples: Sequence[Example], prompts: Prompts) -> int:
     return len(recipe.loss.columns(examples, prompts)["anchor"])
 
 
-def _split(texts: Sequence[Text], wanted: Wanted) -> Split:
+def split_of(texts: Sequence[Text], wanted: Wanted) -> Split:
+    """What is held out: of judged questions where there are any, else of the documents of these chunks."""
     if wanted.judgements is not None:
         return split_judged(wanted.judgements, share=wanted.held_out, seed=wanted.seed)
     return split_documents(texts, share=wanted.held_out, seed=wanted.seed)
@@ -249,11 +262,15 @@ def _made(searcher: Searcher, texts: Sequence[Text], wanted: Wanted, split: Spli
     return made_pairs(chosen, seed=wanted.seed, most=wanted.most, kinds=wanted.kinds, context_header=header)
 
 
-def _held_out_pairs(searcher: Searcher, texts: Sequence[Text], sources: frozenset[str], seed: int) -> list[Pair]:
-    """Of some documents: of the kinds that people might ask or, where there are none, of any."""
-    chosen = [text for text in texts if text.chunk.source in sources]
+def _held_out_pairs(
+    searcher: Searcher, texts: Sequence[Text], sources: frozenset[str], generated: Sequence[Pair], seed: int
+) -> list[Pair]:
+    """Of some documents: those that are generated, then of other passages those of the kinds that people might ask or,
+    where there are none, of any."""
+    asked = {pair.chunk for pair in generated}
+    chosen = [text for text in texts if text.chunk.source in sources and text.chunk.id not in asked]
     header = searcher.reader.context_header
     for kinds in (ASKED, MADE):
         if pairs := made_pairs(chosen, seed=seed, most=_QUESTIONS, kinds=kinds, context_header=header):
-            return pairs
-    return []
+            return [*generated, *pairs]
+    return list(generated)

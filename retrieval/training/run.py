@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING
 from retrieval.config import Config
 from retrieval.errors import ConfigError
 from retrieval.index import HybridIndex
+from retrieval.model_comparison.comparison import FEW
 from retrieval.model_comparison.sampling import answers_to
 from retrieval.searcher import Searcher
 from retrieval.training.card import model_card, verdict_in_markdown
 from retrieval.training.examples import Example, read_examples, write_examples
-from retrieval.training.fit import Fitted, Progress, Renew, fit
+from retrieval.training.fit import Fitted, Progress, Renew, check_packages, fit
+from retrieval.training.generated import answers_file, generate
+from retrieval.training.generation import Estimate, Generated
 from retrieval.training.held_out import embed
 from retrieval.training.losses import Columns
 from retrieval.training.made_pairs import Text
@@ -25,8 +28,8 @@ from retrieval.training.mining_again import mine_again
 from retrieval.training.model_directory import CARD, check_directory, save_model, trained_settings
 from retrieval.training.plan import Plan, Wanted, make_plan, texts_of
 from retrieval.training.split import answers_by_question
-from retrieval.training.trainable import trainable_model
-from retrieval.training.unseen import Unseen, judged_unseen, made_unseen
+from retrieval.training.trainable import check_trainable, trainable_model
+from retrieval.training.unseen import Unseen, generated_unseen, judged_unseen, made_unseen
 from retrieval.training.verdict import Verdict, judge_training
 from retrieval.training.work_directory import WorkDirectory
 from retrieval.types import digest
@@ -62,6 +65,8 @@ def train(
     wanted: Wanted | None = None,
     beside: HybridIndex | Unseen | None = None,
     resume: bool = False,
+    on_estimate: Callable[[Estimate], None] = lambda estimate: None,
+    on_answer: Callable[[int, int], None] = lambda answered, requests: None,
     on_plan: Callable[[Plan], None] = lambda plan: None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     on_stage: Callable[[str], None] = lambda stage: None,
@@ -74,22 +79,32 @@ def train(
     wanted        what to train on, and how
     beside        another index, or questions to other documents, on which the verdict shows what was forgotten
     resume        go on with an interrupted training of the same index and wishes, or with its verdict
+                  What a language model wrote stays in `output` + ".generated.jsonl", for other trainings
+    on_estimate   is told what would be sent to the server of `wanted.generation`, before it is; what it raises ends it
+    on_answer     is told how many answers have come from there, of how many requests
     on_plan       is told the plan before training begins; what it raises ends it
     on_stage      is told what begins after training
 
     Raises ConfigError where `output` is there already or cannot be made, where there is nothing to train on or to
-    resume, an interrupted training would be thrown away, the disk has no room, or a package is missing; ModelError;
-    and as a search.
+    resume, an interrupted training would be thrown away, the disk has no room, or a package is missing;
+    ChatUnavailableError where the language model's server does not answer; ModelError; and as a search.
     """
     output, wanted = Path(output).resolve(), wanted or Wanted()
-    work, identity = WorkDirectory(output), _identity(index, wanted)
+    check_packages(lora=wanted.recipe.lora_rank > 0)
+    work = WorkDirectory(output)
     work.remove_finished()
     check_directory(output)
-    planned = work.planned(identity) if resume else None
     if not resume:
         work.check_unused()
+    check_trainable(index.config)
     elsewhere = _elsewhere(beside, wanted.seed)
-    plan, fitted = _fitted(index, output, work, identity, wanted, planned, on_plan=on_plan, on_progress=on_progress)
+    file = answers_file(output)
+    generated = generate(index, wanted, file, may_ask=not resume, on_estimate=on_estimate, on_answer=on_answer)
+    identity = _identity(index, wanted, generated)
+    planned = work.planned(identity) if resume else None
+    plan, fitted = _fitted(
+        index, output, work, identity, wanted, generated, planned, on_plan=on_plan, on_progress=on_progress
+    )
     verdict, advice = _verdict(index, work, plan, fitted, wanted, elsewhere, on_stage)
     with (work.model / CARD).open("a", encoding="utf-8") as card:
         card.write(f"\n{advice}\n{verdict_in_markdown(verdict) if verdict is not None else ''}")
@@ -103,6 +118,7 @@ def _fitted(
     work: WorkDirectory,
     identity: str,
     wanted: Wanted,
+    generated: Generated,
     planned: tuple[Sequence[Example], int] | None,
     *,
     on_plan: Callable[[Plan], None],
@@ -111,10 +127,10 @@ def _fitted(
     """What was planned, and how it went; the trained model is in the working directory."""
     model, prompts = trainable_model(index.config), index.embedder.prefixes
     if planned is not None:
-        plan = make_plan(index, model, wanted, examples=planned[0])
+        plan = make_plan(index, model, wanted, generated=generated, examples=planned[0])
         plan = replace(plan, recipe=replace(wanted.recipe, evaluations=planned[1]))
     else:
-        plan = make_plan(index, model, wanted)
+        plan = make_plan(index, model, wanted, generated=generated)
         if not unseen_questions(index.searcher(), plan, wanted).queries:
             log.warning(
                 "No question is left for a verdict, which will not say whether to take the model: take more documents, "
@@ -196,6 +212,8 @@ def unseen_questions(searcher: Searcher, plan: Plan, wanted: Wanted) -> Unseen:
     texts = _texts_with(searcher, sources, wanted.seed)
     if wanted.judgements is not None:
         return judged_unseen(texts, wanted.judgements, queries)
+    if len(plan.generated.unseen) >= FEW:
+        return generated_unseen(texts, plan.generated.unseen)
     return made_unseen(texts, sources, seed=wanted.seed)
 
 
@@ -218,7 +236,8 @@ def _elsewhere(beside: HybridIndex | Unseen | None, seed: int) -> Unseen | None:
     return beside
 
 
-def _identity(index: HybridIndex, wanted: Wanted) -> str:
-    """Tells a training from others: the generation of the index, the model and all wishes."""
-    wishes = repr(wanted)
-    return digest(index.searcher().generation, index.embedder.version, repr(index.embedder.prefixes), wishes)
+def _identity(index: HybridIndex, wanted: Wanted, generated: Generated) -> str:
+    """Tells a training from others: the generation of the index, the model, all wishes, and what a language model
+    wrote."""
+    prompts = index.embedder.prefixes
+    return digest(index.searcher().generation, index.embedder.version, repr(prompts), repr(wanted), generated.digest)

@@ -33,12 +33,12 @@ _AT_ONCE = 500  # documents that are written together
 @dataclass(frozen=True, slots=True)
 class Unseen:
     """texts are the chunks that are searched, those of a document together; queries and qrels are as in Collection;
-    kind says whether the questions were judged, or made from the documents."""
+    kind says whether the questions were judged, made from the documents, or written by a language model."""
 
     texts: tuple[Text, ...]
     queries: Mapping[str, str]
     qrels: Mapping[str, Mapping[str, int]]
-    kind: Literal["judged", "known-item"]
+    kind: Literal["judged", "known-item", "generated"]
 
     @property
     def documents(self) -> int:
@@ -89,6 +89,17 @@ def made_unseen(texts: Sequence[Text], sources: Container[str], *, seed: int, mo
         {pair.chunk: pair.question for pair in asked.values()},
         {pair.chunk: {pair.chunk: 1} for pair in asked.values()},
         "known-item",
+    )
+
+
+def generated_unseen(texts: Sequence[Text], pairs: Sequence[Pair]) -> Unseen:
+    """Questions that a language model wrote for passages, each of which is a document of its own."""
+    chosen = {str(number): pair for number, pair in enumerate(pairs)}
+    return Unseen(
+        tuple(Text(_alone(text.chunk, None, []), text.language) for text in texts),
+        {number: pair.question for number, pair in chosen.items()},
+        {number: {pair.chunk: 1} for number, pair in chosen.items()},
+        "generated",
     )
 
 

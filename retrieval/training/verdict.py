@@ -128,6 +128,9 @@ def how_measured(sides: Sides) -> str:
     unseen = sides.unseen
     if unseen.kind == "judged":
         return f"{counted(sides.questions, 'judged question')} to {counted(unseen.documents, 'document')}."
+    if unseen.kind == "generated":
+        written = f"{counted(sides.questions, 'question')} that a language model wrote to passages"
+        return f"{written}, each of which has to find its own among {counted(unseen.documents, 'passage')}."
     return (
         f"{counted(sides.questions, 'question')} made from the documents, each of words of a passage (title, heading, "
         f"sentence or keywords) that it has to find among {counted(unseen.documents, 'passage')}."
