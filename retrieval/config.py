@@ -34,11 +34,12 @@ from retrieval.endpoint_settings import (
     checked_key,
 )
 from retrieval.errors import ConfigError
+from retrieval.learned_fusion import FusionWeights
 from retrieval.presets import preset_hint, settings_file
 
 Pooling = Literal["mean", "cls", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
 Mode = Literal["hybrid", "dense", "lexical"]
-FusionMethod = Literal["dbsf", "rrf", "convex"]
+FusionMethod = Literal["dbsf", "rrf", "convex", "learned"]
 Feedback = Literal["none", "dense", "lexical", "both"]
 Bm25Variant = Literal["bm25", "bm25l", "bm25plus"]
 Bm25Idf = Literal["lucene", "okapi"]
@@ -134,6 +135,8 @@ class Config(BaseModel):
 
     # How searches are answered unless they say otherwise.
     fusion: FusionMethod = "dbsf"
+    fusion_weights: FusionWeights | None = None
+    """Of `fusion: learned`, as `retrieve tune` writes them."""
     alpha: float = Field(0.6, ge=0, le=1)
     """Weight of the dense side: 1 is dense alone, 0 is BM25 alone."""
     smoothing: float = Field(0.15, ge=0, le=1)
@@ -202,6 +205,11 @@ class Config(BaseModel):
         """By suffixes in lower case with their dot: "DOC" is ".doc"."""
         return {_checked_suffix(suffix): _checked_command(command) for suffix, command in converters.items()}
 
+    @field_validator("fusion_weights", mode="before")
+    @classmethod
+    def _weights(cls, value: Any) -> FusionWeights | None:
+        return value if value is None or isinstance(value, FusionWeights) else FusionWeights.read(value)
+
     @field_validator("encoder_url")
     @classmethod
     def _base_url(cls, url: str | None) -> str | None:
@@ -224,6 +232,8 @@ class Config(BaseModel):
             raise ValueError(f"chunk_overlap {self.chunk_overlap} is more than half of chunk_size {self.chunk_size}")
         if self.bm25_delta is not None and self.bm25_variant == "bm25":
             raise ValueError("bm25_delta belongs to bm25_variant bm25l or bm25plus; plain bm25 has none")
+        if self.fusion == "learned" and self.fusion_weights is None:
+            raise ValueError("fusion learned needs fusion_weights, which `retrieve tune --output FILE` writes")
         if "auto" not in (self.backend, self.precision) and self.precision not in PRECISIONS[self.backend]:
             offers = ", ".join(PRECISIONS[self.backend])
             raise ValueError(f"backend {self.backend} has no precision {self.precision}; it has {offers}")

@@ -1,6 +1,7 @@
 """Both sides' scores of everything that a query could find, and the best of each side."""
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -44,6 +45,9 @@ class QueryScores:
     coverage  the query's
     vectors   float32 [n, dim], unit rows
     texts     [n], equal where texts are
+    documents   [n], equal where documents are
+    ordinals  intp [k] -> float64 [k], how many chunks of its document stand before each
+    fusion_weights   of a learned fusion
     """
 
     def __init__(
@@ -59,6 +63,9 @@ class QueryScores:
         self.coverage = query.evidence.coverage
         self.vectors = reader.vectors
         self.texts: StackedArray[Any] | NDArray[Any] = reader.passages
+        self.documents: StackedArray[Any] | NDArray[Any] = reader.documents
+        self.ordinals: Callable[[Rows], Scores] = reader.ordinals
+        self.fusion_weights = reader.fusion_weights
         self._cosines = Cosines(query.vector, reader.vectors, scan or reader.products, alive=reader.alive)
         self.lexical, self._matching = _bm25(reader, lexical or reader.lexical, query.terms)
         if sides != "dense" and (phrase := phrase_scores(reader, query, self._matching, self._near)) is not None:
@@ -81,7 +88,8 @@ class QueryScores:
         documents._alive = None
         documents.lexical = highest(self.lexical, reader)
         documents._matching = any_of(self._matching, reader)
-        documents.texts = documents._names = np.arange(len(documents.vectors))
+        documents.texts = documents.documents = documents._names = np.arange(len(documents.vectors))
+        documents.ordinals = lambda rows: np.zeros(len(rows))
         documents._unfiltered = {}
         return documents
 
