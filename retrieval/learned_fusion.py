@@ -19,6 +19,7 @@ FEATURES = (
     "siblings",
     "document",
     "position",
+    "language",
 )
 """As `retrieval.search.features` computes them, in the order of its columns. Higher speaks for a passage."""
 

@@ -438,3 +438,16 @@ def test_an_empty_index_answers_with_nothing(tmp_path: Path) -> None:
         assert empty.documents() == ()
         assert empty.stats().chunks == 0
     assert not (tmp_path / "new").exists()
+
+
+def test_a_learned_fusion_knows_the_language_of_the_question(tmp_path: Path, loaded_embedder: Embedder) -> None:
+    """Here nothing else counts, so that a passage about something else comes first."""
+    alone = np.array([float(name == "language") for name in FEATURES])
+    weights = FusionWeights.of(loaded_embedder.version, alone, np.ones(len(FEATURES)))
+    german = "Der Zug nach Bremen fährt um neun und der Zug nach Hamburg fährt um zehn am Abend."
+    english = "The dough of the bread rises because of the yeast, and then it is put into the oven."
+    with HybridIndex.open(tmp_path, config=Config(fusion_weights=weights), encoder=loaded_embedder.encoder) as opened:
+        add([Document("german", german), Document("english", english)], opened)
+        question = "when does the train to Bremen and to Hamburg leave"
+        assert [hit.source for hit in opened.search(question)] == ["german", "english"]
+        assert [hit.source for hit in opened.search(question, fusion="learned")] == ["english", "german"]

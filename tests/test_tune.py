@@ -246,7 +246,7 @@ def test_a_tuning_is_an_object_of_named_values() -> None:
     assert values["interval"] == {"low": 0.05, "high": 0.15}
     assert values["is_distinguishable"] is True
     assert values["learned"] is None
-    assert "not tried" in tuning_in_words(TUNING)
+    assert "nothing tells the relevant passages" in tuning_in_words(TUNING)
 
 
 def test_a_learned_fusion_that_may_be_luck_is_told_of_and_not_written(tmp_path: Path) -> None:

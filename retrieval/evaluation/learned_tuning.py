@@ -56,8 +56,8 @@ def learn_fusion(
     present, tuned   float64 [queries], in the order of the judgements: how well the present settings answer each, and
                      those that the other folds choose
 
-    None where no weight is above 0: where nothing that was found is more relevant than anything else that was. Raises
-    ConfigError as `tune`.
+    None where no weight is above 0: where no feature speaks for what is relevant, or all that was found is alike in
+    that. Raises ConfigError as `tune`.
     """
     reader = searcher.reader
     assert reader.fingerprint is not None  # there are chunks

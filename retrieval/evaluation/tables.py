@@ -82,8 +82,10 @@ def learned_in_words(tuning: Tuning) -> str:
     """One sentence: what a fusion fitted to the queries would gain, and whether it is to be used."""
     learned = tuning.learned
     if learned is None:
-        return "A learned fusion was not tried: no passage that was found is more relevant than another."
-    verdict = "better than both by more than luck" if learned.is_better else "not used, as that may be luck"
+        return "Learned fusion: not used, as nothing tells the relevant passages that were found from the others."
+    verdict = "better than both by more than luck" if learned.is_better else "not used, as that is not certainly better"
+    if learned.is_better and tuning.queries < _FEW:
+        verdict += f", but {tuning.queries} queries are little to go by"
     return (
         f"Learned fusion, on queries that took no part in fitting it: {learned.mean:.4f}, the present settings "
         f"{tuning.present_mean:.4f} (p {_chance(learned.p_over_present)}) and the tuned ones {tuning.fold_mean:.4f} "

@@ -11,6 +11,7 @@ better:
     siblings       the fused score of its document's best other passage among the candidates, else the lowest of all
     document       the question's cosine with the mean vector of the document's passages among the candidates
     position       1 / (1 + the number of passages that stand before it in its document)
+    language       1, or 0 for a passage in another language than the question
 """
 
 from typing import NamedTuple
@@ -59,6 +60,7 @@ def features(scores: QueryScores, candidates: Candidates, best: Scores) -> NDArr
         "neighbours": smoothed(candidates.fused[:k], scores.vectors[rows], scores.texts[rows], weight=1),
         "feedback": _feedback(scores, rows, vectors[:k], best),
         "position": 1 / (1 + scores.ordinals(rows)),
+        "language": scores.in_its_language(rows),
     }
     columns["siblings"], columns["document"] = _of_documents(scores, candidates, vectors, k)
     return np.column_stack([columns[name] for name in FEATURES])
