@@ -298,8 +298,15 @@ _SECRET = {"chroma_headers", "encoder_api_key"}
 
 def base_for(model: str | None, base: Mapping[str, Any]) -> dict[str, Any]:
     """The base of `Config.load` without what belongs to its model, where that is not the model that is named."""
-    is_other = model is not None and model != base.get("model")
-    return {name: value for name, value in base.items() if not (is_other and name in OF_MODEL)}
+    if model is None or model == base.get("model"):
+        return dict(base)
+    return without_learned_fusion({name: value for name, value in base.items() if name not in OF_MODEL})
+
+
+def without_learned_fusion(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings for another model, to which no fusion is fitted yet."""
+    left_out = {"fusion_weights", *(["fusion"] if settings.get("fusion") == "learned" else [])}
+    return {name: value for name, value in settings.items() if name not in left_out}
 
 
 def _checked_suffix(suffix: str) -> str:

@@ -142,6 +142,14 @@ def test_weights_of_a_fusion_are_read_as_they_are_written(monkeypatch: pytest.Mo
     assert Config(fusion="learned") == config
 
 
+def test_another_model_begins_without_the_weights_that_were_fitted_to_one() -> None:
+    base = {"model": "packaged", "fusion": "learned", **fusion(dense=SOME), "alpha": 0.3}
+    for model, fused in (("packaged", "learned"), ("elsewhere/model", "dbsf")):
+        config = Config.load(base=base, model=model)
+        assert (config.fusion, config.fusion_weights is not None, config.alpha) == (fused, fused == "learned", 0.3)
+    assert Config.load(base={**base, "fusion": "rrf"}, model="elsewhere/model").fusion == "rrf"
+
+
 def test_an_error_says_where_the_value_was_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "c.yaml"
     file.write_text("alpha: 2\nchunk_size: 100\n")
