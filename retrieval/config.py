@@ -35,11 +35,12 @@ from retrieval.endpoint_settings import (
     checked_key,
 )
 from retrieval.errors import ConfigError
+from retrieval.learned_fusion import FusionWeights
 from retrieval.presets import preset_hint, settings_file
 
 Pooling = Literal["mean", "cls", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
 Mode = Literal["hybrid", "dense", "lexical"]
-FusionMethod = Literal["dbsf", "rrf", "convex"]
+FusionMethod = Literal["dbsf", "rrf", "convex", "learned"]
 Feedback = Literal["none", "dense", "lexical", "both"]
 Bm25Variant = Literal["bm25", "bm25l", "bm25plus"]
 Bm25Idf = Literal["lucene", "okapi"]
@@ -136,6 +137,8 @@ class Config(BaseModel):
 
     # How searches are answered unless they say otherwise.
     fusion: FusionMethod = "dbsf"
+    fusion_weights: FusionWeights | None = None
+    """Of `fusion: learned`, as `retrieve tune` writes them."""
     alpha: float = Field(0.6, ge=0, le=1)
     """Weight of the dense side: 1 is dense alone, 0 is BM25 alone."""
     smoothing: float = Field(0.15, ge=0, le=1)
@@ -204,6 +207,11 @@ class Config(BaseModel):
         """By suffixes in lower case with their dot: "DOC" is ".doc"."""
         return {_checked_suffix(suffix): _checked_command(command) for suffix, command in converters.items()}
 
+    @field_validator("fusion_weights", mode="before")
+    @classmethod
+    def _weights(cls, value: Any) -> FusionWeights | None:
+        return value if value is None or isinstance(value, FusionWeights) else FusionWeights.read(value)
+
     @field_validator("encoder_url")
     @classmethod
     def _base_url(cls, url: str | None) -> str | None:
@@ -226,6 +234,8 @@ class Config(BaseModel):
             raise ValueError(f"chunk_overlap {self.chunk_overlap} is more than half of chunk_size {self.chunk_size}")
         if self.bm25_delta is not None and self.bm25_variant == "bm25":
             raise ValueError("bm25_delta belongs to bm25_variant bm25l or bm25plus; plain bm25 has none")
+        if self.fusion == "learned" and self.fusion_weights is None:
+            raise ValueError("fusion learned needs fusion_weights, which `retrieve tune --output FILE` writes")
         if "auto" not in (self.backend, self.precision) and self.precision not in PRECISIONS[self.backend]:
             offers = ", ".join(PRECISIONS[self.backend])
             raise ValueError(f"backend {self.backend} has no precision {self.precision}; it has {offers}")
@@ -290,8 +300,15 @@ _SECRET = {"chroma_headers", "encoder_api_key"}
 
 def base_for(model: str | None, base: Mapping[str, Any]) -> dict[str, Any]:
     """The base of `Config.load` without what belongs to its model, where that is not the model that is named."""
-    is_other = model is not None and model != base.get("model")
-    return {name: value for name, value in base.items() if not (is_other and name in OF_MODEL)}
+    if model is None or model == base.get("model"):
+        return dict(base)
+    return without_learned_fusion({name: value for name, value in base.items() if name not in OF_MODEL})
+
+
+def without_learned_fusion(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings for another model, to which no fusion is fitted yet."""
+    left_out = {"fusion_weights", *(["fusion"] if settings.get("fusion") == "learned" else [])}
+    return {name: value for name, value in settings.items() if name not in left_out}
 
 
 def _checked_suffix(suffix: str) -> str:

@@ -11,6 +11,7 @@ from retrieval.directory.pointer import Pointer
 from retrieval.encoders import PASSED, Embedder, find_model, hash_weights, probe
 from retrieval.endpoint_settings import ENDPOINT, KEYS
 from retrieval.errors import IndexMismatchError
+from retrieval.learned_fusion import shown
 from retrieval.types import digest
 
 _MODEL_NAMES = {"model", "revision", "trust_remote_code", "encoder_url", "encoder_tokenizer"}
@@ -52,7 +53,8 @@ class Fingerprint:
 
     @classmethod
     def of(cls, config: Config, embedder: Embedder) -> Self:
-        return cls(
+        """Raises IndexMismatchError where fusion_weights were fitted to another model."""
+        made_with = cls(
             settings={**config.index_settings(), **_prefixes(embedder)},
             weights=embedder.version,
             pooling=embedder.pooling,
@@ -63,6 +65,8 @@ class Fingerprint:
             numerics=embedder.numerics,
             probe=embedder.probe,
         )
+        made_with._check_fusion(config)
+        return made_with
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -101,6 +105,7 @@ class Fingerprint:
 
     def check_config(self, config: Config, *, index: str) -> None:
         """Raises IndexMismatchError where the settings would give other vectors, chunks or terms."""
+        self._check_fusion(config)
         wanted = config.index_settings()
         for name in INDEX_SETTINGS:
             if (
@@ -151,6 +156,15 @@ class Fingerprint:
             raise IndexMismatchError(
                 f"The index {index} holds {self.numerics} vectors, and those of {embedder.numerics} differ too much to "
                 f"be mixed with them: set `precision: {self.numerics}`, or {_REBUILD}."
+            )
+
+    def _check_fusion(self, config: Config) -> None:
+        """Whatever `fusion` is: a search may ask for the learned one."""
+        if config.fusion_weights is not None and not config.fusion_weights.is_for(self.weights):
+            raise IndexMismatchError(
+                f"The fusion_weights were fitted to another model (weights {config.fusion_weights.model}) than "
+                f"{self.settings['model']} (weights {shown(self.weights)}); leave them out, or fit others with "
+                "`retrieve tune`."
             )
 
     def _check_weights(self, weights: str, config: Config, *, index: str) -> None:

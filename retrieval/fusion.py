@@ -64,6 +64,15 @@ def reciprocal_rank(scores: Scores, reference: Scores, *, k: int) -> Scores:
     return np.asarray(1.0 / (k + 1 + higher))
 
 
+def spread(scores: Scores, reference: Scores) -> Scores:
+    """The scores, float64 [n], n >= 1, spread evenly from the reference's lowest to its highest: in their own order, on
+    its scale. The reference itself where they are all alike."""
+    if is_constant(scores):
+        return reference
+    low, high = reference.min(), reference.max()
+    return np.asarray(np.minimum(low + (high - low) * min_max(scores, scores), high))
+
+
 def is_constant(reference: Scores) -> bool:
     """Whether the reference has no spread beyond rounding, and so no scale."""
     low, high = reference.min(), reference.max()

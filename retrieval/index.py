@@ -122,7 +122,8 @@ class HybridIndex:
                            chunks that share a term.
         fusion, alpha      how the sides' scores become one ("dbsf", "rrf", "convex"), and the weight of the dense side
                            in [0, 1]. The configuration has their defaults and those of smoothing and feedback. alpha
-                           1 is mode "dense", alpha 0 is mode "lexical".
+                           1 is mode "dense", alpha 0 is mode "lexical". "learned" puts the best 30 of "dbsf" in the
+                           order of the configuration's fusion_weights, on the same scale; others keep their scores.
         rrf_k              constant of reciprocal rank fusion (60).
         candidates         how many chunks each side brings (100); both scores are then computed for all of them.
         smoothing          with both sides, how far the scores of the best 30 move towards the mean of the five passages

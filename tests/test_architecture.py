@@ -20,7 +20,7 @@ FRAMEWORKS = {"fastapi", "uvicorn", "mcp", "langchain_core", "llama_index", "hay
 LAYERS = {
     "retrieval": [
         {"errors", "topk", "timing", "npy", "config_errors", "token_counts", "words", "sheet_rows", "iso_times"}
-        | {"excerpt", "presets"},
+        | {"excerpt", "presets", "learned_fusion"},
         {"types", "search_hits", "analysis", "directory"},
         {"config", "endpoint_settings", "endpoints", "context", "filters", "merge_passages", "prompt"},
         {"chroma", "encoders", "fusion", "lexical", "mmr", "rerankers", "fingerprint", "server_watch"}

@@ -1,5 +1,6 @@
 """Settings: precedence, refusals that name the setting, and presets that are what they say."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -80,6 +81,13 @@ def test_presets_of_models_do_not_repeat_one_another() -> None:
     assert len({config.model for config in chosen}) == len({config.revision for config in chosen}) == len(HUB)
 
 
+SOME = {"weight": 0.5, "deviation": 0.1}
+
+
+def fusion(**features: object) -> dict[str, object]:
+    return {"fusion_weights": {"model": "0123456789ab", "features": features}}
+
+
 @pytest.mark.parametrize(
     ("setting", "value"),
     [
@@ -107,6 +115,14 @@ def test_what_is_wrong_is_named(setting: str, value: object) -> None:
         ({"chunk_size": 9, "chunk_overlap": 6}, "chunk_overlap 6 is more than half of chunk_size 9."),
         ({"alpha": 2, "batch_tokens": "x"}, "alpha is 2; it must be at most 1; batch_tokens is 'x'; it must be a"),
         ({"exclude": 3}, "exclude is 3; it must be a list."),
+        ({"fusion": "learned"}, "fusion learned needs fusion_weights"),
+        ({"fusion_weights": 3}, "fusion_weights: Input should be a valid dictionary"),
+        ({"fusion_weights": "{"}, "fusion_weights: Invalid JSON"),
+        ({"fusion_weights": {"model": "m"}}, "fusion_weights: features: Field required"),
+        (fusion(pagerank=SOME), "fusion_weights: features: there is no feature pagerank; there are score, dense,"),
+        (fusion(dense={**SOME, "weight": -1}), "fusion_weights: features.dense.weight: "),
+        (fusion(dense={**SOME, "weight": 0}), "fusion_weights: no feature has a weight above 0."),
+        (fusion(dense={**SOME, "deviation": 0}), "fusion_weights: features.dense.deviation: "),
         ({"exclude": ["*.md", 3]}, "what exclude holds is 3; it must be text."),
         ({"model": ""}, "model is ''; it must be text that is not empty."),
     ],
@@ -116,6 +132,22 @@ def test_an_error_says_what_a_setting_must_be(values: dict[str, object], message
     with pytest.raises(ConfigError) as caught:
         Config(**values)
     assert str(caught.value).startswith(f"Bad configuration: {message}")
+
+
+def test_weights_of_a_fusion_are_read_as_they_are_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = fusion(dense=SOME, neighbours=SOME)
+    config = Config(fusion="learned", **written)
+    assert config.model_dump(mode="json")["fusion_weights"] == written["fusion_weights"]
+    monkeypatch.setenv("RETRIEVAL_FUSION_WEIGHTS", json.dumps(written["fusion_weights"]))
+    assert Config(fusion="learned") == config
+
+
+def test_another_model_begins_without_the_weights_that_were_fitted_to_one() -> None:
+    base = {"model": "packaged", "fusion": "learned", **fusion(dense=SOME), "alpha": 0.3}
+    for model, fused in (("packaged", "learned"), ("elsewhere/model", "dbsf")):
+        config = Config.load(base=base, model=model)
+        assert (config.fusion, config.fusion_weights is not None, config.alpha) == (fused, fused == "learned", 0.3)
+    assert Config.load(base={**base, "fusion": "rrf"}, model="elsewhere/model").fusion == "rrf"
 
 
 def test_an_error_says_where_the_value_was_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

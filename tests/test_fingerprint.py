@@ -3,12 +3,14 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from retrieval.config import Config
 from retrieval.directory.pointer import Pointer
 from retrieval.errors import IndexMismatchError
 from retrieval.fingerprint import Fingerprint, remembered_settings
+from retrieval.learned_fusion import FEATURES, FusionWeights
 
 BEFORE = {
     "settings": {
@@ -64,3 +66,11 @@ def test_vectors_of_another_layer_are_not_lent(before: Fingerprint) -> None:
     assert other.embeds_like(other)
     assert not other.embeds_like(before)
     assert not before.embeds_like(other)
+
+
+def test_weights_that_were_fitted_to_another_model_are_refused(before: Fingerprint) -> None:
+    """Whatever fusion is the default: a search may ask for the learned one."""
+    weights = np.ones(len(FEATURES))
+    before.check_config(Config(fusion_weights=FusionWeights.of(before.weights, weights, weights)), index="index")
+    with pytest.raises(IndexMismatchError, match=r"another model \(weights cdcdcdcdcdcd\) than packaged"):
+        before.check_config(Config(fusion_weights=FusionWeights.of("cd" * 32, weights, weights)), index="index")

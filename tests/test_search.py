@@ -17,6 +17,8 @@ from retrieval.config import Config, Feedback
 from retrieval.encoders import Embedder
 from retrieval.errors import QueryError
 from retrieval.filters import compile_where
+from retrieval.learned_fusion import FEATURES, FusionWeights
+from retrieval.search import scoring
 from retrieval.search.candidates import QueryScores, Rows
 from retrieval.search.query import Query
 from retrieval.search.reformulation import reformulated
@@ -36,7 +38,10 @@ QUESTIONS = ("what causes rain?", "yeast", "how does the moon move water", "quee
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory, loaded_embedder: Embedder) -> Iterator[HybridIndex]:
-    with HybridIndex.open(tmp_path_factory.mktemp("search") / "index", encoder=loaded_embedder.encoder) as opened:
+    """With weights of a learned fusion, in which all features take part; searches have to ask for it."""
+    weights = FusionWeights.of(loaded_embedder.version, np.linspace(1, 0.1, len(FEATURES)), np.ones(len(FEATURES)))
+    path, config = tmp_path_factory.mktemp("search") / "index", Config(fusion_weights=weights)
+    with HybridIndex.open(path, config=config, encoder=loaded_embedder.encoder) as opened:
         documents = [
             Document(
                 f"{topic}/{n}", f"{text} {'Once more. ' * n}", metadata={"topic": topic, "n": n, "odd": bool(n % 2)}
@@ -113,7 +118,7 @@ _filters = st.recursive(
     where=_filters,
     query=st.sampled_from(QUESTIONS),
     mode=st.sampled_from(["hybrid", "dense", "lexical"]),
-    fusion=st.sampled_from(["dbsf", "rrf", "convex"]),
+    fusion=st.sampled_from(["dbsf", "rrf", "convex", "learned"]),
     candidates=st.sampled_from([3, 100]),
 )
 def test_a_filtered_search_is_the_unfiltered_one_with_the_misses_removed(
@@ -127,7 +132,34 @@ def test_a_filtered_search_is_the_unfiltered_one_with_the_misses_removed(
     assert [(hit.id, hit.score) for hit in filtered] == [(hit.id, hit.score) for hit in kept]
 
 
-@pytest.mark.parametrize("fusion", ["dbsf", "rrf", "convex"])
+@pytest.mark.parametrize("query", QUESTIONS)
+@pytest.mark.parametrize("options", [{}, {"group_by_document": True, "document_score": "mean"}, {"smoothing": 0}])
+def test_a_learned_fusion_orders_the_best_and_leaves_the_others(
+    index: HybridIndex, query: str, options: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scoring, "POOL", 8)
+    before = everything(index, query, collapse=False, **options)
+    learned = everything(index, query, collapse=False, fusion="learned", **options)
+    assert {hit.id for hit in learned[:8]} == {hit.id for hit in before[:8]}
+    assert learned == sorted(learned, key=lambda hit: (-hit.score, hit.id))
+    lowest, highest = before[7].score, before[0].score
+    assert [hit.score for hit in learned[:8]] != [hit.score for hit in before[:8]]
+    assert all(lowest - 1e-9 <= hit.score <= highest + 1e-9 for hit in learned[:8])
+    assert [(hit.id, hit.score) for hit in learned[8:]] == [(hit.id, hit.score) for hit in before[8:]]
+    completed = {hit.id: (hit.dense_score, hit.lexical_score, hit.relevance) for hit in before}
+    assert {hit.id: (hit.dense_score, hit.lexical_score, hit.relevance) for hit in learned} == completed
+
+
+def test_a_learned_fusion_does_not_depend_on_how_many_hits_are_asked_for(index: HybridIndex) -> None:
+    hits = everything(index, "rain from a cold cloud", fusion="learned")
+    for top_k in (1, 5):
+        assert index.search("rain from a cold cloud", top_k, fusion="learned") == hits[:top_k]
+    bound = hits[4].score
+    kept = [hit for hit in hits if hit.score >= bound]
+    assert everything(index, "rain from a cold cloud", fusion="learned", min_score=bound) == kept
+
+
+@pytest.mark.parametrize("fusion", ["dbsf", "rrf", "convex", "learned"])
 def test_hits_beyond_the_candidates_are_still_told_apart(index: HybridIndex, fusion: str) -> None:
     hits = everything(index, "rain from clouds", fusion=fusion, candidates=1, where={"n": {"$lt": 9}})
     assert len({hit.score for hit in hits}) > len(hits) // 2
@@ -178,7 +210,7 @@ def test_a_word_may_be_short(index: HybridIndex, query: str) -> None:
 
 
 @pytest.mark.parametrize("prefixes", ["rain/", "r", ["rain/", "be"], ("rain/1",), ["nowhere/"], ["long", "lon"]])
-@pytest.mark.parametrize("options", [{}, {"mode": "dense"}, {"mode": "lexical"}, {"fusion": "rrf"}], ids=str)
+@pytest.mark.parametrize("options", [{}, {"mode": "dense"}, {"mode": "lexical"}, {"fusion": "learned"}], ids=str)
 def test_within_lets_through_the_sources_that_begin_so_and_changes_no_score(
     index: HybridIndex, prefixes: str | Sequence[str], options: dict
 ) -> None:
@@ -406,3 +438,16 @@ def test_an_empty_index_answers_with_nothing(tmp_path: Path) -> None:
         assert empty.documents() == ()
         assert empty.stats().chunks == 0
     assert not (tmp_path / "new").exists()
+
+
+def test_a_learned_fusion_knows_the_language_of_the_question(tmp_path: Path, loaded_embedder: Embedder) -> None:
+    """Here nothing else counts, so that a passage about something else comes first."""
+    alone = np.array([float(name == "language") for name in FEATURES])
+    weights = FusionWeights.of(loaded_embedder.version, alone, np.ones(len(FEATURES)))
+    german = "Der Zug nach Bremen fährt um neun und der Zug nach Hamburg fährt um zehn am Abend."
+    english = "The dough of the bread rises because of the yeast, and then it is put into the oven."
+    with HybridIndex.open(tmp_path, config=Config(fusion_weights=weights), encoder=loaded_embedder.encoder) as opened:
+        add([Document("german", german), Document("english", english)], opened)
+        question = "when does the train to Bremen and to Hamburg leave"
+        assert [hit.source for hit in opened.search(question)] == ["german", "english"]
+        assert [hit.source for hit in opened.search(question, fusion="learned")] == ["english", "german"]

@@ -19,9 +19,12 @@ from retrieval.encoders import Embedder
 from retrieval.errors import ConfigError
 from retrieval.evaluation import Collection, Grid, Settings, judge, tune
 from retrieval.evaluation.cross_validation import Interval, best_row, confidence_interval, cross_validate
+from retrieval.evaluation.learned_tuning import Learned, learn_fusion, ranked
 from retrieval.evaluation.report import tuned_config
+from retrieval.evaluation.settings_grid import Rankings
 from retrieval.evaluation.tables import tuning_as_dict, tuning_in_words
 from retrieval.evaluation.tuning import Tuning, candidate_settings, score_settings
+from retrieval.learned_fusion import FEATURES, FusionWeights
 
 PRESENT = Settings("dbsf", 0.6, 1.5, 0.75)
 
@@ -138,6 +141,34 @@ def test_a_setting_scores_what_an_index_with_it_is_judged_to_be(
             assert values[row].tolist() == list(judged.values[measure].values()), setting
 
 
+@pytest.mark.parametrize("feedback", ["none", pytest.param("lexical", marks=pytest.mark.slow)])
+def test_a_search_with_learned_weights_ranks_as_was_measured(
+    open_filled: Callable[..., HybridIndex], feedback: str, tmp_path: Path
+) -> None:
+    """As an index does that is opened with the configuration that is written."""
+    collection = generated(queries=12)
+    index = open_filled(feedback=feedback, alpha=1.0)  # with which there is nothing to fuse
+    searcher = index.searcher()
+    nothing = np.zeros(12)
+    learned = learn_fusion(searcher, collection, measure="RR@10", folds=3, present=nothing, tuned=nothing)
+    assert learned is not None and learned.is_better and learned.settings == PRESENT._replace(fusion="learned")
+    rankings = Rankings(searcher.reader, depth=100, cutoff=20, smoothing=index.config.smoothing, feedback=feedback)
+    options = rankings.options(PRESENT)
+    measured = [
+        ranked(rankings.learnable(query, searcher.reader.lexical, options), learned.weights.slopes)[:20]
+        for query in searcher.queries(list(collection.queries.values()))
+    ]
+    (tmp_path / "tuned.yaml").write_text(tuned_config(index.config, replace(TUNING, learned=learned), collection="c"))
+    index.close()
+    tuned = Config.load(tmp_path / "tuned.yaml")
+    assert (Settings.of(tuned), tuned.fusion_weights) == (learned.settings, learned.weights)
+    index = open_filled(**tuned.model_dump(exclude_defaults=True, exclude={"chunk_size"}))
+    found = index.search_batch(
+        list(collection.queries.values()), 20, group_by_document=True, operators=False, collapse=False
+    )
+    assert [[hit.source for hit in hits] for hits in found] == measured
+
+
 def test_what_gains_nothing_is_not_recommended(open_filled: Callable[..., HybridIndex]) -> None:
     collection = generated(queries=12)
     index = open_filled()
@@ -152,6 +183,7 @@ def test_what_gains_nothing_is_not_recommended(open_filled: Callable[..., Hybrid
     assert tuning.best == tuning.recommended == tuning.present == PRESENT  # all settings find all: least is changed
     assert (tuning.gain, tuning.interval, tuning.is_distinguishable) == (0, (0, 0), False)
     assert "not distinguishable from zero" in tuning_in_words(tuning)
+    assert tuning.learned is None or not tuning.learned.is_better
 
 
 def test_what_gains_is_recommended(open_filled: Callable[..., HybridIndex]) -> None:
@@ -213,3 +245,17 @@ def test_a_tuning_is_an_object_of_named_values() -> None:
     assert values["recommended"] == {"fusion": "rrf", "alpha": 0.5, "bm25_k1": 0.9, "bm25_b": 0.3}
     assert values["interval"] == {"low": 0.05, "high": 0.15}
     assert values["is_distinguishable"] is True
+    assert values["learned"] is None
+    assert "nothing tells the relevant passages" in tuning_in_words(TUNING)
+
+
+def test_a_learned_fusion_that_may_be_luck_is_told_of_and_not_written(tmp_path: Path) -> None:
+    weights = FusionWeights.of("model", np.ones(len(FEATURES)), np.ones(len(FEATURES)))
+    lucky = Learned(PRESENT._replace(fusion="learned"), weights, 0.7, 0.2, 0.001, 0.1, 0.06)
+    tuning = replace(TUNING, learned=lucky)
+    assert tuning.recommended == tuning.best and tuning.fusion_weights is None
+    told = tuning_in_words(tuning)
+    assert "0.7000, the present settings 0.5000 (p 0.001) and the tuned ones 0.6000 (p 0.060)" in told
+    assert tuning_as_dict(tuning)["learned"]["is_better"] is False
+    (tmp_path / "tuned.yaml").write_text(tuned_config(Config(), tuning, collection="c"))
+    assert Config.load(tmp_path / "tuned.yaml").fusion_weights is None

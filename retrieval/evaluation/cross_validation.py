@@ -42,10 +42,14 @@ def check_folds(queries: int, folds: int) -> None:
 
 
 def cross_validate(values: Values, *, folds: int) -> tuple[list[int], list[NDArray[np.intp]]]:
-    """For each fold the row that is best on all others, and the fold's queries (columns), drawn with a fixed seed."""
-    queries = values.shape[1]
-    held_out = [np.sort(part) for part in np.array_split(np.random.default_rng(SEED).permutation(queries), folds)]
+    """For each fold the row that is best on all others, and the fold's queries (columns), as `parts` draws them."""
+    held_out = parts(values.shape[1], folds)
     return [best_row(np.delete(values, fold, axis=1)) for fold in held_out], held_out
+
+
+def parts(queries: int, folds: int) -> list[NDArray[np.intp]]:
+    """The folds: of so many queries their numbers, drawn with a fixed seed."""
+    return [np.sort(part) for part in np.array_split(np.random.default_rng(SEED).permutation(queries), folds)]
 
 
 def best_row(values: Values) -> int:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -11,6 +12,7 @@ from retrieval.errors import ConfigError
 from retrieval.evaluation.collection import Collection
 from retrieval.evaluation.measures import JudgedRun
 from retrieval.evaluation.runs import escaped, write_qrels, write_run
+from retrieval.evaluation.tables import learned_in_words
 from retrieval.evaluation.tuning import Tuning
 
 
@@ -50,9 +52,14 @@ def tuned_config(config: Config, tuning: Tuning, *, collection: str) -> str:
         f"Tuned on {json.dumps(collection, ensure_ascii=False)}: {tuning.queries} queries, {tuning.measure}.",
         f"Out-of-fold gain over the settings before: {tuning.gain:+.4f}, 95% interval [{low:+.4f}, {high:+.4f}].",
     ]
-    if not tuning.is_distinguishable:
+    if tuning.learned is not None:
+        comment.append(learned_in_words(tuning))
+    if tuning.recommended == tuning.present:
         comment.append("That cannot be told from 0, so the settings before are kept.")
     if config.chroma_headers:
         comment.append("chroma_headers are left out: set them here or as RETRIEVAL_CHROMA_HEADERS.")
-    settings = yaml.safe_dump({**present, **tuning.recommended._asdict()}, sort_keys=False, allow_unicode=True)
+    chosen: dict[str, Any] = {**present, **tuning.recommended._asdict()}
+    if tuning.fusion_weights is not None:
+        chosen["fusion_weights"] = tuning.fusion_weights.model_dump(mode="json")
+    settings = yaml.safe_dump(chosen, sort_keys=False, allow_unicode=True)
     return "".join(f"# {line}\n" for line in comment) + settings

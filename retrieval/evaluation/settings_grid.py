@@ -7,13 +7,16 @@ The rankings are those of `search_batch(..., mode="hybrid", group_by_document=Tr
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from retrieval.config import Config, Feedback, FusionMethod
 from retrieval.lexical import LexicalIndex
 from retrieval.search.candidates import QueryScores
 from retrieval.search.options import SearchOptions
 from retrieval.search.query import Query
 from retrieval.search.reformulation import reformulated
-from retrieval.search.scoring import Scorer, first_of_each
+from retrieval.search.scoring import Scorer, first_of_each, unlearned
 from retrieval.segments.reader import IndexReader
 from retrieval.topk import Rows
 
@@ -33,6 +36,19 @@ class Settings(NamedTuple):
     def __str__(self) -> str:
         how = {0.0: "BM25 alone", 1.0: "dense alone"}.get(self.alpha, f"{self.fusion}, alpha {self.alpha:g}")
         return how if self.alpha == 1 else f"{how}, k1 {self.bm25_k1:g}, b {self.bm25_b:g}"
+
+
+class Learnable(NamedTuple):
+    """One query's passages, for a learned fusion.
+
+    sources    [k], the documents of the passages that it ranks again, in the order in which equal scores stand
+    features   float64 [k, len(FEATURES)]
+    others     the best documents as fused, best first: those without such a passage keep their places behind
+    """
+
+    sources: list[str]
+    features: NDArray[np.float64]
+    others: list[str]
 
 
 class Rankings:
@@ -71,17 +87,33 @@ class Rankings:
     ) -> Iterator[list[str]]:
         """The sources of the best documents, best first, under each of the options; `lexical` gives the BM25 scores."""
         documents = self._reader.documents
-        scores = QueryScores(self._reader, query, lexical=lexical)
-        scorer = Scorer(scores)
 
         def one_each(rows: Rows) -> Rows:
             return first_of_each(documents, rows)
 
+        scores = QueryScores(self._reader, query, lexical=lexical)
+        scorer = Scorer(scores)
         for each in options:
-            asked = scorer
-            if each.feedback != "none":
-                first = scorer.ranking(each).rows
-                again = reformulated(self._reader, query, scores, first, feedback=each.feedback)
-                asked = Scorer(QueryScores(self._reader, again, lexical=lexical))
-            best = asked.ranking(each, choose=one_each).rows[: self._cutoff]
-            yield [self._sources[document] for document in documents[best].tolist()]
+            asked = self._asked_again(query, lexical, scores, scorer, each)
+            yield self._named(asked.ranking(each, choose=one_each).rows[: self._cutoff])
+
+    def learnable(self, query: Query, lexical: LexicalIndex, options: SearchOptions) -> Learnable:
+        """What a learned fusion ranks again of one query's passages, and what it does not."""
+        scores = QueryScores(self._reader, query, lexical=lexical)
+        rows, found = self._asked_again(query, lexical, scores, Scorer(scores), options).learnable(options)
+        by_id = np.argsort(self._reader.ids[rows], kind="stable")
+        [others] = self.best_documents(query, lexical, [options])
+        return Learnable(self._named(rows[by_id]), found[by_id], others)
+
+    def _asked_again(
+        self, query: Query, lexical: LexicalIndex, scores: QueryScores, scorer: Scorer, options: SearchOptions
+    ) -> Scorer:
+        """With feedback, the scorer of the query as it is asked again; else the same."""
+        if options.feedback == "none":
+            return scorer
+        first = scorer.ranking(unlearned(options)).rows
+        again = reformulated(self._reader, query, scores, first, feedback=options.feedback)
+        return Scorer(QueryScores(self._reader, again, lexical=lexical))
+
+    def _named(self, rows: Rows) -> list[str]:
+        return [self._sources[document] for document in self._reader.documents[rows].tolist()]

@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.table import Table
 
+from retrieval.evaluation.learned_tuning import Learned
 from retrieval.evaluation.measures import Figures
 from retrieval.evaluation.settings_grid import Settings
 from retrieval.evaluation.significance import RESAMPLES, Comparison
@@ -37,7 +38,7 @@ def comparisons_table(comparisons: Comparisons) -> Table:
         table.add_column(name, justify="right")
     for name, compared in comparisons.items():
         for at, one in enumerate(compared):
-            chance = "< .001" if one.p_value < 0.001 else f"{one.p_value:.3f}"
+            chance = _chance(one.p_value)
             counts = f"{one.wins}", f"{one.ties}", f"{one.losses}"
             table.add_row("" if at else name, one.measure, f"{one.difference:+.3f}", chance, *counts)
         table.add_section()
@@ -72,8 +73,28 @@ def tuning_in_words(tuning: Tuning) -> str:
         f"Gain of tuned settings on queries that took no part in choosing them: {tuning.gain:+.4f}, "
         f"95% interval [{low:+.4f}, {high:+.4f}]: {verdict}.\n"
         f"Best of {tuning.tried} settings on all queries: {tuning.best}, {tuning.best_mean:.4f}.\n"
-        f"Recommended: {tuning.recommended}" + ("." if tuning.is_distinguishable else ", the present ones.")
+        f"{learned_in_words(tuning)}\n"
+        f"Recommended: {tuning.recommended}" + (", the present ones." if tuning.recommended == tuning.present else ".")
     )
+
+
+def learned_in_words(tuning: Tuning) -> str:
+    """One sentence: what a fusion fitted to the queries would gain, and whether it is to be used."""
+    learned = tuning.learned
+    if learned is None:
+        return "Learned fusion: not used, as nothing tells the relevant passages that were found from the others."
+    verdict = "better than both by more than luck" if learned.is_better else "not used, as that is not certainly better"
+    if learned.is_better and tuning.queries < _FEW:
+        verdict += f", but {tuning.queries} queries are little to go by"
+    return (
+        f"Learned fusion, on queries that took no part in fitting it: {learned.mean:.4f}, the present settings "
+        f"{tuning.present_mean:.4f} (p {_chance(learned.p_over_present)}) and the tuned ones {tuning.fold_mean:.4f} "
+        f"(p {_chance(learned.p_over_tuned)}); {verdict}."
+    )
+
+
+def _chance(p_value: float) -> str:
+    return "< .001" if p_value < 0.001 else f"{p_value:.3f}"
 
 
 def evaluation_as_dict(figures: Mapping[str, Figures], comparisons: Comparisons) -> dict[str, Any]:
@@ -100,7 +121,14 @@ def tuning_as_dict(tuning: Tuning) -> dict[str, Any]:
         "is_distinguishable": tuning.is_distinguishable,
         "folds": [{**asdict(fold), "chosen": _settings(fold.chosen)} for fold in tuning.folds],
         **{name: _settings(getattr(tuning, name)) for name in ("present", "best", "recommended")},
+        "learned": None if tuning.learned is None else _learned(tuning.learned),
     }
+
+
+def _learned(learned: Learned) -> dict[str, Any]:
+    weights = learned.weights.model_dump(mode="json")
+    figures = {name: value for name, value in asdict(learned).items() if name not in {"settings", "weights"}}
+    return {"settings": _settings(learned.settings), "weights": weights, **figures, "is_better": learned.is_better}
 
 
 def _settings(settings: Settings) -> dict[str, Any]:

@@ -18,8 +18,10 @@ from retrieval.evaluation.cross_validation import (
     confidence_interval,
     cross_validate,
 )
+from retrieval.evaluation.learned_tuning import Learned, learn_fusion
 from retrieval.evaluation.measures import DEPTH, Judge
 from retrieval.evaluation.settings_grid import Rankings, Settings
+from retrieval.learned_fusion import FusionWeights
 from retrieval.searcher import Searcher
 
 
@@ -53,6 +55,7 @@ class Tuning:
     gain          fold_mean - present_mean: what choosing by such queries gains on others; interval is its 95%
                   confidence interval, over resampled queries with the choices as they are
     best          what all queries together choose; best_mean over the same queries flatters it
+    learned       a fusion fitted to the queries; None where they taught nothing
     """
 
     measure: str
@@ -66,6 +69,7 @@ class Tuning:
     interval: Interval
     best: Settings
     best_mean: float
+    learned: Learned | None = None
 
     @property
     def is_distinguishable(self) -> bool:
@@ -74,8 +78,16 @@ class Tuning:
 
     @property
     def recommended(self) -> Settings:
-        """The best, if choosing gains anything that can be told from luck; else the present."""
+        """The learned fusion, if it is better than all else; the best, if choosing gains anything that can be told from
+        luck; else the present."""
+        if self.learned is not None and self.learned.is_better:
+            return self.learned.settings
         return self.best if self.is_distinguishable else self.present
+
+    @property
+    def fusion_weights(self) -> FusionWeights | None:
+        """What belongs to the settings that are recommended, where those are learned now."""
+        return self.learned.weights if self.learned is not None and self.learned.is_better else None
 
 
 def tune(
@@ -87,7 +99,7 @@ def tune(
     grid: Grid | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Tuning:
-    """Choose fusion, alpha, k1 and b by cross-validation on the collection's queries.
+    """Choose fusion, alpha, k1 and b by cross-validation on the collection's queries, and try a fusion fitted to them.
 
     Among equals, what changes least of the present settings is chosen. Higher means better, whatever the measure.
 
@@ -121,6 +133,7 @@ def tune(
         interval=confidence_interval(chosen_values - now),
         best=candidates[best],
         best_mean=float(values[best].mean()),
+        learned=learn_fusion(searcher, collection, measure=measure, folds=folds, present=now, tuned=chosen_values),
     )
 
 

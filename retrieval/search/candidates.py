@@ -1,12 +1,15 @@
 """Both sides' scores of everything that a query could find, and the best of each side."""
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.analysis import is_foreign
 from retrieval.config import Mode
 from retrieval.fusion import Scores
 from retrieval.lexical import LexicalIndex
@@ -44,6 +47,10 @@ class QueryScores:
     coverage  the query's
     vectors   float32 [n, dim], unit rows
     texts     [n], equal where texts are
+    documents   [n], equal where documents are
+    ordinals  intp [k] -> float64 [k], how many chunks of its document stand before each
+    in_its_language   intp [k] -> float64 [k], 1, or 0 for those in another language than the query
+    fusion_weights   of a learned fusion
     """
 
     def __init__(
@@ -59,6 +66,10 @@ class QueryScores:
         self.coverage = query.evidence.coverage
         self.vectors = reader.vectors
         self.texts: StackedArray[Any] | NDArray[Any] = reader.passages
+        self.documents: StackedArray[Any] | NDArray[Any] = reader.documents
+        self.ordinals: Callable[[Rows], Scores] = reader.ordinals
+        self.in_its_language: Callable[[Rows], Scores] = partial(_in_language_of, query.text, reader)
+        self.fusion_weights = reader.fusion_weights
         self._cosines = Cosines(query.vector, reader.vectors, scan or reader.products, alive=reader.alive)
         self.lexical, self._matching = _bm25(reader, lexical or reader.lexical, query.terms)
         if sides != "dense" and (phrase := phrase_scores(reader, query, self._matching, self._near)) is not None:
@@ -81,7 +92,9 @@ class QueryScores:
         documents._alive = None
         documents.lexical = highest(self.lexical, reader)
         documents._matching = any_of(self._matching, reader)
-        documents.texts = documents._names = np.arange(len(documents.vectors))
+        documents.texts = documents.documents = documents._names = np.arange(len(documents.vectors))
+        documents.ordinals = lambda rows: np.zeros(len(rows))
+        documents.in_its_language = lambda rows: np.ones(len(rows))
         documents._unfiltered = {}
         return documents
 
@@ -135,6 +148,14 @@ def highest(scores: NDArray[Any], reader: IndexReader) -> NDArray[Any]:
 def any_of(mask: Mask, reader: IndexReader) -> Mask:
     """bool [m]: whether any chunk of each document is in the mask."""
     return highest(mask, reader)
+
+
+def _in_language_of(text: str, reader: IndexReader, rows: Rows) -> Scores:
+    if len(reader.languages) == 1:  # nearly all; it takes time to detect that of the query
+        return np.ones(len(rows))
+    languages = [reader.language(row) for row in rows.tolist()]
+    is_own = {language: not is_foreign(text, language) for language in set(languages)}
+    return np.array([is_own[language] for language in languages], np.float64)
 
 
 @stage("lexical")

@@ -143,7 +143,7 @@ class SearchOptions:
         metadata=_about("Which sides answer: hybrid, dense (by meaning) or lexical (by words, no model)."),
     )
     fusion: FusionMethod = field(
-        metadata=_about("How both sides' scores become one: dbsf, rrf or convex.", is_configured=True)
+        metadata=_about("How both sides' scores become one: dbsf, rrf, convex or learned.", is_configured=True)
     )
     alpha: float = field(metadata=_about("Weight of the dense side, 0 to 1.", least=0, most=1, is_configured=True))
     rrf_k: int = field(default=60, metadata=_about("With fusion rrf: its constant; more evens the ranks out.", least=1))
@@ -220,7 +220,12 @@ class SearchOptions:
             raise TypeError(f"search() got an unexpected keyword argument {min(unknown)!r}")
         configured = {name: getattr(config, name) for name, option in OPTIONS.items() if option.is_configured}
         given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
-        return cls(top_k=top_k, **{**configured, **given})
+        chosen = cls(top_k=top_k, **{**configured, **given})
+        if chosen.fusion == "learned" and config.fusion_weights is None:
+            raise QueryError(
+                'fusion is "learned"; it needs a configuration with fusion_weights, as `retrieve tune --output` writes.'
+            )
+        return chosen
 
     def __post_init__(self) -> None:
         for name, option in OPTIONS.items():

@@ -14,7 +14,7 @@ from retrieval.search.options import SearchOptions
 from retrieval.search.query import Query
 from retrieval.search.reformulation import reformulated
 from retrieval.search.relevance import relevance
-from retrieval.search.scoring import Scorer
+from retrieval.search.scoring import Scorer, unlearned
 from retrieval.search.within import within
 from retrieval.search_hits import SearchHit
 from retrieval.segments.reader import IndexReader
@@ -36,7 +36,7 @@ def search(
     allowed = _allowed(reader, query, options)
     if options.feedback != "none":
         one_each = choice(reader, one_each_document=False, one_each_text=options.collapse)
-        first = Scorer(scores, allowed).ranking(options, choose=one_each)
+        first = Scorer(scores, allowed).ranking(unlearned(options), choose=one_each)
         asked = reformulated(reader, query, scores, first.rows, feedback=options.feedback)
         scores = QueryScores(reader, asked, options.sides)
     ranking = _ranked(reader, scores, options, allowed)

@@ -1,18 +1,23 @@
 """Scoring: a query's candidates, both sides' scores of them completed, and the ranking that a fusion makes of those."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.config import FusionMethod, Mode
-from retrieval.fusion import Scores, fuse, is_constant, scaled
+from retrieval.fusion import Scores, fuse, is_constant, scaled, spread
 from retrieval.search.candidates import QueryScores, Ranking
+from retrieval.search.features import Candidates, features
 from retrieval.search.options import SearchOptions
 from retrieval.search.smoothing import POOL, smoothed
 from retrieval.segments.stacked import StackedArray
 from retrieval.topk import Mask, Rows
+
+BASE: FusionMethod = "dbsf"
+"""What a learned fusion takes its candidates' scores from."""
 
 Choose = Callable[[Rows], NDArray[np.intp]]
 """Rows, best first -> the places of those that are kept, ascending."""
@@ -62,29 +67,47 @@ class Scorer:
             scores = self._scores.cosines(rows)
         else:
             scores = self._fused(options, rows)
-            if options.smoothing:
-                scores = self._smoothed(options, rows, scores)
+            if options.smoothing or options.fusion == "learned":
+                scores = self._rescored(options, rows, scores)
         return Ranking(rows, scores).take(self._scores.in_order(rows, scores))
 
     def _fused(self, options: SearchOptions, rows: Rows) -> Scores:
         dense, lexical = self._scaled_scores(options, rows)
         return fuse(dense, lexical, alpha=options.alpha, coverage=self._scores.coverage)
 
-    def _smoothed(self, options: SearchOptions, rows: Rows, fused: Scores) -> Scores:
-        """The fused scores of the rows, those of the best unfiltered candidates smoothed with one another's.
+    def _rescored(self, options: SearchOptions, rows: Rows, fused: Scores) -> Scores:
+        """The fused scores of the rows, those of the best unfiltered candidates smoothed with one another's, and then,
+        with a learned fusion, ranked by what was learned.
 
-        All others keep their scores. No other unfiltered candidate overtakes the best by that, since smoothed scores
+        All others keep their scores. No other unfiltered candidate overtakes the best by that, since their new scores
         stay between the lowest and the highest of these.
         """
-        best = self._union("hybrid", options.candidates, filtered=False)
-        of_best = fused if np.array_equal(best, rows) else self._fused(options, best)
-        order = self._scores.in_order(best, of_best)[:POOL]
-        best, of_best = best[order], of_best[order]
-        of_best = smoothed(of_best, self._scores.vectors[best], self._scores.texts[best], weight=options.smoothing)
+        candidates, of_best = self._best(options)
+        if options.fusion == "learned" and (weights := self._scores.fusion_weights) is not None:
+            of_best = spread(features(self._scores, candidates, of_best) @ weights.slopes, of_best)
+        best = candidates.rows[: len(of_best)]
         places = np.searchsorted(rows, best)
         there = rows[np.minimum(places, len(rows) - 1)] == best
         fused[places[there]] = of_best[there]
         return fused
+
+    def learnable(self, options: SearchOptions) -> tuple[Rows, NDArray[np.float64]]:
+        """intp [k], the rows that a learned fusion ranks again, best first as fused, and float64 [k, len(FEATURES)],
+        their features."""
+        candidates, of_best = self._best(options)
+        return candidates.rows[: len(of_best)], features(self._scores, candidates, of_best)
+
+    def _best(self, options: SearchOptions) -> tuple[Candidates, Scores]:
+        """The unfiltered candidates, best first as fused, and the smoothed scores of the best of them."""
+        rows = self._union("hybrid", options.candidates, filtered=False)
+        dense, lexical = self._scaled_scores(options, rows)
+        fused = self._fused(options, rows)
+        order = self._scores.in_order(rows, fused)
+        candidates = Candidates(rows[order], dense[order], lexical[order], fused[order])
+        best, of_best = candidates.rows[:POOL], candidates.fused[:POOL]
+        if options.smoothing:
+            of_best = smoothed(of_best, self._scores.vectors[best], self._scores.texts[best], weight=options.smoothing)
+        return candidates, of_best
 
     def _rows(self, options: SearchOptions, depth: int) -> Rows:
         """The `depth` best of each side that is asked, ascending."""
@@ -106,10 +129,11 @@ class Scorer:
         The scale comes from the unfiltered candidates, or if those are all alike on one side, from all rows; for ranks
         always from all rows.
         """
-        key = options.fusion, options.rrf_k, options.candidates, rows.tobytes()
+        method: FusionMethod = BASE if options.fusion == "learned" else options.fusion
+        key = method, options.rrf_k, options.candidates, rows.tobytes()
         if key not in self._scaled:
             scores = self._scores
-            if options.fusion == "rrf":
+            if method == "rrf":
                 cosines = scores.ranked_cosines(rows)
                 dense, lexical = cosines[rows], scores.lexical[rows]
                 dense_reference, lexical_reference = scores.living(cosines), scores.living(scores.lexical)
@@ -122,10 +146,16 @@ class Scorer:
                 if is_constant(lexical_reference):
                     lexical_reference = scores.living(scores.lexical)
             self._scaled[key] = (
-                scaled(dense, dense_reference, method=options.fusion, rrf_k=options.rrf_k),
-                scaled(lexical, lexical_reference, method=options.fusion, rrf_k=options.rrf_k),
+                scaled(dense, dense_reference, method=method, rrf_k=options.rrf_k),
+                scaled(lexical, lexical_reference, method=method, rrf_k=options.rrf_k),
             )
         return self._scaled[key]
+
+
+def unlearned(options: SearchOptions) -> SearchOptions:
+    """With what a learned fusion begins with, by which feedback takes a question's first answers: the weights were
+    fitted to what is found with these."""
+    return replace(options, fusion=BASE) if options.fusion == "learned" else options
 
 
 def first_of_each(names: StackedArray[Any], rows: Rows) -> NDArray[np.intp]:

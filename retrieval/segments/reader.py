@@ -17,6 +17,7 @@ from retrieval.config import Config
 from retrieval.errors import IndexDamagedError, RetrievalError
 from retrieval.filters import compile_where, compile_where_document
 from retrieval.fingerprint import Fingerprint
+from retrieval.learned_fusion import FusionWeights
 from retrieval.lexical import LexicalIndex
 from retrieval.segments.block import blocks_of
 from retrieval.segments.column import Kind
@@ -172,9 +173,18 @@ class IndexReader:
             delta=config.bm25_delta,
         )
 
+    @property
+    def fusion_weights(self) -> FusionWeights | None:
+        """Of a learned fusion, as configured."""
+        return self._config.fusion_weights
+
     def chunk(self, row: int) -> Chunk:
         segment, at = self._place(row)
         return segment.chunk(at)
+
+    def ordinals(self, rows: Rows) -> NDArray[np.float64]:
+        """float64 [k]: how many chunks of its document stand before each of these rows."""
+        return np.array([self.chunk(row).ordinal for row in rows.tolist()], np.float64)
 
     def text(self, row: int) -> str:
         segment, at = self._place(row)
