@@ -311,6 +311,12 @@ def without_learned_fusion(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if name not in left_out}
 
 
+def unlearned(config: Config) -> Config:
+    """The same for another model: what a learned fusion begins with takes its place."""
+    fusion = Config.model_fields["fusion"].default if config.fusion == "learned" else config.fusion
+    return config.model_copy(update={"fusion": fusion, "fusion_weights": None})
+
+
 def _checked_suffix(suffix: str) -> str:
     name = "." + suffix.lower().removeprefix(".")
     if not re.fullmatch(r"\.[^./\s]+", name):

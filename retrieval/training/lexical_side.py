@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 
 from retrieval.analysis import Analyzer
-from retrieval.config import Config
+from retrieval.config import Config, unlearned
 from retrieval.fusion import Scores, fuse, scaled
 from retrieval.lexical import LexicalIndex
 from retrieval.search.options import SearchOptions
@@ -45,7 +45,7 @@ class LexicalSide:
             for language in analyzers:
                 of_language = languages == language
                 scores[row, of_language] = index.get_scores(query.terms[language])[of_language]
-        options = SearchOptions.of(searcher.config, 10, {"mode": "hybrid"})
+        options = SearchOptions.of(unlearned(searcher.config), 10, {"mode": "hybrid"})
         return cls(scores, np.array([query.evidence.coverage for query in asked]), options)
 
     def fused(self, cosines: Scores) -> Scores:

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from retrieval.config import SERVER_SETTINGS, Config
+from retrieval.config import SERVER_SETTINGS, Config, unlearned
 from retrieval.encoders.prompts import Prompts
 from retrieval.errors import ConfigError
 from retrieval.model_comparison.report import settings_file_of
@@ -54,8 +54,9 @@ def save_model(model: "SentenceTransformer", directory: Path, *, config: Config,
 
 
 def trained_settings(config: Config, directory: Path, prompts: Prompts) -> Config:
-    """The settings that a model was trained with, for the directory that it is saved to. The environment has no say."""
-    return config.model_copy(
+    """The settings that a model was trained with, for the directory that it is saved to. The environment has no say,
+    and a fusion that was fitted to the model that it began as is left out."""
+    return unlearned(config).model_copy(
         update={
             "model": str(directory.resolve()),
             "revision": None,

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from retrieval.config import Config, Mode
+from retrieval.config import Config, Mode, unlearned
 from retrieval.evaluation.collection import Collection
 from retrieval.evaluation.judgements import Judgements
 from retrieval.evaluation.measures import Figures, judge
@@ -130,7 +130,8 @@ def _alignment(unseen: Unseen, index: HybridIndex) -> float | None:
 
 @contextmanager
 def _indexed(texts: Sequence[Text], config: Config, scratch: Path | None) -> Iterator[HybridIndex]:
-    config = config.model_copy(update={"chroma_host": None})  # no server keeps what is only tried
+    # No server keeps what is only tried, and models are compared under a fusion that was fitted to neither.
+    config = unlearned(config).model_copy(update={"chroma_host": None})
     documents: dict[str, list[Text]] = {}
     for text in texts:
         documents.setdefault(text.chunk.source, []).append(text)
