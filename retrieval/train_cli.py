@@ -76,6 +76,10 @@ def train(
     accumulate: Annotated[int, typer.Option(min=1, help="Batches of a step.")] = 1,
     learning_rate: Annotated[float, typer.Option(help="At its highest.")] = 2e-5,
     frozen_layers: Annotated[int, typer.Option(min=0, help="The lowest layers, which stay as they are.")] = 0,
+    blend: Annotated[
+        float | None,
+        typer.Option(help="The share of the trained weights in the model; chosen by held-out questions by default."),
+    ] = None,
     lora: Annotated[
         int,
         typer.Option(
@@ -124,6 +128,7 @@ def train(
         accumulate=accumulate,
         learning_rate=learning_rate,
         frozen_layers=frozen_layers,
+        blend=blend,
         lora_rank=lora,
         seed=seed,
     )
@@ -273,6 +278,7 @@ def _print(trained: "Trained", output: Path, *, as_json: bool) -> None:
                 "negatives": dict(trained.plan.negatives),
                 "steps": fitted.steps,
                 "best_step": fitted.best_step,
+                "blend": fitted.share,
                 "held_out": {str(step): figure for step, figure in fitted.figures.items()},
                 "unseen": None if verdict is None else sides_as_dict(verdict.own),
                 "elsewhere": None if verdict is None or verdict.elsewhere is None else sides_as_dict(verdict.elsewhere),

@@ -13,11 +13,13 @@ from retrieval.config import Config
 from retrieval.encoders.prompts import Prompts
 from retrieval.encoders.torch_model import load_torch_model
 from retrieval.errors import ConfigError, ModelError
+from retrieval.training.blending import Blend, blend
 from retrieval.training.examples import Example
-from retrieval.training.fit import Progress, Recipe, fit
+from retrieval.training.fit import fit
 from retrieval.training.held_out import HeldOut, embed
 from retrieval.training.losses import Columns, Loss
 from retrieval.training.pairs import Pair
+from retrieval.training.recipe import Fitted, Progress, Recipe
 from retrieval.training.trainer import replace_rows
 from retrieval.training.weights import freeze
 from tests.tiny_models import tiny_model
@@ -60,7 +62,7 @@ class Lost(torch.nn.Module):
         return self.model(features[0])["sentence_embedding"].sum() * float("nan")
 
 
-def ndcg(model) -> float:
+def ndcg(model) -> np.ndarray:
     return HELD_OUT.ndcg(model, PROMPTS)
 
 
@@ -75,7 +77,7 @@ def test_a_planted_signal_is_learned_and_an_interruption_changes_nothing(
     whole = deepcopy(loaded)
     numbers = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()
     fitted = fit(whole, COLUMNS, RECIPE, figure=ndcg, checkpoints=tmp_path / "whole", on_progress=told.append)
-    assert fitted.figures[0] < 0.3 and ndcg(whole) > 0.8
+    assert fitted.figures[0] < 0.3 and fitted.figure == ndcg(whole).mean() > 0.8
     assert max(fitted.figures.values()) == fitted.figures[fitted.best_step] > 0.8
     assert whole.forward.__func__ is type(whole).forward, "without the precision of training"
     losses = [progress.loss for progress in told if progress.loss is not None]
@@ -102,10 +104,10 @@ def test_a_planted_signal_is_learned_and_an_interruption_changes_nothing(
 
 def test_frozen_layers_stay_as_they_are(loaded, tmp_path: Path) -> None:
     model = deepcopy(loaded)
-    recipe = Recipe(epochs=1, batch_size=11, learning_rate=0.01, frozen_layers=1, evaluations=1)
-    figures = iter((0.0, 0.5))
+    recipe = Recipe(epochs=1, batch_size=11, learning_rate=0.01, frozen_layers=1, evaluations=1, blend=0.7)
+    figures = iter(np.array([[0.0], [0.5], [0.5]]))
     fitted = fit(model, COLUMNS, recipe, figure=lambda _: next(figures), checkpoints=tmp_path / "one")
-    assert (fitted.figures, fitted.best_step) == ({0: 0.0, 2: 0.5}, 2)
+    assert fitted == Fitted(2, {0: 0.0, 2: 0.5}, best_step=2, share=0.7, figure=0.5)
     before, after = dict(loaded.named_parameters()), dict(model.named_parameters())
     moved = {name for name in before if not torch.equal(before[name], after[name])}
     assert moved and all(".layer.1." in name or "pooler" in name for name in moved)
@@ -113,13 +115,25 @@ def test_frozen_layers_stay_as_they_are(loaded, tmp_path: Path) -> None:
         freeze(deepcopy(loaded), 2)
 
 
+@pytest.mark.parametrize(
+    ("of_half", "of_whole", "share"),
+    [([0.5, 0.2, 0.4], [0.5, 0.5, 0.3], 0.5), ([0.5, 0.2, 0.4], [0.6, 0.4, 0.5], 1.0), ([0.5], [0.5], 0.5)],
+)
+def test_no_more_is_changed_than_held_out_questions_ask_for(of_half, of_whole, share: float) -> None:
+    model = torch.nn.Linear(1, 1, bias=False)
+    first, last = {"weight": torch.tensor([[2.0]])}, {"weight": torch.tensor([[4.0]])}
+    figures = {3.0: np.array(of_half), 4.0: np.array(of_whole)}
+    found = blend(model, first, last, shares=(0.5, 1.0), figure=lambda model: figures[model.weight.item()])
+    assert found == Blend(share, figures[2 + 2 * share]) and model.weight.item() == 2 + 2 * share
+
+
 def test_adapters_are_merged_and_an_interruption_changes_nothing(loaded, tmp_path: Path) -> None:
     pytest.importorskip("peft")
     recipe = Recipe(epochs=3, batch_size=11, learning_rate=0.05, lora_rank=2, frozen_layers=1, evaluations=2)
     before = embed(loaded, ["dog"])[0]
 
-    def moved(model) -> float:
-        return 1 - float(embed(model, ["dog"])[0] @ before)
+    def moved(model) -> np.ndarray:
+        return np.array([1 - float(embed(model, ["dog"])[0] @ before)])
 
     def interrupt(progress: Progress) -> None:
         if progress.step == 5:
@@ -131,7 +145,7 @@ def test_adapters_are_merged_and_an_interruption_changes_nothing(loaded, tmp_pat
         fit(deepcopy(loaded), COLUMNS, recipe, figure=moved, checkpoints=tmp_path / "halves", on_progress=interrupt)
     fit(resumed, COLUMNS, recipe, figure=moved, checkpoints=tmp_path / "halves", resume=True)
     np.testing.assert_allclose(weights_of(resumed), weights_of(whole), atol=1e-6)
-    assert fitted.best_step == 6 and moved(whole) == pytest.approx(fitted.figures[6], rel=0.02), "merged, in float32"
+    assert fitted.best_step == 6 and moved(whole)[0] == pytest.approx(fitted.figures[6], rel=0.02), "merged, in float32"
     old, new = dict(loaded.named_parameters()), dict(whole.named_parameters())
     assert list(new) == list(old) and all(weight.requires_grad for weight in new.values())
     changed = {name for name in old if not torch.equal(old[name], new[name])}
@@ -150,7 +164,7 @@ def test_later_epochs_have_other_columns(loaded, tmp_path: Path) -> None:
 
     def trained(name: str, **options) -> np.ndarray:
         model = deepcopy(loaded)
-        moved = lambda model: float(np.linalg.norm(weights_of(model) - before))  # noqa: E731
+        moved = lambda model: np.array([np.linalg.norm(weights_of(model) - before)])  # noqa: E731
         fit(model, hard, recipe, figure=moved, checkpoints=tmp_path / name, **options)
         return weights_of(model)
 
@@ -170,18 +184,18 @@ def test_later_epochs_have_other_columns(loaded, tmp_path: Path) -> None:
 
 def test_the_model_stays_as_it_is_where_training_makes_it_no_better(loaded, tmp_path: Path) -> None:
     model = deepcopy(loaded)
-    figures = iter((0.5, 0.4, 0.5, 0.3, 0.2))
+    figures = iter(np.array([[0.5], [0.4], [0.5], [0.3], [0.2]]))
     recipe = Recipe(epochs=9, batch_size=11, learning_rate=0.01, evaluations=9, patience=2)
     fitted = fit(model, COLUMNS, recipe, figure=lambda _: next(figures), checkpoints=tmp_path)
     assert fitted.best_step == 0 and fitted.steps == 8, "it stopped at the second time without a new best"
     np.testing.assert_array_equal(weights_of(model), weights_of(loaded))
-    again = fit(model, COLUMNS, recipe, figure=lambda _: 0.5, checkpoints=tmp_path, resume=True)
+    again = fit(model, COLUMNS, recipe, figure=lambda _: np.array([0.5]), checkpoints=tmp_path, resume=True)
     assert again == fitted, "what has stopped is not trained further"
 
 
 def test_what_cannot_be_trained_is_refused(loaded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def trained(columns: Columns = COLUMNS) -> None:
-        fit(deepcopy(loaded), columns, Recipe(), figure=lambda _: 0.5, checkpoints=tmp_path)
+        fit(deepcopy(loaded), columns, Recipe(), figure=lambda _: np.array([0.5]), checkpoints=tmp_path)
 
     with pytest.raises(ConfigError, match="batches of two pairs"):
         trained({"anchor": ["canine"], "positive": ["dog"]})
@@ -194,7 +208,8 @@ def test_what_cannot_be_trained_is_refused(loaded, tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"epochs": 0}, {"learning_rate": 0}, {"warmup": 1}, {"frozen_layers": -1}, {"lora_rank": -1}]
+    "wrong",
+    [{"epochs": 0}, {"learning_rate": 0}, {"warmup": 1}, {"frozen_layers": -1}, {"blend": 0}, {"lora_rank": -1}],
 )
 def test_numbers_that_make_no_sense_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ConfigError):

@@ -1,12 +1,12 @@
 """Training the embedding model on an index's own documents, from pairs and hard negatives that the index gives."""
 
 from retrieval.training.examples import write_examples
-from retrieval.training.fit import Progress, Recipe
 from retrieval.training.generation import Estimate, Generated, Generation
 from retrieval.training.losses import Loss
 from retrieval.training.negatives import Mining
 from retrieval.training.pairs import Pair, read_pairs
 from retrieval.training.plan import Plan, Wanted
+from retrieval.training.recipe import Progress, Recipe
 from retrieval.training.run import Trained, train
 
 __all__ = [

@@ -6,9 +6,9 @@ from rich.table import Table
 from retrieval.encoders.prompts import Prompts
 from retrieval.model_comparison.comparison import chance
 from retrieval.model_comparison.trial import MEASURES
-from retrieval.training.fit import Fitted
 from retrieval.training.held_out import MEASURE
 from retrieval.training.plan import Plan, Wanted
+from retrieval.training.recipe import Fitted
 from retrieval.training.verdict import SPACE_NAMES, Difference, Sides, Verdict, how_measured, space_of
 from retrieval.types import digest
 
@@ -23,7 +23,8 @@ def model_card(plan: Plan, fitted: Fitted, wanted: Wanted, *, base: str, prompts
     layers = f"the lowest {recipe.frozen_layers} layers frozen" if recipe.frozen_layers else "all layers"
     layers += f", adapters of rank {recipe.lora_rank} merged (LoRA)" if recipe.lora_rank else ""
     if fitted.best_step:
-        outcome = f"The weights are those of step {fitted.best_step:,}, the best on the held-out questions."
+        outcome = f"The weights are those of step {fitted.best_step:,}, the best on the held-out questions"
+        outcome += "." if fitted.share == 1 else f": {fitted.share:.0%} of them, the rest of what it began as."
     else:
         outcome = "No step was better than the model that it began as: these are its weights, unchanged."
     return f"""---
@@ -44,7 +45,7 @@ Questions are embedded with the prefix `{prompts.query!r}`, passages with `{prom
 steps, learning rate {recipe.learning_rate:g}, {layers}, seed {recipe.seed}
 
 {MEASURE} of {len(plan.development.queries):,} held-out questions among {len(plan.development.passages):,} passages, \
-by cosines alone. The best step was chosen by these, so that they flatter it:
+by hybrid search. Step and blend were chosen by these, so that they flatter the result, which has {fitted.figure:.3f}:
 
 | step | {MEASURE} |
 |---|---|

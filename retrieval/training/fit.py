@@ -1,6 +1,7 @@
 """The training itself: sentence-transformers' trainer, on columns that a loss reads.
 
-It stops early where a figure on held-out questions no longer rises, and the model is then the one that had the highest.
+It stops early where a figure on held-out questions no longer rises; then the weights are those with the highest one,
+blended with those that it began with.
 
 A checkpoint holds the weights that are trained, optimizer, learning rate, place in the data, figures so far and the
 state of random numbers. A training that was interrupted and resumed takes the steps of one that was not: on the same
@@ -10,13 +11,14 @@ processor, with as many threads, weights differ by the rounding of float32 at mo
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retrieval.errors import ConfigError, ModelError
-from retrieval.training.losses import Columns, Loss
+from retrieval.training.blending import SHARES, blend
+from retrieval.training.losses import Columns
+from retrieval.training.recipe import Figure, Fitted, Progress, Recipe, Renew
 from retrieval.training.trainable import trains_in_bf16
 from retrieval.training.trainer import (
     arguments_class,
@@ -31,92 +33,13 @@ from retrieval.training.trainer import (
 from retrieval.training.weights import trainable
 
 if TYPE_CHECKING:
+    import torch
     from sentence_transformers import SentenceTransformer
 
 _FIGURE = "eval_sequential_score"
 """sentence-transformers' name of what `Figure` gives."""
 
 _STATE = "trainer_state.json"
-
-Figure = Callable[["SentenceTransformer"], float]
-"""How good the model is on held-out questions; higher is better."""
-
-Renew = Callable[["SentenceTransformer", int, Callable[[float], None]], Columns]
-"""(model, number of the epoch, progress) -> its columns, as many rows as before; epochs are counted from 0. Progress is
-told the share that is done."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """How a model is trained.
-
-    epochs         passes over the examples
-    batch_size     rows of a step; with `accumulate`, of a part of one
-    accumulate     batches whose gradients make one step
-    learning_rate  at its highest: it rises over the first `warmup` of the steps, and falls to 0 until the end
-    frozen_layers  the lowest layers that stay as they are, and the embeddings below them; 0 trains all, embeddings too
-    lora_rank      of adapters that are trained in place of the weights, and merged in the end (`trainable`); 0 trains
-                   the weights. They save gradients and optimizer, three times the memory of the weights, which counts
-                   with large models, and need a learning rate some ten times as high
-    evaluations    how often held-out questions are asked
-    patience       after how many of these without a new best it stops
-    seed           of the order of examples, and of dropout
-
-    Raises ConfigError for numbers that make no sense.
-    """
-
-    loss: Loss = field(default_factory=Loss)
-    epochs: int = 1
-    batch_size: int = 32
-    accumulate: int = 1
-    learning_rate: float = 2e-5
-    warmup: float = 0.1
-    frozen_layers: int = 0
-    lora_rank: int = 0
-    evaluations: int = 10
-    patience: int = 3
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "accumulate", "evaluations", "patience"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}; it must be 1 or more.")
-        if not 0 < self.learning_rate < 1 or not 0 <= self.warmup < 1:
-            raise ConfigError("learning_rate is in (0, 1), and warmup in [0, 1).")
-        if self.frozen_layers < 0 or self.lora_rank < 0:
-            raise ConfigError("frozen_layers and lora_rank are 0 or more.")
-
-    def steps(self, rows: int) -> int:
-        """Of all epochs."""
-        batches = -(-rows // self.batch_size)
-        return self.epochs * -(-batches // self.accumulate)
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far it is: loss, the mean since last time, and figure are None where they are not new. seconds are left.
-    renewed is the share of what is done to make the columns of the next epoch, None in training."""
-
-    step: int
-    steps: int
-    loss: float | None = None
-    figure: float | None = None
-    seconds: float | None = None
-    renewed: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Fitted:
-    """What came of it.
-
-    steps      that were taken
-    figures    by the step after which held-out questions were asked; 0 is before all
-    best_step  the one that the model has now; 0 where none was better than what was there
-    """
-
-    steps: int
-    figures: dict[int, float]
-    best_step: int
 
 
 def check_packages(*, lora: bool = False) -> None:
@@ -138,7 +61,8 @@ def fit(
     renew: Renew | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Fitted:
-    """Train the model, in place: in the end it is the best one that was met, which may be the one that it was.
+    """Train the model, in place: in the end it is the best one that was met, blended with what it was (`blending`), or
+    what it was if that is no better.
 
     columns       as Loss.columns gives them
     checkpoints   a directory, where the newest and the best are kept
@@ -160,8 +84,8 @@ def fit(
         undisturbed(model.device),
         trainable(model, frozen_layers=recipe.frozen_layers, lora_rank=recipe.lora_rank, seed=recipe.seed),
     ):
-        first = {name: weight.clone() for name, weight in trained_weights(model).items()}
-        figures = {0: figure(model)}
+        first = _copied(model)
+        figures = {0: float(figure(model).mean())}
         if state is None or not (state.global_step >= steps or _is_over(state, recipe.patience)):
             trainer = _trainer(
                 model,
@@ -180,12 +104,21 @@ def fit(
             state = trainer.state
         figures |= _figures(state)
         best_step = max(figures, key=lambda step: figures[step])  # the first of several
+        share, reached = 0.0, figures[0]
         if best_step:
             load_weights(model, checkpoints / f"checkpoint-{best_step}")
-        else:
+            shares = SHARES if recipe.blend is None else (recipe.blend,)
+            share, answered = blend(model, first, _copied(model), shares=shares, figure=figure)
+            reached = float(answered.mean())
+        if reached <= figures[0]:
+            best_step, share, reached = 0, 0.0, figures[0]
             restore(model, first)
     model.eval()
-    return Fitted(state.global_step, figures, best_step)
+    return Fitted(state.global_step, figures, best_step, share, reached)
+
+
+def _copied(model: "SentenceTransformer") -> dict[str, "torch.Tensor"]:
+    return {name: weight.clone() for name, weight in trained_weights(model).items()}
 
 
 def _check_batches(columns: Columns, recipe: Recipe) -> None:
@@ -239,7 +172,7 @@ def _trainer(
         args=_arguments(model, recipe, checkpoints=checkpoints, steps=steps),
         train_dataset=dataset,
         loss=recipe.loss.module(model),
-        evaluator=[lambda model, *_: figure(model)],
+        evaluator=[lambda model, *_: float(figure(model).mean())],
         callbacks=[_callback(recipe, steps, on_progress), Renews()],
     )
     trainer.remove_callback(PrinterCallback)

@@ -9,6 +9,7 @@ import numpy as np
 from retrieval.encoders.prompts import Prompts
 from retrieval.evaluation.measures import judge_run
 from retrieval.evaluation.runs import strictly_falling
+from retrieval.fusion import Scores
 from retrieval.model_comparison.copies import copied
 from retrieval.training.lexical_side import LexicalSide
 from retrieval.training.pairs import Pair
@@ -65,9 +66,9 @@ class HeldOut:
             passages.setdefault(text, str(len(passages)))
         return cls(_by_id(queries), _by_id(passages), qrels)
 
-    def ndcg(self, model: "SentenceTransformer", prompts: Prompts) -> float:
-        """The mean nDCG@10, in [0, 1]. Puts the model in evaluation mode. Raises ConfigError where ir-measures is
-        missing."""
+    def ndcg(self, model: "SentenceTransformer", prompts: Prompts) -> Scores:
+        """float64 [queries], each one's nDCG@10, in [0, 1]. Puts the model in evaluation mode. Raises ConfigError where
+        ir-measures is missing."""
         asked = embed(model, prompts.as_queries(self.queries.values()))
         found = embed(model, prompts.as_passages(self.passages.values()))
         scores = (asked @ found.T).astype(np.float64)
@@ -78,7 +79,8 @@ class HeldOut:
         for query, of_query in zip(self.queries, scores, strict=True):
             best = np.argsort(-of_query, kind="stable")[:10]
             run[query] = dict(zip([names[row] for row in best], strictly_falling(of_query[best]), strict=True))
-        return judge_run(run, self.qrels, measures=(MEASURE,), depth=10).figures.means[MEASURE]
+        values = judge_run(run, self.qrels, measures=(MEASURE,), depth=10).figures.values[MEASURE]
+        return np.array([values[query] for query in self.queries])
 
 
 def embed(model: "SentenceTransformer", texts: Sequence[str]) -> Vectors:

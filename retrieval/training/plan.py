@@ -14,13 +14,14 @@ from retrieval.index import HybridIndex
 from retrieval.searcher import Searcher
 from retrieval.training.best_chunk import BestChunk
 from retrieval.training.examples import Example, Source, counts_of_negatives
-from retrieval.training.fit import Recipe, check_packages
+from retrieval.training.fit import check_packages
 from retrieval.training.generation import Generated, Generation
 from retrieval.training.held_out import HeldOut
 from retrieval.training.lexical_side import LexicalSide
 from retrieval.training.made_pairs import Text, made_pairs
 from retrieval.training.negatives import Mining, mine
 from retrieval.training.pairs import ASKED, MADE, Kind, Pair, counts, judged_pairs
+from retrieval.training.recipe import Recipe
 from retrieval.training.split import Split, answers_by_question, split_documents, split_judged
 from retrieval.training.trainable import trains_in_bf16
 from retrieval.training.weights import trainable

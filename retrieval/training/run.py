@@ -18,7 +18,7 @@ from retrieval.model_comparison.sampling import answers_to
 from retrieval.searcher import Searcher
 from retrieval.training.card import model_card, verdict_in_markdown
 from retrieval.training.examples import Example, read_examples, write_examples
-from retrieval.training.fit import Fitted, Progress, Renew, check_packages, fit
+from retrieval.training.fit import check_packages, fit
 from retrieval.training.generated import answers_file, generate
 from retrieval.training.generation import Estimate, Generated
 from retrieval.training.held_out import embed
@@ -27,6 +27,7 @@ from retrieval.training.made_pairs import Text
 from retrieval.training.mining_again import mine_again
 from retrieval.training.model_directory import CARD, check_directory, save_model, trained_settings
 from retrieval.training.plan import Plan, Wanted, make_plan, texts_of
+from retrieval.training.recipe import Fitted, Progress, Renew
 from retrieval.training.split import answers_by_question
 from retrieval.training.trainable import check_trainable, trainable_model
 from retrieval.training.unseen import Unseen, generated_unseen, judged_unseen, made_unseen

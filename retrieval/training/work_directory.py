@@ -19,7 +19,7 @@ from retrieval.directory.files import make_private_directory
 from retrieval.directory.sealed_json import read_sealed, write_sealed
 from retrieval.errors import ConfigError, IndexDamagedError
 from retrieval.training.examples import Example, read_examples, write_examples
-from retrieval.training.fit import Fitted
+from retrieval.training.recipe import Fitted
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
