@@ -25,13 +25,15 @@ Every string has the prefix that the model embeds it with.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Literal, assert_never
 
 from retrieval.encoders.prompts import Prompts
 from retrieval.errors import ConfigError
 from retrieval.training.examples import Example
+from retrieval.training.pairs import WHOLE_DOCUMENT, Pair
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -119,25 +121,48 @@ class Loss:
 
 
 def _ranking(examples: Sequence[Example]) -> Columns:
-    """Rows of one width: an example with fewer negatives than another gets answers to other questions."""
+    """Rows of one width: an example with fewer negatives than another gets answers to other questions, none of which
+    answers its own."""
     width = max((len(example.negatives) for example in examples), default=0)
+    answers: dict[str, set[tuple[str, str]]] = {}
+    for example in examples:
+        answers.setdefault(example.pair.question, set()).update(_answered_by(example.pair))
     rows = [
-        [*(negative.passage for negative in example.negatives), *_answers_to_others(examples, place, width)][:width]
+        [
+            *(negative.passage for negative in example.negatives),
+            *islice(_answers_to_others(examples, place, answers), width - len(example.negatives)),
+        ]
         for place, example in enumerate(examples)
     ]
     columns: Columns = {
         "anchor": [example.pair.question for example in examples],
         "positive": [example.pair.passage for example in examples],
     }
-    if min(map(len, rows), default=0) < width:  # there are no answers to others
+    if min(map(len, rows), default=0) < width:  # all passages answer one question
         return columns
     return columns | {f"negative_{number + 1}": [row[number] for row in rows] for number in range(width)}
 
 
-def _answers_to_others(examples: Sequence[Example], place: int, count: int) -> list[str]:
-    question = examples[place].pair.question
-    following = (examples[(place + step) % len(examples)].pair for step in range(1, min(len(examples), 2 * count + 1)))
-    return [pair.passage for pair in following if pair.question != question]
+def _answers_to_others(
+    examples: Sequence[Example], place: int, answers: Mapping[str, set[tuple[str, str]]]
+) -> Iterator[str]:
+    """Passages of the following pairs that do not answer the question of the example at `place`."""
+    own = answers[examples[place].pair.question]
+    for step in range(1, len(examples)):
+        pair = examples[(place + step) % len(examples)].pair
+        if own.isdisjoint(_parts(pair)):
+            yield pair.passage
+
+
+def _parts(pair: Pair) -> set[tuple[str, str]]:
+    """The passage of a pair, its chunk and its document, as far as they are known."""
+    parts = {"passage": pair.passage, "chunk": pair.chunk, "source": pair.source}
+    return {(part, name) for part, name in parts.items() if name}
+
+
+def _answered_by(pair: Pair) -> set[tuple[str, str]]:
+    """Those of its parts that answer its question."""
+    return _parts(pair) if pair.kind in WHOLE_DOCUMENT else _parts(pair) - {("source", pair.source)}
 
 
 def _triplets(examples: Iterable[Example], *, with_margins: bool) -> Columns:

@@ -22,9 +22,7 @@ from typing import Literal, get_args
 from retrieval.context import embedded_text
 from retrieval.errors import ConfigError
 from retrieval.evaluation.lines import read_lines
-from retrieval.model_comparison.passages import (
-    letters,
-)
+from retrieval.model_comparison.passages import letters
 from retrieval.types import Chunk
 
 Kind = Literal["judged", "file", "generated", "title", "headings", "sentence", "question", "keywords", "crop"]
@@ -34,6 +32,9 @@ MADE: tuple[Kind, ...] = ("title", "headings", "sentence", "question", "keywords
 
 ASKED: tuple[Kind, ...] = ("title", "headings", "sentence", "question")
 """Those of them that people might ask."""
+
+WHOLE_DOCUMENT: tuple[Kind, ...] = ("judged", "title")
+"""The kinds whose question the whole document answers, not the passage alone."""
 
 
 @dataclass(frozen=True, slots=True)
