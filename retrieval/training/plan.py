@@ -19,7 +19,7 @@ from retrieval.training.generation import Generated, Generation
 from retrieval.training.held_out import HeldOut
 from retrieval.training.lexical_side import LexicalSide
 from retrieval.training.made_pairs import Text, made_pairs
-from retrieval.training.negatives import Mining, mine
+from retrieval.training.negatives import Miner, Mining, mine
 from retrieval.training.pairs import ASKED, MADE, Kind, Pair, counts, judged_pairs
 from retrieval.training.recipe import Recipe
 from retrieval.training.split import Split, answers_by_question, split_documents, split_judged
@@ -124,7 +124,7 @@ def make_plan(
     check_packages(lora=recipe.lora_rank > 0)
     texts = texts_of(searcher, wanted.seed)
     split, generated = split_of(texts, wanted), generated or Generated()
-    held, judged, relevant = _judged(searcher, wanted, split)
+    held, judged = _judged(searcher, wanted, split)
     pairs = [*judged, *wanted.pairs, *generated.train, *_made(searcher, texts, wanted, split)][: wanted.most]
     held = held or _held_out_pairs(searcher, texts, split.development, generated.development, wanted.seed)
     if not pairs or not held:
@@ -133,8 +133,10 @@ def make_plan(
             "documents, those with titles, headings or sentences, or judge questions."
         )
 
+    miner = miner_of(searcher, wanted, split)
+
     def mined(chosen: Sequence[Pair]) -> list[Example]:
-        return list(mine(searcher, index.embedder, chosen, mining=wanted.mining, seed=wanted.seed, relevant=relevant))
+        return list(mine(miner, index.embedder, chosen, seed=wanted.seed))
 
     development = _development(searcher, held[:_QUESTIONS], _distractors(texts, split, seed=wanted.seed))
     started = time.perf_counter()
@@ -196,6 +198,12 @@ def _moved(features: Mapping[str, object], model: "SentenceTransformer") -> dict
     return {name: each.to(model.device) if hasattr(each, "to") else each for name, each in features.items()}
 
 
+def miner_of(searcher: Searcher, wanted: Wanted, split: Split) -> Miner:
+    """Finds negatives in the documents that are not held out."""
+    relevant = answers_by_question(wanted.judgements)
+    return Miner(searcher, wanted.mining, relevant=relevant, held_out=split.away)
+
+
 def texts_of(searcher: Searcher, seed: int) -> list[Text]:
     """The chunks of the index; of a large one, those of documents drawn at random."""
     reader = searcher.reader
@@ -235,12 +243,10 @@ def split_of(texts: Sequence[Text], wanted: Wanted) -> Split:
     return split_documents(texts, share=wanted.held_out, seed=wanted.seed)
 
 
-def _judged(
-    searcher: Searcher, wanted: Wanted, split: Split
-) -> tuple[list[Pair], list[Pair], dict[str, frozenset[str]]]:
-    """Judged pairs that are held out to stop by, those to train with, and of all questions what answers them."""
+def _judged(searcher: Searcher, wanted: Wanted, split: Split) -> tuple[list[Pair], list[Pair]]:
+    """Judged pairs of the development questions, and those to train with."""
     if wanted.judgements is None:
-        return [], [], {}
+        return [], []
     queries, qrels = wanted.judgements
     best, header = BestChunk(searcher), searcher.reader.context_header
     held = split.development_queries | split.unseen_queries
@@ -250,10 +256,9 @@ def _judged(
         for query in qrels
         if query not in held
     }
-    to_stop_by = {query: qrels[query] for query in qrels if query in split.development_queries}
-    relevant = answers_by_question(wanted.judgements)
-    pairs = [judged_pairs(queries, chosen, best, context_header=header) for chosen in (to_stop_by, to_train)]
-    return pairs[0], pairs[1], relevant
+    development = {query: qrels[query] for query in qrels if query in split.development_queries}
+    held_out, train = (judged_pairs(queries, chosen, best, context_header=header) for chosen in (development, to_train))
+    return held_out, train
 
 
 def _made(searcher: Searcher, texts: Sequence[Text], wanted: Wanted, split: Split) -> list[Pair]:

@@ -26,9 +26,8 @@ from retrieval.training.losses import Columns
 from retrieval.training.made_pairs import Text
 from retrieval.training.mining_again import mine_again
 from retrieval.training.model_directory import CARD, check_directory, save_model, trained_settings
-from retrieval.training.plan import Plan, Wanted, make_plan, texts_of
+from retrieval.training.plan import Plan, Wanted, make_plan, miner_of, texts_of
 from retrieval.training.recipe import Fitted, Progress, Renew
-from retrieval.training.split import answers_by_question
 from retrieval.training.trainable import check_trainable, trainable_model
 from retrieval.training.unseen import Unseen, generated_unseen, judged_unseen, made_unseen
 from retrieval.training.verdict import Verdict, judge_training
@@ -167,13 +166,11 @@ def _mined_again(index: HybridIndex, plan: Plan, wanted: Wanted, checkpoints: Pa
         file = checkpoints / f"examples-{epoch}.jsonl"
         if not file.is_file():
             examples = mine_again(
-                searcher,
+                miner_of(searcher, wanted, plan.split),
                 partial(embed, model),
                 plan.examples,
                 chunks=[text.chunk for text in texts_of(searcher, wanted.seed)],
                 prompts=prompts,
-                mining=wanted.mining,
-                relevant=answers_by_question(wanted.judgements),
                 on_progress=tell,
             )
             checkpoints.mkdir(exist_ok=True)

@@ -48,10 +48,13 @@ def answers_of(judgements: Judgements, queries: Iterable[str]) -> frozenset[str]
 
 
 def answers_by_question(judgements: Judgements | None) -> dict[str, frozenset[str]]:
-    """The documents that are relevant to each judged question, by its text."""
-    if judgements is None:
-        return {}
-    return {judgements.queries[query]: answers_of(judgements, [query]) for query in judgements.qrels}
+    """The documents that are relevant to each judged question, by its text, which several questions may share."""
+    found: dict[str, frozenset[str]] = {}
+    if judgements is not None:
+        for query in judgements.qrels:
+            text = judgements.queries[query]
+            found[text] = found.get(text, frozenset()) | answers_of(judgements, [query])
+    return found
 
 
 def _halves(texts: Mapping[str, str], seed: int) -> tuple[frozenset[str], frozenset[str]]:
