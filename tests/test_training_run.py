@@ -23,13 +23,14 @@ from retrieval.errors import ConfigError
 from retrieval.evaluation.judgements import Judgements
 from retrieval.index import HybridIndex
 from retrieval.train_documents_cli import check_holds_only, read_judged
-from retrieval.training import Estimate, Generation, Mining, Pair, Plan, Progress, Recipe, Wanted, train
+from retrieval.training import Estimate, Generated, Generation, Mining, Pair, Plan, Progress, Recipe, Wanted, train
+from retrieval.training.collected_pairs import collect_pairs, split_of, texts_of
 from retrieval.training.fit import fit
 from retrieval.training.generated import generate
 from retrieval.training.plan import make_plan
-from retrieval.training.run import unseen_questions
 from retrieval.training.trainable import trainable_model
 from retrieval.training.unseen import generated_unseen
+from retrieval.training.verdict_questions import unseen_questions
 from retrieval.types import Document
 from tests.embedding_server import EmbeddingServer, Fault
 from tests.tiny_models import tiny_model
@@ -254,7 +255,9 @@ def test_judged_questions_are_held_out_with_what_answers_them(
     away = {source for query in held for source, relevance in JUDGED.qrels[query].items() if relevance}
     assert not away & {example.pair.source for example in plan.examples}
     assert set(plan.development.queries.values()) == {JUDGED.queries[query] for query in plan.split.development_queries}
-    monkeypatch.setattr("retrieval.training.run.texts_of", lambda *_: [])  # an index of which these are not drawn
+    monkeypatch.setattr(
+        "retrieval.training.verdict_questions.texts_of", lambda *_: []
+    )  # an index of which these are not drawn
     unseen = unseen_questions(index.searcher(), plan, wanted)
     assert unseen.kind == "judged" and unseen.queries.keys() == plan.split.unseen_queries
     assert {text.chunk.source for text in unseen.texts} >= {
@@ -262,6 +265,27 @@ def test_judged_questions_are_held_out_with_what_answers_them(
     }
     for example in judged:
         assert not any("All about " + example.pair.source[:-3] in negative.passage for negative in example.negatives)
+    negatives = [negative for example in plan.examples for negative in example.negatives]
+    assert negatives and not any(f"about {source[:-3]} in year" in n.passage for n in negatives for source in away)
+
+
+def test_a_pair_of_a_file_that_repeats_what_is_held_out_is_left_out(
+    index: HybridIndex, caplog: pytest.LogCaptureFixture
+) -> None:
+    texts = texts_of(index.searcher(), 0)
+    split = split_of(texts, wanted := Wanted(judgements=JUDGED, kinds=(), held_out=0.4))
+    held_out = next(text.chunk for text in texts if text.chunk.source in split.away)
+    query = min(split.unseen_queries)
+    given = (
+        Pair("file", "What is here?", held_out.text.upper()),
+        Pair("file", JUDGED.queries[query].upper(), "This."),
+        Pair("file", "Where is gold?", "In the ground."),
+    )
+    collected = collect_pairs(
+        index.searcher(), replace(wanted, pairs=given), texts=texts, split=split, generated=Generated()
+    )
+    assert [pair for pair in collected.train if pair.kind == "file"] == [given[2]]
+    assert "2 pairs of the file repeat what is held out" in caplog.text
 
 
 @pytest.mark.parametrize("wrong", [{"most": 0}, {"held_out": 1}, {"minutes": 0}, {"kinds": ("judged",)}])

@@ -7,9 +7,10 @@ from retrieval.encoders.prompts import Prompts
 from retrieval.model_comparison.comparison import chance
 from retrieval.model_comparison.trial import MEASURES
 from retrieval.training.held_out import MEASURE
-from retrieval.training.plan import Plan, Wanted
+from retrieval.training.plan import Plan
 from retrieval.training.recipe import Fitted
 from retrieval.training.verdict import SPACE_NAMES, Difference, Sides, Verdict, how_measured, space_of
+from retrieval.training.wanted import Wanted
 from retrieval.types import digest
 
 

@@ -19,11 +19,12 @@ from retrieval.model_comparison.passages import is_substantial, letters
 from retrieval.searcher import Searcher
 from retrieval.training.asking import KeptAnswers, ask_all, tokens_of
 from retrieval.training.chat_model import ChatModel
+from retrieval.training.collected_pairs import split_of, texts_of
 from retrieval.training.generation import Estimate, Generated, Generation, counted_reasons
 from retrieval.training.made_pairs import Text, in_turns
 from retrieval.training.pairs import Pair
-from retrieval.training.plan import Wanted, split_of, texts_of
 from retrieval.training.split import Split
+from retrieval.training.wanted import Wanted
 from retrieval.training.written_questions import questions_in
 
 _HELD_OUT = 400
