@@ -52,6 +52,8 @@ def read_judged(
         raise ConfigError("--queries and --qrels go together: the one says what is asked, the other what answers it.")
     if split is not None and (queries is not None or ignore or not is_collection(documents)):
         raise ConfigError("--split chooses among the judgements of a collection in BEIR layout, and none are taken.")
+    if ignore and (queries is not None or not is_collection(documents)):
+        raise ConfigError("--ignore-judgements is for a collection in BEIR layout, without --queries and --qrels.")
     if queries is not None and qrels is not None:
         return Judgements(*read_judgements(queries, qrels))
     if ignore or not is_collection(documents) or not (chosen := _split(documents, split, preferred="train")):

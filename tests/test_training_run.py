@@ -201,7 +201,7 @@ def test_an_interrupted_training_is_resumed_and_makes_a_model(
     assert np.isclose(np.linalg.norm(vector), 1, atol=1e-4)
     assert trained.verdict is not None and not trained.verdict.take, "two questions prove nothing"
     card = (output / "README.md").read_text("utf-8")
-    assert trained.advice in card and "## Documents that were not seen" in card
+    assert trained.advice in card and "## Unseen questions" in card
     assert "Nobody knows" not in card and "'passage: '" in card and f"{trained.plan.steps:,}" in card
     with pytest.raises(ConfigError, match="there already"):
         train(index, output, wanted=wanted)
@@ -359,14 +359,15 @@ def test_the_command_plans_trains_and_advises(
     monkeypatch.setattr("retrieval.training.run.fit", better(fit))
     config.write_text(f"model: {index.config.model}\nbackend: torch\ndevice: cpu\nprecision: fp32\n")
     beir = collection(tmp_path / "beir")
-    judged = ["--config", config, "--kinds", "title", "--sources", "bm25=2", "--beside", beir]
+    judged = ["--config", config, "--kinds", "title", "--sources", "bm25=2", "--beside", collection(tmp_path / "other")]
     monkeypatch.setenv("RETRIEVAL_CHROMA_HOST", "localhost")
     monkeypatch.setenv("RETRIEVAL_CHROMA_PORT", "1")  # refuses
     code, printed, told = run(capsys, beir, *options, *judged, "--json")
     assert code == 0 and "10 judged questions of qrels/train.tsv" in told and " dense" not in told
     found = json.loads(printed)
-    assert found["model"] == str(output) and "keep the model that is there" in found["advice"] and not found["take"]
+    assert found["model"] == str(output) and "keep the base model" in found["advice"] and not found["take"]
     assert found["unseen"]["questions"]["kind"] == "judged" and 0 < found["unseen"]["questions"]["count"] < 5
+    assert f"it has {found['held_out_result']:.3f}" in (output / "README.md").read_text("utf-8")
     assert found["elsewhere"]["questions"] == {"kind": "judged", "count": 10} and found["elsewhere"]["documents"] == 10
     monkeypatch.delenv("RETRIEVAL_CHROMA_HOST")
     settings = Config.load(output / "config.yaml")
@@ -405,6 +406,10 @@ def test_what_is_read_of_a_collection(tmp_path: Path, capsys: pytest.CaptureFixt
         ("index", ["--sources", "web=1"], "no negatives from 'web'"),
         ("index", ["--queries", "q.tsv"], "--queries and --qrels go together"),
         ("index", ["--resume"], "holds no training"),
+        ("index", ["--temperature", "1", "--loss", "cosine"], "belongs to the losses infonce and kl"),
+        ("index", ["--resume", "--export", "x"], "leave out --resume and --beside"),
+        ("index", ["--ignore-judgements"], "is for a collection in BEIR layout"),
+        ("index", ["--beside", "{index}"], "names the documents that are trained on"),
         ("index", ["--mine-again"], "take two epochs at least"),
         ("index", ["--chat-model", "m"], "need --generate"),
         ("index", ["--yes"], "need --generate"),

@@ -41,12 +41,12 @@ SAME, FEW = sides([0.5, 0.6] * 30, [0.6, 0.5] * 30), sides([0.5] * 3, [0.9] * 3)
 @pytest.mark.parametrize(
     ("own", "elsewhere", "take", "says"),
     [
-        (BETTER, None, True, "0.550 before and 0.700 after, p < .001: it is better by more than luck"),
+        (BETTER, None, True, "0.550 before and 0.700 after, p < .001: it is significantly better"),
         (BETTER, SAME, True, "take the trained model"),
-        (BETTER, WORSE, False, "on other documents worse"),
-        (SAME, BETTER, False, "cannot be told from luck: keep the model that is there"),
-        (WORSE, None, False, "hybrid search is worse with it: keep"),
-        (FEW, None, False, "cannot be told from luck with 3 questions: keep"),
+        (BETTER, WORSE, False, "worse on other documents"),
+        (SAME, BETTER, False, "is not significant: keep the base model"),
+        (WORSE, None, False, "hybrid search is worse with the trained model: keep"),
+        (FEW, None, False, "is not significant with 3 questions: keep"),
     ],
 )
 def test_what_is_there_stays_unless_the_gain_is_more_than_luck(
@@ -59,11 +59,11 @@ def test_what_is_there_stays_unless_the_gain_is_more_than_luck(
 def test_all_of_it_is_told() -> None:
     verdict = decide(BETTER, SAME)
     card = verdict_in_markdown(verdict)
-    assert "## Documents that were not seen\n\n60 questions made from" in card and "## Other documents" in card
+    assert "## Unseen questions\n\n60 questions made from" in card and "## Questions to other documents" in card
     assert "| hybrid, nDCG@10 | 0.550 | 0.700 | +0.1" in card and "| dense, R@100 |" in card
     assert "| alignment | 0.50 |" in card and "| uniformity |" in card and "| anisotropy (mean cosine) |" in card
     assert {line.count("|") for line in card.splitlines() if line.startswith("|")} == {9}
-    assert how_measured(BETTER).endswith("that it has to find among 3 passages.")
+    assert how_measured(BETTER).endswith("each to be found among 3 passages.")
     assert "alignment 0.50 to 0.50, uniformity" in space_in_words(BETTER)
     table = verdict_table(verdict)
     rows = list(zip(*(column.cells for column in table.columns), strict=True))

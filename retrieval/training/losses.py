@@ -1,6 +1,6 @@
 """Examples -> the columns that a loss reads, and the loss, which is sentence-transformers'.
 
-With unit vectors u of a question, v+ of its answer and v- of what does not answer, cos the dot product and t the
+With unit vectors u of a question, v+ of its answer and v- of a hard negative, cos the dot product and t the
 temperature:
 
     infonce      -log(exp(cos(u, v+) / t) / sum of exp(cos(u, v) / t) over all passages v of the batch), hard negatives
@@ -13,7 +13,7 @@ temperature:
                  eq. 3.
     contrastive  (1 - cos(u, v+))^2 / 2, and max(0, margin - (1 - cos(u, v-)))^2 / 2. Hadsell, Chopra & LeCun 2006,
                  "Dimensionality Reduction by Learning an Invariant Mapping", eq. 4.
-    cosine       (cos(u, v) - label)^2, the label 1 of an answer and 0 of what is none. Reimers & Gurevych 2019,
+    cosine       (cos(u, v) - label)^2, the label 1 of an answer and 0 of a negative. Reimers & Gurevych 2019,
                  "Sentence-BERT", section 3, regression objective.
     margin-mse   ((cos(u, v+) - cos(u, v-)) - (s+ - s-))^2, s the hybrid scores: the hybrid teaches its own dense side.
                  Hofstätter et al. 2020, "Improving Efficient Neural Ranking Models with Cross-Architecture Knowledge
@@ -47,14 +47,17 @@ strings."""
 
 _MARGINS: dict[LossName, float] = {"triplet": 0.2, "contrastive": 0.5}
 
+TEMPERED: tuple[LossName, ...] = ("infonce", "kl")
+"""The losses that have a temperature."""
+
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """Which loss.
+    """A loss and its parameters.
 
     temperature   of infonce and kl
     margin        of triplet and contrastive, in cosine distance; None is .2 and .5
-    at_once       rows of a batch that infonce embeds at once, with cached gradients; None is all, without
+    at_once       how many rows of a batch infonce embeds at once, with cached gradients; None embeds all, without
 
     Raises ConfigError for numbers that make no sense.
     """
@@ -73,12 +76,12 @@ class Loss:
             raise ConfigError("Cached gradients belong to the loss infonce, one row at once or more.")
 
     def module(self, model: "SentenceTransformer") -> "nn.Module":
-        """It, for the model to be trained. Of vectors that are truncated, it sees the components that are kept:
-        Kusupati et al. 2022, "Matryoshka Representation Learning", with one size."""
+        """The loss of this model. Of truncated vectors it sees the components that are kept: Kusupati et al. 2022,
+        "Matryoshka Representation Learning", with one size."""
         from sentence_transformers.sentence_transformer import losses
         from sentence_transformers.util import pairwise_cos_sim
 
-        margin = _MARGINS.get(self.name) if self.margin is None else self.margin
+        margin = self._margin
         found: nn.Module
         if self.name == "infonce" and self.at_once is not None:
             found = losses.CachedMultipleNegativesRankingLoss(
@@ -103,8 +106,18 @@ class Loss:
             found = losses.MatryoshkaLoss(model, found, matryoshka_dims=[model.get_embedding_dimension()])
         return found
 
+    @property
+    def _margin(self) -> float | None:
+        return _MARGINS.get(self.name) if self.margin is None else self.margin
+
+    def in_words(self) -> str:
+        """Its name and the parameters that it has."""
+        if self._margin is not None:
+            return f"{self.name}, margin {self._margin:g}"
+        return f"{self.name}, temperature {self.temperature:g}" if self.name in TEMPERED else self.name
+
     def columns(self, examples: Sequence[Example], prompts: Prompts) -> Columns:
-        """What it reads of the examples. Raises ConfigError where none has what it needs."""
+        """The columns that the loss reads. Raises ConfigError where no example has what it needs."""
         if self.name == "infonce":
             columns = _ranking(examples)
         elif self.name == "kl":
@@ -181,7 +194,7 @@ def _triplets(examples: Iterable[Example], *, with_margins: bool) -> Columns:
 
 
 def _labelled(examples: Iterable[Example]) -> Columns:
-    """A pair has as many rows as it has negatives, so that answers weigh as much as what is none."""
+    """A pair has as many rows as it has negatives, so that answers weigh as much as negatives."""
     rows: list[tuple[str, str, float]] = []
     for example in examples:
         for negative in example.negatives:

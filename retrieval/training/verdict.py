@@ -1,4 +1,4 @@
-"""Whether a trained model is better than what it began as: told by questions to documents that it has not seen."""
+"""Whether a trained model is better than its base model, by questions to documents that training did not see."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -24,8 +24,13 @@ SPACE_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Of one mode, in one measure: means before and after, the 95% interval and the chance of the difference, and how
-    many questions are answered better, as well, and worse."""
+    """The trained model against the base model, in one mode and one measure.
+
+    before, after   the means of the base model and of the trained model
+    interval        the 95% confidence interval of the difference
+    p_value         of the difference
+    wins, ties, losses   how many questions the trained model answers better, as well, and worse
+    """
 
     before: float
     after: float
@@ -52,10 +57,12 @@ class Sides:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """own         on documents of the index that were not seen
-    elsewhere   on others, to see what was forgotten; None where none were given
+    """Whether to take the trained model.
+
+    own         both models on unseen questions to the index
+    elsewhere   both models on other documents, to see what was forgotten; None without any
     take        whether the trained model is recommended
-    reason      why, or why not: a sentence
+    reason      a sentence
     """
 
     own: Sides
@@ -78,7 +85,7 @@ def judge_training(
     scratch: Path | None = None,
     on_stage: Callable[[str], None] = lambda stage: None,
 ) -> Verdict:
-    """Ask both models the same. `on_stage` is told what begins. Raises as `measure`."""
+    """Ask both models the same questions. `on_stage` is told which. Raises as `measure`."""
     sides = []
     for name, unseen in (("unseen", own), ("other", elsewhere)):
         if unseen is not None:
@@ -107,38 +114,40 @@ def _difference(before: Figures, after: Figures, measure: str) -> Difference:
 
 
 def decide(own: Sides, elsewhere: Sides | None = None) -> Verdict:
-    """The trained model is recommended where hybrid search with it is better by more than luck, and not worse elsewhere
-    by more than luck."""
+    """The trained model is recommended where hybrid search with it is significantly better, and not significantly worse
+    elsewhere."""
     hybrid = own.differences["hybrid"][MEASURES[0]]
-    lost = elsewhere.differences["hybrid"][MEASURES[0]] if elsewhere is not None else None
-    if hybrid.p_value > ALPHA:
-        take, reason = False, f"the difference cannot be told from luck{_few(own)}: keep the model that is there"
-    elif hybrid.after < hybrid.before:
-        take, reason = False, "hybrid search is worse with it: keep the model that is there"
-    elif lost is not None and lost.after < lost.before and lost.p_value <= ALPHA:
-        take = False
-        reason = f"it is better here, but on other documents worse ({_in_words(lost)}): keep the model that is there"
+    other = elsewhere.differences["hybrid"][MEASURES[0]] if elsewhere is not None else None
+    take = False
+    if not hybrid.p_value <= ALPHA:
+        reason = f"the difference is not significant{_few(own)}: keep the base model"
+    elif not hybrid.after > hybrid.before:
+        reason = "hybrid search is worse with the trained model: keep the base model"
+    elif other is not None and other.after < other.before and other.p_value <= ALPHA:
+        reason = (
+            f"the trained model is better here, but worse on other documents ({_in_words(other)}): keep the base model"
+        )
     else:
-        take, reason = True, "it is better by more than luck: take the trained model"
+        take, reason = True, "it is significantly better: take the trained model"
     return Verdict(own, elsewhere, take, f"Hybrid {MEASURES[0]} {_in_words(hybrid)}: {reason}.")
 
 
 def how_measured(sides: Sides) -> str:
-    """A sentence."""
+    """A sentence: how many questions there are, of which kind, to how many documents."""
     unseen = sides.unseen
     if unseen.kind == "judged":
         return f"{counted(sides.questions, 'judged question')} to {counted(unseen.documents, 'document')}."
     if unseen.kind == "generated":
-        written = f"{counted(sides.questions, 'question')} that a language model wrote to passages"
-        return f"{written}, each of which has to find its own among {counted(unseen.documents, 'passage')}."
+        written = f"{counted(sides.questions, 'question')} that a language model wrote for passages"
+        return f"{written}, each to be found among {counted(unseen.documents, 'passage')}."
     return (
-        f"{counted(sides.questions, 'question')} made from the documents, each of words of a passage (title, heading, "
-        f"sentence or keywords) that it has to find among {counted(unseen.documents, 'passage')}."
+        f"{counted(sides.questions, 'question')} made from passages (of their title, heading, sentence or keywords), "
+        f"each to be found among {counted(unseen.documents, 'passage')}."
     )
 
 
 def space_in_words(sides: Sides) -> str:
-    """A sentence on the embedding space, before and after."""
+    """A sentence: the embedding space before and after training."""
     before, after = space_of(sides.before), space_of(sides.after)
     names = ("alignment", "uniformity", "mean_cosine")
     told = [(SPACE_NAMES[name], before[name], after[name]) for name in names]
