@@ -47,8 +47,12 @@ def train(
     ] = False,
     pairs: Annotated[Path | None, typer.Option(help="More pairs: a question, a tab and a passage a line.")] = None,
     kinds: Annotated[
-        str, typer.Option(help="Pairs that documents give by themselves, between commas; none with ''.")
-    ] = "title,headings,sentence,question,keywords,crop",
+        str | None,
+        typer.Option(
+            help="Pairs that documents give by themselves, between commas, '' for none: title, headings, sentence and "
+            "question, which are the default; keywords and crop, which are where documents have none of these."
+        ),
+    ] = None,
     most: Annotated[int, typer.Option(min=1, help="Pairs at most.")] = 20_000,
     minutes: Annotated[float | None, typer.Option(help="Take as many pairs as train in this time, about.")] = None,
     negatives: Annotated[int, typer.Option(min=0, help="Hard negatives of each pair, at most.")] = 2,
@@ -205,9 +209,11 @@ def _mining(sources: str, *, count: int, margin: float, again: bool) -> "Mining"
     return Mining(count=count, margin=margin, weights=weights, again=again)
 
 
-def _kinds(given: str) -> "tuple[Kind, ...]":
+def _kinds(given: str | None) -> "tuple[Kind, ...] | None":
     from retrieval.training.pairs import MADE
 
+    if given is None:
+        return None
     names = [name.strip() for name in given.split(",") if name.strip()]
     if unknown := [name for name in names if name not in MADE]:
         raise ConfigError(f"There are no pairs of kind {unknown[0]!r}; documents give {', '.join(MADE)}.")

@@ -18,9 +18,9 @@ from retrieval.training.fit import check_packages
 from retrieval.training.generation import Generated, Generation
 from retrieval.training.held_out import HeldOut
 from retrieval.training.lexical_side import LexicalSide
-from retrieval.training.made_pairs import Text, made_pairs
+from retrieval.training.made_pairs import Text, asked_pairs, made_pairs
 from retrieval.training.negatives import Mining, mine
-from retrieval.training.pairs import ASKED, MADE, Kind, Pair, counts, judged_pairs
+from retrieval.training.pairs import MADE, Kind, Pair, counts, judged_pairs
 from retrieval.training.recipe import Recipe
 from retrieval.training.split import Split, answers_by_question, split_documents, split_judged
 from retrieval.training.trainable import trains_in_bf16
@@ -49,7 +49,7 @@ class Wanted:
     judgements   judged questions to documents of the index
     pairs        more pairs, as from a file
     generation   questions that a language model is to write; None sends no text anywhere
-    kinds        of the pairs that documents give by themselves
+    kinds        of the pairs that documents give by themselves; None is `asked_pairs`
     most         pairs at most
     minutes      that training takes, about, at most; None is as long as all pairs take
     held_out     the share of the documents that training does not see: a half of them to stop early by, the other half
@@ -62,7 +62,7 @@ class Wanted:
     judgements: Judgements | None = None
     pairs: tuple[Pair, ...] = ()
     generation: Generation | None = None
-    kinds: tuple[Kind, ...] = MADE
+    kinds: tuple[Kind, ...] | None = None
     most: int = 20_000
     minutes: float | None = None
     held_out: float = 0.2
@@ -73,7 +73,7 @@ class Wanted:
     def __post_init__(self) -> None:
         if self.most < 1 or not 0 < self.held_out < 1 or (self.minutes is not None and self.minutes <= 0):
             raise ConfigError("Training needs one pair at least, more than 0 minutes, and a held-out share in (0, 1).")
-        if unknown := set(self.kinds) - set(MADE):
+        if unknown := set(self.kinds or ()) - set(MADE):
             raise ConfigError(f"There are no pairs of kind {min(unknown)!r}; documents give {', '.join(MADE)}.")
         if self.mining.again and self.recipe.epochs < 2:
             raise ConfigError("Negatives are mined again before the second epoch: take two epochs at least.")
@@ -260,18 +260,16 @@ def _made(searcher: Searcher, texts: Sequence[Text], wanted: Wanted, split: Spli
     """Of the documents that are left to train with."""
     chosen = [text for text in texts if text.chunk.source not in split.away]
     header = searcher.reader.context_header
+    if wanted.kinds is None:
+        return asked_pairs(chosen, seed=wanted.seed, most=wanted.most, context_header=header)
     return made_pairs(chosen, seed=wanted.seed, most=wanted.most, kinds=wanted.kinds, context_header=header)
 
 
 def _held_out_pairs(
     searcher: Searcher, texts: Sequence[Text], sources: frozenset[str], generated: Sequence[Pair], seed: int
 ) -> list[Pair]:
-    """Of some documents: those that are generated, then of other passages those of the kinds that people might ask or,
-    where there are none, of any."""
+    """Of some documents: those that are generated, then those that other passages give."""
     asked = {pair.chunk for pair in generated}
     chosen = [text for text in texts if text.chunk.source in sources and text.chunk.id not in asked]
     header = searcher.reader.context_header
-    for kinds in (ASKED, MADE):
-        if pairs := made_pairs(chosen, seed=seed, most=_QUESTIONS, kinds=kinds, context_header=header):
-            return [*generated, *pairs]
-    return list(generated)
+    return [*generated, *asked_pairs(chosen, seed=seed, most=_QUESTIONS, context_header=header)]
