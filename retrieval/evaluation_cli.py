@@ -15,6 +15,7 @@ from retrieval.words import counted
 
 if TYPE_CHECKING:
     from ingest.parser_pool import Parsers
+    from retrieval.config import Config
     from retrieval.evaluation import Collection, Resolved
     from retrieval.index import HybridIndex
 
@@ -203,7 +204,11 @@ def _indexed(
     from retrieval.evaluation import resolve
     from retrieval.index import HybridIndex
 
-    with tempfile.TemporaryDirectory() as scratch, HybridIndex.open(index or scratch, config=config) as opened:
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        # No server keeps what is gone afterwards, whatever the environment says.
+        HybridIndex.open(index or scratch, config=config if index else local_settings(Path(scratch), config)) as opened,
+    ):
         if index is not None:
             _check_holds_nothing_else(opened, given, index)
         with showing_progress() as on_progress:
@@ -235,6 +240,16 @@ def _check_holds_nothing_else(opened: "HybridIndex", given: _Given, index: Path)
                 f"{index} holds documents that are not of {given.path}, such as {record.source}; name a new directory "
                 "with --index, or leave it out for an index that is thrown away."
             )
+
+
+def local_settings(kept: Path, given: Path | None) -> "Config":
+    """Those of an index that no Chroma server keeps: what is given, over those that it remembers, if it is there."""
+    from retrieval.directory.index_directory import IndexDirectory
+    from retrieval.fingerprint import remembered_settings
+    from retrieval.index import settings_for
+
+    remembered = remembered_settings(IndexDirectory(kept).read_pointer())
+    return settings_for(given, remembered, None).model_copy(update={"chroma_host": None})
 
 
 def patterns_within(folder: Path, files: Sequence[Path]) -> Iterator[str]:

@@ -68,12 +68,14 @@ def train(
         typer.Option(help="A file of more pairs: lines of a question, a tab and a passage.", rich_help_panel=_PAIRS),
     ] = None,
     kinds: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="The kinds of pairs to make from documents, separated by commas; '' makes none.",
+            help="The kinds of pairs to make from documents, separated by commas: title, headings, sentence, question, "
+            "keywords, crop; '' makes none.",
+            show_default="title,headings,sentence,question; all where documents give none of these",
             rich_help_panel=_PAIRS,
         ),
-    ] = "title,headings,sentence,question,keywords,crop",
+    ] = None,
     most: Annotated[int, typer.Option(min=1, help="The most pairs to train on.", rich_help_panel=_PAIRS)] = 20_000,
     minutes: Annotated[
         float | None,

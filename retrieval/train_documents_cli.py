@@ -10,13 +10,12 @@ from rich.text import Text as Line
 
 from retrieval.console import err
 from retrieval.errors import ConfigError, DocumentError
-from retrieval.evaluation_cli import patterns_within
+from retrieval.evaluation_cli import local_settings, patterns_within
 from retrieval.words import counted
 
 if TYPE_CHECKING:
     from ingest.parser_pool import Parsers
     from ingest.report import SyncReport
-    from retrieval.config import Config
     from retrieval.evaluation.judgements import Judgements
     from retrieval.index import HybridIndex
     from retrieval.training.unseen import Unseen
@@ -97,7 +96,7 @@ def opened_documents(
     if not documents.is_dir():
         raise ConfigError(f"{documents} is no directory; name an index, a folder or a collection in BEIR layout.")
     kept = output.with_name(f"{output.name}.index")
-    with HybridIndex.open(kept, config=_settings(kept, config)) as index:
+    with HybridIndex.open(kept, config=local_settings(kept, config)) as index:
         check_trainable(index.config)
         if is_collection(documents):
             report, folder = _added(documents, index), ""
@@ -109,16 +108,6 @@ def opened_documents(
             log.warning("%s could not be indexed, such as %s: %s", failed, source, reason)
         _check_documents(index, documents)
         yield index, folder or None
-
-
-def _settings(kept: Path, given: Path | None) -> "Config":
-    """Over those that the index remembers, if there is one. No server keeps it, whatever the environment says."""
-    from retrieval.directory.index_directory import IndexDirectory
-    from retrieval.fingerprint import remembered_settings
-    from retrieval.index import settings_for
-
-    remembered = remembered_settings(IndexDirectory(kept).read_pointer())
-    return settings_for(given, remembered, None).model_copy(update={"chroma_host": None})
 
 
 def _synced(documents: Path, index: "HybridIndex", files: Sequence[Path], pool: "Parsers | None") -> "SyncReport":

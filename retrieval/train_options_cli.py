@@ -41,10 +41,12 @@ def mining_of(sources: str, *, count: int, margin: float, again: bool) -> "Minin
     return Mining(count=count, margin=margin, weights=weights, again=again)
 
 
-def kinds_of(given: str) -> "tuple[Kind, ...]":
+def kinds_of(given: str | None) -> "tuple[Kind, ...] | None":
     """Raises ConfigError for a kind that cannot be made from documents."""
     from retrieval.training.pairs import MADE
 
+    if given is None:
+        return None
     names = [name.strip() for name in given.split(",") if name.strip()]
     if unknown := [name for name in names if name not in MADE]:
         raise ConfigError(f"There are no pairs of kind {unknown[0]!r}; documents give {', '.join(MADE)}.")

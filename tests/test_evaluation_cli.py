@@ -128,7 +128,11 @@ def test_an_index_of_something_else_is_left_alone(
         assert [record.source for record in index.documents()] == [source]
 
 
-def test_judged_documents_that_are_missing_are_counted_and_named(retrieve: Callable[..., Done], tmp_path: Path) -> None:
+def test_judged_documents_that_are_missing_are_counted_and_named(
+    retrieve: Callable[..., Done], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RETRIEVAL_CHROMA_HOST", "localhost")
+    monkeypatch.setenv("RETRIEVAL_CHROMA_PORT", "1")  # refuses, where it should not be asked
     with (tmp_path / "qrels.txt").open("a") as file:
         file.write("q1\t0\tgone.md\t1\n")
     done = retrieve("evaluate", *FOLDER, "--measures", "R@10,P@1")

@@ -12,8 +12,8 @@ from retrieval.model_comparison.passages import letters
 from retrieval.searcher import Searcher
 from retrieval.training.best_chunk import BestChunk
 from retrieval.training.generation import Generated
-from retrieval.training.made_pairs import Text, made_pairs
-from retrieval.training.pairs import ASKED, MADE, Pair, distinct, judged_pairs
+from retrieval.training.made_pairs import Text, asked_pairs, made_pairs
+from retrieval.training.pairs import Pair, distinct, judged_pairs
 from retrieval.training.split import Split, split_documents, split_judged
 from retrieval.training.wanted import Wanted
 
@@ -107,18 +107,16 @@ def _made(
     shared = {letters(text.chunk.text) for text in held_out}
     chosen = [text for text in texts if text.chunk.source not in split.away and letters(text.chunk.text) not in shared]
     header = searcher.reader.context_header
+    if wanted.kinds is None:
+        return asked_pairs(chosen, seed=wanted.seed, most=wanted.most, context_header=header)
     return made_pairs(chosen, seed=wanted.seed, most=wanted.most, kinds=wanted.kinds, context_header=header)
 
 
 def _made_development(
     searcher: Searcher, texts: Sequence[Text], split: Split, generated: Sequence[Pair], seed: int
 ) -> list[Pair]:
-    """The generated pairs of the development documents, then pairs made from their other passages, of the kinds that
-    people might ask; where there are none of these, of any kind."""
+    """The generated pairs of the development documents, then pairs made from their other passages."""
     asked = {pair.chunk for pair in generated}
     chosen = [text for text in texts if text.chunk.source in split.development and text.chunk.id not in asked]
     header = searcher.reader.context_header
-    for kinds in (ASKED, MADE):
-        if pairs := made_pairs(chosen, seed=seed, most=_DEVELOPMENT_PAIRS, kinds=kinds, context_header=header):
-            return [*generated, *pairs]
-    return list(generated)
+    return [*generated, *asked_pairs(chosen, seed=seed, most=_DEVELOPMENT_PAIRS, context_header=header)]

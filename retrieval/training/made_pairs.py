@@ -23,7 +23,7 @@ from retrieval.model_comparison.passages import (
     sentences,
     without_number,
 )
-from retrieval.training.pairs import MADE, Kind, Pair, distinct
+from retrieval.training.pairs import ASKED, MADE, Kind, Pair, distinct
 from retrieval.types import Chunk
 
 _QUESTION_MARKS = "?？؟"
@@ -60,7 +60,7 @@ def made_pairs(
                      turn before one is asked for a second time.
     context_header   whether titles and headings stand before passages
     """
-    salience = _Salience(texts)
+    salience = _Salience(texts if "keywords" in kinds else ())
     by_kind: dict[Kind, list[Pair]] = {kind: [] for kind in kinds}
     for text in texts:
         for kind in kinds:
@@ -73,6 +73,15 @@ def made_pairs(
         if len(chosen) >= most:
             break
     return distinct(chosen)[:most]
+
+
+def asked_pairs(texts: Sequence[Text], *, seed: int, most: int, context_header: bool = True) -> list[Pair]:
+    """Pairs of the kinds that people might ask or, where the texts give none of these, of all kinds; else as
+    `made_pairs`."""
+    for kinds in (ASKED, MADE):
+        if pairs := made_pairs(texts, seed=seed, most=most, kinds=kinds, context_header=context_header):
+            return pairs
+    return []
 
 
 class _Salience:

@@ -21,8 +21,8 @@ from retrieval.model_comparison.known_items import MOST_QUESTIONS
 from retrieval.model_comparison.passages import letters, without_number
 from retrieval.model_comparison.sampling import answers_to
 from retrieval.model_comparison.trial import MEASURES
-from retrieval.training.made_pairs import Text, made_pairs
-from retrieval.training.pairs import ASKED, MADE, Pair
+from retrieval.training.made_pairs import Text, asked_pairs
+from retrieval.training.pairs import Pair
 from retrieval.training.work_directory import SCRATCH
 from retrieval.types import Chunk, DocumentRecord, chunk_ids, digest, document_id
 from retrieval.writer.changes import Change
@@ -74,9 +74,8 @@ def made_unseen(texts: Sequence[Text], sources: Container[str], *, seed: int, mo
     """
     held = [text for text in texts if text.chunk.source in sources]
     asked: dict[str, Pair] = {}
-    for kinds in (ASKED, MADE):
-        for pair in made_pairs(held, seed=seed, most=most, kinds=kinds, context_header=False) if not asked else ():
-            asked.setdefault(pair.chunk, pair)
+    for pair in asked_pairs(held, seed=seed, most=most, context_header=False):
+        asked.setdefault(pair.chunk, pair)
     by_source: dict[str, list[str]] = {}
     for pair in asked.values():
         by_source.setdefault(pair.source, []).append(letters(pair.question))

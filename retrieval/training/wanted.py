@@ -17,7 +17,7 @@ class Wanted:
     judgements   judged questions to documents of the index
     pairs        more pairs, such as those of a file
     generation   questions that a language model is to write; None sends no text anywhere
-    kinds        of the pairs that are made from the documents
+    kinds        of the pairs that are made from the documents; None is those that people might ask (`asked_pairs`)
     most         the most pairs that are trained on
     minutes      that training takes, about, at most; None is as long as all pairs take
     held_out     the share of the judged questions, else of the documents, that training does not see: one half of them
@@ -30,7 +30,7 @@ class Wanted:
     judgements: Judgements | None = None
     pairs: tuple[Pair, ...] = ()
     generation: Generation | None = None
-    kinds: tuple[Kind, ...] = MADE
+    kinds: tuple[Kind, ...] | None = None
     most: int = 20_000
     minutes: float | None = None
     held_out: float = 0.2
@@ -41,7 +41,7 @@ class Wanted:
     def __post_init__(self) -> None:
         if self.most < 1 or not 0 < self.held_out < 1 or (self.minutes is not None and self.minutes <= 0):
             raise ConfigError("Training needs one pair at least, more than 0 minutes, and a held-out share in (0, 1).")
-        if unknown := set(self.kinds) - set(MADE):
+        if unknown := set(self.kinds or ()) - set(MADE):
             raise ConfigError(f"There are no pairs of kind {min(unknown)!r}; documents give {', '.join(MADE)}.")
         if self.mining.again and self.recipe.epochs < 2:
             raise ConfigError("Negatives are mined again before the second epoch: take two epochs at least.")
