@@ -55,7 +55,7 @@ def train(
     ] = None,
     most: Annotated[int, typer.Option(min=1, help="Pairs at most.")] = 20_000,
     minutes: Annotated[float | None, typer.Option(help="Take as many pairs as train in this time, about.")] = None,
-    negatives: Annotated[int, typer.Option(min=0, help="Hard negatives of each pair, at most.")] = 2,
+    negatives: Annotated[int, typer.Option(min=0, help="Hard negatives of each pair, at most.")] = 1,
     sources: Annotated[
         str, typer.Option(help="Where these are from, and how often: source=weight, between commas.")
     ] = "bm25=1,dense=1,document=1",

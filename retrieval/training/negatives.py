@@ -54,7 +54,7 @@ class Mining:
     Raises ConfigError for numbers that make no sense.
     """
 
-    count: int = 4
+    count: int = 1
     weights: Mapping[Source, float] = field(default_factory=lambda: EQUAL_WEIGHTS)
     margin: float = 0.05
     depth: int = 50
