@@ -83,7 +83,7 @@ def train(
     ] = None,
     negatives: Annotated[
         int, typer.Option(min=0, help="The most hard negatives of a pair.", rich_help_panel=_NEGATIVES)
-    ] = 2,
+    ] = 1,
     sources: Annotated[
         str,
         typer.Option(

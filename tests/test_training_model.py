@@ -15,11 +15,13 @@ from retrieval.training.held_out import embed
 from retrieval.training.model_directory import check_directory, save_model, trained_settings
 from tests.tiny_models import tiny_model
 
+FITTED = {"model": "0123456789ab", "features": {"score": {"weight": 1.0, "deviation": 1.0}}}
+
 
 @pytest.mark.parametrize(
     ("prompts", "settings"),
     [
-        (Prompts("ask: ", "say: "), {"truncate_dim": 8}),
+        (Prompts("ask: ", "say: "), {"truncate_dim": 8, "fusion": "learned", "fusion_weights": FITTED}),
         (Prompts("", ""), {"output_layer": 1}),
         (Prompts("query: ", "passage: "), {"pooling": "cls", "output_layer": -2}),
     ],
@@ -44,7 +46,7 @@ def test_its_settings_embed_as_it_was_trained_wherever_it_is_moved(
     output.rename(moved)
     monkeypatch.chdir(moved.parent)
     loaded = Config.load("moved/config.yaml")
-    assert (loaded.model, loaded.chunk_size) == (str(moved), 99)
+    assert (loaded.model, loaded.chunk_size, loaded.fusion) == (str(moved), 99, "dbsf")
     embedder = Embedder.load(loaded)
     assert embedder.prefixes == prompts and prompts_of(moved) == (prompts if any(prompts) else None)
     texts = ["Rain falls from clouds.", "Bread rises."]

@@ -1,5 +1,5 @@
-"""Hard negatives drawn anew in training: what the model wrongly takes for an answer changes while it learns. Xiong et
-al. 2021, "Approximate Nearest Neighbor Negative Contrastive Learning for Dense Text Retrieval", section 4."""
+"""Mining dense negatives again during training, since the model's false positives change while it learns. Xiong et al.
+2021, "Approximate Nearest Neighbor Negative Contrastive Learning for Dense Text Retrieval", section 4."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -92,7 +92,7 @@ def _dense(example: Example) -> list[Negative]:
 
 
 def _renewed(example: Example, drawn: Sequence[Negative]) -> Example:
-    """With these dense negatives first, then its own, as many as it has."""
+    """The example with these dense negatives in place of its own; where they are fewer, some of its own stay."""
     known = {negative.chunk for negative in drawn}
     dense = iter([*drawn, *(negative for negative in _dense(example) if negative.chunk not in known)])
     negatives = (next(dense) if negative.source == "dense" else negative for negative in example.negatives)

@@ -1,7 +1,7 @@
-"""Hard negatives: passages of the index that look like answers to a question, and are none.
+"""Hard negatives: passages of the index that look like answers to a question, but do not answer it.
 
-    bm25       BM25's best
-    dense      the embedding model's best: what it wrongly takes for an answer
+    bm25       the passages with the highest BM25 scores
+    dense      the passages with the highest cosines: the model's false positives
     document   other passages of the answer's own document
 
 `AnswerFilter` leaves out what may be an answer. sentence-transformers' `mine_hard_negatives` has a margin, too, but it
@@ -37,17 +37,16 @@ _AT_ONCE = 256  # questions that are embedded together
 class Mining:
     """How negatives are chosen.
 
-    count     of each pair, at most
-    weights   how often each source gives one, next to the others; 0 leaves it out
-    margin    the share of the answer's cosine by which that of a negative is lower at least. 0 takes whatever the model
-              likes less than the answer, 1 only what it likes not at all
+    count     the most of a pair
+    weights   how often each source gives one, relative to the others; 0 leaves the source out
+    margin    a negative's cosine is lower than the answer's by this share of it, at least, in [0, 1]
     depth     the candidates of each side
-    again     before every epoch but the first, dense ones are drawn anew, with the model in training
+    again     before each further epoch, dense negatives are mined again with the model in training
 
-    Raises ConfigError for numbers that make no sense.
+    Raises ConfigError for numbers out of range.
     """
 
-    count: int = 4
+    count: int = 1
     weights: Mapping[Source, float] = field(default_factory=lambda: EQUAL_WEIGHTS)
     margin: float = 0.05
     depth: int = 50
@@ -122,7 +121,7 @@ class Miner:
         return Example(pair, self.negatives(chosen, fused), None if own is None else fused[own])
 
     def negatives(self, chosen: Mapping[int, Source], fused: Mapping[int, float]) -> tuple[Negative, ...]:
-        """Of rows and what found them; fused is by row."""
+        """The rows as negatives: `chosen` has what found each, `fused` its hybrid score."""
         return tuple(self._negative(row, source, fused[row]) for row, source in chosen.items())
 
     def fused(self, scores: QueryScores, rows: Sequence[int]) -> dict[int, float]:
@@ -141,7 +140,7 @@ class Miner:
 def _draw(
     found: Mapping[Source, Iterable[int]], mining: Mining, is_negative: Callable[[int], bool], drawn: random.Random
 ) -> dict[int, Source]:
-    """Rows that are negatives, each once; sources take turns by their weights, and each gives its best first."""
+    """Rows that are negatives, each once. Sources are drawn by their weights, and each gives its best rows first."""
     queues = {source: iter(rows) for source, rows in found.items() if mining.weights.get(source, 0)}
     chosen: dict[int, Source] = {}
     while queues and len(chosen) < mining.count:

@@ -48,7 +48,7 @@ class Recipe:
     warmup: float = 0.1
     frozen_layers: int = 0
     lora_rank: int = 0
-    evaluations: int = 10
+    evaluations: int = 5
     patience: int = 3
     blend: float | None = None
     seed: int = 0
