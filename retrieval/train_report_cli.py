@@ -53,8 +53,8 @@ def print_trained(trained: "Trained", output: Path, *, as_json: bool) -> None:
         return
     if trained.verdict is not None:
         out.print(verdict_table(trained.verdict))
-        for name, sides in trained.verdict.sides.items():
-            out.print(Text(f"{name}: {how_measured(sides)} {space_in_words(sides)}"))
+        for name, compared in trained.verdict.by_documents.items():
+            out.print(Text(f"{name}: {how_measured(compared)} {space_in_words(compared)}"))
     out.print(Text(trained.advice, style="bold"))
     out.print(Text(f"Wrote {output}; its card is README.md."))
     if trained.verdict is not None and trained.verdict.take:
@@ -63,7 +63,7 @@ def print_trained(trained: "Trained", output: Path, *, as_json: bool) -> None:
 
 
 def _as_dict(trained: "Trained") -> dict[str, object]:
-    from retrieval.training.verdict import sides_as_dict
+    from retrieval.training.verdict import before_after_as_dict
 
     fitted, verdict = trained.fitted, trained.verdict
     return {
@@ -75,8 +75,8 @@ def _as_dict(trained: "Trained") -> dict[str, object]:
         "blend": fitted.share,
         "held_out": {str(step): figure for step, figure in fitted.figures.items()},
         "held_out_result": fitted.figure,
-        "unseen": None if verdict is None else sides_as_dict(verdict.own),
-        "elsewhere": None if verdict is None or verdict.elsewhere is None else sides_as_dict(verdict.elsewhere),
+        "unseen": None if verdict is None else before_after_as_dict(verdict.own),
+        "elsewhere": None if verdict is None or verdict.elsewhere is None else before_after_as_dict(verdict.elsewhere),
         "take": verdict is not None and verdict.take,
         "advice": trained.advice,
     }

@@ -389,8 +389,8 @@ def test_what_is_read_of_a_collection(tmp_path: Path, capsys: pytest.CaptureFixt
     for path, options, says in (
         (unnamed, {}, "no qrels/train.tsv; it has the splits dev, test"),
         (none, {"split": "test"}, "no qrels/test.tsv; it has none"),
-        (one, {"split": "test", "ignore": True}, "none are taken"),
-        (tmp_path, {"split": "test"}, "none are taken"),
+        (one, {"split": "test", "ignore": True}, "none are read"),
+        (tmp_path, {"split": "test"}, "none are read"),
         (one, {"queries": own["queries"]}, "go together"),
     ):
         with pytest.raises(ConfigError, match=says):

@@ -1,4 +1,4 @@
-"""The verdict on a training: told by what was not seen, and on the side of what is there."""
+"""The verdict on a training: by unseen questions, and for the base model in case of doubt."""
 
 import json
 from collections.abc import Sequence
@@ -18,7 +18,14 @@ from retrieval.model_comparison.trial import MEASURES
 from retrieval.training.card import verdict_in_markdown, verdict_table
 from retrieval.training.made_pairs import Text
 from retrieval.training.unseen import Measured, Unseen, judged_unseen, made_unseen, measure
-from retrieval.training.verdict import Sides, compare_sides, decide, how_measured, sides_as_dict, space_in_words
+from retrieval.training.verdict import (
+    BeforeAfter,
+    before_after_as_dict,
+    compare_models,
+    decide,
+    how_measured,
+    space_in_words,
+)
 from tests.test_model_comparison import SPACE
 from tests.test_training_pairs import TEXTS
 
@@ -29,9 +36,9 @@ def measured(values: Sequence[float]) -> Measured:
     return Measured(dict.fromkeys(MODES, figures), SPACE, alignment=0.5)
 
 
-def sides(before: Sequence[float], after: Sequence[float]) -> Sides:
+def sides(before: Sequence[float], after: Sequence[float]) -> BeforeAfter:
     asked = Unseen(tuple(TEXTS), {f"q{number}": "?" for number in range(len(before))}, {}, "known-item")
-    return compare_sides(asked, measured(before), measured(after))
+    return compare_models(asked, measured(before), measured(after))
 
 
 BETTER, WORSE = sides([0.5, 0.6] * 30, [0.7, 0.7] * 30), sides([0.7, 0.7] * 30, [0.5, 0.6] * 30)
@@ -49,8 +56,8 @@ SAME, FEW = sides([0.5, 0.6] * 30, [0.6, 0.5] * 30), sides([0.5] * 3, [0.9] * 3)
         (FEW, None, False, "is not significant with 3 questions: keep"),
     ],
 )
-def test_what_is_there_stays_unless_the_gain_is_more_than_luck(
-    own: Sides, elsewhere: Sides | None, take: bool, says: str
+def test_the_base_model_is_kept_unless_the_gain_is_significant(
+    own: BeforeAfter, elsewhere: BeforeAfter | None, take: bool, says: str
 ) -> None:
     verdict = decide(own, elsewhere)
     assert verdict.take == take and says in verdict.reason
@@ -69,7 +76,7 @@ def test_all_of_it_is_told() -> None:
     rows = list(zip(*(column.cells for column in table.columns), strict=True))
     assert [row[:2] for row in rows] == [("unseen", "hybrid"), ("", "dense"), ("elsewhere", "hybrid"), ("", "dense")]
     assert rows[0][2:4] == ("0.550", "0.700") and rows[0][5:] == ("<.001", "60/0/0")
-    for told in map(sides_as_dict, verdict.sides.values()):
+    for told in map(before_after_as_dict, verdict.by_documents.values()):
         assert json.loads(json.dumps(told)) == told and told["questions"] == {"kind": "known-item", "count": 60}
         assert set(told["modes"]["dense"]) == set(MEASURES) and told["embeddings"]["after"]["alignment"] == 0.5
         assert told["modes"]["hybrid"]["R@100"]["interval"].keys() == {"low", "high"}

@@ -9,7 +9,7 @@ from retrieval.model_comparison.trial import MEASURES
 from retrieval.training.held_out import MEASURE
 from retrieval.training.plan import Plan
 from retrieval.training.recipe import Fitted
-from retrieval.training.verdict import SPACE_NAMES, Difference, Sides, Verdict, how_measured, space_of
+from retrieval.training.verdict import SPACE_NAMES, BeforeAfter, Difference, Verdict, how_measured, space_of
 from retrieval.training.wanted import Wanted
 from retrieval.types import digest
 from retrieval.words import counted
@@ -76,7 +76,7 @@ def _generated(plan: Plan, wanted: Wanted) -> str:
 def verdict_in_markdown(verdict: Verdict) -> str:
     """Both models in all measures, and their embedding spaces."""
     titles = {"unseen": "Unseen questions", "elsewhere": "Questions to other documents"}
-    return "\n".join(_side(titles[name], sides) for name, sides in verdict.sides.items())
+    return "\n".join(_section(titles[name], compared) for name, compared in verdict.by_documents.items())
 
 
 def verdict_table(verdict: Verdict) -> Table:
@@ -84,8 +84,8 @@ def verdict_table(verdict: Verdict) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for place, name in enumerate((MEASURES[0], "", "before", "after", "95% interval", "p", "better/same/worse")):
         table.add_column(name, justify="left" if place < 2 else "right", no_wrap=True)
-    for name, sides in verdict.sides.items():
-        for place, (mode, found) in enumerate(sides.differences.items()):
+    for name, compared in verdict.by_documents.items():
+        for place, (mode, found) in enumerate(compared.differences.items()):
             before, after, interval, chance_, *counts = _cells(found[MEASURES[0]])
             table.add_row("" if place else name, mode, before, after, interval, chance_, "/".join(counts))
     return table
@@ -102,15 +102,15 @@ def _cells(found: Difference) -> tuple[str, ...]:
     )
 
 
-def _side(name: str, sides: Sides) -> str:
+def _section(name: str, compared: BeforeAfter) -> str:
     rows = [
         f"| {mode}, {measure} | {' | '.join(_cells(found))} |"
-        for mode, measures in sides.differences.items()
+        for mode, measures in compared.differences.items()
         for measure, found in measures.items()
     ]
-    spaces = [space_of(measured) for measured in (sides.before, sides.after)]
+    spaces = [space_of(measured) for measured in (compared.before, compared.after)]
     for key, label in SPACE_NAMES.items():
         cells = " | ".join("–" if space[key] is None else f"{space[key]:.2f}" for space in spaces)
         rows.append(f"| {label} | {cells} | | | | | |")
     head = "| | before | after | 95% interval of the difference | p | better | same | worse |"
-    return "\n".join(["", f"## {name}", "", how_measured(sides), "", head, "|---" * 8 + "|", *rows, ""])
+    return "\n".join(["", f"## {name}", "", how_measured(compared), "", head, "|---" * 8 + "|", *rows, ""])

@@ -42,8 +42,8 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Sides:
-    """Both models on the same questions: differences by mode and measure."""
+class BeforeAfter:
+    """The base model and the trained model on the same questions, and their differences by mode and measure."""
 
     unseen: Unseen
     before: Measured
@@ -65,14 +65,14 @@ class Verdict:
     reason      a sentence
     """
 
-    own: Sides
-    elsewhere: Sides | None
+    own: BeforeAfter
+    elsewhere: BeforeAfter | None
     take: bool
     reason: str
 
     @property
-    def sides(self) -> dict[str, Sides]:
-        """By what the questions are asked of."""
+    def by_documents(self) -> dict[str, BeforeAfter]:
+        """By the documents that are asked."""
         return {"unseen": self.own} if self.elsewhere is None else {"unseen": self.own, "elsewhere": self.elsewhere}
 
 
@@ -86,24 +86,24 @@ def judge_training(
     on_stage: Callable[[str], None] = lambda stage: None,
 ) -> Verdict:
     """Ask both models the same questions. `on_stage` is told which. Raises as `measure`."""
-    sides = []
+    compared = []
     for name, unseen in (("unseen", own), ("other", elsewhere)):
         if unseen is not None:
             measured = []
             for state, config in (("before", before), ("after", after)):
                 on_stage(f"Asking {counted(len(unseen.queries), f'{name} question')} of the model {state} training")
                 measured.append(measure(unseen, config, scratch=scratch))
-            sides.append(compare_sides(unseen, *measured))
-    return decide(*sides)
+            compared.append(compare_models(unseen, *measured))
+    return decide(*compared)
 
 
-def compare_sides(unseen: Unseen, before: Measured, after: Measured) -> Sides:
+def compare_models(unseen: Unseen, before: Measured, after: Measured) -> BeforeAfter:
     """Raises ConfigError where scipy is missing."""
     differences = {
         mode: {measure: _difference(before.figures[mode], after.figures[mode], measure) for measure in MEASURES}
         for mode in MODES
     }
-    return Sides(unseen, before, after, differences)
+    return BeforeAfter(unseen, before, after, differences)
 
 
 def _difference(before: Figures, after: Figures, measure: str) -> Difference:
@@ -113,7 +113,7 @@ def _difference(before: Figures, after: Figures, measure: str) -> Difference:
     return Difference(*means, interval, found.p_value, found.wins, found.ties, found.losses)
 
 
-def decide(own: Sides, elsewhere: Sides | None = None) -> Verdict:
+def decide(own: BeforeAfter, elsewhere: BeforeAfter | None = None) -> Verdict:
     """The trained model is recommended where hybrid search with it is significantly better, and not significantly worse
     elsewhere."""
     hybrid = own.differences["hybrid"][MEASURES[0]]
@@ -132,23 +132,23 @@ def decide(own: Sides, elsewhere: Sides | None = None) -> Verdict:
     return Verdict(own, elsewhere, take, f"Hybrid {MEASURES[0]} {_in_words(hybrid)}: {reason}.")
 
 
-def how_measured(sides: Sides) -> str:
+def how_measured(compared: BeforeAfter) -> str:
     """A sentence: how many questions there are, of which kind, to how many documents."""
-    unseen = sides.unseen
+    unseen = compared.unseen
     if unseen.kind == "judged":
-        return f"{counted(sides.questions, 'judged question')} to {counted(unseen.documents, 'document')}."
+        return f"{counted(compared.questions, 'judged question')} to {counted(unseen.documents, 'document')}."
     if unseen.kind == "generated":
-        written = f"{counted(sides.questions, 'question')} that a language model wrote for passages"
+        written = f"{counted(compared.questions, 'question')} that a language model wrote for passages"
         return f"{written}, each to be found among {counted(unseen.documents, 'passage')}."
     return (
-        f"{counted(sides.questions, 'question')} made from passages (of their title, heading, sentence or keywords), "
+        f"{counted(compared.questions, 'question')} made from passages (of a title, headings, a sentence or keywords), "
         f"each to be found among {counted(unseen.documents, 'passage')}."
     )
 
 
-def space_in_words(sides: Sides) -> str:
+def space_in_words(compared: BeforeAfter) -> str:
     """A sentence: the embedding space before and after training."""
-    before, after = space_of(sides.before), space_of(sides.after)
+    before, after = space_of(compared.before), space_of(compared.after)
     names = ("alignment", "uniformity", "mean_cosine")
     told = [(SPACE_NAMES[name], before[name], after[name]) for name in names]
     figures = [f"{name} {old:.2f} to {new:.2f}" for name, old, new in told if old is not None and new is not None]
@@ -166,18 +166,18 @@ def space_of(measured: Measured) -> dict[str, float | None]:
     }
 
 
-def sides_as_dict(sides: Sides) -> dict[str, Any]:
+def before_after_as_dict(compared: BeforeAfter) -> dict[str, Any]:
     """For JSON."""
     return {
-        "questions": {"kind": sides.unseen.kind, "count": sides.questions},
-        "documents": sides.unseen.documents,
+        "questions": {"kind": compared.unseen.kind, "count": compared.questions},
+        "documents": compared.unseen.documents,
         "modes": {
             mode: {
                 measure: {**asdict(found), "interval": found.interval._asdict()} for measure, found in measures.items()
             }
-            for mode, measures in sides.differences.items()
+            for mode, measures in compared.differences.items()
         },
-        "embeddings": {"before": space_of(sides.before), "after": space_of(sides.after)},
+        "embeddings": {"before": space_of(compared.before), "after": space_of(compared.after)},
     }
 
 
@@ -185,5 +185,5 @@ def _in_words(difference: Difference) -> str:
     return f"{difference.before:.3f} before and {difference.after:.3f} after, {chance(difference.p_value)}"
 
 
-def _few(sides: Sides) -> str:
-    return f" with {counted(sides.questions, 'question')}" if sides.questions < FEW else ""
+def _few(compared: BeforeAfter) -> str:
+    return f" with {counted(compared.questions, 'question')}" if compared.questions < FEW else ""
