@@ -11,7 +11,7 @@ better:
     siblings       the fused score of its document's best other passage among the candidates; without one, the lowest
                    fused score of all candidates
     document       the question's cosine with the mean vector of the document's passages among the candidates
-    position       1 / (1 + the number of passages that stand before it in its document)
+    position       1 / (1 + the number of passages before it in its document)
     language       1, or 0 for a passage in another language than the question
 """
 

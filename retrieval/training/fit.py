@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from retrieval.errors import ConfigError
 from retrieval.training.blending import SHARES, blend
-from retrieval.training.losses import Columns
+from retrieval.training.loss_columns import Columns
 from retrieval.training.recipe import Figure, Fitted, Progress, Recipe, Renew
 from retrieval.training.trainer import check_one_process, load_weights, restore, trained_weights, undisturbed
 from retrieval.training.trainer_setup import STATE, figures_of, is_over, make_trainer, newest_checkpoint

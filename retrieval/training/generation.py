@@ -34,7 +34,7 @@ class Generation:
     """Questions that a language model writes for passages of the index.
 
     model       the server's name for it
-    url         what stands before /chat/completions: http://localhost:11434/v1. No part of it may be a secret
+    url         the address without /chat/completions, such as http://localhost:11434/v1. No part of it may be a secret
     key         sent to that address, if it needs one; None is that in $RETRIEVAL_CHAT_API_KEY
     questions   how many to ask for in all
     each        how many to ask for of one passage

@@ -59,7 +59,7 @@ def made_pairs(
 
     most             the most pairs. Each kind gives as many as the others, as far as it can, and each document gives a
                      first pair before any gives a second one.
-    context_header   whether titles and headings stand before passages
+    context_header   whether titles and headings are put before passages
     """
     salience = _Salience(texts if "keywords" in kinds else ())
     by_kind: dict[Kind, list[Pair]] = {kind: [] for kind in kinds}

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from retrieval.errors import ConfigError
 from retrieval.fusion import Scores
-from retrieval.training.losses import Columns, Loss
+from retrieval.training.loss_columns import Columns
+from retrieval.training.losses import Loss
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

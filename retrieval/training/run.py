@@ -18,7 +18,7 @@ from retrieval.training.fit import check_packages, fit
 from retrieval.training.generated import answers_file, generate
 from retrieval.training.generation import Estimate, Generated
 from retrieval.training.held_out import embed
-from retrieval.training.losses import Columns
+from retrieval.training.loss_columns import Columns
 from retrieval.training.mining_again import mine_again
 from retrieval.training.model_directory import CARD, check_directory, save_model, trained_settings
 from retrieval.training.plan import Plan, make_plan, miner_of

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retrieval.errors import ModelError
-from retrieval.training.losses import Columns
+from retrieval.training.loss_columns import Columns
 from retrieval.training.recipe import Figure, Progress, Recipe, Renew
 from retrieval.training.trainable import trains_in_bf16
 from retrieval.training.trainer import arguments_class, replace_rows, trainer_class

@@ -24,7 +24,7 @@ class Wanted:
                  for development questions, by which training stops early, the other half for the verdict
     seed         of everything that is drawn at random
 
-    Raises ConfigError for numbers that make no sense.
+    Raises ConfigError for numbers out of range.
     """
 
     judgements: Judgements | None = None
