@@ -31,8 +31,7 @@ def ranking(examples: Sequence[Example]) -> Columns:
         "anchor": [example.pair.question for example in examples],
         "positive": [example.pair.passage for example in examples],
     }
-    if min(map(len, rows), default=0) < width:  # all passages answer one question
-        return columns
+    width = min(map(len, rows), default=0)  # less where the other passages of the examples may all answer a question
     return columns | {f"negative_{number + 1}": [row[number] for row in rows] for number in range(width)}
 
 

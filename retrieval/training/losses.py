@@ -1,4 +1,4 @@
-"""Examples -> the columns that a loss reads, and the loss, which is sentence-transformers'.
+"""Losses of a training, by sentence-transformers.
 
 With unit vectors u of a question, v+ of its answer and v- of a hard negative, cos the dot product and t the
 temperature:
