@@ -138,7 +138,7 @@ class Config(BaseModel):
     # How searches are answered unless they say otherwise.
     fusion: FusionMethod = "dbsf"
     fusion_weights: FusionWeights | None = None
-    """Of `fusion: learned`, as `retrieve tune` writes them."""
+    """Of `fusion: learned`; `retrieve tune` writes them."""
     alpha: float = Field(0.6, ge=0, le=1)
     """Weight of the dense side: 1 is dense alone, 0 is BM25 alone."""
     smoothing: float = Field(0.15, ge=0, le=1)
@@ -306,13 +306,13 @@ def base_for(model: str | None, base: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def without_learned_fusion(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings for another model, to which no fusion is fitted yet."""
+    """The settings without a learned fusion, which another model cannot use."""
     left_out = {"fusion_weights", *(["fusion"] if settings.get("fusion") == "learned" else [])}
     return {name: value for name, value in settings.items() if name not in left_out}
 
 
 def unlearned(config: Config) -> Config:
-    """The same for another model: what a learned fusion begins with takes its place."""
+    """The configuration with the default in place of a learned fusion, for another model."""
     fusion = Config.model_fields["fusion"].default if config.fusion == "learned" else config.fusion
     return config.model_copy(update={"fusion": fusion, "fusion_weights": None})
 

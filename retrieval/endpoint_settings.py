@@ -69,8 +69,8 @@ def checked_key(key: str) -> SecretStr | None:
 
 
 def key_in_environment(setting: str) -> SecretStr | None:
-    """The key in the variable RETRIEVAL_SETTING, in capitals or not; None where there is none. Raises ConfigError,
-    which does not show it, for one that no header can carry."""
+    """The key in the variable RETRIEVAL_SETTING, in any case; None where there is none. Raises ConfigError, which does
+    not show the key, if it cannot be sent in a header."""
     variable = variable_of(setting)
     given = next((value for name, value in os.environ.items() if name.upper() == variable), "")
     try:
@@ -80,8 +80,8 @@ def key_in_environment(setting: str) -> SecretStr | None:
 
 
 def key_in_file(file: Path, *, name: str) -> SecretStr:
-    """The key that a file holds, which an error calls `name`. Raises ConfigError where it cannot be read or holds
-    none."""
+    """The key in a file; `name` is the file's name in errors. Raises ConfigError if the file cannot be read or has no
+    key."""
     try:
         key = checked_key(file.expanduser().read_text("utf-8"))
     except OSError as error:

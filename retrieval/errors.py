@@ -9,7 +9,7 @@
     │   ├── EncoderUnavailableError its server does not answer now; the same call may succeed later
     │   ├── PassagesRefusedError    it takes some texts and not others, such as those that are too long
     │   ├── RerankerUnavailableError the same of a server that reranks
-    │   └── ChatUnavailableError    the same of a server that writes questions to train with
+    │   └── ChatUnavailableError    the same of a server that writes questions to train on
     ├── LoadError                   a file cannot be turned into a document
     ├── DeletionsRefusedError       a sync would delete most of a folder's documents, and was not told to
     └── IndexUnusableError          the index as it stands cannot serve the request

@@ -1,4 +1,4 @@
-"""Questions that a language model writes, in `retrieve train`: the options, and whether to send what would be sent."""
+"""Questions that a language model writes, in `retrieve train`: their options, and consent to what is sent."""
 
 import sys
 from collections.abc import Callable
@@ -36,43 +36,47 @@ def generation_of(
     *,
     generate: Annotated[
         int | None,
-        typer.Option(min=1, help="Ask for so many questions; passages are sent to it.", rich_help_panel=_PANEL),
+        typer.Option(
+            min=1, help="How many questions to ask for; passages are sent to the server.", rich_help_panel=_PANEL
+        ),
     ] = None,
     chat_model: Annotated[
-        str | None, typer.Option(help="The language model's name at its server.", rich_help_panel=_PANEL)
+        str | None, typer.Option(help="The name of the language model at its server.", rich_help_panel=_PANEL)
     ] = None,
     chat_url: Annotated[
         str | None,
         typer.Option(
-            help="What stands before /chat/completions, such as http://localhost:11434/v1.", rich_help_panel=_PANEL
+            help="The address without /chat/completions, such as http://localhost:11434/v1.", rich_help_panel=_PANEL
         ),
     ] = None,
     chat_key_file: Annotated[
         Path | None,
-        typer.Option(help="A file that holds the key, else RETRIEVAL_CHAT_API_KEY.", rich_help_panel=_PANEL),
+        typer.Option(help="A file that holds the key.", show_default="$RETRIEVAL_CHAT_API_KEY", rich_help_panel=_PANEL),
     ] = None,
     chat_prices: Annotated[
         str | None,
-        typer.Option(help="What a million tokens cost, in and out, such as .15,.6.", rich_help_panel=_PANEL),
+        typer.Option(help="The prices of a million tokens in and out, such as .15,.6.", rich_help_panel=_PANEL),
     ] = None,
     chat_tokens: Annotated[
         int | None,
         typer.Option(
             min=1,
-            help="Tokens of an answer at most, thoughts included.",
+            help="The most tokens of an answer, with what the model thinks first.",
             show_default="1000",
             rich_help_panel=_PANEL,
         ),
     ] = None,
     questions_each: Annotated[
         int | None,
-        typer.Option(min=1, help="Questions of a passage.", show_default="2", rich_help_panel=_PANEL),
+        typer.Option(
+            min=1, help="How many questions to ask for of one passage.", show_default="2", rich_help_panel=_PANEL
+        ),
     ] = None,
     questions_best: Annotated[
         int | None,
         typer.Option(
             min=0,
-            help="Train with those whose passage search finds among so many; 0 takes all.",
+            help="Train on questions whose passage hybrid search finds among so many hits; 0 takes all.",
             show_default="10",
             rich_help_panel=_PANEL,
         ),
@@ -80,11 +84,12 @@ def generation_of(
     prompt: Annotated[
         Path | None,
         typer.Option(
-            help="A file with another prompt, in which {passage} stands for the passage.", rich_help_panel=_PANEL
+            help="A file with another prompt; {passage} stands for the passage, {count} for the number of questions.",
+            rich_help_panel=_PANEL,
         ),
     ] = None,
     yes: Annotated[
-        bool, typer.Option("--yes", help="Send the passages without being asked.", rich_help_panel=_PANEL)
+        bool, typer.Option("--yes", help="Agree beforehand to send the passages.", rich_help_panel=_PANEL)
     ] = False,
 ) -> "Generation | None":
     """None without --generate. Raises ConfigError, also for options that need it."""
@@ -103,7 +108,9 @@ def generation_of(
     }
     wishes = {name: value for name, value in given.items() if value is not None}
     if generate is None and (wishes or yes):
-        raise ConfigError("Options of questions that a language model writes need --generate: how many questions.")
+        raise ConfigError(
+            "Options of questions that a language model writes need --generate: how many questions to ask for."
+        )
     if generate is None:
         return None
     if chat_model is None or chat_url is None:
@@ -112,8 +119,8 @@ def generation_of(
 
 
 def asking_first(*, yes: bool, display: Display) -> "Callable[[Estimate], None]":
-    """Tells what would be sent, and asks whether to send it: on a terminal, unless --yes said so. Raises ConfigError
-    where there is none, and typer.Exit for a no."""
+    """Tells what would be sent and, without --yes, asks on the terminal whether to send it. Raises ConfigError where
+    there is no terminal, and typer.Exit if the answer is no."""
 
     def ask(estimate: "Estimate") -> None:
         if not estimate.requests:
@@ -132,7 +139,7 @@ def asking_first(*, yes: bool, display: Display) -> "Callable[[Estimate], None]"
 
 
 def in_words(estimate: "Estimate") -> str:
-    """What would be sent where, and what that costs."""
+    """What would be sent to which host, and what it costs."""
     cost = "" if estimate.cost is None else f"; by your prices that is {amount(estimate.cost)} or less"
     kept = (
         f" {counted(estimate.kept, 'answer')} of an earlier run will not be asked for again." if estimate.kept else ""
@@ -145,7 +152,7 @@ def in_words(estimate: "Estimate") -> str:
 
 
 def amount(cost: float) -> str:
-    """Of money: a small one with more digits."""
+    """An amount of money; below 1, with more digits."""
     return f"{cost:,.2f}" if cost >= 1 else f"{cost:.4f}"
 
 

@@ -1,4 +1,4 @@
-"""What a learned fusion is made of: which features of a passage count for a question, and how much each does."""
+"""The weights of a learned fusion: which features of a passage count for a question, and how much."""
 
 import math
 from collections.abc import Mapping
@@ -21,14 +21,14 @@ FEATURES = (
     "position",
     "language",
 )
-"""As `retrieval.search.features` computes them, in the order of its columns. Higher speaks for a passage."""
+"""In the order of the columns that `retrieval.search.features` computes. Higher speaks for a passage."""
 
 
 class FeatureWeight(BaseModel):
-    """How much a feature counts.
+    """The weight of a feature.
 
-    weight      of a standard deviation of the feature, at least 0
-    deviation   that standard deviation: among the best passages of a question, the mean over the judged questions
+    weight      of one standard deviation of the feature, at least 0
+    deviation   the standard deviation among a question's best passages, the root mean square over the judged questions
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -40,8 +40,8 @@ class FeatureWeight(BaseModel):
 class FusionWeights(BaseModel):
     """A linear model of relevance, fitted to judged questions.
 
-    model      the first digits of the hash of the model's weights; another model's cosines are spread otherwise
-    features   by name, those that count
+    model      the first digits of the hash of the model's weights: the cosines of another model have other deviations
+    features   by name; those left out have the weight 0
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -64,7 +64,8 @@ class FusionWeights(BaseModel):
 
     @classmethod
     def read(cls, value: object) -> Self:
-        """From what a file has, or an environment variable as JSON. Raises ValueError, which says where it is wrong."""
+        """From the value in a settings file, or from JSON in an environment variable. Raises ValueError, which names
+        the wrong part."""
         try:
             return cls.model_validate_json(value) if isinstance(value, str) else cls.model_validate(value)
         except ValidationError as error:
@@ -86,16 +87,16 @@ class FusionWeights(BaseModel):
 
     @property
     def slopes(self) -> NDArray[np.float64]:
-        """float64 [len(FEATURES)]: what one of each feature counts."""
+        """float64 [len(FEATURES)]: the weight of one unit of each feature."""
         return np.array([_slope(self.features, name) for name in FEATURES])
 
     def is_for(self, model: str) -> bool:
-        """Whether they were fitted to scores of the model whose weights have this hash."""
+        """Whether the weights were fitted to scores of the model with this hash."""
         return shown(model) == self.model
 
 
 def shown(model: str) -> str:
-    """As much of the hash of a model's weights as tells models apart."""
+    """The first digits of the hash of a model's weights, enough to distinguish models."""
     return model[:12]
 
 
@@ -104,5 +105,5 @@ def _slope(features: Mapping[str, FeatureWeight], name: str) -> float:
 
 
 def _rounded(value: float) -> float:
-    """To four significant digits: more would not be worth reading."""
+    """To four significant digits, for a readable settings file."""
     return float(f"{value:.4g}") if math.isfinite(value) else 0.0

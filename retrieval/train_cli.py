@@ -1,15 +1,15 @@
-"""`retrieve train`: train the model on documents of one's own."""
+"""`retrieve train`: train the model on one's own documents."""
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
 
-from retrieval.console import INTERRUPTED, ConfigOption, JsonOption, err, out, print_json
+from retrieval.console import INTERRUPTED, ConfigOption, JsonOption, err
 from retrieval.errors import ConfigError
-from retrieval.generate_cli import amount, asking_first, generation_of, with_generation_options
+from retrieval.generate_cli import asking_first, generation_of, with_generation_options
 from retrieval.models_progress import Display
 from retrieval.train_documents_cli import (
     check_place,
@@ -18,12 +18,14 @@ from retrieval.train_documents_cli import (
     read_judged,
     resolved_judgements,
 )
-from retrieval.words import counted
+from retrieval.train_options_cli import kinds_of, loss_of, mining_of
+from retrieval.train_report_cli import answers_in_words, print_plan, print_trained, progress_in_words
 
 if TYPE_CHECKING:
     from retrieval.index import HybridIndex
-    from retrieval.training import Loss, Mining, Plan, Progress, Trained, Wanted
-    from retrieval.training.pairs import Kind
+    from retrieval.training import Wanted
+
+_PAIRS, _NEGATIVES, _LOSS, _TRAINING, _VERDICT = "Pairs", "Hard negatives", "Loss", "Training", "Verdict"
 
 
 @with_generation_options
@@ -32,82 +34,161 @@ def train(
     documents: Annotated[
         Path,
         typer.Argument(
-            help="An index; or a folder of documents or BEIR layout, which is indexed in OUTPUT.index.",
+            help="An index; or a folder of documents or a BEIR collection, which is indexed in OUTPUT.index.",
             show_default=False,
         ),
     ],
-    output: Annotated[Path, typer.Option(help="The directory of the trained model, which is not there yet.")],
-    queries: Annotated[Path | None, typer.Option(help="Questions, as `retrieve evaluate` takes them.")] = None,
-    qrels: Annotated[Path | None, typer.Option(help="Which documents answer them.")] = None,
+    output: Annotated[Path, typer.Option(help="The directory of the trained model. It must not exist yet.")],
+    resume: Annotated[bool, typer.Option("--resume", help="Resume the same training after an interruption.")] = False,
+    export: Annotated[
+        Path | None, typer.Option(help="Write the pairs with their hard negatives as JSON lines, and do not train.")
+    ] = None,
+    queries: Annotated[
+        Path | None, typer.Option(help="Judged questions, as `retrieve evaluate` reads them.", rich_help_panel=_PAIRS)
+    ] = None,
+    qrels: Annotated[Path | None, typer.Option(help="The documents that answer them.", rich_help_panel=_PAIRS)] = None,
     split: Annotated[
-        str | None, typer.Option(help="For BEIR layout: which qrels to train on, instead of train or the only ones.")
+        str | None,
+        typer.Option(
+            help="Of a BEIR collection: the qrels to train on.",
+            show_default="train, or the only one",
+            rich_help_panel=_PAIRS,
+        ),
     ] = None,
     ignore_judgements: Annotated[
-        bool, typer.Option("--ignore-judgements", help="For BEIR layout: train on the documents alone.")
+        bool,
+        typer.Option(
+            "--ignore-judgements",
+            help="Of a BEIR collection: train on the documents alone.",
+            rich_help_panel=_PAIRS,
+        ),
     ] = False,
-    pairs: Annotated[Path | None, typer.Option(help="More pairs: a question, a tab and a passage a line.")] = None,
+    pairs: Annotated[
+        Path | None,
+        typer.Option(help="A file of more pairs: lines of a question, a tab and a passage.", rich_help_panel=_PAIRS),
+    ] = None,
     kinds: Annotated[
         str | None,
         typer.Option(
-            help="Pairs that documents give by themselves, between commas, '' for none: title, headings, sentence and "
-            "question, which are the default; keywords and crop, which are where documents have none of these."
+            help="The kinds of pairs to make from documents, separated by commas: title, headings, sentence, question, "
+            "keywords, crop; '' makes none.",
+            show_default="title,headings,sentence,question; all where documents give none of these",
+            rich_help_panel=_PAIRS,
         ),
     ] = None,
-    most: Annotated[int, typer.Option(min=1, help="Pairs at most.")] = 20_000,
-    minutes: Annotated[float | None, typer.Option(help="Take as many pairs as train in this time, about.")] = None,
-    negatives: Annotated[int, typer.Option(min=0, help="Hard negatives of each pair, at most.")] = 1,
+    most: Annotated[int, typer.Option(min=1, help="The most pairs to train on.", rich_help_panel=_PAIRS)] = 20_000,
+    minutes: Annotated[
+        float | None,
+        typer.Option(help="Train on as many pairs as take about this long.", rich_help_panel=_PAIRS),
+    ] = None,
+    negatives: Annotated[
+        int, typer.Option(min=0, help="The most hard negatives of a pair.", rich_help_panel=_NEGATIVES)
+    ] = 1,
     sources: Annotated[
-        str, typer.Option(help="Where these are from, and how often: source=weight, between commas.")
+        str,
+        typer.Option(
+            help="Where hard negatives come from, and how often: source=weight, separated by commas.",
+            rich_help_panel=_NEGATIVES,
+        ),
     ] = "bm25=1,dense=1,document=1",
     margin: Annotated[
         float,
-        typer.Option(help="The share of the answer's cosine by which a negative's is lower at least."),
+        typer.Option(
+            help="A hard negative's cosine is lower than the answer's by this share of it, at least.",
+            rich_help_panel=_NEGATIVES,
+        ),
     ] = 0.05,
     mine_again: Annotated[
         bool,
         typer.Option(
-            "--mine-again", help="Draw dense negatives anew before each further epoch, with the model so far."
+            "--mine-again",
+            help="Before each further epoch, mine the dense negatives again with the model in training.",
+            rich_help_panel=_NEGATIVES,
         ),
     ] = False,
-    loss: Annotated[str, typer.Option(help="infonce, triplet, contrastive, cosine, margin-mse or kl.")] = "infonce",
-    temperature: Annotated[float, typer.Option(help="Of infonce and kl.")] = 0.05,
-    loss_margin: Annotated[float | None, typer.Option(help="Of triplet and contrastive, in cosine distance.")] = None,
-    at_once: Annotated[
-        int | None, typer.Option(help="infonce: rows embedded at once, so that large batches need little memory.")
+    loss: Annotated[
+        str,
+        typer.Option(help="infonce, triplet, contrastive, cosine, margin-mse or kl.", rich_help_panel=_LOSS),
+    ] = "infonce",
+    temperature: Annotated[
+        float | None, typer.Option(help="Of infonce and kl.", show_default="0.05", rich_help_panel=_LOSS)
     ] = None,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the pairs.")] = 1,
-    batch_size: Annotated[int, typer.Option(min=1, help="Pairs of a batch.")] = 32,
-    accumulate: Annotated[int, typer.Option(min=1, help="Batches of a step.")] = 1,
-    learning_rate: Annotated[float, typer.Option(help="At its highest.")] = 2e-5,
-    frozen_layers: Annotated[int, typer.Option(min=0, help="The lowest layers, which stay as they are.")] = 0,
-    blend: Annotated[
+    loss_margin: Annotated[
         float | None,
-        typer.Option(help="The share of the trained weights in the model; chosen by held-out questions by default."),
+        typer.Option(
+            help="Of triplet and contrastive, in cosine distance.",
+            show_default="0.2, contrastive 0.5",
+            rich_help_panel=_LOSS,
+        ),
     ] = None,
+    at_once: Annotated[
+        int | None,
+        typer.Option(
+            help="Of infonce: embed so many rows at once, so that large batches need little memory.",
+            show_default="all",
+            rich_help_panel=_LOSS,
+        ),
+    ] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the pairs.", rich_help_panel=_TRAINING)] = 1,
+    batch_size: Annotated[int, typer.Option(min=1, help="Pairs in a batch.", rich_help_panel=_TRAINING)] = 32,
+    accumulate: Annotated[int, typer.Option(min=1, help="Batches in a step.", rich_help_panel=_TRAINING)] = 1,
+    learning_rate: Annotated[
+        float,
+        typer.Option(
+            help="The highest learning rate; it rises in the first tenth of the steps, then falls to 0.",
+            rich_help_panel=_TRAINING,
+        ),
+    ] = 2e-5,
+    frozen_layers: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Do not train this many of the lowest layers, nor the embeddings below them.",
+            rich_help_panel=_TRAINING,
+        ),
+    ] = 0,
     lora: Annotated[
         int,
         typer.Option(
             min=0,
-            help="Train adapters of this rank (LoRA), such as 8, and not the weights, which saves memory with large "
-            "models. Take a --learning-rate ten times as high.",
+            help="Train adapters of this rank (LoRA), such as 8, instead of the weights: large models need less "
+            "memory. Choose a --learning-rate ten times as high.",
+            rich_help_panel=_TRAINING,
         ),
     ] = 0,
-    held_out: Annotated[float, typer.Option(help="The share of documents, or judged questions, not trained on.")] = 0.2,
-    seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
+    blend: Annotated[
+        float | None,
+        typer.Option(
+            help="The share of the trained weights in the result; the rest are those of the base model.",
+            show_default="chosen by development questions",
+            rich_help_panel=_TRAINING,
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Decides all that is drawn at random.", rich_help_panel=_TRAINING)] = 0,
+    held_out: Annotated[
+        float,
+        typer.Option(
+            help="The share of the judged questions, else of the documents, that is not trained on: half of it to stop "
+            "early by, half for the verdict.",
+            rich_help_panel=_VERDICT,
+        ),
+    ] = 0.2,
     beside: Annotated[
         Path | None,
-        typer.Option(help="Other documents, to see what the model forgets of them: an index, a folder or BEIR layout."),
+        typer.Option(
+            help="Other documents, to see what the model forgets of them: an index, a folder or a BEIR collection.",
+            rich_help_panel=_VERDICT,
+        ),
     ] = None,
-    export: Annotated[Path | None, typer.Option(help="Write the pairs and negatives as JSON lines, and end.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the same training, interrupted.")] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
     **chat: Any,
 ) -> None:
-    """Train the model on your own documents, and say whether that made it better.
+    """Train the model on your own documents, and say whether to take the trained model.
 
-    Pairs of questions and passages are made of the documents, or of judged questions; the index gives what only looks
-    like an answer. Documents that are held out tell whether the model is better than before, by more than luck.
+    Pairs of a question and a passage come from judged questions, from a file, or are made from the documents. The index
+    finds hard negatives: passages that only look like an answer. Questions to held-out documents tell whether the
+    trained model is significantly better than the base model.
     """
     from retrieval.training import Recipe, Wanted, read_pairs
     from retrieval.training import train as run_training
@@ -116,6 +197,10 @@ def train(
     from retrieval.training.model_directory import check_directory
     from retrieval.training.work_directory import WorkDirectory
 
+    if export is not None and (resume or beside is not None):
+        raise ConfigError("--export does not train: leave out --resume and --beside.")
+    if beside is not None and beside.resolve() == documents.resolve():
+        raise ConfigError("--beside names the documents that are trained on; name others.")
     check_packages(lora=lora > 0)
     output = output.resolve()
     check_place(documents, output)
@@ -123,8 +208,8 @@ def train(
     if not resume and export is None:
         WorkDirectory(output).check_unused()
     judged = read_judged(documents, queries=queries, qrels=qrels, split=split, ignore=ignore_judgements)
-    chosen_loss = _loss(loss, temperature=temperature, margin=loss_margin, at_once=at_once)
-    mining = _mining(sources, count=negatives, margin=margin, again=mine_again)
+    chosen_loss = loss_of(loss, temperature=temperature, margin=loss_margin, at_once=at_once)
+    mining = mining_of(sources, count=negatives, margin=margin, again=mine_again)
     recipe = Recipe(
         loss=chosen_loss,
         epochs=epochs,
@@ -137,14 +222,14 @@ def train(
         seed=seed,
     )
     generation = generation_of(**chat)
-    beside_documents = (queries, qrels, pairs, export, config, chat["chat_key_file"], chat["prompt"])
-    files = [file for file in (*beside_documents, answers_file(output)) if file is not None]
+    given = (queries, qrels, pairs, export, config, chat["chat_key_file"], chat["prompt"], answers_file(output))
+    files = [file for file in given if file is not None]
     with opened_documents(documents, output=output, config=config, files=files, pool=context.obj) as (index, folder):
         wanted = Wanted(
             judgements=None if judged is None else resolved_judgements(judged, index, folder=folder),
             pairs=tuple(read_pairs(pairs)) if pairs is not None else (),
             generation=generation,
-            kinds=_kinds(kinds),
+            kinds=kinds_of(kinds),
             most=most,
             minutes=minutes,
             held_out=held_out,
@@ -158,7 +243,7 @@ def train(
         elsewhere = questions_elsewhere(beside, index, seed=seed, pool=context.obj) if beside is not None else None
         try:
             with Display() as display:
-                display.show("Making pairs, and looking for negatives")
+                display.show("Collecting pairs and mining hard negatives")
                 trained = run_training(
                     index,
                     output,
@@ -166,58 +251,20 @@ def train(
                     beside=elsewhere,
                     resume=resume,
                     on_estimate=asking_first(yes=chat["yes"], display=display),
-                    on_answer=lambda answered, requests: display.show(_answers(answered, requests)),
-                    on_plan=_tell,
-                    on_progress=lambda progress: display.show(_in_words(progress)),
+                    on_answer=lambda answered, requests: display.show(answers_in_words(answered, requests)),
+                    on_plan=print_plan,
+                    on_progress=lambda progress: display.show(progress_in_words(progress)),
                     on_stage=display.show,
                 )
         except KeyboardInterrupt:
             if WorkDirectory(output).is_begun:
-                err.print("Interrupted; the same command with --resume goes on.")
+                err.print("Interrupted; the same command with --resume continues.")
             elif generation is not None and answers_file(output).is_file():
                 err.print("Interrupted; the same command asks only for the questions that are missing.")
             else:
                 err.print("Interrupted.")
             sys.exit(INTERRUPTED)
-    _print(trained, output, as_json=as_json)
-
-
-def _loss(name: str, *, temperature: float, margin: float | None, at_once: int | None) -> "Loss":
-    from retrieval.training import Loss
-    from retrieval.training.losses import LossName
-
-    for known in get_args(LossName):
-        if known == name:
-            return Loss(known, temperature=temperature, margin=margin, at_once=at_once)
-    raise ConfigError(f"There is no loss {name!r}; it is one of {', '.join(get_args(LossName))}.")
-
-
-def _mining(sources: str, *, count: int, margin: float, again: bool) -> "Mining":
-    from retrieval.training import Mining
-    from retrieval.training.negatives import EQUAL_WEIGHTS
-
-    given: dict[str, float] = {}
-    for part in filter(None, (part.strip() for part in sources.split(","))):
-        name, _, weight = part.partition("=")
-        try:
-            given[name.strip()] = float(weight or 1)
-        except ValueError:
-            raise ConfigError(f"{part!r} in --sources: write source=weight, such as bm25=2.") from None
-    if unknown := given.keys() - EQUAL_WEIGHTS.keys():
-        raise ConfigError(f"There are no negatives from {min(unknown)!r}, only from {', '.join(EQUAL_WEIGHTS)}.")
-    weights = {name: given.get(name, 0.0) for name in EQUAL_WEIGHTS}
-    return Mining(count=count, margin=margin, weights=weights, again=again)
-
-
-def _kinds(given: str | None) -> "tuple[Kind, ...] | None":
-    from retrieval.training.pairs import MADE
-
-    if given is None:
-        return None
-    names = [name.strip() for name in given.split(",") if name.strip()]
-    if unknown := [name for name in names if name not in MADE]:
-        raise ConfigError(f"There are no pairs of kind {unknown[0]!r}; documents give {', '.join(MADE)}.")
-    return tuple(kind for kind in MADE if kind in names)
+    print_trained(trained, output, as_json=as_json)
 
 
 def _export(index: "HybridIndex", wanted: "Wanted", file: Path, *, output: Path, yes: bool) -> None:
@@ -232,71 +279,10 @@ def _export(index: "HybridIndex", wanted: "Wanted", file: Path, *, output: Path,
             wanted,
             answers_file(output),
             on_estimate=asking_first(yes=yes, display=display),
-            on_answer=lambda answered, requests: display.show(_answers(answered, requests)),
+            on_answer=lambda answered, requests: display.show(answers_in_words(answered, requests)),
         )
-        display.show("Making pairs, and looking for negatives")
+        display.show("Collecting pairs and mining hard negatives")
         plan = make_plan(index, trainable_model(index.config), wanted, generated=generated)
         write_examples(file, plan.examples)
-    _tell(plan)
+    print_plan(plan)
     err.print(Text(f"Wrote {file}."))
-
-
-def _tell(plan: "Plan") -> None:
-    pairs = ", ".join(f"{count:,} {kind}" for kind, count in plan.pairs.items())
-    negatives = ", ".join(f"{count:,} {source}" for source, count in plan.negatives.items() if count) or "none"
-    if plan.generated.passages:
-        cost = "" if plan.generated.cost is None else f"; they cost about {amount(plan.generated.cost)}"
-        err.print(Text(f"Questions by the language model: {plan.generated.in_words()}{cost}."))
-    err.print(Text(f"Pairs: {pairs}. Hard negatives: {negatives}."))
-    held = counted(len(plan.development.queries), "held-out question")
-    err.print(Text(f"{counted(plan.steps, 'step')}, about {_duration(plan.seconds)} here; {held} to stop early by."))
-
-
-def _answers(answered: int, requests: int) -> str:
-    return f"Questions: {answered:,} of {requests:,} answers"
-
-
-def _in_words(progress: "Progress") -> str:
-    said = f"Training: step {progress.step:,} of {progress.steps:,}"
-    if progress.renewed is not None:
-        return f"{said}, looking for new negatives ({progress.renewed:.0%})"
-    if progress.loss is not None:
-        said += f", loss {progress.loss:.3f}"
-    if progress.figure is not None:
-        said += f", held-out nDCG@10 {progress.figure:.3f}"
-    return said if progress.seconds is None else f"{said}, about {_duration(progress.seconds)} left"
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
-
-
-def _print(trained: "Trained", output: Path, *, as_json: bool) -> None:
-    from retrieval.training.card import verdict_table
-    from retrieval.training.verdict import how_measured, sides_as_dict, space_in_words
-
-    fitted, verdict = trained.fitted, trained.verdict
-    if as_json:
-        print_json(
-            {
-                "model": trained.config.model,
-                "pairs": dict(trained.plan.pairs),
-                "negatives": dict(trained.plan.negatives),
-                "steps": fitted.steps,
-                "best_step": fitted.best_step,
-                "blend": fitted.share,
-                "held_out": {str(step): figure for step, figure in fitted.figures.items()},
-                "unseen": None if verdict is None else sides_as_dict(verdict.own),
-                "elsewhere": None if verdict is None or verdict.elsewhere is None else sides_as_dict(verdict.elsewhere),
-                "take": verdict is not None and verdict.take,
-                "advice": trained.advice,
-            }
-        )
-        return
-    if verdict is not None:
-        out.print(verdict_table(verdict))
-        for name, sides in verdict.sides.items():
-            out.print(Text(f"{name}: {how_measured(sides)} {space_in_words(sides)}"))
-    out.print(Text(trained.advice, style="bold"))
-    settings = output / "config.yaml"
-    out.print(Text(f"Wrote {output}; its card is README.md. `ingest sync --rebuild --config {settings}` takes it."))

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _SAMPLE = 1500
-"""Of other documents, as many are searched at most."""
+"""So many of the other documents are searched at most."""
 
 
 def check_place(documents: Path, output: Path) -> None:
-    """Raises ConfigError where the output would lie among the documents, or in the index."""
+    """Raises ConfigError where the output is within the documents, or in the index."""
     if not is_collection(documents) and output.resolve().is_relative_to(documents.resolve()):
-        raise ConfigError(f"{output} would lie in {documents}, among what is trained on; name an output elsewhere.")
+        raise ConfigError(f"{output} would be in {documents}, among what is trained on; name an output elsewhere.")
 
 
 def is_collection(path: Path) -> bool:
@@ -42,23 +42,25 @@ def is_collection(path: Path) -> bool:
 def read_judged(
     documents: Path, *, queries: Path | None, qrels: Path | None, split: str | None, ignore: bool
 ) -> "Judgements | None":
-    """What was judged, as the files name documents: those that are given, else those of a collection, whose split is
-    `split`, else "train", else the only one. Raises ConfigError."""
+    """The judgements of the given files, else of a collection: those of `split`, else of "train", else the only ones.
+    Documents have the names of the files. None without judgements. Raises ConfigError."""
     from retrieval.evaluation import read_judgements
     from retrieval.evaluation.judgements import Judgements
 
     if (queries is None) != (qrels is None):
-        raise ConfigError("--queries and --qrels go together: the one says what is asked, the other what answers it.")
+        raise ConfigError("--queries and --qrels go together: the questions, and the documents that answer them.")
     if split is not None and (queries is not None or ignore or not is_collection(documents)):
-        raise ConfigError("--split chooses among the judgements of a collection in BEIR layout, and none are taken.")
+        raise ConfigError("--split is for the judgements of a collection in BEIR layout, and none are read.")
+    if ignore and (queries is not None or not is_collection(documents)):
+        raise ConfigError("--ignore-judgements is for a collection in BEIR layout, without --queries and --qrels.")
     if queries is not None and qrels is not None:
         return Judgements(*read_judgements(queries, qrels))
     if ignore or not is_collection(documents) or not (chosen := _split(documents, split, preferred="train")):
         return None
     judgements = read_judgements(documents / "queries.jsonl", documents / "qrels" / f"{chosen}.tsv")
     asked = counted(len(judgements.queries), "judged question")
-    says = f"Training takes {asked} of qrels/{chosen}.tsv, less those that are held out"
-    err.print(Line(f"{says}; --ignore-judgements takes the documents alone."))
+    said = f"Training uses {asked} of qrels/{chosen}.tsv, without those that are held out"
+    err.print(Line(f"{said}; with --ignore-judgements it uses the documents alone."))
     return judgements
 
 
@@ -78,8 +80,8 @@ def _split(directory: Path, given: str | None, *, preferred: str) -> str | None:
 def opened_documents(
     documents: Path, *, output: Path, config: Path | None, files: Sequence[Path], pool: "Parsers | None"
 ) -> "Iterator[tuple[HybridIndex, str | None]]":
-    """The index, and the name of its folder if it has one; without an index, one is made at OUTPUT.index. `files` are
-    no documents. Raises ConfigError where there are none, or the model cannot be trained."""
+    """The index, and the name of its folder if it has one. Other documents, except for `files`, are indexed in
+    OUTPUT.index. Raises ConfigError where there are no documents, or the model cannot be trained."""
     from retrieval.directory.pointer import POINTER
     from retrieval.index import HybridIndex
     from retrieval.training.trainable import check_trainable
@@ -130,7 +132,7 @@ def _added(documents: Path, index: "HybridIndex") -> "SyncReport":
 
 
 def check_holds_only(index: "HybridIndex", documents: Path, *, folder: str, own: "set[str] | tuple[()]") -> None:
-    """Raises ConfigError for an index of something else, which would be trained on too."""
+    """Raises ConfigError for an index that holds other documents, which would be trained on, too."""
     for record in index.documents():
         if record.folder != folder or not (folder or record.source in own):
             raise ConfigError(
@@ -145,7 +147,7 @@ def _check_documents(index: "HybridIndex", documents: Path) -> None:
 
 
 def resolved_judgements(judged: "Judgements", index: "HybridIndex", *, folder: str | None) -> "Judgements":
-    """By the index's own names. Raises ConfigError."""
+    """The judgements with the index's own names of documents. Raises ConfigError."""
     from retrieval.evaluation import Collection, resolve
     from retrieval.evaluation.judgements import Judgements
 
@@ -157,7 +159,7 @@ def resolved_judgements(judged: "Judgements", index: "HybridIndex", *, folder: s
 
 
 def questions_elsewhere(path: Path, index: "HybridIndex", *, seed: int, pool: "Parsers | None") -> "Unseen":
-    """Questions to a sample of other documents, an index, a folder or a collection, in chunks as the index makes them:
+    """Questions to a sample of other documents (an index, a folder or a collection), which are chunked as in the index:
     judged ones of a collection, else made ones. Raises ConfigError where there are none."""
     from ingest.documents import language_of
     from ingest.model_trials.reading import read_material

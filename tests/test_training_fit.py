@@ -199,7 +199,7 @@ def test_what_cannot_be_trained_is_refused(loaded, tmp_path: Path, monkeypatch: 
 
     with pytest.raises(ConfigError, match="batches of two pairs"):
         trained({"anchor": ["canine"], "positive": ["dog"]})
-    with monkeypatch.context() as torn, pytest.raises(ModelError, match="loss is no number after step 1"):
+    with monkeypatch.context() as torn, pytest.raises(ModelError, match="loss is not a number after step 1"):
         torn.setattr(Loss, "module", lambda self, model: Lost(model))
         trained()
     monkeypatch.setenv("WORLD_SIZE", "2")

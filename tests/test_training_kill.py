@@ -43,7 +43,7 @@ def test_a_training_killed_anywhere_comes_to_its_end(tmp_path: Path, monkeypatch
     monkeypatch.setattr(run, "fit", better)
     advice = train(**places, resume=False)
     undisturbed = weights(output)
-    assert "keep the model that is there" in advice
+    assert "keep the base model" in advice
     with subprocess.Popen(
         [sys.executable, str(TESTS / "killed_training.py")],
         stdin=subprocess.PIPE,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -115,6 +116,14 @@ def test_rows_of_one_width() -> None:
     assert list(Loss().columns([none], PROMPTS)) == ["anchor", "positive"]
     of_same = [Example(Pair("file", "same", answer), few.negatives * number) for number, answer in enumerate("ab")]
     assert list(Loss().columns(of_same, PROMPTS)) == ["anchor", "positive"], "its own answers are no negatives"
+    other = Pair("file", "other", "c", "d.md", "c2")
+    of_chunk = [
+        Example(Pair(kind, kind, kind, "d.md", "c1"), few.negatives * number)
+        for number, kind in enumerate(("crop", "sentence"))
+    ]
+    assert Loss().columns([*of_chunk, Example(other)], PROMPTS)["negative_1"][0] == "say: c", "not of the same chunk"
+    title = replace(of_chunk[0], pair=replace(of_chunk[0].pair, kind="title"))
+    assert "negative_1" not in Loss().columns([title, of_chunk[1], Example(other)], PROMPTS), "nor of the document"
 
 
 def test_distillation_takes_the_hybrid_s_scores() -> None:

@@ -37,7 +37,7 @@ def test_its_settings_embed_as_it_was_trained_wherever_it_is_moved(
     model = load_torch_model(base, before)
     model[0].model.encoder.layer[0].output.dense.weight.data += 0.1
     output, moved = tmp_path / "output", tmp_path / "elsewhere" / "moved"
-    save_model(model, output, config=before, prompts=prompts, card="# A card\n")
+    save_model(model, output, config=before, prompts=prompts)
     assert {path.name for path in tmp_path.iterdir()} == {"base", "output"}, "nothing else is left"
     assert "chroma" not in (output / "config.yaml").read_text()
     monkeypatch.delenv("RETRIEVAL_CHROMA_HOST")
@@ -52,7 +52,6 @@ def test_its_settings_embed_as_it_was_trained_wherever_it_is_moved(
     texts = ["Rain falls from clouds.", "Bread rises."]
     np.testing.assert_allclose(embedder.embed_passages(texts), embed(model, prompts.as_passages(texts)), atol=0.01)
     assert embedder.dimension == settings.get("truncate_dim", 32)
-    assert (moved / "README.md").read_text() == "# A card\n"
 
 
 def test_what_cannot_become_its_directory_is_refused(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,11 +13,12 @@ from retrieval.config import Config
 from retrieval.encoders.prompts import Prompts
 from retrieval.errors import ConfigError
 from retrieval.index import HybridIndex
+from retrieval.training.answer_filter import AnswerFilter
 from retrieval.training.examples import Example, Negative, counts_of_negatives, read_examples, write_examples
 from retrieval.training.mining_again import mine_again
-from retrieval.training.negatives import Mining, mine
+from retrieval.training.negatives import Miner, Mining, mine
 from retrieval.training.pairs import Pair
-from retrieval.types import Document
+from retrieval.types import Chunk, Document
 
 ANSWER = "Rain falls when droplets in a cloud join and grow too heavy for the rising air to carry them any further."
 BESIDE = "The harbour office opens at nine, closes for lunch, and sells tickets for the ferry until late at night."
@@ -36,7 +38,7 @@ def mined(index: HybridIndex, mining: Mining, *, seed: int = 0, relevant: dict[s
     searcher = index.searcher()
     chunk = searcher.chunks("answer.md")[0]
     pair = Pair("sentence", QUESTION, ANSWER, "answer.md", chunk.id)
-    (example,) = mine(searcher, index.embedder, [pair], mining=mining, seed=seed, relevant=relevant or {})
+    (example,) = mine(Miner(searcher, mining, relevant=relevant or {}), index.embedder, [pair], seed=seed)
     return example
 
 
@@ -65,12 +67,13 @@ def test_sources_find_what_is_no_answer(open_index: Callable[..., HybridIndex]) 
     counted = counts_of_negatives([of_bm25, beside])
     assert counted == {"bm25": len(of_bm25.negatives), "dense": 0, "document": 1}
     # A pair from a file has no chunk, and a passage that repeats its answer is found by the wording.
+    miner = Miner(index.searcher(), Mining(count=9, margin=0), held_out={"words.md"})
     pair = Pair("file", QUESTION, ANSWER)
-    (example,) = mine(index.searcher(), index.embedder, [pair], mining=Mining(count=9, margin=0), seed=0)
-    assert example.score is None and not {"copy.md"} & found(example)
+    (example,) = mine(miner, index.embedder, [pair], seed=0)
+    assert example.score is None and not {"copy.md", "words.md"} & found(example), "or is held out"
     assert not any(ANSWER in negative.passage for negative in example.negatives)
     titled = replace(pair, kind="title", source="answer.md", chunk=index.searcher().chunks("answer.md")[0].id)
-    (example,) = mine(index.searcher(), index.embedder, [titled], mining=Mining(count=9, margin=0), seed=0)
+    (example,) = mine(miner, index.embedder, [titled], seed=0)
     assert "answer.md" not in found(example), "a title asks for its whole document"
 
 
@@ -91,13 +94,11 @@ def test_dense_negatives_are_mined_again(open_index: Callable[..., HybridIndex])
 
     def again(*, margin: float = 0, relevant: dict[str, set[str]] | None = None) -> tuple[Negative, ...]:
         (example,) = mine_again(
-            searcher,
+            Miner(searcher, Mining(margin=margin, again=True), relevant=relevant or {}),
             embed,
             [Example(pair, negatives, 0.9)],
             chunks=list(chunks.values()),
             prompts=Prompts("ask: ", "say: "),
-            mining=Mining(margin=margin, again=True),
-            relevant=relevant or {},
         )
         assert (example.pair, example.negatives[0], example.score) == (pair, negatives[0], 0.9)
         return example.negatives[1:]
@@ -132,3 +133,31 @@ def test_examples_are_written_and_read(tmp_path: Path) -> None:
 def test_numbers_that_make_no_sense_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ConfigError):
         Mining(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("pair", "left"),
+    [
+        (Pair("title", "Garden", "p", "a.md", "1"), {"4"}),
+        (Pair("headings", "Pests", "p", "a.md", "1"), {"3", "4"}),
+        (Pair("headings", "Tools", "p", "a.md", "3"), {"1", "2", "4", "5"}),
+        (Pair("keywords", "slugs", "p", "a.md", "1"), {"2", "3", "4", "5"}),
+    ],
+)
+def test_all_that_a_title_or_heading_asks_for_answers_it(pair: Pair, left: set[str]) -> None:
+    def chunk(name: str, source: str, title: str, *headings: str) -> Chunk:
+        return Chunk(
+            name, source, source, name * 40, int(name), 0, 40, 1, 1, None, None, 1, headings=headings, title=title
+        )
+
+    chunks = [
+        chunk("1", "a.md", "Garden", "Garden", "1. Pests"),
+        chunk("2", "a.md", "Garden", "Garden", "1. Pests", "Slugs"),
+        chunk("3", "a.md", "Garden", "Garden", "2. Tools"),
+        chunk("4", "b.md", "House", "House", "Walls"),
+        chunk("5", "c.md", "GARDEN", "Pests"),
+    ]
+    reader = SimpleNamespace(chunk=lambda row: chunks[row], rows_of_ids=lambda ids: [int(each) - 1 for each in ids])
+    answers = AnswerFilter(reader, margin=0, relevant={}, held_out=())
+    is_negative = answers.negative_for([pair], cosine=1, cosine_of=lambda row: 0)
+    assert {chunks[row].id for row in range(len(chunks)) if is_negative(row)} == left

@@ -1,4 +1,4 @@
-"""Pairs to train with: what is asked is not simply read off the passage, and the seed decides and nothing else."""
+"""Pairs to train on: a passage does not repeat its question, and only the seed decides which there are."""
 
 from pathlib import Path
 

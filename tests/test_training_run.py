@@ -23,13 +23,14 @@ from retrieval.errors import ConfigError
 from retrieval.evaluation.judgements import Judgements
 from retrieval.index import HybridIndex
 from retrieval.train_documents_cli import check_holds_only, read_judged
-from retrieval.training import Estimate, Generation, Mining, Pair, Plan, Progress, Recipe, Wanted, train
+from retrieval.training import Estimate, Generated, Generation, Mining, Pair, Plan, Progress, Recipe, Wanted, train
+from retrieval.training.collected_pairs import collect_pairs, split_of, texts_of
 from retrieval.training.fit import fit
 from retrieval.training.generated import generate
 from retrieval.training.plan import make_plan
-from retrieval.training.run import unseen_questions
 from retrieval.training.trainable import trainable_model
 from retrieval.training.unseen import generated_unseen
+from retrieval.training.verdict_questions import unseen_questions
 from retrieval.types import Document
 from tests.embedding_server import EmbeddingServer, Fault
 from tests.tiny_models import tiny_model
@@ -200,7 +201,7 @@ def test_an_interrupted_training_is_resumed_and_makes_a_model(
     assert np.isclose(np.linalg.norm(vector), 1, atol=1e-4)
     assert trained.verdict is not None and not trained.verdict.take, "two questions prove nothing"
     card = (output / "README.md").read_text("utf-8")
-    assert trained.advice in card and "## Documents that were not seen" in card
+    assert trained.advice in card and "## Unseen questions" in card
     assert "Nobody knows" not in card and "'passage: '" in card and f"{trained.plan.steps:,}" in card
     with pytest.raises(ConfigError, match="there already"):
         train(index, output, wanted=wanted)
@@ -254,7 +255,9 @@ def test_judged_questions_are_held_out_with_what_answers_them(
     away = {source for query in held for source, relevance in JUDGED.qrels[query].items() if relevance}
     assert not away & {example.pair.source for example in plan.examples}
     assert set(plan.development.queries.values()) == {JUDGED.queries[query] for query in plan.split.development_queries}
-    monkeypatch.setattr("retrieval.training.run.texts_of", lambda *_: [])  # an index of which these are not drawn
+    monkeypatch.setattr(
+        "retrieval.training.verdict_questions.texts_of", lambda *_: []
+    )  # an index of which these are not drawn
     unseen = unseen_questions(index.searcher(), plan, wanted)
     assert unseen.kind == "judged" and unseen.queries.keys() == plan.split.unseen_queries
     assert {text.chunk.source for text in unseen.texts} >= {
@@ -262,6 +265,27 @@ def test_judged_questions_are_held_out_with_what_answers_them(
     }
     for example in judged:
         assert not any("All about " + example.pair.source[:-3] in negative.passage for negative in example.negatives)
+    negatives = [negative for example in plan.examples for negative in example.negatives]
+    assert negatives and not any(f"about {source[:-3]} in year" in n.passage for n in negatives for source in away)
+
+
+def test_a_pair_of_a_file_that_repeats_what_is_held_out_is_left_out(
+    index: HybridIndex, caplog: pytest.LogCaptureFixture
+) -> None:
+    texts = texts_of(index.searcher(), 0)
+    split = split_of(texts, wanted := Wanted(judgements=JUDGED, kinds=(), held_out=0.4))
+    held_out = next(text.chunk for text in texts if text.chunk.source in split.away)
+    query = min(split.unseen_queries)
+    given = (
+        Pair("file", "What is here?", held_out.text.upper()),
+        Pair("file", JUDGED.queries[query].upper(), "This."),
+        Pair("file", "Where is gold?", "In the ground."),
+    )
+    collected = collect_pairs(
+        index.searcher(), replace(wanted, pairs=given), texts=texts, split=split, generated=Generated()
+    )
+    assert [pair for pair in collected.train if pair.kind == "file"] == [given[2]]
+    assert "2 pairs of the file repeat what is held out" in caplog.text
 
 
 @pytest.mark.parametrize("wrong", [{"most": 0}, {"held_out": 1}, {"minutes": 0}, {"kinds": ("judged",)}])
@@ -335,14 +359,15 @@ def test_the_command_plans_trains_and_advises(
     monkeypatch.setattr("retrieval.training.run.fit", better(fit))
     config.write_text(f"model: {index.config.model}\nbackend: torch\ndevice: cpu\nprecision: fp32\n")
     beir = collection(tmp_path / "beir")
-    judged = ["--config", config, "--kinds", "title", "--sources", "bm25=2", "--beside", beir]
+    judged = ["--config", config, "--kinds", "title", "--sources", "bm25=2", "--beside", collection(tmp_path / "other")]
     monkeypatch.setenv("RETRIEVAL_CHROMA_HOST", "localhost")
     monkeypatch.setenv("RETRIEVAL_CHROMA_PORT", "1")  # refuses
     code, printed, told = run(capsys, beir, *options, *judged, "--json")
     assert code == 0 and "10 judged questions of qrels/train.tsv" in told and " dense" not in told
     found = json.loads(printed)
-    assert found["model"] == str(output) and "keep the model that is there" in found["advice"] and not found["take"]
+    assert found["model"] == str(output) and "keep the base model" in found["advice"] and not found["take"]
     assert found["unseen"]["questions"]["kind"] == "judged" and 0 < found["unseen"]["questions"]["count"] < 5
+    assert f"it has {found['held_out_result']:.3f}" in (output / "README.md").read_text("utf-8")
     assert found["elsewhere"]["questions"] == {"kind": "judged", "count": 10} and found["elsewhere"]["documents"] == 10
     monkeypatch.delenv("RETRIEVAL_CHROMA_HOST")
     settings = Config.load(output / "config.yaml")
@@ -364,8 +389,8 @@ def test_what_is_read_of_a_collection(tmp_path: Path, capsys: pytest.CaptureFixt
     for path, options, says in (
         (unnamed, {}, "no qrels/train.tsv; it has the splits dev, test"),
         (none, {"split": "test"}, "no qrels/test.tsv; it has none"),
-        (one, {"split": "test", "ignore": True}, "none are taken"),
-        (tmp_path, {"split": "test"}, "none are taken"),
+        (one, {"split": "test", "ignore": True}, "none are read"),
+        (tmp_path, {"split": "test"}, "none are read"),
         (one, {"queries": own["queries"]}, "go together"),
     ):
         with pytest.raises(ConfigError, match=says):
@@ -381,6 +406,10 @@ def test_what_is_read_of_a_collection(tmp_path: Path, capsys: pytest.CaptureFixt
         ("index", ["--sources", "web=1"], "no negatives from 'web'"),
         ("index", ["--queries", "q.tsv"], "--queries and --qrels go together"),
         ("index", ["--resume"], "holds no training"),
+        ("index", ["--temperature", "1", "--loss", "cosine"], "belongs to the losses infonce and kl"),
+        ("index", ["--resume", "--export", "x"], "leave out --resume and --beside"),
+        ("index", ["--ignore-judgements"], "is for a collection in BEIR layout"),
+        ("index", ["--beside", "{index}"], "names the documents that are trained on"),
         ("index", ["--mine-again"], "take two epochs at least"),
         ("index", ["--chat-model", "m"], "need --generate"),
         ("index", ["--yes"], "need --generate"),

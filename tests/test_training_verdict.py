@@ -1,4 +1,4 @@
-"""The verdict on a training: told by what was not seen, and on the side of what is there."""
+"""The verdict on a training: by unseen questions, and for the base model in case of doubt."""
 
 import json
 from collections.abc import Sequence
@@ -18,7 +18,14 @@ from retrieval.model_comparison.trial import MEASURES
 from retrieval.training.card import verdict_in_markdown, verdict_table
 from retrieval.training.made_pairs import Text
 from retrieval.training.unseen import Measured, Unseen, judged_unseen, made_unseen, measure
-from retrieval.training.verdict import Sides, compare_sides, decide, how_measured, sides_as_dict, space_in_words
+from retrieval.training.verdict import (
+    BeforeAfter,
+    before_after_as_dict,
+    compare_models,
+    decide,
+    how_measured,
+    space_in_words,
+)
 from tests.test_model_comparison import SPACE
 from tests.test_training_pairs import TEXTS
 
@@ -29,9 +36,9 @@ def measured(values: Sequence[float]) -> Measured:
     return Measured(dict.fromkeys(MODES, figures), SPACE, alignment=0.5)
 
 
-def sides(before: Sequence[float], after: Sequence[float]) -> Sides:
+def sides(before: Sequence[float], after: Sequence[float]) -> BeforeAfter:
     asked = Unseen(tuple(TEXTS), {f"q{number}": "?" for number in range(len(before))}, {}, "known-item")
-    return compare_sides(asked, measured(before), measured(after))
+    return compare_models(asked, measured(before), measured(after))
 
 
 BETTER, WORSE = sides([0.5, 0.6] * 30, [0.7, 0.7] * 30), sides([0.7, 0.7] * 30, [0.5, 0.6] * 30)
@@ -41,16 +48,16 @@ SAME, FEW = sides([0.5, 0.6] * 30, [0.6, 0.5] * 30), sides([0.5] * 3, [0.9] * 3)
 @pytest.mark.parametrize(
     ("own", "elsewhere", "take", "says"),
     [
-        (BETTER, None, True, "0.550 before and 0.700 after, p < .001: it is better by more than luck"),
+        (BETTER, None, True, "0.550 before and 0.700 after, p < .001: it is significantly better"),
         (BETTER, SAME, True, "take the trained model"),
-        (BETTER, WORSE, False, "on other documents worse"),
-        (SAME, BETTER, False, "cannot be told from luck: keep the model that is there"),
-        (WORSE, None, False, "hybrid search is worse with it: keep"),
-        (FEW, None, False, "cannot be told from luck with 3 questions: keep"),
+        (BETTER, WORSE, False, "worse on other documents"),
+        (SAME, BETTER, False, "is not significant: keep the base model"),
+        (WORSE, None, False, "hybrid search is worse with the trained model: keep"),
+        (FEW, None, False, "is not significant with 3 questions: keep"),
     ],
 )
-def test_what_is_there_stays_unless_the_gain_is_more_than_luck(
-    own: Sides, elsewhere: Sides | None, take: bool, says: str
+def test_the_base_model_is_kept_unless_the_gain_is_significant(
+    own: BeforeAfter, elsewhere: BeforeAfter | None, take: bool, says: str
 ) -> None:
     verdict = decide(own, elsewhere)
     assert verdict.take == take and says in verdict.reason
@@ -59,17 +66,17 @@ def test_what_is_there_stays_unless_the_gain_is_more_than_luck(
 def test_all_of_it_is_told() -> None:
     verdict = decide(BETTER, SAME)
     card = verdict_in_markdown(verdict)
-    assert "## Documents that were not seen\n\n60 questions made from" in card and "## Other documents" in card
+    assert "## Unseen questions\n\n60 questions made from" in card and "## Questions to other documents" in card
     assert "| hybrid, nDCG@10 | 0.550 | 0.700 | +0.1" in card and "| dense, R@100 |" in card
     assert "| alignment | 0.50 |" in card and "| uniformity |" in card and "| anisotropy (mean cosine) |" in card
     assert {line.count("|") for line in card.splitlines() if line.startswith("|")} == {9}
-    assert how_measured(BETTER).endswith("that it has to find among 3 passages.")
+    assert how_measured(BETTER).endswith("each to be found among 3 passages.")
     assert "alignment 0.50 to 0.50, uniformity" in space_in_words(BETTER)
     table = verdict_table(verdict)
     rows = list(zip(*(column.cells for column in table.columns), strict=True))
     assert [row[:2] for row in rows] == [("unseen", "hybrid"), ("", "dense"), ("elsewhere", "hybrid"), ("", "dense")]
     assert rows[0][2:4] == ("0.550", "0.700") and rows[0][5:] == ("<.001", "60/0/0")
-    for told in map(sides_as_dict, verdict.sides.values()):
+    for told in map(before_after_as_dict, verdict.by_documents.values()):
         assert json.loads(json.dumps(told)) == told and told["questions"] == {"kind": "known-item", "count": 60}
         assert set(told["modes"]["dense"]) == set(MEASURES) and told["embeddings"]["after"]["alignment"] == 0.5
         assert told["modes"]["hybrid"]["R@100"]["interval"].keys() == {"low", "high"}

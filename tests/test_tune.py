@@ -246,7 +246,7 @@ def test_a_tuning_is_an_object_of_named_values() -> None:
     assert values["interval"] == {"low": 0.05, "high": 0.15}
     assert values["is_distinguishable"] is True
     assert values["learned"] is None
-    assert "nothing tells the relevant passages" in tuning_in_words(TUNING)
+    assert "no feature distinguishes the relevant passages" in tuning_in_words(TUNING)
 
 
 def test_a_learned_fusion_that_may_be_luck_is_told_of_and_not_written(tmp_path: Path) -> None:
@@ -259,3 +259,7 @@ def test_a_learned_fusion_that_may_be_luck_is_told_of_and_not_written(tmp_path: 
     assert tuning_as_dict(tuning)["learned"]["is_better"] is False
     (tmp_path / "tuned.yaml").write_text(tuned_config(Config(), tuning, collection="c"))
     assert Config.load(tmp_path / "tuned.yaml").fusion_weights is None
+    better = replace(lucky, p_over_tuned=0.001)
+    fitted_again = replace(tuning, present=better.settings, learned=better)
+    assert fitted_again.recommended == fitted_again.present and not fitted_again.keeps_present, "with other weights"
+    assert "the present ones" not in tuning_in_words(fitted_again)

@@ -1,10 +1,10 @@
 """A learned fusion, fitted to judged questions and measured on others.
 
-A passage of a better document is to score higher than one of a worse document: logistic regression over all such pairs
-of a question's passages (RankNet with a linear model; Burges et al. 2005, "Learning to Rank using Gradient Descent"),
-each question with the same weight in all. Weights are at least 0, since each feature speaks for a passage; with a ridge
-penalty, and features in standard deviations. Without negative weights, features that say the same share their weight
-instead of cancelling out, which few questions would not tell apart.
+A passage of a more relevant document should score higher than one of a less relevant document: logistic regression over
+all such pairs of a question's passages (RankNet with a linear model; Burges et al. 2005, "Learning to Rank using
+Gradient Descent"), with the same weight for each question and a ridge penalty. Features are in standard deviations, and
+weights are at least 0, since a higher feature speaks for a passage. Without negative weights, correlated features share
+their weight; with them, they would cancel out, and a few questions would not show it.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,18 +18,18 @@ from retrieval.evaluation.cross_validation import Values, best_row, parts
 from retrieval.evaluation.measures import missing_extra
 
 STRENGTHS = (0.1, 0.01, 0.001)
-"""Of the ridge penalty; among equals, the first."""
+"""Of the ridge penalty; of equally good ones, the first is chosen."""
 
 _INNER = 4
-"""Folds of the other questions, by which each fold's strength is chosen."""
+"""Folds by which the strength is chosen within the questions that are fitted to."""
 
 _LEAST = 1e-9
-"""A deviation below is none."""
+"""A smaller standard deviation counts as 0."""
 
 Weights = NDArray[np.float64]
 
 Measure = Callable[[Sequence[Weights]], Values]
-"""The slopes with which each question's passages are ranked -> float64 [questions], how well each is answered."""
+"""The slopes that rank each question's passages -> float64 [questions], how well each is answered."""
 
 
 class Question:
@@ -45,16 +45,16 @@ class Question:
 
     @cached_property
     def pairs(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """float64 [p, n], how the features of a more relevant passage differ from those of a less relevant one, and
-        float64 [p], how much each pair counts: by the difference in relevance, 1 together."""
+        """float64 [p, n], the features of a more relevant passage minus those of a less relevant one, and float64 [p],
+        the weight of each pair: proportional to the difference in relevance, with the sum 1."""
         better, worse = np.nonzero(self._relevances[:, None] > self._relevances)
         gains = self._relevances[better] - self._relevances[worse]
         return self.features[better] - self.features[worse], gains / max(gains.sum(), _LEAST)
 
 
 class Fitted(NamedTuple):
-    """weights and deviations, float64 [n] each: how much a standard deviation of each feature counts, and that
-    deviation among one question's passages, the root mean square over the questions."""
+    """weights and deviations, float64 [n] each: the weight of a standard deviation of each feature, and that deviation
+    among a question's passages, the root mean square over the questions."""
 
     weights: Weights
     deviations: Weights
@@ -65,17 +65,17 @@ class Fitted(NamedTuple):
 
 
 class CrossFitted(NamedTuple):
-    """fitted is by all questions; values are float64 [questions], each measured with what the other folds gave."""
+    """fitted to all questions; values, float64 [questions], each measured with the weights of the other folds."""
 
     fitted: Fitted
     values: Values
 
 
 def cross_fit(questions: Sequence[Question], measure: Measure, *, folds: int) -> CrossFitted:
-    """Fit to all questions, and measure what fitting to such questions gives on others.
+    """Fit to all questions, and measure by cross-validation how good such weights are on other questions.
 
-    The strength of the penalty is chosen within the questions that are fitted to, too. Raises ConfigError where scipy
-    is missing.
+    The strength of the penalty is chosen within the questions that are fitted to. Raises ConfigError where scipy is
+    missing.
     """
     everything = np.arange(len(questions))
     slopes: list[Weights] = [np.empty(0)] * len(questions)
@@ -95,7 +95,7 @@ def fit(questions: Sequence[Question], *, strength: float) -> Fitted:
         raise missing_extra("scipy") from error
     variances = np.mean([question.features.var(axis=0) for question in questions], axis=0)
     deviations = np.sqrt(variances)
-    deviations[deviations < _LEAST] = np.inf  # what is the same for all passages tells nothing
+    deviations[deviations < _LEAST] = np.inf  # such a feature ranks nothing
     pairs, gains = zip(*(question.pairs for question in questions), strict=True)
     differences, weights = np.concatenate(pairs) / deviations, np.concatenate(gains) / len(questions)
 
@@ -109,15 +109,15 @@ def fit(questions: Sequence[Question], *, strength: float) -> Fitted:
         return penalised, strength * slopes - np.einsum("p,pn->n", weights * missing, differences)
 
     start = np.zeros(len(deviations))
-    # Neither einsum nor TNC takes BLAS, whose threads wait for one another where processors are busy: for products this
-    # slim that takes ten times as long.
+    # Neither einsum nor TNC uses BLAS, whose threads wait for one another on busy processors: with so few columns that
+    # takes ten times as long.
     bounds, options = [(0, None)] * len(start), {"maxfun": 1000}
     found = minimize(loss, start, jac=True, method="TNC", bounds=bounds, options=options)
     return Fitted(np.asarray(found.x, np.float64), deviations)
 
 
 def _fit_chosen(questions: Sequence[Question], chosen: NDArray[np.intp], measure: Measure) -> Fitted:
-    """Fitted to the chosen questions with the strength that does best on such as were not fitted to, of these alone."""
+    """Fitted to the chosen questions, with the strength that is best in a cross-validation of these questions."""
     inner = [chosen[part] for part in parts(len(chosen), min(_INNER, len(chosen)))]
     values = np.empty((len(STRENGTHS), len(chosen)))
     for row, strength in enumerate(STRENGTHS):

@@ -1,4 +1,4 @@
-"""Whether a learned fusion answers a collection's queries better than all that needs no learning."""
+"""Whether a learned fusion answers a collection's queries better than tuned settings without one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,13 +22,13 @@ SIGNIFICANT = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What came of fitting a fusion.
+    """A fusion fitted to queries, compared with other settings.
 
-    settings, weights   what all queries together give
-    mean                over all queries, each under weights that the other folds gave
-    gain_over_present, p_over_present   of that over the present settings: the mean difference, and its p-value by a
-                        paired randomisation test
-    gain_over_tuned, p_over_tuned       the same over the settings that the other folds choose without learning
+    settings, weights   fitted to all queries
+    mean                over all queries, each with weights that were fitted to the other folds
+    gain_over_present, p_over_present   the mean difference to the present settings, and its p-value by a paired
+                        randomisation test
+    gain_over_tuned, p_over_tuned       the same to the settings that the other folds choose without a learned fusion
     """
 
     settings: Settings
@@ -41,7 +41,7 @@ class Learned:
 
     @property
     def is_better(self) -> bool:
-        """Whether it is, than both, by more than luck."""
+        """Whether it is significantly better than both."""
         return (
             min(self.gain_over_present, self.gain_over_tuned) > 0
             and max(self.p_over_present, self.p_over_tuned) < SIGNIFICANT
@@ -53,11 +53,11 @@ def learn_fusion(
 ) -> Learned | None:
     """Fit a fusion to the collection's queries, with the k1, b and smoothing of the present settings, and compare it.
 
-    present, tuned   float64 [queries], in the order of the judgements: how well the present settings answer each, and
-                     those that the other folds choose
+    present, tuned   float64 [queries], in the order of the judgements: how well the present settings answer each query,
+                     and those that the other folds choose
 
-    None where no weight is above 0: where no feature speaks for what is relevant, or all that was found is alike in
-    that. Raises ConfigError as `tune`.
+    None where no weight is above 0: no feature distinguishes relevant passages from others. Raises ConfigError as
+    `tune`.
     """
     reader = searcher.reader
     assert reader.fingerprint is not None  # there are chunks
@@ -103,7 +103,6 @@ def ranked(found: Learnable, slopes: Weights) -> list[str]:
 
 
 def _settings(config: Config) -> Settings:
-    """The present ones, with a fusion that is learned. Of one side alone there is nothing to fuse: then both take part
-    as they do by default."""
+    """The present settings with a learned fusion. Where alpha leaves out one side, it is the default instead."""
     present = Settings.of(config)._replace(fusion="learned")
     return present if 0 < present.alpha < 1 else present._replace(alpha=Config.model_fields["alpha"].default)

@@ -54,7 +54,7 @@ def tuned_config(config: Config, tuning: Tuning, *, collection: str) -> str:
     ]
     if tuning.learned is not None:
         comment.append(learned_in_words(tuning))
-    if tuning.recommended == tuning.present:
+    if tuning.keeps_present:
         comment.append("That cannot be told from 0, so the settings before are kept.")
     if config.chroma_headers:
         comment.append("chroma_headers are left out: set them here or as RETRIEVAL_CHROMA_HEADERS.")

@@ -41,9 +41,9 @@ class Settings(NamedTuple):
 class Learnable(NamedTuple):
     """One query's passages, for a learned fusion.
 
-    sources    [k], the documents of the passages that it ranks again, in the order in which equal scores stand
+    sources    [k], the documents of the passages that it ranks again, by id, which decides between equal scores
     features   float64 [k, len(FEATURES)]
-    others     the best documents as fused, best first: those without such a passage keep their places behind
+    others     the best documents by fused scores; those without such a passage come after the ones above
     """
 
     sources: list[str]
@@ -98,7 +98,7 @@ class Rankings:
             yield self._named(asked.ranking(each, choose=one_each).rows[: self._cutoff])
 
     def learnable(self, query: Query, lexical: LexicalIndex, options: SearchOptions) -> Learnable:
-        """What a learned fusion ranks again of one query's passages, and what it does not."""
+        """The passages of a query that a learned fusion ranks again, and the documents that it does not."""
         scores = QueryScores(self._reader, query, lexical=lexical)
         rows, found = self._asked_again(query, lexical, scores, Scorer(scores), options).learnable(options)
         by_id = np.argsort(self._reader.ids[rows], kind="stable")

@@ -74,16 +74,16 @@ def tuning_in_words(tuning: Tuning) -> str:
         f"95% interval [{low:+.4f}, {high:+.4f}]: {verdict}.\n"
         f"Best of {tuning.tried} settings on all queries: {tuning.best}, {tuning.best_mean:.4f}.\n"
         f"{learned_in_words(tuning)}\n"
-        f"Recommended: {tuning.recommended}" + (", the present ones." if tuning.recommended == tuning.present else ".")
+        f"Recommended: {tuning.recommended}" + (", the present ones." if tuning.keeps_present else ".")
     )
 
 
 def learned_in_words(tuning: Tuning) -> str:
-    """One sentence: what a fusion fitted to the queries would gain, and whether it is to be used."""
+    """One sentence: how good a fusion fitted to the queries is, and whether it is recommended."""
     learned = tuning.learned
     if learned is None:
-        return "Learned fusion: not used, as nothing tells the relevant passages that were found from the others."
-    verdict = "better than both by more than luck" if learned.is_better else "not used, as that is not certainly better"
+        return "Learned fusion: not recommended, as no feature distinguishes the relevant passages from the others."
+    verdict = "significantly better than both" if learned.is_better else "not recommended: not significantly better"
     if learned.is_better and tuning.queries < _FEW:
         verdict += f", but {tuning.queries} queries are little to go by"
     return (

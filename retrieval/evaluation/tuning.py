@@ -55,7 +55,7 @@ class Tuning:
     gain          fold_mean - present_mean: what choosing by such queries gains on others; interval is its 95%
                   confidence interval, over resampled queries with the choices as they are
     best          what all queries together choose; best_mean over the same queries flatters it
-    learned       a fusion fitted to the queries; None where they taught nothing
+    learned       a fusion fitted to the queries; None where no weight is above 0
     """
 
     measure: str
@@ -78,16 +78,21 @@ class Tuning:
 
     @property
     def recommended(self) -> Settings:
-        """The learned fusion, if it is better than all else; the best, if choosing gains anything that can be told from
-        luck; else the present."""
+        """The learned fusion if it is significantly better than the present and the tuned settings; else the best
+        settings if choosing gains significantly; else the present ones."""
         if self.learned is not None and self.learned.is_better:
             return self.learned.settings
         return self.best if self.is_distinguishable else self.present
 
     @property
     def fusion_weights(self) -> FusionWeights | None:
-        """What belongs to the settings that are recommended, where those are learned now."""
+        """The weights of a learned fusion that is recommended; None for other settings."""
         return self.learned.weights if self.learned is not None and self.learned.is_better else None
+
+    @property
+    def keeps_present(self) -> bool:
+        """Whether the present settings are recommended, with the weights that they have."""
+        return self.recommended == self.present and self.fusion_weights is None
 
 
 def tune(

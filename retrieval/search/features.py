@@ -1,16 +1,17 @@
-"""What speaks for each of a question's best passages beside its fused score. Pure functions over both sides' scores.
+"""Features of a question's best passages, for a learned fusion. Pure functions over both sides' scores.
 
-All of it comes from the candidates of the whole index, so that no filter changes it; none of it reads a text. Higher is
+All features come from the candidates of the whole index, so that no filter changes them; none reads a text. Higher is
 better:
 
-    score          as fused, and smoothed where that is on
+    score          the fused score, smoothed if smoothing is on
     dense, lexical   the cosine and the BM25 score, each on the fusion's scale
     dense_rank, lexical_rank   reciprocal ranks on each side
-    neighbours     the mean fused score of the passages most like it, as smoothing takes it
+    neighbours     the mean fused score of the passages most like it, as in smoothing
     feedback       the cosine with the mean vector of the best passages (Rocchio)
-    siblings       the fused score of its document's best other passage among the candidates, else the lowest of all
+    siblings       the fused score of its document's best other passage among the candidates; without one, the lowest
+                   fused score of all candidates
     document       the question's cosine with the mean vector of the document's passages among the candidates
-    position       1 / (1 + the number of passages that stand before it in its document)
+    position       1 / (1 + the number of passages before it in its document)
     language       1, or 0 for a passage in another language than the question
 """
 
@@ -26,14 +27,14 @@ from retrieval.search.smoothing import smoothed
 from retrieval.topk import Rows
 
 _BEST = 5
-"""So many of the best passages, each text once, tell what answers look like."""
+"""The number of best passages, each text once, whose mean vector is the feedback."""
 
 _RANK = 10
-"""The constant of reciprocal ranks. Small: what stands first on a side is to differ from what stands tenth."""
+"""The constant of reciprocal ranks: small, so that the first rank differs from the tenth."""
 
 
 class Candidates(NamedTuple):
-    """The best of the whole index by either side, best first as fused.
+    """The best passages of the whole index by either side, by falling fused scores.
 
     rows             intp [m]
     dense, lexical   float64 [m], their scores on the fusion's scale
@@ -47,7 +48,7 @@ class Candidates(NamedTuple):
 
 
 def features(scores: QueryScores, candidates: Candidates, best: Scores) -> NDArray[np.float64]:
-    """float64 [k, len(FEATURES)] of the first k candidates, whose scores, smoothed or not, are `best`."""
+    """float64 [k, len(FEATURES)]: the features of the first k candidates, whose scores `best` are smoothed or not."""
     k = len(best)
     rows = candidates.rows[:k]
     vectors = scores.vectors[candidates.rows].astype(np.float64)
@@ -92,6 +93,6 @@ def _of_documents(
 
 
 def _cosines(vectors: NDArray[np.float64], other: NDArray[np.float64]) -> Scores:
-    """Of vectors with another one; 0 where either is 0."""
+    """The cosines of vectors with another vector; 0 where either is 0."""
     lengths = np.linalg.norm(vectors, axis=-1) * np.linalg.norm(other)
     return np.asarray(np.vecdot(vectors, other) / np.maximum(lengths, 1e-12))

@@ -17,7 +17,7 @@ from retrieval.segments.stacked import StackedArray
 from retrieval.topk import Mask, Rows
 
 BASE: FusionMethod = "dbsf"
-"""What a learned fusion takes its candidates' scores from."""
+"""The fusion whose scores a learned fusion starts from."""
 
 Choose = Callable[[Rows], NDArray[np.intp]]
 """Rows, best first -> the places of those that are kept, ascending."""
@@ -76,11 +76,11 @@ class Scorer:
         return fuse(dense, lexical, alpha=options.alpha, coverage=self._scores.coverage)
 
     def _rescored(self, options: SearchOptions, rows: Rows, fused: Scores) -> Scores:
-        """The fused scores of the rows, those of the best unfiltered candidates smoothed with one another's, and then,
-        with a learned fusion, ranked by what was learned.
+        """The fused scores of the rows. Those of the best unfiltered candidates are smoothed with one another's, and
+        with a learned fusion then put in the order of its weights.
 
-        All others keep their scores. No other unfiltered candidate overtakes the best by that, since their new scores
-        stay between the lowest and the highest of these.
+        All others keep their scores. No other unfiltered candidate overtakes the best ones, whose new scores stay
+        between the lowest and the highest of their fused scores.
         """
         candidates, of_best = self._best(options)
         if options.fusion == "learned" and (weights := self._scores.fusion_weights) is not None:
@@ -92,13 +92,13 @@ class Scorer:
         return fused
 
     def learnable(self, options: SearchOptions) -> tuple[Rows, NDArray[np.float64]]:
-        """intp [k], the rows that a learned fusion ranks again, best first as fused, and float64 [k, len(FEATURES)],
-        their features."""
+        """intp [k], the rows that a learned fusion ranks again, by falling fused scores, and float64
+        [k, len(FEATURES)], their features."""
         candidates, of_best = self._best(options)
         return candidates.rows[: len(of_best)], features(self._scores, candidates, of_best)
 
     def _best(self, options: SearchOptions) -> tuple[Candidates, Scores]:
-        """The unfiltered candidates, best first as fused, and the smoothed scores of the best of them."""
+        """The unfiltered candidates, by falling fused scores, and the smoothed scores of the best of them."""
         rows = self._union("hybrid", options.candidates, filtered=False)
         dense, lexical = self._scaled_scores(options, rows)
         fused = self._fused(options, rows)
@@ -153,8 +153,8 @@ class Scorer:
 
 
 def unlearned(options: SearchOptions) -> SearchOptions:
-    """With what a learned fusion begins with, by which feedback takes a question's first answers: the weights were
-    fitted to what is found with these."""
+    """The options with BASE in place of a learned fusion. Feedback takes a question's first answers with these, since
+    the weights were fitted to what is then found."""
     return replace(options, fusion=BASE) if options.fusion == "learned" else options
 
 

@@ -5,9 +5,10 @@ from retrieval.training.generation import Estimate, Generated, Generation
 from retrieval.training.losses import Loss
 from retrieval.training.negatives import Mining
 from retrieval.training.pairs import Pair, read_pairs
-from retrieval.training.plan import Plan, Wanted
+from retrieval.training.plan import Plan
 from retrieval.training.recipe import Progress, Recipe
 from retrieval.training.run import Trained, train
+from retrieval.training.wanted import Wanted
 
 __all__ = [
     "Estimate",

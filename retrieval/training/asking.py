@@ -1,4 +1,4 @@
-"""Prompts sent to a language model side by side, and its answers, kept in a file as they come."""
+"""Prompts sent to a language model in parallel, and the file that keeps its answers as they come."""
 
 import json
 import logging
@@ -21,21 +21,21 @@ from retrieval.types import digest
 log = logging.getLogger(__name__)
 
 _IN_A_ROW = 5
-"""After so many failures, or first answers of no use, the others are not asked for."""
+"""After so many failures, or first answers without a question, no more is asked."""
 
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
 class KeptAnswer:
-    """limit   the most tokens that it could have."""
+    """An answer, and the most tokens that it could have."""
 
     answer: Answer
     limit: int
 
 
 class KeptAnswers:
-    """Answers in a file of JSON lines, by model and prompt. Lines that were not written to their end do not count."""
+    """Answers in a file of JSON lines, by model and prompt. Incomplete lines are ignored."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -56,7 +56,7 @@ class KeptAnswers:
         return kept.answer if kept is not None else None
 
     def lacks(self, generation: Generation, prompt: str) -> bool:
-        """Whether the prompt is to be sent: it was not, or the answer was cut off where it need not be now."""
+        """Whether to send the prompt: there is no answer, or it was cut off and may be longer now."""
         kept = self._found.get(_request(generation, prompt))
         return kept is None or (kept.answer.is_cut and kept.limit < generation.max_tokens)
 
@@ -78,12 +78,12 @@ def ask_all(
     *,
     on_answer: Callable[[int], None],
 ) -> None:
-    """Ask, and keep the answers. A prompt that the server refuses, or does not answer, is left out.
+    """Send the prompts, and keep the answers. A prompt that the server refuses, or does not answer, is left out.
 
-    on_answer   is told how many prompts are done; what it raises ends it, as does Ctrl-C
+    on_answer   is told how many prompts are done; if it raises, or at Ctrl-C, no more is sent
 
-    Raises ChatUnavailableError or ModelError where the server answers nothing, five times in a row, or the first
-    answers have no question in them.
+    Raises ChatUnavailableError or ModelError where the server gives no answer five times in a row, or the first five
+    answers have no question.
     """
     answered = useful = in_a_row = 0
     failure: ModelError | None = None
@@ -120,8 +120,8 @@ def _of_no_use(generation: Generation, answer: Answer, path: Path) -> str:
 def side_by_side(
     prompts: Sequence[str], work: Callable[[str], Result], *, at_once: int
 ) -> Generator[tuple[str, Result | ModelError], None, None]:
-    """What becomes of each, a ModelError included, as soon as it is known. When it is closed early, as after Ctrl-C, no
-    more is begun, and nothing waits for what is under way."""
+    """The result of each prompt, or its ModelError, as soon as there is one. When the generator is closed early, no
+    more work begins, and it does not wait for work in progress."""
     todo: queue.SimpleQueue[str] = queue.SimpleQueue()
     done: queue.SimpleQueue[tuple[str, Result | BaseException]] = queue.SimpleQueue()
     ended = threading.Event()
@@ -156,5 +156,5 @@ def _request(generation: Generation, prompt: str) -> str:
 
 
 def tokens_of(answers: Sequence[Answer]) -> Mapping[str, int]:
-    """All tokens in, and out, as far as the server counts them."""
+    """The sums of tokens in and out, as far as the server counts them."""
     return {name: sum(getattr(answer, name) for answer in answers) for name in ("tokens_in", "tokens_out")}

@@ -9,9 +9,9 @@ from retrieval.types import Chunk
 
 
 class BestChunk:
-    """(question, source) -> the document's chunk with the highest sum of cosine and BM25 score, the latter as a share
-    of the highest one in the document; the first of several. None where the index has no such document.
-    Questions that follow one another are analysed once. Raises as a search."""
+    """(question, source) -> the document's chunk with the highest sum of cosine and BM25 score, where BM25 scores are
+    divided by the document's highest; the first of several. None where the index has no such document. A question that
+    is repeated in the next call is analysed once. Raises as a search."""
 
     def __init__(self, searcher: Searcher) -> None:
         self._searcher = searcher
@@ -28,5 +28,5 @@ class BestChunk:
             (query,) = self._searcher.queries([question])
             self._question, self._scores = question, QueryScores(reader, query)
         lexical = self._scores.lexical[rows]
-        liking = self._scores.cosines(rows) + lexical / max(float(lexical.max()), 1e-12)
-        return reader.chunk(int(rows[np.argmax(liking)]))
+        sums = self._scores.cosines(rows) + lexical / max(float(lexical.max()), 1e-12)
+        return reader.chunk(int(rows[np.argmax(sums)]))

@@ -1,4 +1,4 @@
-"""The card of a trained model: what it was made of, how, and how it got on."""
+"""The card of a trained model: data, settings, and figures."""
 
 from rich import box
 from rich.table import Table
@@ -7,26 +7,32 @@ from retrieval.encoders.prompts import Prompts
 from retrieval.model_comparison.comparison import chance
 from retrieval.model_comparison.trial import MEASURES
 from retrieval.training.held_out import MEASURE
-from retrieval.training.plan import Plan, Wanted
+from retrieval.training.plan import Plan
 from retrieval.training.recipe import Fitted
-from retrieval.training.verdict import SPACE_NAMES, Difference, Sides, Verdict, how_measured, space_of
+from retrieval.training.verdict import SPACE_NAMES, BeforeAfter, Difference, Verdict, how_measured, space_of
+from retrieval.training.wanted import Wanted
 from retrieval.types import digest
+from retrieval.words import counted
 
 
 def model_card(plan: Plan, fitted: Fitted, wanted: Wanted, *, base: str, prompts: Prompts, name: str) -> str:
-    """Markdown. No text of the documents is in it."""
-    recipe, loss = wanted.recipe, wanted.recipe.loss
-    made = ", ".join(f"{count:,} {kind}" for kind, count in plan.pairs.items())
+    """Markdown, without any text of the documents.
+
+    base   the base model
+    name   of the trained model
+    """
+    recipe = wanted.recipe
+    pairs = ", ".join(f"{count:,} {kind}" for kind, count in plan.pairs.items())
     negatives = ", ".join(f"{count:,} {source}" for source, count in plan.negatives.items() if count) or "none"
     figures = "\n".join(f"| {step:,} | {figure:.3f} |" for step, figure in sorted(fitted.figures.items()))
-    negatives += ", dense ones mined again before each epoch" if wanted.mining.again else ""
+    negatives += ", dense ones mined again before each further epoch" if wanted.mining.again else ""
     layers = f"the lowest {recipe.frozen_layers} layers frozen" if recipe.frozen_layers else "all layers"
     layers += f", adapters of rank {recipe.lora_rank} merged (LoRA)" if recipe.lora_rank else ""
     if fitted.best_step:
-        outcome = f"The weights are those of step {fitted.best_step:,}, the best on the held-out questions"
-        outcome += "." if fitted.share == 1 else f": {fitted.share:.0%} of them, the rest of what it began as."
+        outcome = f"The weights are those of step {fitted.best_step:,}, the best one on the development questions"
+        outcome += "." if fitted.share == 1 else f", blended with the base model's: {fitted.share:.0%} are trained."
     else:
-        outcome = "No step was better than the model that it began as: these are its weights, unchanged."
+        outcome = "No step was better than the base model: these are the base model's weights."
     return f"""---
 library_name: sentence-transformers
 tags: [sentence-transformers, feature-extraction]
@@ -38,14 +44,16 @@ tags: [sentence-transformers, feature-extraction]
 
 Questions are embedded with the prefix `{prompts.query!r}`, passages with `{prompts.passage!r}`.
 
-- Pairs: {made}{_generated(plan, wanted)}
+- Pairs: {pairs}{_generated(plan, wanted)}
 - Hard negatives: {negatives}
-- Loss: {loss.name}, temperature {loss.temperature:g}
-- {recipe.epochs} epochs in batches of {recipe.batch_size * recipe.accumulate}, {fitted.steps:,} of {plan.steps:,} \
-steps, learning rate {recipe.learning_rate:g}, {layers}, seed {recipe.seed}
+- Loss: {recipe.loss.in_words()}
+- {counted(fitted.steps, "step")} of {plan.steps:,} in {counted(recipe.epochs, "epoch")}, \
+{recipe.batch_size * recipe.accumulate} pairs in each; learning rate {recipe.learning_rate:g}; {layers}; \
+seed {recipe.seed}
 
-{MEASURE} of {len(plan.development.queries):,} held-out questions among {len(plan.development.passages):,} passages, \
-by hybrid search. Step and blend were chosen by these, so that they flatter the result, which has {fitted.figure:.3f}:
+{MEASURE} by hybrid search of {counted(len(plan.development.queries), "development question")} among \
+{counted(len(plan.development.passages), "passage")}. Step and blend were chosen by these questions, which flatters \
+the trained model; it has {fitted.figure:.3f}:
 
 | step | {MEASURE} |
 |---|---|
@@ -54,21 +62,21 @@ by hybrid search. Step and blend were chosen by these, so that they flatter the 
 
 
 def _generated(plan: Plan, wanted: Wanted) -> str:
-    """A line about the questions that a language model wrote; "" where none did."""
+    """A line about generated questions; "" without them."""
     generation = wanted.generation
     if generation is None:
         return ""
     kept = f"found among the best {generation.best} of hybrid search" if generation.best else "all that were usable"
     return (
-        f"\n- Questions by `{generation.model}`: {plan.generated.in_words()}. To train with: {kept}. The prompt's "
+        f"\n- Questions by `{generation.model}`: {plan.generated.in_words()}. Trained on: {kept}. The prompt's "
         f"BLAKE2b digest is {digest(generation.prompt)}"
     )
 
 
 def verdict_in_markdown(verdict: Verdict) -> str:
-    """Both models on what was not seen, in all measures, and how their vectors lie there."""
-    titles = {"unseen": "Documents that were not seen", "elsewhere": "Other documents"}
-    return "\n".join(_side(titles[name], sides) for name, sides in verdict.sides.items())
+    """Both models in all measures, and their embedding spaces."""
+    titles = {"unseen": "Unseen questions", "elsewhere": "Questions to other documents"}
+    return "\n".join(_section(titles[name], compared) for name, compared in verdict.by_documents.items())
 
 
 def verdict_table(verdict: Verdict) -> Table:
@@ -76,8 +84,8 @@ def verdict_table(verdict: Verdict) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for place, name in enumerate((MEASURES[0], "", "before", "after", "95% interval", "p", "better/same/worse")):
         table.add_column(name, justify="left" if place < 2 else "right", no_wrap=True)
-    for name, sides in verdict.sides.items():
-        for place, (mode, found) in enumerate(sides.differences.items()):
+    for name, compared in verdict.by_documents.items():
+        for place, (mode, found) in enumerate(compared.differences.items()):
             before, after, interval, chance_, *counts = _cells(found[MEASURES[0]])
             table.add_row("" if place else name, mode, before, after, interval, chance_, "/".join(counts))
     return table
@@ -94,15 +102,15 @@ def _cells(found: Difference) -> tuple[str, ...]:
     )
 
 
-def _side(name: str, sides: Sides) -> str:
+def _section(name: str, compared: BeforeAfter) -> str:
     rows = [
         f"| {mode}, {measure} | {' | '.join(_cells(found))} |"
-        for mode, measures in sides.differences.items()
+        for mode, measures in compared.differences.items()
         for measure, found in measures.items()
     ]
-    spaces = [space_of(measured) for measured in (sides.before, sides.after)]
+    spaces = [space_of(measured) for measured in (compared.before, compared.after)]
     for key, label in SPACE_NAMES.items():
         cells = " | ".join("–" if space[key] is None else f"{space[key]:.2f}" for space in spaces)
         rows.append(f"| {label} | {cells} | | | | | |")
-    head = "| | before | after | 95% of the difference | p | better | same | worse |"
-    return "\n".join(["", f"## {name}", "", how_measured(sides), "", head, "|---" * 8 + "|", *rows, ""])
+    head = "| | before | after | 95% interval of the difference | p | better | same | worse |"
+    return "\n".join(["", f"## {name}", "", how_measured(compared), "", head, "|---" * 8 + "|", *rows, ""])

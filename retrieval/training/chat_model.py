@@ -1,5 +1,4 @@
-"""A language model that a server runs, asked by POST /chat/completions as of OpenAI, Ollama, vLLM, llama.cpp and LM
-Studio."""
+"""A language model on a server with OpenAI's POST /chat/completions, such as Ollama, vLLM, llama.cpp and LM Studio."""
 
 from typing import Any, NamedTuple
 
@@ -14,17 +13,17 @@ from retrieval.errors import ChatUnavailableError, ModelError
 PATH = "/chat/completions"
 
 AT_ONCE = 4
-"""Requests under way, at most."""
+"""The most requests at the same time."""
 
 _SECONDS = 300.0
-"""That an answer may take: a small machine writes a few tokens a second, and some models think first."""
+"""The time limit of an answer: a small machine writes a few tokens a second, and some models think first."""
 
 _PATIENCE = 400.0
 """Seconds for which a request is repeated: long enough for a second try after one that timed out, and for limits of
 requests or tokens a minute."""
 
 _LIMITS = ("max_tokens", "max_completion_tokens")
-"""How the most tokens of an answer are called: so by most servers, and so by OpenAI for models that think."""
+"""The names of the limit of tokens: that of most servers, and OpenAI's for models that think."""
 
 _CHECK = "Check the address and the name of the model"
 
@@ -41,9 +40,11 @@ _ADVICE = Advice(
 
 
 class Answer(NamedTuple):
-    """text        what the model says; what it thinks may stand before, between tags
-    is_cut      whether it was at its limit of tokens before it had finished
-    tokens_in, tokens_out   as the server counts them; 0 where it does not say
+    """An answer of a language model.
+
+    text        what the model says; what it thinks may come first, between tags
+    is_cut      whether the answer ended at its limit of tokens
+    tokens_in, tokens_out   as the server counts them; 0 if it does not
     """
 
     text: str
@@ -53,10 +54,10 @@ class Answer(NamedTuple):
 
 
 class ChatModel:
-    """Threads may share it; all of them together make AT_ONCE requests at once.
+    """A language model. Threads may share it; together they have AT_ONCE requests at the same time.
 
-    Only the model, one message and the most tokens of an answer are sent: what else there is, such as a temperature,
-    the number of answers or a format, some servers refuse and others ignore.
+    Only the model, one message and the limit of tokens are sent: other parameters, such as a temperature, the number of
+    answers or a format, are refused by some servers and ignored by others.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class ChatModel:
         patience: float = _PATIENCE,
         pause: float = 1.0,
     ) -> None:
-        """`url` is what stands before /chat/completions. `key`, `seconds` and `pause` are as in JsonEndpoint."""
+        """`url` is the address without /chat/completions. `key`, `seconds` and `pause` are as in JsonEndpoint."""
         self._model = model
         self._max_tokens = max_tokens
         self._patience = patience
@@ -89,14 +90,15 @@ class ChatModel:
         )
 
     def ask(self, prompt: str) -> Answer:
-        """Raises ChatUnavailableError where the server does not answer for so long, BatchRefusedError where it refuses
-        the prompt, ModelError where it refuses the request, its answer is of no use, or nothing is there."""
+        """Raises ChatUnavailableError where the server does not answer in `patience` seconds, BatchRefusedError where
+        it refuses the prompt, and ModelError where it refuses the request, its answer cannot be read, or no server is
+        there."""
         answer = self._server.ask(lambda: self._post(prompt), answer_of, patience=self._patience)
         self._has_answered = True
         return answer
 
     def _post(self, prompt: str) -> bytes:
-        """Names the limit as the server did last; otherwise where it refuses that name."""
+        """Names the limit of tokens as it was accepted last, and by its other name if the server refuses that."""
         from httpx import ConnectError
 
         limit = self._limit
@@ -106,7 +108,7 @@ class ChatModel:
         except ConnectError as error:
             if self._has_answered:
                 raise
-            # Which is not tried again: nothing was ever there.
+            # There never was a server, so there is no second try.
             raise ModelError(f"{self._place} cannot be reached: {words_of_error(error)}. {_CHECK}.") from None
         except RefusedError as error:
             if error.status not in {400, 422} or limit not in error.words:
@@ -148,7 +150,7 @@ def answer_of(body: bytes) -> Answer:
 
 
 def _text_of(content: Any) -> str:
-    """Some servers give a list of parts, of which those that are thoughts are of another type than "text"."""
+    """Some servers give a list of parts, in which thoughts have another type than "text"."""
     if isinstance(content, list):
         parts = (part for part in content if isinstance(part, dict) and part.get("type") == "text")
         return "\n".join(text for part in parts if isinstance(text := part.get("text"), str))

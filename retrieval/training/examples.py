@@ -1,4 +1,4 @@
-"""What a model is trained on: pairs with what does not answer their questions, and their file."""
+"""Examples, which a model is trained on: pairs with their hard negatives; and the file that holds them."""
 
 import json
 from collections.abc import Iterable
@@ -15,11 +15,11 @@ Source = Literal["bm25", "dense", "document"]
 
 @dataclass(frozen=True, slots=True)
 class Negative:
-    """A passage that does not answer.
+    """A hard negative: a passage that does not answer the question of its pair.
 
     source   what found it
-    chunk    its chunk's id
-    score    the hybrid score of question and passage, comparable with the others of its question
+    chunk    the id of its chunk
+    score    the hybrid score of question and passage, comparable with the other scores of the question
     """
 
     source: Source
@@ -30,7 +30,7 @@ class Negative:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A pair, what does not answer its question, and the hybrid score of the answer; None where the index lacks it."""
+    """A pair, its hard negatives, and the hybrid score of its passage; None where the index does not have it."""
 
     pair: Pair
     negatives: tuple[Negative, ...] = ()
@@ -38,7 +38,7 @@ class Example:
 
 
 def counts_of_negatives(examples: Iterable[Example]) -> dict[Source, int]:
-    """How many each source gave, in the order of the sources."""
+    """How many negatives each source gave, in the order of the sources."""
     found = dict.fromkeys(get_args(Source), 0)
     for example in examples:
         for negative in example.negatives:
@@ -55,7 +55,7 @@ def write_examples(path: Path, examples: Iterable[Example]) -> None:
 
 
 def read_examples(path: Path) -> list[Example]:
-    """What `write_examples` wrote. Raises ConfigError naming file, line and cause."""
+    """The examples that `write_examples` wrote. Raises ConfigError, which names file, line and cause."""
     examples = []
     for where, line in read_lines(path):
         try:

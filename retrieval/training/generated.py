@@ -1,9 +1,8 @@
-"""Questions that a language model writes for passages of the index, to train with and to try the model with.
+"""Questions that a language model writes for passages of the index, to train on and to evaluate the model.
 
-Only those are trained with whose passage hybrid search finds among its best, as the index stands: a question that does
-not find what it was written for was mostly written badly (round-trip consistency: Dai et al. 2022, "Promptagator:
-Few-shot dense retrieval from 8 examples", section 3.2). Questions of documents that are held out are not chosen so:
-they would flatter the model that chose them.
+A question is trained on only if hybrid search with the base model finds its passage among the best hits: most questions
+that do not are bad ones (round-trip consistency: Dai et al. 2022, "Promptagator: Few-shot dense retrieval from 8
+examples", section 3.2). Questions to held-out documents are not filtered so: that would flatter the base model.
 """
 
 from collections import Counter
@@ -19,24 +18,25 @@ from retrieval.model_comparison.passages import is_substantial, letters
 from retrieval.searcher import Searcher
 from retrieval.training.asking import KeptAnswers, ask_all, tokens_of
 from retrieval.training.chat_model import ChatModel
+from retrieval.training.collected_pairs import split_of, texts_of
 from retrieval.training.generation import Estimate, Generated, Generation, counted_reasons
 from retrieval.training.made_pairs import Text, in_turns
 from retrieval.training.pairs import Pair
-from retrieval.training.plan import Wanted, split_of, texts_of
 from retrieval.training.split import Split
+from retrieval.training.wanted import Wanted
 from retrieval.training.written_questions import questions_in
 
 _HELD_OUT = 400
-"""Questions of documents that are held out, at most; and a third of all at most."""
+"""The most questions to held-out documents; they are a third of all questions at most."""
 
 _AT_ONCE = 256  # questions that are searched together
 
 _MESSAGE_TOKENS = 10
-"""What servers put around a message."""
+"""Tokens that servers put around a message."""
 
 
 class _Drawn(NamedTuple):
-    """Passages to ask for: pairs that have no question yet."""
+    """The passages to write questions for: pairs that have no question yet."""
 
     train: list[Pair]
     development: list[Pair]
@@ -52,16 +52,16 @@ def generate(
     on_estimate: Callable[[Estimate], None] = lambda estimate: None,
     on_answer: Callable[[int, int], None] = lambda answered, requests: None,
 ) -> Generated:
-    """What the language model of `wanted.generation` writes; nothing where that is None. The same index, wishes and
-    answers give the same.
+    """The questions that the language model of `wanted.generation` writes; none where that is None. The same index,
+    wishes and answers give the same questions.
 
-    file         where answers are kept, as JSON lines; what is there is not asked for again
-    may_ask      without it, nothing is sent: passages without an answer are left out
-    on_estimate  is told what would be sent; what it raises ends it before anything is
-    on_answer    is told how many answers have come, of how many requests
+    file         where answers are kept, as JSON lines; they are not asked for again
+    may_ask      if false, nothing is sent: passages without an answer are left out
+    on_estimate  is told what would be sent; if it raises, nothing is sent
+    on_answer    is told how many requests are answered, and how many there are
 
-    Raises ChatUnavailableError where the server does not answer, ModelError where it refuses or its answers are of no
-    use, ConfigError, OSError, and as a search.
+    Raises ChatUnavailableError where the server does not answer, ModelError where it refuses or its answers have no
+    questions, ConfigError, OSError, and as a search.
     """
     generation = wanted.generation
     if generation is None:
@@ -85,13 +85,13 @@ def generate(
 
 
 def answers_file(output: Path) -> Path:
-    """Where the answers are kept for a model that is saved as `output`: they outlive its training, since they may have
-    cost money."""
+    """The file of the answers for a trained model at `output`. It stays after training, since answers may have cost
+    money."""
     return output.with_name(f"{output.name}.generated.jsonl")
 
 
 def estimate(generation: Generation, prompts: Sequence[str], *, kept: int) -> Estimate:
-    """What it costs to send these."""
+    """What sending these prompts costs."""
     tokenizer = estimating_tokenizer()
     tokens_in = sum(len(encoding.ids) + _MESSAGE_TOKENS for encoding in tokenizer.encode_batch(list(prompts)))
     tokens_out = generation.max_tokens * len(prompts)
@@ -108,8 +108,8 @@ def estimate(generation: Generation, prompts: Sequence[str], *, kept: int) -> Es
 
 
 def _draw(texts: Sequence[Text], split: Split, generation: Generation, *, seed: int, context_header: bool) -> _Drawn:
-    """Passages of all documents in turns, drawn by the seed: more questions ask for more of them. Where judged
-    questions are held out, all are of documents that are trained on."""
+    """Passages of all documents in turns, drawn by the seed: more questions add more passages. Where judged questions
+    are held out, all passages are of documents that are trained on."""
     distinct = {letters(text.chunk.text): text.chunk for text in reversed(texts) if is_substantial(text.chunk.text)}
     passages = [
         Pair("generated", "", embedded_text(chunk, context_header=context_header), chunk.source, chunk.id)
@@ -125,7 +125,7 @@ def _draw(texts: Sequence[Text], split: Split, generation: Generation, *, seed: 
 
 
 def _collect(searcher: Searcher, drawn: _Drawn, generation: Generation, answers: KeptAnswers) -> Generated:
-    """A question that is asked of several documents belongs to those that are held out."""
+    """The questions of the answers. One that is asked of several documents counts for a held-out one."""
     dropped: Counter[str] = Counter()
     seen: set[str] = set()
     development, unseen, train = (
@@ -153,7 +153,7 @@ def _collect(searcher: Searcher, drawn: _Drawn, generation: Generation, answers:
 def _questions(
     pairs: Iterable[Pair], generation: Generation, answers: KeptAnswers, *, seen: set[str], dropped: Counter[str]
 ) -> Iterator[Pair]:
-    """Up to `each` of each passage: those that are new, and do not copy it."""
+    """Up to `each` questions of each passage that are new, and not copied from it."""
     for pair in pairs:
         answer = answers.get(generation, generation.prompt_for(pair.passage))
         if answer is None or answer.is_cut:

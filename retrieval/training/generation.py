@@ -1,4 +1,4 @@
-"""What a language model is asked to write, what that would cost, and what it wrote."""
+"""Questions that a language model is asked to write, their cost, and those that it wrote."""
 
 import re
 from collections import Counter
@@ -34,16 +34,16 @@ class Generation:
     """Questions that a language model writes for passages of the index.
 
     model       the server's name for it
-    url         what stands before /chat/completions: http://localhost:11434/v1. No part of it may be a secret
+    url         the address without /chat/completions, such as http://localhost:11434/v1. No part of it may be a secret
     key         sent to that address, if it needs one; None is that in $RETRIEVAL_CHAT_API_KEY
-    questions   that it is asked for, in all
-    each        for one passage
+    questions   how many to ask for in all
+    each        how many to ask for of one passage
     prompt      {passage} stands for the passage, {count} for `each`
-    max_tokens  that an answer may have, with what the model thinks before it
-    best        a question is trained with if hybrid search finds its passage among so many; 0 takes all
-    prices      of a million tokens in, and out, in any currency; None where the cost is not asked
+    max_tokens  the most tokens of an answer, with what the model thinks before it
+    best        a question is trained on if hybrid search finds its passage among so many hits; 0 takes all
+    prices      of a million tokens in, and out, in any currency; None tells no cost
 
-    Raises ConfigError for what makes no sense.
+    Raises ConfigError for values out of range.
     """
 
     model: str
@@ -76,16 +76,16 @@ class Generation:
 
     @property
     def host(self) -> str:
-        """Which the passages are sent to, with its port if that is given."""
+        """The host that the passages are sent to, with its port if that is given."""
         return urlsplit(self.url).netloc
 
     def prompt_for(self, passage: str) -> str:
-        """What the model is sent."""
+        """The prompt for a passage."""
         said = {"passage": passage, "count": str(self.each)}
         return _PLACES.sub(lambda place: said[place[1]], self.prompt)
 
     def cost(self, tokens_in: int, tokens_out: int) -> float | None:
-        """In the currency of the prices; None without."""
+        """The cost in the currency of the prices; None without prices."""
         if self.prices is None:
             return None
         return (tokens_in * self.prices[0] + tokens_out * self.prices[1]) / 1e6
@@ -93,15 +93,15 @@ class Generation:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What would be sent to a server, before it is.
+    """What is going to be sent to a server.
 
     host, model  where the texts of the passages go
-    requests     each with one passage
-    kept         answers that are there already, and are not asked for again
-    questions    that are asked for with these requests
+    requests     how many, each with one passage
+    kept         how many answers are kept already, and are not asked for again
+    questions    how many these requests ask for
     tokens_in    about: the model's own tokenizer is not known. English has about a third fewer
     tokens_out   at most
-    cost         at most about, in the currency of the prices; None without
+    cost         about, at most, in the currency of the prices; None without prices
     """
 
     host: str
@@ -146,9 +146,8 @@ class Generated:
         """How many there are, and how many were left out and why: a sentence."""
         left_out = "; ".join(f"{count:,} {why}" for why, count in sorted(self.dropped.items()))
         held = len(self.development) + len(self.unseen)
-        return (
-            f"{len(self.train):,} to train with and {held:,} of held-out documents, for {self.passages:,} passages"
-            + (f" (left out: {left_out})" if left_out else "")
+        return f"{len(self.train):,} to train on and {held:,} of held-out documents, for {self.passages:,} passages" + (
+            f" (left out: {left_out})" if left_out else ""
         )
 
 

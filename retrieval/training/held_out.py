@@ -1,4 +1,4 @@
-"""Documents that no training sees, and how well a model in training finds what is asked of them."""
+"""Documents that are held out, and how well a model in training answers the development questions."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,10 +25,10 @@ _AT_ONCE = 32
 
 
 def held_out_sources(texts: Mapping[str, str], *, share: float, seed: int) -> frozenset[str]:
-    """The sources of about a `share` of the documents: one at least where there are two. The same seed chooses the same
-    ones, whatever documents are added.
+    """The sources of about a `share` of the documents, at least one of two or more. The same seed chooses the same ones
+    when documents are added.
 
-    texts   by source. What other documents repeat for the larger part is not held out: it would be seen all the same.
+    texts   by source. A text that other documents repeat for the larger part is not held out: training would see it.
     """
     sources = list(texts)
     is_copied = dict(zip(sources, copied([texts[source] for source in sources]), strict=True))
@@ -41,12 +41,12 @@ def held_out_sources(texts: Mapping[str, str], *, share: float, seed: int) -> fr
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """Questions to passages that a model ranks.
+    """Questions, and the passages that a model ranks for them.
 
     queries    id -> question
     passages   id -> passage
     qrels      query id -> passage id -> relevance
-    lexical    BM25's part in the ranking; None where cosines alone rank
+    lexical    the lexical side of the ranking; None where cosines alone rank
     """
 
     queries: Mapping[str, str]
@@ -56,7 +56,7 @@ class HeldOut:
 
     @classmethod
     def of(cls, pairs: Sequence[Pair], *, others: Iterable[str] = ()) -> Self:
-        """What pairs ask, and all that they answer; `others` are passages that answer nothing of it."""
+        """The questions and passages of the pairs, and `others`: passages that answer none of the questions."""
         passages = {text: str(number) for number, text in enumerate(dict.fromkeys(pair.passage for pair in pairs))}
         queries = {text: str(number) for number, text in enumerate(dict.fromkeys(pair.question for pair in pairs))}
         qrels: dict[str, dict[str, int]] = {}
@@ -67,8 +67,8 @@ class HeldOut:
         return cls(_by_id(queries), _by_id(passages), qrels)
 
     def ndcg(self, model: "SentenceTransformer", prompts: Prompts) -> Scores:
-        """float64 [queries], each one's nDCG@10, in [0, 1]. Puts the model in evaluation mode. Raises ConfigError where
-        ir-measures is missing."""
+        """float64 [queries], the nDCG@10 of each query, in [0, 1]. Puts the model in evaluation mode. Raises
+        ConfigError where ir-measures is missing."""
         asked = embed(model, prompts.as_queries(self.queries.values()))
         found = embed(model, prompts.as_passages(self.passages.values()))
         scores = (asked @ found.T).astype(np.float64)
@@ -84,8 +84,8 @@ class HeldOut:
 
 
 def embed(model: "SentenceTransformer", texts: Sequence[str]) -> Vectors:
-    """float32 [n, dimension], unit rows, of n >= 1 prefixed texts, by a model in memory, as precisely as it
-    trains. Puts it in evaluation mode."""
+    """float32 [n, dimension], unit rows, of n >= 1 prefixed texts, by a model in memory, in the precision of training.
+    Puts the model in evaluation mode."""
     import torch
 
     model.eval()

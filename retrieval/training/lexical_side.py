@@ -1,4 +1,4 @@
-"""BM25's part in ranking held-out passages: it stays the same while the dense side is trained."""
+"""The lexical side of ranking the development passages; training does not change it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ class LexicalSide:
     """BM25's scores, and how they are fused with cosines.
 
     scores     float64 [queries, passages]
-    coverage   float64 [queries], each question's, as Evidence has it
-    options    of a search
+    coverage   float64 [queries], of each question, as in Evidence
+    options    of the search that is imitated
     """
 
     scores: Scores
@@ -29,7 +29,7 @@ class LexicalSide:
 
     @classmethod
     def of(cls, searcher: Searcher, queries: Sequence[str], passages: Mapping[str, str]) -> Self:
-        """With the settings and the words of an index, but as if these passages were all that it has.
+        """With the settings and the analysis of an index, as if these passages were all that it holds.
 
         passages   text -> the language that it is analysed in
 
@@ -49,7 +49,7 @@ class LexicalSide:
         return cls(scores, np.array([query.evidence.coverage for query in asked]), options)
 
     def fused(self, cosines: Scores) -> Scores:
-        """float64 [queries, passages], the scores that rank, of cosines of this shape."""
+        """float64 [queries, passages]: the fused scores, given cosines of this shape."""
         return np.stack([self._fused(row, found) for row, found in enumerate(cosines)])
 
     def _fused(self, row: int, cosines: Scores) -> Scores:

@@ -1,6 +1,6 @@
-"""Examples -> the columns that a loss reads, and the loss, which is sentence-transformers'.
+"""Losses of a training, by sentence-transformers.
 
-With unit vectors u of a question, v+ of its answer and v- of what does not answer, cos the dot product and t the
+With unit vectors u of a question, v+ of its answer and v- of a hard negative, cos the dot product and t the
 temperature:
 
     infonce      -log(exp(cos(u, v+) / t) / sum of exp(cos(u, v) / t) over all passages v of the batch), hard negatives
@@ -13,7 +13,7 @@ temperature:
                  eq. 3.
     contrastive  (1 - cos(u, v+))^2 / 2, and max(0, margin - (1 - cos(u, v-)))^2 / 2. Hadsell, Chopra & LeCun 2006,
                  "Dimensionality Reduction by Learning an Invariant Mapping", eq. 4.
-    cosine       (cos(u, v) - label)^2, the label 1 of an answer and 0 of what is none. Reimers & Gurevych 2019,
+    cosine       (cos(u, v) - label)^2, the label 1 of an answer and 0 of a negative. Reimers & Gurevych 2019,
                  "Sentence-BERT", section 3, regression objective.
     margin-mse   ((cos(u, v+) - cos(u, v-)) - (s+ - s-))^2, s the hybrid scores: the hybrid teaches its own dense side.
                  Hofstätter et al. 2020, "Improving Efficient Neural Ranking Models with Cross-Architecture Knowledge
@@ -24,14 +24,14 @@ temperature:
 Every string has the prefix that the model embeds it with.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, assert_never
 
 from retrieval.encoders.prompts import Prompts
 from retrieval.errors import ConfigError
 from retrieval.training.examples import Example
+from retrieval.training.loss_columns import Columns, distribution, labelled, prefixed, ranking, triplets
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -39,22 +39,21 @@ if TYPE_CHECKING:
 
 LossName = Literal["infonce", "triplet", "contrastive", "cosine", "margin-mse", "kl"]
 
-Columns = dict[str, list[str] | list[float] | list[list[float]]]
-"""Columns of one length, in the order in which sentence-transformers reads them. "label" holds numbers, the others
-strings."""
-
 _MARGINS: dict[LossName, float] = {"triplet": 0.2, "contrastive": 0.5}
+
+TEMPERED: tuple[LossName, ...] = ("infonce", "kl")
+"""The losses that have a temperature."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """Which loss.
+    """A loss and its parameters.
 
     temperature   of infonce and kl
     margin        of triplet and contrastive, in cosine distance; None is .2 and .5
-    at_once       rows of a batch that infonce embeds at once, with cached gradients; None is all, without
+    at_once       how many rows of a batch infonce embeds at once, with cached gradients; None embeds all, without
 
-    Raises ConfigError for numbers that make no sense.
+    Raises ConfigError for numbers out of range.
     """
 
     name: LossName = "infonce"
@@ -71,12 +70,12 @@ class Loss:
             raise ConfigError("Cached gradients belong to the loss infonce, one row at once or more.")
 
     def module(self, model: "SentenceTransformer") -> "nn.Module":
-        """It, for the model to be trained. Of vectors that are truncated, it sees the components that are kept:
-        Kusupati et al. 2022, "Matryoshka Representation Learning", with one size."""
+        """The loss of this model. Of truncated vectors it sees the components that are kept: Kusupati et al. 2022,
+        "Matryoshka Representation Learning", with one size."""
         from sentence_transformers.sentence_transformer import losses
         from sentence_transformers.util import pairwise_cos_sim
 
-        margin = _MARGINS.get(self.name) if self.margin is None else self.margin
+        margin = self._margin
         found: nn.Module
         if self.name == "infonce" and self.at_once is not None:
             found = losses.CachedMultipleNegativesRankingLoss(
@@ -101,95 +100,28 @@ class Loss:
             found = losses.MatryoshkaLoss(model, found, matryoshka_dims=[model.get_embedding_dimension()])
         return found
 
+    @property
+    def _margin(self) -> float | None:
+        return _MARGINS.get(self.name) if self.margin is None else self.margin
+
+    def in_words(self) -> str:
+        """Its name and the parameters that it has."""
+        if self._margin is not None:
+            return f"{self.name}, margin {self._margin:g}"
+        return f"{self.name}, temperature {self.temperature:g}" if self.name in TEMPERED else self.name
+
     def columns(self, examples: Sequence[Example], prompts: Prompts) -> Columns:
-        """What it reads of the examples. Raises ConfigError where none has what it needs."""
+        """The columns that the loss reads. Raises ConfigError where no example has what it needs."""
         if self.name == "infonce":
-            columns = _ranking(examples)
+            columns = ranking(examples)
         elif self.name == "kl":
-            columns = _distribution(examples)
+            columns = distribution(examples)
         elif self.name in {"contrastive", "cosine"}:
-            columns = _labelled(examples)
+            columns = labelled(examples)
         else:
-            columns = _triplets(examples, with_margins=self.name == "margin-mse")
+            columns = triplets(examples, with_margins=self.name == "margin-mse")
         if not columns["anchor"]:
             needs = "pairs" if self.name == "infonce" else "pairs with negatives"
             scored = ", of chunks that the index scores" if self.name in {"kl", "margin-mse"} else ""
             raise ConfigError(f"The loss {self.name} needs {needs}{scored}, and there are none.")
-        return _prefixed(columns, prompts)
-
-
-def _ranking(examples: Sequence[Example]) -> Columns:
-    """Rows of one width: an example with fewer negatives than another gets answers to other questions."""
-    width = max((len(example.negatives) for example in examples), default=0)
-    rows = [
-        [*(negative.passage for negative in example.negatives), *_answers_to_others(examples, place, width)][:width]
-        for place, example in enumerate(examples)
-    ]
-    columns: Columns = {
-        "anchor": [example.pair.question for example in examples],
-        "positive": [example.pair.passage for example in examples],
-    }
-    if min(map(len, rows), default=0) < width:  # there are no answers to others
-        return columns
-    return columns | {f"negative_{number + 1}": [row[number] for row in rows] for number in range(width)}
-
-
-def _answers_to_others(examples: Sequence[Example], place: int, count: int) -> list[str]:
-    question = examples[place].pair.question
-    following = (examples[(place + step) % len(examples)].pair for step in range(1, min(len(examples), 2 * count + 1)))
-    return [pair.passage for pair in following if pair.question != question]
-
-
-def _triplets(examples: Iterable[Example], *, with_margins: bool) -> Columns:
-    rows = [
-        (example.pair.question, example.pair.passage, negative.passage, (example.score or 0.0) - negative.score)
-        for example in examples
-        for negative in example.negatives
-        if example.score is not None or not with_margins
-    ]
-    columns: Columns = {
-        "anchor": [row[0] for row in rows],
-        "positive": [row[1] for row in rows],
-        "negative": [row[2] for row in rows],
-    }
-    return columns | {"label": [row[3] for row in rows]} if with_margins else columns
-
-
-def _labelled(examples: Iterable[Example]) -> Columns:
-    """A pair has as many rows as it has negatives, so that answers weigh as much as what is none."""
-    rows: list[tuple[str, str, float]] = []
-    for example in examples:
-        for negative in example.negatives:
-            rows.append((example.pair.question, example.pair.passage, 1.0))
-            rows.append((example.pair.question, negative.passage, 0.0))
-    return {"anchor": [row[0] for row in rows], "passage": [row[1] for row in rows], "label": [row[2] for row in rows]}
-
-
-def _distribution(examples: Iterable[Example]) -> Columns:
-    """Rows of one width, which is the one that leaves out fewest negatives."""
-    scored = [example for example in examples if example.negatives and example.score is not None]
-    widths = Counter(len(example.negatives) for example in scored)
-    kept = {width: width * sum(count for each, count in widths.items() if each >= width) for width in widths}
-    width = max(kept, key=lambda each: (kept[each], each), default=0)
-    wide = [example for example in scored if len(example.negatives) >= width]
-    columns: Columns = {
-        "anchor": [example.pair.question for example in wide],
-        "positive": [example.pair.passage for example in wide],
-    }
-    for number in range(width):
-        columns[f"negative_{number + 1}"] = [example.negatives[number].passage for example in wide]
-    columns["label"] = [
-        [example.score or 0.0, *(negative.score for negative in example.negatives[:width])] for example in wide
-    ]
-    return columns
-
-
-def _prefixed(columns: Columns, prompts: Prompts) -> Columns:
-    prefixed: Columns = {}
-    for name, values in columns.items():
-        if name == "label":
-            prefixed[name] = values
-        else:
-            texts = [value for value in values if isinstance(value, str)]
-            prefixed[name] = prompts.as_queries(texts) if name == "anchor" else prompts.as_passages(texts)
-    return prefixed
+        return prefixed(columns, prompts)

@@ -1,7 +1,7 @@
-"""Pairs that documents give by themselves, of the kinds that `pairs` names.
+"""Pairs that are made from documents, of the kinds that `pairs` describes.
 
-What is asked does not stand above the passage in so many words: titles and headings that are asked are left out of its
-context header, and sentences out of its text.
+A passage does not repeat its question: a title or heading that is asked is left out of the passage's context header,
+and a sentence out of its text.
 """
 
 import math
@@ -29,23 +29,24 @@ from retrieval.types import Chunk
 _QUESTION_MARKS = "?？؟"
 
 _KEYWORDS = (3, 6)
-"""How many make a question."""
+"""The least and the most keywords of a question."""
 
 _SALIENT = 12
-"""Keywords are drawn from so many words, those that tell most."""
+"""Keywords are drawn from so many of the most salient words."""
 
 _ASKED_PIECE, _ANSWERING_PIECE = (0.05, 0.3), (0.3, 0.8)
-"""The share of a passage's words that a piece has. Contriever draws both alike; but questions are short."""
+"""The least and the largest share of a passage's words in a piece. Contriever draws both pieces alike, but questions
+are short."""
 
 _LONGEST_WORDS = 15
-"""Letters of a word on the average; where there are more, the script puts no space between words."""
+"""The mean number of letters of a word; where it is higher, the script has no spaces between words."""
 
 _LEAST_WORDS = 4
-"""Of a piece that is asked."""
+"""The fewest words of a piece that is asked, and of one that answers."""
 
 
 class Text(NamedTuple):
-    """A chunk, and the language that it is analysed in."""
+    """A chunk and the language in which it is analysed."""
 
     chunk: Chunk
     language: str
@@ -54,11 +55,11 @@ class Text(NamedTuple):
 def made_pairs(
     texts: Sequence[Text], *, seed: int, most: int, kinds: Sequence[Kind] = MADE, context_header: bool = True
 ) -> list[Pair]:
-    """Pairs that documents give by themselves. The same texts and seed give the same pairs, in any order of the texts.
+    """Pairs made from documents. The same texts and seed give the same pairs, in any order of the texts.
 
-    most             pairs at most. Each kind gives as many as the others, as far as it can, and each document has its
-                     turn before one is asked for a second time.
-    context_header   whether titles and headings stand before passages
+    most             the most pairs. Each kind gives as many as the others, as far as it can, and each document gives a
+                     first pair before any gives a second one.
+    context_header   whether titles and headings are put before passages
     """
     salience = _Salience(texts if "keywords" in kinds else ())
     by_kind: dict[Kind, list[Pair]] = {kind: [] for kind in kinds}
@@ -76,8 +77,7 @@ def made_pairs(
 
 
 def asked_pairs(texts: Sequence[Text], *, seed: int, most: int, context_header: bool = True) -> list[Pair]:
-    """Pairs of the kinds that people might ask or, where the texts give none of these, of all kinds; else as
-    `made_pairs`."""
+    """`made_pairs` of the kinds that people might ask or, where the texts give none of these, of all kinds."""
     for kinds in (ASKED, MADE):
         if pairs := made_pairs(texts, seed=seed, most=most, kinds=kinds, context_header=context_header):
             return pairs
@@ -85,7 +85,7 @@ def asked_pairs(texts: Sequence[Text], *, seed: int, most: int, context_header: 
 
 
 class _Salience:
-    """How much each term tells of a chunk: its inverse document frequency over all chunks."""
+    """How salient each term of a chunk is: its inverse document frequency over all chunks."""
 
     def __init__(self, texts: Sequence[Text]) -> None:
         self._analyzers = {language: Analyzer(language) for language in {text.language for text in texts}}
@@ -95,7 +95,7 @@ class _Salience:
         self._count = len(texts)
 
     def words(self, text: Text) -> list[str]:
-        """Words of the chunk, each as it is first written, that tell most of it, best first; none that all have."""
+        """The words of the chunk, as they are first written, the most salient first; without those of all chunks."""
         written: dict[str, str] = {}
         occurrences: Counter[str] = Counter()
         for term, start, end in self._analyzers[text.language].spans(text.chunk.text):
@@ -171,8 +171,8 @@ class _Maker:
     def _pair(
         self, kind: Kind, asked: str, text: str, *, title: str | None = None, headings: Sequence[str] = ()
     ) -> Iterator[Pair]:
-        """With the title and headings that may stand before the passage. None where the text says too little, or the
-        sentence that was taken out of it a second time."""
+        """A pair whose passage has this title and these headings before it. No pair where the text is too short, or
+        still has the sentence that was taken out of it."""
         is_repeated = kind in {"sentence", "question"} and letters(asked) in letters(text)
         if is_substantial(text) and not is_repeated:
             passage = contextualize(title, headings, text.strip(), enabled=self.context_header)
@@ -191,7 +191,7 @@ _MAKERS: Mapping[Kind, Callable[[_Maker], Iterator[Pair]]] = {
 
 
 def _without(text: str, asked: Iterable[str]) -> str:
-    """Without the lines that say nothing but what is asked, and where that is how the text begins, without it."""
+    """The text without lines that only repeat what is asked, and without it where the text begins with it."""
     bare = {letters(said) for each in asked for said in (each, without_number(each))} - {""}
     kept = (line for line in text.split("\n") if not {letters(line), letters(without_number(line))} & bare)
     rest = "\n".join(kept).lstrip()
@@ -200,7 +200,7 @@ def _without(text: str, asked: Iterable[str]) -> str:
 
 
 def _after(text: str, beginning: str) -> str:
-    """What follows the letters that a text begins with, and their punctuation; the text where a word goes on."""
+    """The text after these first letters and their punctuation; the whole text where they end within a word."""
     for word in re.finditer(r"\S+", text):
         if letters(text[: word.end()]) == beginning:
             return text[word.end() :].lstrip(" .:;,-–—\t\n")
@@ -208,7 +208,7 @@ def _after(text: str, beginning: str) -> str:
 
 
 def in_turns(pairs: Sequence[Pair], seed: int) -> list[Pair]:
-    """In an order drawn at random, but each document's second pair after the first one of every other."""
+    """The pairs in random order, but every document's first pair before any second one."""
     drawn = sorted(pairs, key=lambda pair: random.Random(f"{seed} {pair.chunk} {pair.question}").random())
     seen: Counter[str] = Counter()
     turns: list[tuple[int, int, Pair]] = []

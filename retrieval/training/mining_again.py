@@ -1,7 +1,7 @@
-"""Hard negatives drawn anew in training: what the model wrongly takes for an answer changes while it learns. Xiong et
-al. 2021, "Approximate Nearest Neighbor Negative Contrastive Learning for Dense Text Retrieval", section 4."""
+"""Mining dense negatives again during training, since the model's false positives change while it learns. Xiong et al.
+2021, "Approximate Nearest Neighbor Negative Contrastive Learning for Dense Text Retrieval", section 4."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 
@@ -14,7 +14,7 @@ from retrieval.search.query import Query
 from retrieval.searcher import Searcher
 from retrieval.topk import top_k_with_ties
 from retrieval.training.examples import Example, Negative
-from retrieval.training.negatives import Miner, Mining
+from retrieval.training.negatives import Miner
 from retrieval.training.pairs import Pair
 from retrieval.types import Chunk, Vectors
 
@@ -22,22 +22,20 @@ _AT_ONCE = 256  # texts that are embedded, and questions that are searched for, 
 
 
 def mine_again(
-    searcher: Searcher,
+    miner: Miner,
     embed: Callable[[Sequence[str]], Vectors],
     examples: Sequence[Example],
     *,
     chunks: Sequence[Chunk],
     prompts: Prompts,
-    mining: Mining,
-    relevant: Mapping[str, Collection[str]],
     on_progress: Callable[[float], None] = lambda share: None,
 ) -> list[Example]:
-    """The examples, each with as many dense negatives as it has, which the model likes best of the chunks; where fewer
-    suit, some that it has stay. Negatives of other sources stay. Scores are the index's own.
+    """The examples, each with as many dense negatives as before: the chunks with the highest cosines, by the model in
+    training, that do not answer. Where there are fewer, some of the earlier ones stay. Negatives of other sources stay.
+    Scores are the index's own.
 
     embed         prefixed texts -> float32 [n, dimension], unit rows, by the model in training
     chunks        of the index, that negatives are drawn from
-    relevant      question -> sources of the documents that were judged relevant to it
     on_progress   is told the share of the texts that is embedded
 
     Raises as a search.
@@ -45,7 +43,7 @@ def mine_again(
     again = [example for example in examples if _dense(example)]
     if not again:
         return list(examples)
-    reader = searcher.reader
+    searcher, reader = miner.searcher, miner.searcher.reader
     passages = [embedded_text(chunk, context_header=reader.context_header) for chunk in chunks]
     questions = prompts.as_queries([example.pair.question for example in again])
     answers = [example.pair.passage for example in again]
@@ -55,21 +53,19 @@ def mine_again(
     to_question: dict[str, list[Pair]] = {}
     for example in examples:
         to_question.setdefault(example.pair.question, []).append(example.pair)
-    miner = Miner(searcher, mining)
     renewed = {}
     for place, (example, query) in enumerate(zip(again, _queries(searcher, again), strict=True)):
         question, cosines = example.pair.question, found @ asked[place]
-        best = top_k_with_ties(cosines, mining.depth)
+        best = top_k_with_ties(cosines, miner.mining.depth)
         cosine_of = {int(rows[each]): float(cosines[each]) for each in best[np.argsort(-cosines[best], kind="stable")]}
-        suits = miner.filter(
+        is_negative = miner.negative_for(
             to_question[question],
-            relevant.get(question, ()),
             cosine=float(asked[place] @ answered[place]),
             cosine_of=cosine_of.__getitem__,
         )
         others = {negative.chunk for negative in example.negatives if negative.source != "dense"}
-        suiting = (row for row in cosine_of if reader.chunk(row).id not in others and suits(row))
-        drawn = list(islice(suiting, len(_dense(example))))
+        found_rows = (row for row in cosine_of if reader.chunk(row).id not in others and is_negative(row))
+        drawn = list(islice(found_rows, len(_dense(example))))
         fused = miner.fused(QueryScores(reader, query), drawn)
         negatives = miner.negatives(dict.fromkeys(drawn, "dense"), fused)
         renewed[id(example)] = _renewed(example, negatives)
@@ -96,7 +92,7 @@ def _dense(example: Example) -> list[Negative]:
 
 
 def _renewed(example: Example, drawn: Sequence[Negative]) -> Example:
-    """With these dense negatives first, then its own, as many as it has."""
+    """The example with these dense negatives in place of its own; where they are fewer, some of its own stay."""
     known = {negative.chunk for negative in drawn}
     dense = iter([*drawn, *(negative for negative in _dense(example) if negative.chunk not in known)])
     negatives = (next(dense) if negative.source == "dense" else negative for negative in example.negatives)

@@ -1,4 +1,4 @@
-"""A trained model as a directory that the setting `model` can name, with settings and a card of its own."""
+"""A trained model as a directory that the setting `model` can name, with its own settings and card."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ CARD = "README.md"
 
 
 def check_directory(directory: Path) -> None:
-    """Raises ConfigError for one that holds something, that is no directory, or where none can be made."""
+    """Raises ConfigError for a directory that is not empty or cannot be made."""
     if directory.is_mount():
         raise ConfigError(f"{directory} is where something is mounted; name a directory in it.")
     if directory.exists() and not (directory.is_dir() and not any(directory.iterdir())):
@@ -30,12 +30,12 @@ def check_directory(directory: Path) -> None:
         raise ConfigError(f"{directory} cannot be made: {above} cannot be written to; name another.")
 
 
-def save_model(model: "SentenceTransformer", directory: Path, *, config: Config, prompts: Prompts, card: str) -> None:
-    """Write the whole directory, or nothing.
+def save_model(model: "SentenceTransformer", directory: Path, *, config: Config, prompts: Prompts) -> None:
+    """Write the whole directory, but for its card, or nothing.
 
-    Its config.yaml holds the settings that are given, with this model and the prefixes that it was trained with, which
-    its own configuration names, too. It names the model by "the directory of this file", so that the directory can be
-    moved; what says where an index lies is left out.
+    Its config.yaml holds the given settings with this model and the prefixes that it was trained with, which its own
+    configuration names, too. It names the model as ".", its own directory, so that the directory can be moved. Settings
+    of a Chroma server are left out.
 
     Raises OSError.
     """
@@ -45,17 +45,16 @@ def save_model(model: "SentenceTransformer", directory: Path, *, config: Config,
     try:
         model.prompts = {"query": prompts.query, "document": prompts.passage}
         model.save_pretrained(str(partial), create_model_card=False)
-        note = "Trained on documents of one's own; README.md tells how, and whether it is better than what it began as."
+        note = "README.md tells how the model was trained, and whether it is better than the base model."
         (partial / SETTINGS).write_text(settings_file_of(settings, [note], model="."), "utf-8")
-        (partial / CARD).write_text(card, "utf-8")
         partial.rename(directory)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
 
 def trained_settings(config: Config, directory: Path, prompts: Prompts) -> Config:
-    """The settings that a model was trained with, for the directory that it is saved to. The environment has no say,
-    and a fusion that was fitted to the model that it began as is left out."""
+    """The settings of a trained model that is saved to the directory. The environment does not change them. A fusion
+    that was fitted to the base model is left out."""
     return unlearned(config).model_copy(
         update={
             "model": str(directory.resolve()),

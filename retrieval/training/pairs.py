@@ -1,16 +1,15 @@
-"""Questions and the passages that answer them, to train with: judged ones, those of a file, those that a language model
-writes, and those that documents give by themselves.
+"""Pairs of a question and a passage that answers it, to train on.
 
-    judged     a question, and the passage of a relevant document that answers it best
-    file       a line of a file: question, tab, passage
-    generated  a question that a language model writes for a passage, and the passage
-    title      a document's title, and its first passage
-    headings   the path of headings above a passage, and the passage
-    sentence   the sentence that a passage begins with, and the rest of it
-    question   a sentence that ends in a question mark, and what follows it, else what stands before
-    keywords   the words that tell a passage from the others, and the passage
-    crop       two pieces of one passage, each at random (Izacard et al. 2022, "Unsupervised Dense Information Retrieval
-               with Contrastive Learning", section 3.2)
+judged     a question, and the passage of a relevant document that answers it best
+file       a line of a file: question, tab, passage
+generated  a question that a language model writes for a passage, and the passage
+title      a document's title, and its first passage
+headings   the path of headings above a passage, and the passage
+sentence   the first sentence of a passage, and the rest of it
+question   a sentence that ends in a question mark, and the text after it, else the text before it
+keywords   the words that distinguish a passage from the others, and the passage
+crop       two random pieces of one passage (Izacard et al. 2022, "Unsupervised Dense Information Retrieval
+           with Contrastive Learning", section 3.2)
 """
 
 from collections import Counter
@@ -22,26 +21,27 @@ from typing import Literal, get_args
 from retrieval.context import embedded_text
 from retrieval.errors import ConfigError
 from retrieval.evaluation.lines import read_lines
-from retrieval.model_comparison.passages import (
-    letters,
-)
+from retrieval.model_comparison.passages import letters
 from retrieval.types import Chunk
 
 Kind = Literal["judged", "file", "generated", "title", "headings", "sentence", "question", "keywords", "crop"]
 
 MADE: tuple[Kind, ...] = ("title", "headings", "sentence", "question", "keywords", "crop")
-"""The kinds that documents give by themselves."""
+"""The kinds that are made from documents."""
 
 ASKED: tuple[Kind, ...] = ("title", "headings", "sentence", "question")
 """Those of them that people might ask."""
 
+WHOLE_DOCUMENT: tuple[Kind, ...] = ("judged", "title")
+"""The kinds whose question the whole document answers, not the passage alone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """What is asked, and what answers it, as BM25 sees them: the embedding model's prefixes come before both.
+    """A question and a passage that answers it, both without the embedding model's prefixes.
 
-    source   the document that the passage is from; "" for one of a file
-    chunk    the id of the chunk that the passage is, or is a part of; "" for one of a file
+    source   the document of the passage; "" for a pair of a file
+    chunk    the id of the chunk that the passage is, or is a part of; "" for a pair of a file
     """
 
     kind: Kind
@@ -72,8 +72,8 @@ def judged_pairs(
 
 
 def read_pairs(path: Path) -> list[Pair]:
-    """A file of UTF-8 lines, each with a question, a tab and a passage: pairs of natural language inference or of
-    paraphrases too. Raises ConfigError naming file, line and cause."""
+    """The pairs of a file of UTF-8 lines: a question, a tab and a passage. Pairs of paraphrases or of natural language
+    inference do, too. Raises ConfigError, which names file, line and cause."""
     pairs = []
     for where, line in read_lines(path):
         question, tab, passage = line.partition("\t")
@@ -84,7 +84,7 @@ def read_pairs(path: Path) -> list[Pair]:
 
 
 def distinct(pairs: Iterable[Pair]) -> list[Pair]:
-    """The first of those that say the same, and none whose halves do, however they are spaced and set."""
+    """The pairs without repetitions, or those whose question is their passage. Only letters and digits count."""
     kept: dict[tuple[str, str], Pair] = {}
     for pair in pairs:
         halves = letters(pair.question), letters(pair.passage)
@@ -94,6 +94,6 @@ def distinct(pairs: Iterable[Pair]) -> list[Pair]:
 
 
 def counts(pairs: Iterable[Pair]) -> dict[Kind, int]:
-    """How many there are of each kind that there is, in the order of the kinds."""
+    """How many pairs there are of each kind, in the order of the kinds; kinds without any are left out."""
     found = Counter(pair.kind for pair in pairs)
     return {kind: found[kind] for kind in get_args(Kind) if found[kind]}

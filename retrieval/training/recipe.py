@@ -1,4 +1,4 @@
-"""How a model is trained, how far that is, and how it went."""
+"""How a model is trained, how far training is, and how it went."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING
 
 from retrieval.errors import ConfigError
 from retrieval.fusion import Scores
-from retrieval.training.losses import Columns, Loss
+from retrieval.training.loss_columns import Columns
+from retrieval.training.losses import Loss
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 Figure = Callable[["SentenceTransformer"], Scores]
-"""float64 [n]: how well the model answers each of n held-out questions; higher is better."""
+"""float64 [n]: how well the model answers each of n development questions; higher is better."""
 
 Renew = Callable[["SentenceTransformer", int, Callable[[float], None]], Columns]
-"""(model, number of the epoch, progress) -> its columns, as many rows as before; epochs are counted from 0. Progress is
-told the share that is done."""
+"""(model, number of the epoch from 0, progress) -> the columns of the epoch, as many rows as before. Progress is told
+the share that is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,20 +25,20 @@ class Recipe:
     """How a model is trained.
 
     epochs         passes over the examples
-    batch_size     rows of a step; with `accumulate`, of a part of one
-    accumulate     batches whose gradients make one step
-    learning_rate  at its highest: it rises over the first `warmup` of the steps, and falls to 0 until the end
-    frozen_layers  the lowest layers that stay as they are, and the embeddings below them; 0 trains all, embeddings too
-    lora_rank      of adapters that are trained in place of the weights, and merged in the end (`trainable`); 0 trains
-                   the weights. They save gradients and optimizer, three times the memory of the weights, which counts
-                   with large models, and need a learning rate some ten times as high
-    evaluations    how often held-out questions are asked
-    patience       after how many of these without a new best it stops
-    blend          the share of the trained weights in the result, in (0, 1]; the rest are those that it began with.
-                   None chooses it by held-out questions (`blending`)
+    batch_size     rows of a batch
+    accumulate     batches whose gradients are summed for one step
+    learning_rate  the highest: it rises over the first `warmup` of the steps, and then falls to 0
+    frozen_layers  so many of the lowest layers, and the embeddings below them, are not trained; 0 trains all
+    lora_rank      of adapters that are trained instead of the weights, and merged at the end (`trainable`); 0 trains
+                   the weights. Adapters save the memory of gradients and optimizer, three times that of the weights,
+                   and need a learning rate about ten times as high
+    evaluations    how often the development questions are asked
+    patience       training stops early after so many evaluations without a new best
+    blend          the share of the trained weights in the result, in (0, 1]; the rest are those of the base model.
+                   None chooses it by the development questions (`blending`)
     seed           of the order of examples, and of dropout
 
-    Raises ConfigError for numbers that make no sense.
+    Raises ConfigError for numbers out of range.
     """
 
     loss: Loss = field(default_factory=Loss)
@@ -65,15 +66,20 @@ class Recipe:
             raise ConfigError("frozen_layers and lora_rank are 0 or more.")
 
     def steps(self, rows: int) -> int:
-        """Of all epochs."""
+        """How many steps all epochs have together."""
         batches = -(-rows // self.batch_size)
         return self.epochs * -(-batches // self.accumulate)
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far it is: loss, the mean since last time, and figure are None where they are not new. seconds are left.
-    renewed is the share of what is done to make the columns of the next epoch, None in training."""
+    """How far training is.
+
+    loss      the mean since the last progress that had one; None if it is not new
+    figure    the mean over the development questions; None if it is not new
+    seconds   that training takes from now on, about
+    renewed   while negatives are mined again for the next epoch, the share of that which is done; else None
+    """
 
     step: int
     steps: int
@@ -85,13 +91,13 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """What came of it.
+    """How training went.
 
-    steps      that were taken
-    figures    the mean over held-out questions, by the step after which they were asked; 0 is before all
-    best_step  the one whose weights the result has; 0 where it is what was there
-    share      of these weights in the result, the rest being those that it began with
-    figure     of the result
+    steps      how many were taken
+    figures    the mean over the development questions, by the step after which they were asked; 0 is the base model
+    best_step  the step whose weights the result has; 0 if the result is the base model
+    share      of these weights in the result; the rest are those of the base model
+    figure     the mean over the development questions of the result
     """
 
     steps: int

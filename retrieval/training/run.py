@@ -1,37 +1,33 @@
-"""A whole training: plan, train, ask both models what neither has seen; and go on where it was interrupted."""
+"""A whole training: plan, train, and measure both models on unseen questions; or resume an interrupted training."""
 
 import logging
 import shutil
 from collections.abc import Callable, Sequence
-from collections.abc import Collection as Container
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from retrieval.config import Config
-from retrieval.errors import ConfigError
+from retrieval.config import Config, unlearned
 from retrieval.index import HybridIndex
-from retrieval.model_comparison.comparison import FEW
-from retrieval.model_comparison.sampling import answers_to
-from retrieval.searcher import Searcher
+from retrieval.search.options import SearchOptions
 from retrieval.training.card import model_card, verdict_in_markdown
+from retrieval.training.collected_pairs import texts_of
 from retrieval.training.examples import Example, read_examples, write_examples
 from retrieval.training.fit import check_packages, fit
 from retrieval.training.generated import answers_file, generate
 from retrieval.training.generation import Estimate, Generated
 from retrieval.training.held_out import embed
-from retrieval.training.losses import Columns
-from retrieval.training.made_pairs import Text
+from retrieval.training.loss_columns import Columns
 from retrieval.training.mining_again import mine_again
 from retrieval.training.model_directory import CARD, check_directory, save_model, trained_settings
-from retrieval.training.plan import Plan, Wanted, make_plan, texts_of
+from retrieval.training.plan import Plan, make_plan, miner_of
 from retrieval.training.recipe import Fitted, Progress, Renew
-from retrieval.training.split import answers_by_question
 from retrieval.training.trainable import check_trainable, trainable_model
-from retrieval.training.unseen import Unseen, generated_unseen, judged_unseen, made_unseen
+from retrieval.training.unseen import Unseen
 from retrieval.training.verdict import Verdict, judge_training
+from retrieval.training.verdict_questions import questions_to_others, unseen_questions
+from retrieval.training.wanted import Wanted
 from retrieval.training.work_directory import WorkDirectory
 from retrieval.types import digest
 
@@ -40,16 +36,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_CHUNKS = 5000
-"""That both models index for a verdict, unless more are kept for it."""
-
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What a training made: its plan, how it went, and the settings of the model that was saved.
+    """What a training made.
 
-    verdict   None where training changed nothing, or no question was left that the model has not seen
-    advice    whether to take the model, and why: a sentence
+    fitted    how the training went
+    config    the settings of the trained model
+    verdict   None where no step was better than the base model, or no unseen question was left
+    advice    whether to take the trained model, and why: a sentence
     """
 
     plan: Plan
@@ -72,22 +67,24 @@ def train(
     on_progress: Callable[[Progress], None] = lambda progress: None,
     on_stage: Callable[[str], None] = lambda stage: None,
 ) -> Trained:
-    """Train the index's model on its own documents, and save it as the directory `output`; the index stays as it is.
+    """Train the index's model, the base model, on the index's documents, and save the trained model as the directory
+    `output`. The index does not change.
 
-    `HybridIndex.open(another, config=output / "config.yaml")` makes an index with it. Until all is done, nothing is at
-    `output`: what an interrupted training goes on from is in `output` + ".training".
+    `HybridIndex.open(another, config=output / "config.yaml")` makes an index with the trained model. `output` exists
+    only when all is done: an interrupted training is kept in `output` + ".training". The answers of a language model
+    stay in `output` + ".generated.jsonl", for other trainings.
 
     wanted        what to train on, and how
-    beside        another index, or questions to other documents, on which the verdict shows what was forgotten
+    beside        another index, or questions to other documents: the verdict shows what the model forgot of them
     resume        go on with an interrupted training of the same index and wishes, or with its verdict
-                  What a language model wrote stays in `output` + ".generated.jsonl", for other trainings
-    on_estimate   is told what would be sent to the server of `wanted.generation`, before it is; what it raises ends it
-    on_answer     is told how many answers have come from there, of how many requests
-    on_plan       is told the plan before training begins; what it raises ends it
-    on_stage      is told what begins after training
+    on_estimate   is told what would be sent to the server of `wanted.generation`; if it raises, nothing is sent
+    on_answer     is told how many requests are answered, and how many there are
+    on_plan       is told the plan; if it raises, training does not begin
+    on_progress   is told how far training is; if it raises, training is interrupted
+    on_stage      is told which model is asked for the verdict
 
-    Raises ConfigError where `output` is there already or cannot be made, where there is nothing to train on or to
-    resume, an interrupted training would be thrown away, the disk has no room, or a package is missing;
+    Raises ConfigError where `output` exists already or cannot be made, where there is nothing to train on or to
+    resume, an interrupted training would be lost, the disk has no room, or a package is missing;
     ChatUnavailableError where the language model's server does not answer; ModelError; and as a search.
     """
     output, wanted = Path(output).resolve(), wanted or Wanted()
@@ -98,24 +95,23 @@ def train(
     if not resume:
         work.check_unused()
     check_trainable(index.config)
-    elsewhere = _elsewhere(beside, wanted.seed)
+    elsewhere = questions_to_others(beside, wanted.seed)
     file = answers_file(output)
     generated = generate(index, wanted, file, may_ask=not resume, on_estimate=on_estimate, on_answer=on_answer)
     identity = _identity(index, wanted, generated)
     planned = work.planned(identity) if resume else None
-    plan, fitted = _fitted(
-        index, output, work, identity, wanted, generated, planned, on_plan=on_plan, on_progress=on_progress
-    )
+    plan, fitted = _fitted(index, work, identity, wanted, generated, planned, on_plan=on_plan, on_progress=on_progress)
     verdict, advice = _verdict(index, work, plan, fitted, wanted, elsewhere, on_stage)
-    with (work.model / CARD).open("a", encoding="utf-8") as card:
-        card.write(f"\n{advice}\n{verdict_in_markdown(verdict) if verdict is not None else ''}")
+    prompts = index.embedder.prefixes
+    card = model_card(plan, fitted, wanted, base=index.config.model, prompts=prompts, name=output.name)
+    measured = verdict_in_markdown(verdict) if verdict is not None else ""
+    (work.model / CARD).write_text(f"{card}\n{advice}\n{measured}", "utf-8")
     work.finish(output)
-    return Trained(plan, fitted, trained_settings(index.config, output, index.embedder.prefixes), verdict, advice)
+    return Trained(plan, fitted, trained_settings(index.config, output, prompts), verdict, advice)
 
 
 def _fitted(
     index: HybridIndex,
-    output: Path,
     work: WorkDirectory,
     identity: str,
     wanted: Wanted,
@@ -125,7 +121,7 @@ def _fitted(
     on_plan: Callable[[Plan], None],
     on_progress: Callable[[Progress], None],
 ) -> tuple[Plan, Fitted]:
-    """What was planned, and how it went; the trained model is in the working directory."""
+    """The plan, and how training went; the trained model is in the working directory."""
     model, prompts = trainable_model(index.config), index.embedder.prefixes
     if planned is not None:
         plan = make_plan(index, model, wanted, generated=generated, examples=planned[0])
@@ -134,8 +130,8 @@ def _fitted(
         plan = make_plan(index, model, wanted, generated=generated)
         if not unseen_questions(index.searcher(), plan, wanted).queries:
             log.warning(
-                "No question is left for a verdict, which will not say whether to take the model: take more documents, "
-                "judge more questions, or hold out more."
+                "No question is left for a verdict: it will not say whether to take the trained model. Take more "
+                "documents, judge more questions, or hold out more."
             )
         work.begin(identity, plan.examples, evaluations=plan.recipe.evaluations)
     on_plan(plan)
@@ -152,28 +148,26 @@ def _fitted(
         renew=_mined_again(index, plan, wanted, work.checkpoints) if wanted.mining.again else None,
         on_progress=on_progress,
     )
-    card = model_card(plan, fitted, wanted, base=index.config.model, prompts=prompts, name=output.name)
     shutil.rmtree(work.model, ignore_errors=True)
-    save_model(model, work.model, config=index.config, prompts=prompts, card=card)
+    save_model(model, work.model, config=index.config, prompts=prompts)
     work.finish_fit(fitted)
     return plan, fitted
 
 
 def _mined_again(index: HybridIndex, plan: Plan, wanted: Wanted, checkpoints: Path) -> Renew:
-    """Columns with negatives of the model in training; beside checkpoints they are kept for one that is resumed."""
+    """Columns with negatives that the model in training finds. They are kept with the checkpoints, for a training that
+    is resumed."""
     searcher, prompts = index.searcher(), index.embedder.prefixes
 
     def renew(model: "SentenceTransformer", epoch: int, tell: Callable[[float], None]) -> Columns:
         file = checkpoints / f"examples-{epoch}.jsonl"
         if not file.is_file():
             examples = mine_again(
-                searcher,
+                miner_of(searcher, wanted, plan.split),
                 partial(embed, model),
                 plan.examples,
                 chunks=[text.chunk for text in texts_of(searcher, wanted.seed)],
                 prompts=prompts,
-                mining=wanted.mining,
-                relevant=answers_by_question(wanted.judgements),
                 on_progress=tell,
             )
             checkpoints.mkdir(exist_ok=True)
@@ -194,51 +188,25 @@ def _verdict(
     elsewhere: Unseen | None,
     on_stage: Callable[[str], None],
 ) -> tuple[Verdict | None, str]:
-    """The verdict, and the advice that follows."""
+    """The verdict, and the advice that follows from it."""
     if not fitted.best_step:
-        return None, "No step made the model better on held-out questions: keep the model that is there."
+        return None, "No step was better than the base model on the development questions: keep the base model."
     own = unseen_questions(index.searcher(), plan, wanted)
     if not own.queries:
-        return None, "No question is left that was not seen: judge some, or hold out more, before you take the model."
+        return (
+            None,
+            "There is no unseen question for a verdict: judge some, or hold out more, before you take the model.",
+        )
     after = trained_settings(index.config, work.model, index.embedder.prefixes)
     verdict = judge_training(index.config, after, own, elsewhere, scratch=work.path, on_stage=on_stage)
     return verdict, verdict.reason
 
 
-def unseen_questions(searcher: Searcher, plan: Plan, wanted: Wanted) -> Unseen:
-    """The questions that were kept for a verdict, among what answers them and other documents."""
-    queries, sources = plan.split.unseen_queries, set(plan.split.unseen)
-    if wanted.judgements is not None:
-        sources = {source for query in queries for source in answers_to(wanted.judgements.qrels, query)}
-    texts = _texts_with(searcher, sources, wanted.seed)
-    if wanted.judgements is not None:
-        return judged_unseen(texts, wanted.judgements, queries)
-    if len(plan.generated.unseen) >= FEW:
-        return generated_unseen(texts, plan.generated.unseen)
-    return made_unseen(texts, sources, seed=wanted.seed)
-
-
-def _texts_with(searcher: Searcher, sources: Container[str], seed: int) -> list[Text]:
-    """The chunks of these documents, and of others as far as they are not too many together."""
-    reader = searcher.reader
-    chosen = [row for each in reader.searchable if each.source in sources for row in reader.rows_of_document(each.id)]
-    others = (text for text in texts_of(searcher, seed) if text.chunk.source not in sources)
-    texts = [Text(reader.chunk(row), reader.language(row)) for row in chosen]
-    return [*texts, *islice(others, max(0, _CHUNKS - len(texts)))]
-
-
-def _elsewhere(beside: HybridIndex | Unseen | None, seed: int) -> Unseen | None:
-    """Raises ConfigError where nothing can be asked of other documents."""
-    if isinstance(beside, HybridIndex):
-        texts = texts_of(beside.searcher(), seed)[:_CHUNKS]
-        beside = made_unseen(texts, {text.chunk.source for text in texts}, seed=seed)
-    if beside is not None and not beside.queries:
-        raise ConfigError("There is no question to ask of the other documents; name others, or judge some.")
-    return beside
-
-
 def _identity(index: HybridIndex, wanted: Wanted, generated: Generated) -> str:
-    """Tells a training from others: the generation of the index, the model, all wishes, and what a language model
-    wrote."""
-    prompts = index.embedder.prefixes
-    return digest(index.searcher().generation, index.embedder.version, repr(prompts), repr(wanted), generated.digest)
+    """Tells a training from others: by the generation of the index, the model, how the index is searched, all wishes,
+    and what a language model wrote."""
+    prompts, config = index.embedder.prefixes, unlearned(index.config)
+    bm25 = {name: value for name, value in config.model_dump(mode="json").items() if name.startswith("bm25_")}
+    searched = SearchOptions.of(config, 10, {"mode": "hybrid"}), bm25
+    made_of = (index.embedder.version, repr(prompts), repr(searched), repr(wanted), generated.digest)
+    return digest(index.searcher().generation, *made_of)

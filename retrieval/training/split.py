@@ -1,4 +1,4 @@
-"""What a training does not see: documents, and judged questions with the documents that answer them."""
+"""What is held out: documents, and judged questions with the documents that answer them."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -10,8 +10,8 @@ from retrieval.training.made_pairs import Text
 
 
 class Split(NamedTuple):
-    """Documents, by source, and judged questions that training does not see: those that it is stopped early by, and
-    those for a verdict."""
+    """What training does not see: sources of documents and ids of judged questions, for development questions, by which
+    training stops early, and for the unseen questions of the verdict."""
 
     development: frozenset[str]
     unseen: frozenset[str]
@@ -20,12 +20,12 @@ class Split(NamedTuple):
 
     @property
     def away(self) -> frozenset[str]:
-        """All documents that are not trained on."""
+        """The sources of all held-out documents."""
         return self.development | self.unseen
 
 
 def split_judged(judgements: Judgements, *, share: float, seed: int) -> Split:
-    """A share of the judged questions, with the documents that answer them."""
+    """Hold out a share of the judged questions, with the documents that answer them."""
     queries = judgements.queries
     held = held_out_sources(queries, share=share, seed=seed)
     development, unseen = _halves({query: queries[query] for query in held}, seed)
@@ -34,7 +34,7 @@ def split_judged(judgements: Judgements, *, share: float, seed: int) -> Split:
 
 
 def split_documents(texts: Iterable[Text], *, share: float, seed: int) -> Split:
-    """A share of the documents."""
+    """Hold out a share of the documents."""
     whole: dict[str, str] = {}
     for text in texts:
         whole[text.chunk.source] = f"{whole.get(text.chunk.source, '')}\n{text.chunk.text}"
@@ -48,13 +48,16 @@ def answers_of(judgements: Judgements, queries: Iterable[str]) -> frozenset[str]
 
 
 def answers_by_question(judgements: Judgements | None) -> dict[str, frozenset[str]]:
-    """The documents that are relevant to each judged question, by its text."""
-    if judgements is None:
-        return {}
-    return {judgements.queries[query]: answers_of(judgements, [query]) for query in judgements.qrels}
+    """The documents that are relevant to each judged question, by its text, which several questions may share."""
+    found: dict[str, frozenset[str]] = {}
+    if judgements is not None:
+        for query in judgements.qrels:
+            text = judgements.queries[query]
+            found[text] = found.get(text, frozenset()) | answers_of(judgements, [query])
+    return found
 
 
 def _halves(texts: Mapping[str, str], seed: int) -> tuple[frozenset[str], frozenset[str]]:
-    """Of one alone, the first half has it."""
+    """Two halves of the names; a single one is in the first half."""
     half = held_out_sources(texts, share=0.5, seed=seed + 1) or frozenset(texts)
     return half, frozenset(texts.keys() - half)

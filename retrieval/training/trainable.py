@@ -1,4 +1,4 @@
-"""The model of an index, as it is trained."""
+"""The base model of a training."""
 
 from typing import TYPE_CHECKING
 
@@ -13,29 +13,31 @@ if TYPE_CHECKING:
 
 
 def trainable_model(config: Config) -> "SentenceTransformer":
-    """The model that the settings name, with weights of 32 bits. Its attention drops nothing out. Raises as
+    """The model that the settings name, with float32 weights and without dropout in attention. Raises as
     `check_trainable`, and ModelError."""
     check_trainable(config)
     model = load_torch_model(find_model(config.model, revision=config.revision), config)
-    _keep_attention(model)
+    _remove_attention_dropout(model)
     return model.float()  # 16 bits would round a step's small changes away
 
 
 def check_trainable(config: Config) -> None:
-    """Raises ConfigError for a model that runs elsewhere."""
+    """Raises ConfigError for a model that runs on a server."""
     if config.is_endpoint or config.model.startswith(PASSED):
-        raise ConfigError(f"{config.model} does not run here, and cannot be trained; name a model of this machine.")
+        raise ConfigError(
+            f"{config.model} does not run here, so it cannot be trained; name a model that runs on this machine."
+        )
 
 
 def trains_in_bf16(model: "SentenceTransformer") -> bool:
-    """Whether the model's device multiplies matrices in bfloat16 in hardware; weights and sums stay in float32."""
+    """Whether the model's device has bfloat16 matrix products in hardware; weights and sums stay in float32."""
     return TorchRuntime(model).fast_precisions[0] == "bf16"
 
 
-def _keep_attention(model: "SentenceTransformer") -> None:
-    """Dropout elsewhere is enough to regularize. With dropout, attention stores its probabilities, which are most of a
-    step's memory and half of its time: 32 pairs of 256 tokens with one negative each take 7.6 GB and 24 CPU seconds on
-    MiniLM, and 3.4 GB and 13 seconds without."""
+def _remove_attention_dropout(model: "SentenceTransformer") -> None:
+    """The other dropout layers regularize enough. With dropout, attention stores its probabilities, which take most of
+    a step's memory and half of its time: on MiniLM, 32 pairs of 256 tokens with one negative each take 7.6 GB and 24
+    CPU seconds with it, and 3.4 GB and 13 seconds without."""
     from torch import nn
 
     for module in model.modules():

@@ -1,4 +1,4 @@
-"""sentence-transformers' trainer, kept to one process, to one device and to the weights that are trained."""
+"""sentence-transformers' trainer, limited to one process, one device and the weights that are trained."""
 
 import os
 import random
@@ -34,8 +34,8 @@ def check_one_process() -> None:
 
 @contextmanager
 def undisturbed(device: "torch.device") -> Iterator[None]:
-    """Within, neither the environment nor its launcher decides on processes, device or precision. Afterwards
-    environment, random numbers and progress bars are as they were."""
+    """Within, neither environment variables nor a launcher choose processes, device or precision. Afterwards
+    environment, random numbers and progress bars are restored."""
     import torch
     from datasets.utils import logging as datasets_logging
 
@@ -61,8 +61,8 @@ def undisturbed(device: "torch.device") -> Iterator[None]:
 
 
 def replace_rows(dataset: Any, columns: Mapping[str, Sequence[Any]]) -> None:
-    """Put other values into a `datasets.Dataset` that a trainer reads from, which offers no such way. Raises ValueError
-    where they have another shape: the steps of a training are known from its beginning."""
+    """Replace the values of a `datasets.Dataset` that a trainer reads; datasets itself has no way to do so. Raises
+    ValueError where the columns or the number of rows differ, since a training has its steps from the beginning."""
     from datasets import Dataset
 
     other = Dataset.from_dict(columns)
@@ -72,7 +72,7 @@ def replace_rows(dataset: Any, columns: Mapping[str, Sequence[Any]]) -> None:
 
 
 def arguments_class(device: "torch.device") -> Any:
-    """Arguments that leave the model on its device: by themselves, they take the first GPU, or all."""
+    """Training arguments that leave the model on its device, instead of taking the first GPU, or all."""
     from sentence_transformers import SentenceTransformerTrainingArguments
 
     class Arguments(SentenceTransformerTrainingArguments):  # type: ignore[misc]
@@ -89,8 +89,8 @@ def arguments_class(device: "torch.device") -> Any:
 
 
 def trainer_class() -> Any:
-    """A trainer whose checkpoints hold the weights that are trained and nothing of the others, and without the card
-    that sentence-transformers writes, which has examples of the documents in it."""
+    """A trainer whose checkpoints hold only the weights that are trained. It does not write the card of
+    sentence-transformers, which has examples of the documents in it."""
     from sentence_transformers import SentenceTransformerTrainer
     from transformers import TrainerCallback
 
@@ -114,19 +114,19 @@ def trainer_class() -> Any:
 
 
 def trained_weights(model: "SentenceTransformer") -> dict[str, "torch.Tensor"]:
-    """By name, those that have gradients. Of weights that share memory, one."""
+    """The weights that have gradients, by name. Of weights that share memory, one."""
     return {name: weight.detach().contiguous() for name, weight in model.named_parameters() if weight.requires_grad}
 
 
 def load_weights(model: "SentenceTransformer", checkpoint: Path) -> None:
-    """Those that a checkpoint holds."""
+    """Set the trained weights to those of a checkpoint."""
     from safetensors.torch import load_file
 
     restore(model, load_file(checkpoint / WEIGHTS))
 
 
 def restore(model: "SentenceTransformer", weights: dict[str, "torch.Tensor"]) -> None:
-    """Set the weights that are trained to these."""
+    """Set the trained weights to these."""
     import torch
 
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Questions to documents that a training has not seen, and an index's chunks under another model to ask them of."""
+"""Unseen questions, and how well a model answers them in a temporary index of the same chunks."""
 
 from collections.abc import Collection as Container
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,8 +32,12 @@ _AT_ONCE = 500  # documents that are written together
 
 @dataclass(frozen=True, slots=True)
 class Unseen:
-    """texts are the chunks that are searched, those of a document together; queries and qrels are as in Collection;
-    kind says whether the questions were judged, made from the documents, or written by a language model."""
+    """Unseen questions, and the chunks that are searched.
+
+    texts             the chunks, those of a document together
+    queries, qrels    as in Collection
+    kind              whether the questions are judged, made from the documents, or written by a language model
+    """
 
     texts: tuple[Text, ...]
     queries: Mapping[str, str]
@@ -42,16 +46,16 @@ class Unseen:
 
     @property
     def documents(self) -> int:
-        """That are searched; for known items, these are passages."""
+        """How many documents are searched; for questions that are not judged, these are passages."""
         return len({text.chunk.source for text in self.texts})
 
 
 class Measured(NamedTuple):
-    """What a model makes of some texts: how good its answers are, by mode, and how its vectors lie.
+    """How well a model answers questions, by mode, and its embedding space.
 
-    alignment   the mean squared distance of the unit vectors of a question and of what answers it, 0 at best (Wang &
-                Isola 2020, eq. 1, alpha = 2); of a document with several chunks, the nearest counts. None where no
-                answer is there
+    alignment   the mean squared distance of the unit vectors of a question and of its answer, 0 at best (Wang & Isola
+                2020, eq. 1, alpha = 2). Of a document with several chunks, the nearest one counts. None where no answer
+                is in the index
     """
 
     figures: Mapping[Mode, Figures]
@@ -60,14 +64,14 @@ class Measured(NamedTuple):
 
 
 def judged_unseen(texts: Sequence[Text], judgements: Judgements, queries: Container[str]) -> Unseen:
-    """The judged questions that were held out, to whole documents."""
+    """The unseen judged questions, to whole documents."""
     chosen = {query: text for query, text in judgements.queries.items() if query in queries}
     return Unseen(tuple(texts), chosen, {query: judgements.qrels[query] for query in chosen}, "judged")
 
 
 def made_unseen(texts: Sequence[Text], sources: Container[str], *, seed: int, most: int = MOST_QUESTIONS) -> Unseen:
-    """Known items: a question to each of some passages of the documents that were held out. Every passage is a document
-    of its own, and what is asked is left out of it and of all that stands above its document's passages.
+    """Known items: a question to each of some passages of the held-out documents. Every passage is a document of its
+    own. The question is left out of the passage, and out of the titles and headings of its document's passages.
 
     The questions are of the kinds that people might ask; of documents without titles, headings and first sentences,
     they are keywords and crops.
@@ -92,7 +96,7 @@ def made_unseen(texts: Sequence[Text], sources: Container[str], *, seed: int, mo
 
 
 def generated_unseen(texts: Sequence[Text], pairs: Sequence[Pair]) -> Unseen:
-    """Questions that a language model wrote for passages, each of which is a document of its own."""
+    """Questions that a language model wrote for passages. Every passage is a document of its own."""
     chosen = {str(number): pair for number, pair in enumerate(pairs)}
     return Unseen(
         tuple(Text(_alone(text.chunk, None, []), text.language) for text in texts),
@@ -103,8 +107,8 @@ def generated_unseen(texts: Sequence[Text], pairs: Sequence[Pair]) -> Unseen:
 
 
 def measure(unseen: Unseen, config: Config, *, scratch: Path | None = None) -> Measured:
-    """Index the texts with the model of the settings and ask. The index is made in a directory within `scratch`, else
-    where temporary files are, which is gone afterwards; no Chroma server is asked. Raises ModelError, and ConfigError
+    """Index the texts with the model of the settings, and ask the questions. The index is in a temporary directory
+    within `scratch`, else where temporary files are; a Chroma server is not used. Raises ModelError, and ConfigError
     where an extra is missing."""
     with _indexed(unseen.texts, config, scratch) as index:
         collection = Collection((), unseen.queries, unseen.qrels)
@@ -129,7 +133,7 @@ def _alignment(unseen: Unseen, index: HybridIndex) -> float | None:
 
 @contextmanager
 def _indexed(texts: Sequence[Text], config: Config, scratch: Path | None) -> Iterator[HybridIndex]:
-    # No server keeps what is only tried, and models are compared under a fusion that was fitted to neither.
+    # Models are compared under a fusion that was fitted to neither.
     config = unlearned(config).model_copy(update={"chroma_host": None})
     documents: dict[str, list[Text]] = {}
     for text in texts:
@@ -152,8 +156,8 @@ def _change(source: str, texts: Sequence[Text]) -> Change:
 
 
 def _alone(chunk: Chunk, pair: Pair | None, asked: Sequence[str]) -> Chunk:
-    """The chunk as a document of its own, whose source is its id; with a pair, what is left of it once that is asked.
-    No title or heading says what is asked of its document, in letters."""
+    """The chunk as a document of its own, whose source is its id. With a pair, its text is the passage of the pair.
+    Titles and headings that share their letters with a question to its document are left out."""
 
     def is_kept(text: str) -> bool:
         said = letters(without_number(text))

@@ -1,4 +1,4 @@
-"""Whether a trained model is better than what it began as: told by questions to documents that it has not seen."""
+"""Whether a trained model is better than its base model, by questions to documents that training did not see."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -24,8 +24,13 @@ SPACE_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Of one mode, in one measure: means before and after, the 95% interval and the chance of the difference, and how
-    many questions are answered better, as well, and worse."""
+    """The trained model against the base model, in one mode and one measure.
+
+    before, after   the means of the base model and of the trained model
+    interval        the 95% confidence interval of the difference
+    p_value         of the difference
+    wins, ties, losses   how many questions the trained model answers better, as well, and worse
+    """
 
     before: float
     after: float
@@ -37,8 +42,8 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Sides:
-    """Both models on the same questions: differences by mode and measure."""
+class BeforeAfter:
+    """The base model and the trained model on the same questions, and their differences by mode and measure."""
 
     unseen: Unseen
     before: Measured
@@ -52,20 +57,22 @@ class Sides:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """own         on documents of the index that were not seen
-    elsewhere   on others, to see what was forgotten; None where none were given
+    """Whether to take the trained model.
+
+    own         both models on unseen questions to the index
+    elsewhere   both models on other documents, to see what was forgotten; None without any
     take        whether the trained model is recommended
-    reason      why, or why not: a sentence
+    reason      a sentence
     """
 
-    own: Sides
-    elsewhere: Sides | None
+    own: BeforeAfter
+    elsewhere: BeforeAfter | None
     take: bool
     reason: str
 
     @property
-    def sides(self) -> dict[str, Sides]:
-        """By what the questions are asked of."""
+    def by_documents(self) -> dict[str, BeforeAfter]:
+        """By the documents that are asked."""
         return {"unseen": self.own} if self.elsewhere is None else {"unseen": self.own, "elsewhere": self.elsewhere}
 
 
@@ -78,25 +85,25 @@ def judge_training(
     scratch: Path | None = None,
     on_stage: Callable[[str], None] = lambda stage: None,
 ) -> Verdict:
-    """Ask both models the same. `on_stage` is told what begins. Raises as `measure`."""
-    sides = []
+    """Ask both models the same questions. `on_stage` is told which. Raises as `measure`."""
+    compared = []
     for name, unseen in (("unseen", own), ("other", elsewhere)):
         if unseen is not None:
             measured = []
             for state, config in (("before", before), ("after", after)):
                 on_stage(f"Asking {counted(len(unseen.queries), f'{name} question')} of the model {state} training")
                 measured.append(measure(unseen, config, scratch=scratch))
-            sides.append(compare_sides(unseen, *measured))
-    return decide(*sides)
+            compared.append(compare_models(unseen, *measured))
+    return decide(*compared)
 
 
-def compare_sides(unseen: Unseen, before: Measured, after: Measured) -> Sides:
+def compare_models(unseen: Unseen, before: Measured, after: Measured) -> BeforeAfter:
     """Raises ConfigError where scipy is missing."""
     differences = {
         mode: {measure: _difference(before.figures[mode], after.figures[mode], measure) for measure in MEASURES}
         for mode in MODES
     }
-    return Sides(unseen, before, after, differences)
+    return BeforeAfter(unseen, before, after, differences)
 
 
 def _difference(before: Figures, after: Figures, measure: str) -> Difference:
@@ -106,40 +113,42 @@ def _difference(before: Figures, after: Figures, measure: str) -> Difference:
     return Difference(*means, interval, found.p_value, found.wins, found.ties, found.losses)
 
 
-def decide(own: Sides, elsewhere: Sides | None = None) -> Verdict:
-    """The trained model is recommended where hybrid search with it is better by more than luck, and not worse elsewhere
-    by more than luck."""
+def decide(own: BeforeAfter, elsewhere: BeforeAfter | None = None) -> Verdict:
+    """The trained model is recommended where hybrid search with it is significantly better, and not significantly worse
+    elsewhere."""
     hybrid = own.differences["hybrid"][MEASURES[0]]
-    lost = elsewhere.differences["hybrid"][MEASURES[0]] if elsewhere is not None else None
-    if hybrid.p_value > ALPHA:
-        take, reason = False, f"the difference cannot be told from luck{_few(own)}: keep the model that is there"
-    elif hybrid.after < hybrid.before:
-        take, reason = False, "hybrid search is worse with it: keep the model that is there"
-    elif lost is not None and lost.after < lost.before and lost.p_value <= ALPHA:
-        take = False
-        reason = f"it is better here, but on other documents worse ({_in_words(lost)}): keep the model that is there"
+    other = elsewhere.differences["hybrid"][MEASURES[0]] if elsewhere is not None else None
+    take = False
+    if not hybrid.p_value <= ALPHA:
+        reason = f"the difference is not significant{_few(own)}: keep the base model"
+    elif not hybrid.after > hybrid.before:
+        reason = "hybrid search is worse with the trained model: keep the base model"
+    elif other is not None and other.after < other.before and other.p_value <= ALPHA:
+        reason = (
+            f"the trained model is better here, but worse on other documents ({_in_words(other)}): keep the base model"
+        )
     else:
-        take, reason = True, "it is better by more than luck: take the trained model"
+        take, reason = True, "it is significantly better: take the trained model"
     return Verdict(own, elsewhere, take, f"Hybrid {MEASURES[0]} {_in_words(hybrid)}: {reason}.")
 
 
-def how_measured(sides: Sides) -> str:
-    """A sentence."""
-    unseen = sides.unseen
+def how_measured(compared: BeforeAfter) -> str:
+    """A sentence: how many questions there are, of which kind, to how many documents."""
+    unseen = compared.unseen
     if unseen.kind == "judged":
-        return f"{counted(sides.questions, 'judged question')} to {counted(unseen.documents, 'document')}."
+        return f"{counted(compared.questions, 'judged question')} to {counted(unseen.documents, 'document')}."
     if unseen.kind == "generated":
-        written = f"{counted(sides.questions, 'question')} that a language model wrote to passages"
-        return f"{written}, each of which has to find its own among {counted(unseen.documents, 'passage')}."
+        written = f"{counted(compared.questions, 'question')} that a language model wrote for passages"
+        return f"{written}, each to be found among {counted(unseen.documents, 'passage')}."
     return (
-        f"{counted(sides.questions, 'question')} made from the documents, each of words of a passage (title, heading, "
-        f"sentence or keywords) that it has to find among {counted(unseen.documents, 'passage')}."
+        f"{counted(compared.questions, 'question')} made from passages (of a title, headings, a sentence or keywords), "
+        f"each to be found among {counted(unseen.documents, 'passage')}."
     )
 
 
-def space_in_words(sides: Sides) -> str:
-    """A sentence on the embedding space, before and after."""
-    before, after = space_of(sides.before), space_of(sides.after)
+def space_in_words(compared: BeforeAfter) -> str:
+    """A sentence: the embedding space before and after training."""
+    before, after = space_of(compared.before), space_of(compared.after)
     names = ("alignment", "uniformity", "mean_cosine")
     told = [(SPACE_NAMES[name], before[name], after[name]) for name in names]
     figures = [f"{name} {old:.2f} to {new:.2f}" for name, old, new in told if old is not None and new is not None]
@@ -157,18 +166,18 @@ def space_of(measured: Measured) -> dict[str, float | None]:
     }
 
 
-def sides_as_dict(sides: Sides) -> dict[str, Any]:
+def before_after_as_dict(compared: BeforeAfter) -> dict[str, Any]:
     """For JSON."""
     return {
-        "questions": {"kind": sides.unseen.kind, "count": sides.questions},
-        "documents": sides.unseen.documents,
+        "questions": {"kind": compared.unseen.kind, "count": compared.questions},
+        "documents": compared.unseen.documents,
         "modes": {
             mode: {
                 measure: {**asdict(found), "interval": found.interval._asdict()} for measure, found in measures.items()
             }
-            for mode, measures in sides.differences.items()
+            for mode, measures in compared.differences.items()
         },
-        "embeddings": {"before": space_of(sides.before), "after": space_of(sides.after)},
+        "embeddings": {"before": space_of(compared.before), "after": space_of(compared.after)},
     }
 
 
@@ -176,5 +185,5 @@ def _in_words(difference: Difference) -> str:
     return f"{difference.before:.3f} before and {difference.after:.3f} after, {chance(difference.p_value)}"
 
 
-def _few(sides: Sides) -> str:
-    return f" with {counted(sides.questions, 'question')}" if sides.questions < FEW else ""
+def _few(compared: BeforeAfter) -> str:
+    return f" with {counted(compared.questions, 'question')}" if compared.questions < FEW else ""

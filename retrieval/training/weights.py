@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 @contextmanager
 def trainable(model: "SentenceTransformer", *, frozen_layers: int, lora_rank: int, seed: int) -> "Iterator[None]":
-    """Within, only those weights have gradients that are to be trained. Afterwards all have, as far as they had, and
-    adapters are merged: the model is made of the same modules as before.
+    """Within, only the weights that are to be trained have gradients. Afterwards the same weights have gradients as
+    before, and adapters are merged: the model has the same modules as before.
 
-    frozen_layers   the lowest layers that stay as they are, and the embeddings below them; adapters of theirs, too
+    frozen_layers   so many of the lowest layers, the embeddings below them, and their adapters are not trained
     lora_rank       the rank r of a pair of matrices A and B beside each linear layer of the transformer, whose output
-                    then is W x + 2 B A x, where B begins as 0; all else stays as it is. 0 trains the weights
+                    then is W x + 2 B A x, where B begins as 0; nothing else is trained. 0 trains the weights
                     themselves. Hu et al. 2022, "LoRA: Low-Rank Adaptation of Large Language Models", section 4.1, with
                     alpha = 2 r, and without dropout, which would keep a copy of x for each layer
     seed            of A
@@ -36,8 +36,8 @@ def trainable(model: "SentenceTransformer", *, frozen_layers: int, lora_rank: in
 
 
 def freeze(model: "SentenceTransformer", layers: int) -> None:
-    """Keep the embeddings and the lowest `layers` of the transformer as they are. Raises ConfigError where it has no
-    layers that can be told, or not more than that."""
+    """Do not train the embeddings and the lowest `layers` of the transformer. Raises ConfigError where it does not have
+    more layers than that."""
     from torch import nn
 
     if not layers:
@@ -46,7 +46,7 @@ def freeze(model: "SentenceTransformer", layers: int) -> None:
     lists = [module for module in transformer.modules() if isinstance(module, nn.ModuleList)]
     stack = max(lists, key=len, default=nn.ModuleList())
     if len(stack) <= layers:
-        raise ConfigError(f"The model has {len(stack)} layers; leave one at least to be trained (frozen_layers).")
+        raise ConfigError(f"The model has {len(stack)} layers; leave at least one to be trained (frozen_layers).")
     embeddings = getattr(transformer, "get_input_embeddings", lambda: None)()
     for module in (embeddings, getattr(transformer, "embeddings", None), *stack[:layers]):
         for parameter in module.parameters() if module is not None else ():
@@ -82,6 +82,6 @@ def _transformer(model: "SentenceTransformer") -> "nn.Module":
     """Raises ConfigError where the model has none."""
     transformer = model.transformers_model
     if transformer is None:
-        raise ConfigError("The model is no transformer: it has no layers to freeze, or to train adapters of (LoRA).")
+        raise ConfigError("The model is not a transformer: it has no layers to freeze or to train adapters for (LoRA).")
     found: nn.Module = transformer
     return found

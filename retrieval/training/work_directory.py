@@ -1,12 +1,12 @@
-"""What a training that was interrupted goes on from: the directory OUTPUT.training.
+"""The directory OUTPUT.training, from which an interrupted training is resumed.
 
-    plan.json       what tells the training from others, once all that is planned is written
-    examples.jsonl  to train on
-    checkpoints/    the newest and the best
-    fitted.json     how it went, once the trained model is written
-    model/          the trained model, which becomes OUTPUT when its verdict is in its card
+    plan.json       the identity of the training; it is written when the plan is complete
+    examples.jsonl  the examples
+    checkpoints/    the newest checkpoint and the best one
+    fitted.json     how training went; it is written when the trained model is complete
+    model/          the trained model, which becomes OUTPUT when its card is complete
 
-Killed at any moment, it is at one of these steps: without plan.json nothing is worth keeping.
+A training that is killed is at one of these steps. Without plan.json there is nothing to resume.
 """
 
 import shutil
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 _CHECKPOINTS = 3
-"""That lie there at once: a new one is written before the oldest is removed."""
+"""At the same time: a new one is written before the oldest is removed."""
 
 _MOMENTS = 2
-"""Numbers that the optimizer keeps of each weight that is trained."""
+"""Numbers that the optimizer keeps for each trained weight."""
 
 SCRATCH = "retrieve-train-"
-"""How the names of directories begin that a verdict makes in it for a while."""
+"""The prefix of the temporary directories of a verdict."""
 
 
 class WorkDirectory:
-    """Beside `output`, for the time of its training."""
+    """The directory beside `output` that exists while the model is trained."""
 
     def __init__(self, output: Path) -> None:
         self.path = output.with_name(f"{output.name}.training")
@@ -46,41 +46,43 @@ class WorkDirectory:
 
     @property
     def is_begun(self) -> bool:
-        """Whether there is a training to go on with."""
+        """Whether there is a training to resume."""
         return self._plan.is_file()
 
     def begin(self, identity: str, examples: Sequence[Example], *, evaluations: int) -> None:
-        """Keep what was planned, in place of all that is there. Raises OSError."""
+        """Write the plan; anything else in the directory is removed. Raises OSError."""
         shutil.rmtree(self.path, ignore_errors=True)
         make_private_directory(self.path)
         write_examples(self._examples, examples)
         write_sealed(self._plan, {"identity": identity, "evaluations": evaluations})
 
     def planned(self, identity: str) -> tuple[list[Example], int]:
-        """The examples, and how often held-out questions are asked. Raises ConfigError where there is no training of
-        that identity."""
+        """The examples, and how often the development questions are asked. Raises ConfigError where there is no
+        training of that identity."""
         if not self.is_begun:
-            raise ConfigError(f"{self.path} holds no training to resume; begin without resuming.")
+            raise ConfigError(f"{self.path} holds no training to resume; begin one without --resume.")
         try:
             plan = read_sealed(self._plan)
         except (OSError, IndexDamagedError):
             plan = {}
         if plan.get("identity") != identity:
             raise ConfigError(
-                f"{self.path} holds no training of these documents, as they are now, with these settings. Give those "
-                "that it was begun with, or remove that directory to begin anew."
+                f"{self.path} holds no training with these settings on these documents as they are now. Give the "
+                "settings that it was begun with, or remove that directory to begin again."
             )
         return read_examples(self._examples), int(plan["evaluations"])
 
     def check_unused(self) -> None:
-        """Raises ConfigError where a training, or what is none, would be thrown away."""
+        """Raises ConfigError where the directory holds a training, or files that are not its own. Removes what is left
+        of a finished training."""
+        self.remove_finished()
         if self.path.exists() and (not self.path.is_dir() or not all(map(self._is_own, self.path.iterdir()))):
-            raise ConfigError(f"{self.path} is there, where training keeps its files; move it, or name another output.")
+            raise ConfigError(f"{self.path} exists, where training keeps its files; move it, or name another output.")
         if self.is_begun:
             done = "all but its verdict" if self.fitted() is not None else self._steps()
             raise ConfigError(
-                f"{self.path} holds a training that was interrupted ({done} done), or still runs. Go on with it by the "
-                "same command with --resume, or remove that directory to begin anew."
+                f"{self.path} holds a training that was interrupted ({done} done), or still runs. Resume it by the "
+                "same command with --resume, or remove that directory to begin again."
             )
 
     def check_space(self, model: "SentenceTransformer") -> None:
@@ -92,16 +94,16 @@ class WorkDirectory:
         free = shutil.disk_usage(self.path).free
         if needed > free:
             raise ConfigError(
-                f"Training needs {needed / 1e9:.1f} GB in {self.path.parent} for a while, and {free / 1e9:.1f} GB are "
-                "free there; free some, name another output, or freeze layers."
+                f"Training needs {needed / 1e9:.1f} GB in {self.path.parent}, and {free / 1e9:.1f} GB are free there; "
+                "free some space, name another output, or freeze layers."
             )
 
     def finish_fit(self, fitted: Fitted) -> None:
-        """Keep how it went; the trained model is there. Raises OSError."""
+        """Write how training went, after the trained model. Raises OSError."""
         write_sealed(self._fitted, asdict(fitted))
 
     def fitted(self) -> Fitted | None:
-        """How it went; None where the trained model is not there yet."""
+        """How training went; None where the trained model is not complete."""
         try:
             values = read_sealed(self._fitted)
         except (OSError, IndexDamagedError):
@@ -110,7 +112,7 @@ class WorkDirectory:
         return Fitted(**{**values, "figures": figures}) if self.model.is_dir() else None
 
     def finish(self, output: Path) -> None:
-        """The trained model becomes the output, and nothing else is left. Raises OSError."""
+        """Move the trained model to the output, and remove the rest. Raises OSError."""
         if output.is_dir():
             output.rmdir()
         self.model.rename(output)
@@ -118,12 +120,12 @@ class WorkDirectory:
         shutil.rmtree(self.path, ignore_errors=True)
 
     def remove_finished(self) -> None:
-        """Remove what is left where the process died after the trained model became the output."""
+        """Remove what a process left that died after it had moved the trained model to the output."""
         if self._fitted.is_file() and not self.model.exists():
             shutil.rmtree(self.path, ignore_errors=True)
 
     def _is_own(self, path: Path) -> bool:
-        """Also half written, and as what a verdict is told by."""
+        """Whether it is one of the files above, complete or not, or a temporary directory of a verdict."""
         own = (self.checkpoints, self.model, self._examples, self._plan, self._fitted)
         return path.stem in {each.stem for each in own} or path.name.startswith(SCRATCH)
 

@@ -1,4 +1,4 @@
-"""The questions in what a language model answers, however it lists them."""
+"""Reads the questions in an answer of a language model, whatever kind of list it writes."""
 
 import ast
 import json
@@ -14,10 +14,10 @@ _THOUGHTS = regex.compile(
     rf"<({_THOUGHT})>.*?(?:</\1>|\Z)|\[THINK\].*?(?:\[/THINK\]|\Z)", regex.DOTALL | regex.IGNORECASE
 )
 _END_OF_THOUGHT = regex.compile(rf"\A.*(?:</(?:{_THOUGHT})>|\[/THINK\])", regex.DOTALL | regex.IGNORECASE)
-"""The tag that it begins with may stand in the model's own prompt."""
+"""The opening tag may be in the model's own prompt."""
 
 _CHANNEL = regex.compile(r"\A.*<\|channel\|>\s*final\b.*?<\|message\|>", regex.DOTALL)
-"""What gpt-oss writes before what is meant for the reader, where its server leaves that in."""
+"""What gpt-oss writes before its final message, if the server does not remove it."""
 
 _TOKEN = regex.compile(r"<[|｜][^<>]{1,40}[|｜]>")
 
@@ -28,7 +28,7 @@ _ENTRY = regex.compile(
     r"(?P<marks>(?:[-+–—](?=\s)\s*|[*•·‣▪◦●○]\s*|[(\[]?\d{1,3}\s*[.)\]:、．）|](?!\d)\s*|[(\[]?[a-zA-Z]\)\s*)*)"
     r"(?P<text>.*)$"
 )
-"""What may stand before a line's words: marks of quotations, tables and headings, then those of a list."""
+"""The marks before a line's words: of quotations, tables and headings, then of a list."""
 
 _QUESTION = (
     "(?:search )?quer(?:y|ies)|questions?|q|fragen?|preguntas?|domand[ae]|perguntas?|questão|vra(?:ag|gen)|fråga|"
@@ -45,7 +45,7 @@ _ANSWERS = regex.compile(rf"^\W{{0,3}}(?:{_ANSWER})\W{{0,3}}\d{{0,3}}\W{{0,3}}[:
 _BARE_LABEL = regex.compile(rf"^\W*(?:{_QUESTION})?[\W\d]*$", regex.IGNORECASE)
 
 _ASKING_NAME = regex.compile(rf"(?:{_QUESTION})[\W_\d]*$|^q\d*$", regex.IGNORECASE)
-"""How what is asked may be called in JSON."""
+"""The names of questions in JSON."""
 
 _AROUND = " \t\"'`*_“”„‟«»‹›「」『』[]{},|"
 _MARKS = "?？؟՞፧\u037e"
@@ -55,7 +55,7 @@ _LONGEST = 300
 
 
 class _Line(NamedTuple):
-    """is_entry   whether it is an entry of a list."""
+    """A line, and whether it is an entry of a list."""
 
     text: str
     is_entry: bool
@@ -67,8 +67,8 @@ class _Line(NamedTuple):
 
 
 def questions_in(answer: str) -> list[str]:
-    """Each once, in their order: of a list in JSON, of numbered or marked lines, or of lines that end in a question
-    mark. What the model thought is left out, as are what it says around the list and the answers that it gives."""
+    """The questions, each once, in their order: of a list in JSON, of numbered or marked lines, or of lines that end in
+    a question mark. Thoughts, the text around the list, and the model's own answers are left out."""
     text = _without_thoughts(answer)
     fenced = "\n".join(block[1] for block in _FENCE.finditer(text))
     text = fenced if letters(fenced) else text
@@ -79,14 +79,14 @@ def questions_in(answer: str) -> list[str]:
 
 def _without_thoughts(answer: str) -> str:
     text = _CHANNEL.sub("", answer)
-    if "<|channel|>" in text:  # it never came to what is meant for the reader
+    if "<|channel|>" in text:  # there is no final message
         return ""
     text = _END_OF_THOUGHT.sub("", text)
     return _TOKEN.sub("", _THOUGHTS.sub("", text))
 
 
 def _of_json(text: str) -> list[str] | None:
-    """The strings of a list or an object that the text mostly is; None where it is none."""
+    """The strings of the list or object that makes up most of the text; None if there is none."""
     brackets = sorted((("[", "]"), ("{", "}")), key=lambda pair: text.find(pair[0]) % (len(text) + 1))
     spans = [text[text.find(first) : text.rfind(last) + 1] for first, last in brackets]
     spans = [span for span in spans if 2 * len(span) > len(text)]
@@ -124,7 +124,7 @@ def _strings(value: Any) -> Iterator[str]:
 
 def _of_lines(text: str) -> list[str]:
     text = regex.sub(rf"([{_MARKS}])\s+(?=[(\[]?\d{{1,3}}[.)\]:]\s)", r"\1\n", text)  # a list on one line
-    text = regex.sub(r'"\s*,\s*"', "\n", text)  # what is nearly JSON
+    text = regex.sub(r'"\s*,\s*"', "\n", text)  # invalid JSON
     lines = [line for line in map(_line, text.splitlines()) if line.text]
     lines = [line for line in lines if line.is_entry] or lines
     has_marks = any(line.is_marked for line in lines)
@@ -132,7 +132,7 @@ def _of_lines(text: str) -> list[str]:
 
 
 def _is_query(line: _Line, has_marks: bool) -> bool:
-    """Whether what ends in no question mark may be asked: what a list has, or all lines where none ends in one."""
+    """Whether a line without a question mark may be a question: an entry of a list, or any line if none has a mark."""
     return (line.is_entry or not has_marks) and line.text[-1:] not in _ENDS
 
 
@@ -153,7 +153,7 @@ def _clean(text: str) -> str:
 
 
 def _asks(text: str) -> bool:
-    """Whether it is long enough to ask for something, and no paragraph: two words, or four letters of a script without
-    spaces."""
+    """Whether the text is long enough for a question, and shorter than a paragraph: two words, or four letters of a
+    script without spaces."""
     count = len(letters(text))
     return len(text) <= _LONGEST and (count >= 4 if not text.isascii() else len(text.split()) >= 2 and count >= 4)
