@@ -34,6 +34,9 @@ serve: $(READY)
 	$(BIN)/ingest sync "$(DOCS)" --index "$(DEMO)" || test $$? -eq 1
 	$(BIN)/retrieve serve --index "$(DEMO)"
 
+# Compiled modules are kept, whatever the environment says: many tests start a process, and each would compile anew.
+test test-all: export PYTHONDONTWRITEBYTECODE :=
+
 test: $(READY)
 	$(BIN)/python -m pytest
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
 
 from retrieval.config import Config
 from retrieval.encoders import Embedder, shared_encoder
@@ -20,6 +21,7 @@ from retrieval.index import HybridIndex
 from tests.embedding_server import EmbeddingServer, embedding_server
 from tests.forked_probes import ForkedProbes
 from tests.ingesting import POOL
+from tests.scheduling import TorchInOneProcess, torch_first
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -36,6 +38,15 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Bytes are no name: in what is compressed stands the time, and two processes that test must agree on names."""
     return argname if isinstance(val, bytes) else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    torch_first(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> TorchInOneProcess:
+    return TorchInOneProcess(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)

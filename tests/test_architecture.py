@@ -84,9 +84,11 @@ def is_edge(module: str) -> bool:
 
 
 def statements(node: ast.AST, *, in_functions: bool, for_types: bool) -> Iterator[ast.AST]:
-    """All nodes below, with or without those in functions and those under `if TYPE_CHECKING`."""
+    """All statements below, with or without those in functions and those under `if TYPE_CHECKING`."""
     for child in ast.iter_child_nodes(node):
-        if not in_functions and isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        if isinstance(child, ast.expr) or (
+            not in_functions and isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)
+        ):
             continue
         if not for_types and isinstance(child, ast.If) and ast.unparse(child.test).endswith("TYPE_CHECKING"):
             for alternative in child.orelse:

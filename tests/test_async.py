@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from ingest import add
 from retrieval import Document, HybridIndex
-from retrieval.adapters import haystack, langchain, llamaindex
 from retrieval.errors import QueryError
 
 Open = Callable[..., HybridIndex]
@@ -44,18 +43,26 @@ async def ask_index(index: HybridIndex, reranker: GatedReranker) -> object:
 
 
 async def ask_langchain(index: HybridIndex, reranker: GatedReranker) -> object:
+    from retrieval.adapters import langchain
+
     return await langchain.HybridRetriever(index=index, top_k=3, rerank=reranker).ainvoke(QUESTIONS[0])
 
 
 async def ask_langchain_for_many(index: HybridIndex, reranker: GatedReranker) -> object:
+    from retrieval.adapters import langchain
+
     return await langchain.HybridRetriever(index=index, top_k=3, rerank=reranker).abatch(QUESTIONS[:2])
 
 
 async def ask_llamaindex(index: HybridIndex, reranker: GatedReranker) -> object:
+    from retrieval.adapters import llamaindex
+
     return await llamaindex.HybridRetriever(index, top_k=3, rerank=reranker).aretrieve(QUESTIONS[0])
 
 
 async def ask_haystack(index: HybridIndex, reranker: GatedReranker) -> object:
+    from retrieval.adapters import haystack
+
     return (await haystack.HybridRetriever(index, top_k=3, rerank=reranker).run_async(QUESTIONS[0]))["documents"]
 
 

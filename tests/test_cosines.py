@@ -50,7 +50,9 @@ class Rows:
         self.alive = None if alive is None or alive.all() else alive
         self.dead = np.flatnonzero(~alive) if alive is not None else np.empty(0, np.intp)
         self.ids = np.array([f"{(7 * row) % 1009:032x}" for row in range(self.slots)], dtype="S32")
-        self.passages = np.arange(self.slots)
+        self.passages = self.documents = np.arange(self.slots)
+        self.ordinals = lambda rows: np.zeros(len(rows))
+        self.fusion_weights = None
         self.lexical = LexicalIndex([[] for _ in range(self.slots)])
         self.languages = ("none",)
 

@@ -1,4 +1,7 @@
-"""The Haystack component, in real pipelines; its filters, held against Haystack's own."""
+"""The Haystack component, in real pipelines; its filters, held against Haystack's own.
+
+Each test imports Haystack for itself: it takes seconds to load, and every process that tests imports this module.
+"""
 
 import subprocess
 import sys
@@ -7,16 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from haystack import Document as HaystackDocument
-from haystack import Pipeline
-from haystack.components.builders import PromptBuilder
-from haystack.utils.filters import document_matches_filter
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest import add
 from retrieval import Document, HybridIndex
-from retrieval.adapters.haystack import HybridRetriever, hits_of
 from retrieval.adapters.haystack_filters import where_from
 from retrieval.errors import ConfigError, DocumentError, IndexNotFoundError, QueryError
 from retrieval.filters import compile_where
@@ -37,6 +35,8 @@ def index(open_index: Callable[..., HybridIndex]) -> HybridIndex:
 
 
 def test_a_document_is_the_hit(index: HybridIndex) -> None:
+    from retrieval.adapters.haystack import HybridRetriever, hits_of
+
     [found] = HybridRetriever(index, top_k=1).run("why does it rain?")["documents"]
     [hit] = index.search("why does it rain?", 1, highlight=False)
     assert (found.id, found.content, found.score) == (hit.id, hit.text, hit.score)
@@ -45,6 +45,11 @@ def test_a_document_is_the_hit(index: HybridIndex) -> None:
 
 
 def test_a_saved_pipeline_opens_the_index_again(index: HybridIndex) -> None:
+    from haystack import Pipeline
+    from haystack.components.builders import PromptBuilder
+
+    from retrieval.adapters.haystack import HybridRetriever
+
     pipeline = Pipeline()
     pipeline.add_component("retriever", HybridRetriever(index, top_k=1, mode="lexical"))
     template = "{% for d in documents %}[{{ d.meta.citation }}] {{ d.content }}{% endfor %} {{ question }}"
@@ -59,6 +64,10 @@ def test_a_saved_pipeline_opens_the_index_again(index: HybridIndex) -> None:
 
 
 async def test_an_asynchronous_pipeline_finds_the_same(index: HybridIndex) -> None:
+    from haystack import Pipeline
+
+    from retrieval.adapters.haystack import HybridRetriever
+
     pipeline = Pipeline()
     pipeline.add_component("retriever", HybridRetriever(index))
     asked = {"query": "rain or bread", "top_k": 2, "filters": YEAR_2024}
@@ -68,6 +77,8 @@ async def test_an_asynchronous_pipeline_finds_the_same(index: HybridIndex) -> No
 
 
 def test_a_filter_of_a_run_stands_in_place_of_where(index: HybridIndex) -> None:
+    from retrieval.adapters.haystack import HybridRetriever
+
     retriever = HybridRetriever(index, where={"year": 2020})
     assert [d.meta["year"] for d in retriever.run("bread")["documents"]] == [2020]
     assert [d.meta["year"] for d in retriever.run("bread", filters=YEAR_2024)["documents"]] == [2024]
@@ -86,6 +97,8 @@ def test_a_filter_of_a_run_stands_in_place_of_where(index: HybridIndex) -> None:
 def test_a_filter_asks_for_a_member_of_a_list(
     open_index: Callable[..., HybridIndex], operator: str, value: object, sources: list[str]
 ) -> None:
+    from retrieval.adapters.haystack import HybridRetriever
+
     tags = {"rain.txt": {"tags": ["sky", "water"]}, "bread.txt": {}, "snow.txt": {"tags": "sky"}}
     index = open_index()
     add([Document(source, f"{source} falls.", metadata=metadata) for source, metadata in tags.items()], index)
@@ -123,6 +136,9 @@ def both(parts: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
     metadata=st.dictionaries(st.sampled_from(["n", "other"]), NUMBERS, max_size=2),
 )
 def test_a_filter_means_what_it_means_in_haystack(filters: dict[str, Any], metadata: dict[str, Any]) -> None:
+    from haystack import Document as HaystackDocument
+    from haystack.utils.filters import document_matches_filter
+
     document = HaystackDocument(content="x", meta=metadata)
     [holds] = compile_where(where_from(filters))(Columns.of([metadata])).tolist()
     assert holds is document_matches_filter(filters, document)
@@ -144,6 +160,10 @@ def test_a_filter_that_cannot_be_told_is_refused(filters: dict[str, Any], says: 
 
 
 def test_what_cannot_be_saved_or_opened_says_why(index: HybridIndex, tmp_path: Path) -> None:
+    from haystack import Document as HaystackDocument
+
+    from retrieval.adapters.haystack import HybridRetriever, hits_of
+
     class Reranker:
         def score(self, query: str, passages: list[str]) -> None:
             raise AssertionError

@@ -41,7 +41,7 @@ def hostile(tmp_path: Path, bombs: dict[str, bytes]) -> Path:
     for name, data in bombs.items():
         (folder / name).write_bytes(data)
     (folder / "line.txt").write_bytes(b"x" * 6_000_000)
-    (folder / "deep.json").write_text("[" * 100_000 + "]" * 100_000)
+    (folder / "deep.json").write_text("[" * 20_000 + "]" * 20_000)
     (folder / "deep.ipynb").write_text('{"cells":' * 50_000 + "1" + "}" * 50_000)
     (folder / "deep.html").write_text("<div>" * 20_000 + "buried treasure" + "</div>" * 20_000)
     (folder / "cut.pdf").write_bytes(pdf([["A page of words."]])[:200])

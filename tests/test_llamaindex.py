@@ -1,4 +1,7 @@
-"""The LlamaIndex retriever, by itself and in LlamaIndex's own query engine."""
+"""The LlamaIndex retriever, by itself and in LlamaIndex's own query engine.
+
+Each test imports LlamaIndex for itself: it takes seconds to load, and every process that tests imports this module.
+"""
 
 import subprocess
 import sys
@@ -6,15 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from llama_index.core import QueryBundle
-from llama_index.core.llms import MockLLM
-from llama_index.core.query_engine import RetrieverQueryEngine
-from llama_index.core.response_synthesizers import ResponseMode, get_response_synthesizer
-from llama_index.core.schema import MetadataMode, NodeRelationship, NodeWithScore, TextNode
 
 from ingest import add
 from retrieval import Document, HybridIndex
-from retrieval.adapters.llamaindex import HybridRetriever, hits_of
 from retrieval.errors import DocumentError, QueryError
 
 
@@ -36,6 +33,11 @@ def index(open_index: Callable[..., HybridIndex]) -> HybridIndex:
 
 
 async def test_a_node_is_the_hit(index: HybridIndex) -> None:
+    from llama_index.core import QueryBundle
+    from llama_index.core.schema import NodeRelationship, TextNode
+
+    from retrieval.adapters.llamaindex import HybridRetriever, hits_of
+
     retriever = HybridRetriever(index, top_k=1)
     [found] = retriever.retrieve("why does it rain?")
     [hit] = index.search("why does it rain?", 1, highlight=False)
@@ -50,12 +52,18 @@ async def test_a_node_is_the_hit(index: HybridIndex) -> None:
 
 
 def test_a_model_is_shown_text_title_and_citation(index: HybridIndex) -> None:
+    from llama_index.core.schema import MetadataMode
+
+    from retrieval.adapters.llamaindex import HybridRetriever
+
     [found] = HybridRetriever(index, top_k=1).retrieve("why does it rain?")
     lines = found.node.get_content(MetadataMode.LLM).split("\n")
     assert sorted(lines) == sorted(["title: Rain", "citation: rain.txt:1", "", found.text])
 
 
 def test_it_takes_the_arguments_of_search(index: HybridIndex) -> None:
+    from retrieval.adapters.llamaindex import HybridRetriever
+
     retriever = HybridRetriever(index, mode="lexical", where={"year": {"$gte": 2021}})
     assert [found.metadata["source"] for found in retriever.retrieve("rain sugar")] == ["bread.txt"]
     [found] = HybridRetriever(index, where={"tags": {"$contains": "food"}}).retrieve("rain")
@@ -68,6 +76,12 @@ def test_it_takes_the_arguments_of_search(index: HybridIndex) -> None:
 
 def test_a_query_engine_answers_from_it(index: HybridIndex) -> None:
     """The model is one that repeats its prompt."""
+    from llama_index.core.llms import MockLLM
+    from llama_index.core.query_engine import RetrieverQueryEngine
+    from llama_index.core.response_synthesizers import ResponseMode, get_response_synthesizer
+
+    from retrieval.adapters.llamaindex import HybridRetriever
+
     synthesizer = get_response_synthesizer(llm=MockLLM(), response_mode=ResponseMode.SIMPLE_SUMMARIZE)
     engine = RetrieverQueryEngine(HybridRetriever(index, top_k=1), response_synthesizer=synthesizer)
     response = engine.query("What makes bread rise?")
@@ -76,6 +90,10 @@ def test_a_query_engine_answers_from_it(index: HybridIndex) -> None:
 
 
 def test_nodes_of_others_are_no_hits() -> None:
+    from llama_index.core.schema import NodeWithScore, TextNode
+
+    from retrieval.adapters.llamaindex import hits_of
+
     with pytest.raises(DocumentError, match="HybridRetriever"):
         hits_of([NodeWithScore(node=TextNode(text="x"))])
 

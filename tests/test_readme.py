@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
+import ingest
 from ingest.cli import app as ingest_app
 from retrieval import console
 from retrieval.cli import app as retrieve_app
 from retrieval.config import Config
 from retrieval.encoders import Embedder
-from tests.ingesting import POOL
+from tests.ingesting import POOL, sync
 from tests.serving import Serving
 
 README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
@@ -57,6 +58,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share_model: Embedde
         (tmp_path / "docs" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "docs" / name).write_text(text)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(ingest, "sync", sync)
     return tmp_path
 
 

@@ -4,12 +4,12 @@ import inspect
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
 from typing import Any, ForwardRef, get_args
 
 import numpy as np
 import pytest
-from langchain_core.retrievers import BaseRetriever
 from mcp import Client
 from numpy.typing import NDArray
 from pydantic import ValidationError
@@ -18,7 +18,6 @@ from typer.testing import CliRunner
 
 from ingest import add
 from retrieval import Config, Document, HybridIndex, SearchHit
-from retrieval.adapters import haystack, langchain, llamaindex
 from retrieval.adapters.http.app import create_app
 from retrieval.adapters.http.requests import MOST, SearchBody
 from retrieval.adapters.http.service import Service
@@ -67,15 +66,21 @@ BAD: Mapping[str, Any] = {
 }  # fmt: skip
 """A value of each option that makes no sense."""
 
+
+def adapter(framework: str) -> Any:
+    """Imported by the test that uses it: frameworks take seconds to load, and every process imports this module."""
+    return import_module(f"retrieval.adapters.{framework}")
+
+
 FRAMEWORKS: Mapping[str, Callable[..., list[SearchHit]]] = {
-    "langchain": lambda index, **options: langchain.hits_of(
-        langchain.HybridRetriever(index=index, **options).invoke(QUERY)
+    "langchain": lambda index, **options: adapter("langchain").hits_of(
+        adapter("langchain").HybridRetriever(index=index, **options).invoke(QUERY)
     ),
-    "llamaindex": lambda index, **options: llamaindex.hits_of(
-        llamaindex.HybridRetriever(index, **options).retrieve(QUERY)
+    "llamaindex": lambda index, **options: adapter("llamaindex").hits_of(
+        adapter("llamaindex").HybridRetriever(index, **options).retrieve(QUERY)
     ),
-    "haystack": lambda index, **options: haystack.hits_of(
-        haystack.HybridRetriever(index, **options).run(QUERY)["documents"]
+    "haystack": lambda index, **options: adapter("haystack").hits_of(
+        adapter("haystack").HybridRetriever(index, **options).run(QUERY)["documents"]
     ),
 }
 
@@ -141,7 +146,9 @@ def test_http_takes_each_option_and_has_its_default() -> None:
 
 
 def test_langchain_takes_each_option_and_has_its_default() -> None:
-    fields = langchain.HybridRetriever.model_fields
+    from langchain_core.retrievers import BaseRetriever
+
+    fields = adapter("langchain").HybridRetriever.model_fields
     assert fields.keys() - BaseRetriever.model_fields.keys() == {"index", *OPTIONS}
     defaults: dict[str, Any] = {name: default(name) for name in OPTIONS} | FRAMEWORK_DEFAULTS
     assert {name: fields[name].default for name in OPTIONS} == defaults
@@ -240,9 +247,9 @@ def test_frameworks_refuse_in_the_same_words(index: HybridIndex, framework: str)
 @pytest.mark.parametrize("value", [{"alpha": 2}, {"operators": "no"}, {"within": []}])
 def test_frameworks_refuse_before_the_first_query(index: HybridIndex, value: dict[str, Any]) -> None:
     for made in (
-        lambda: langchain.HybridRetriever(index=index, **value),
-        lambda: llamaindex.HybridRetriever(index, **value),
-        lambda: haystack.HybridRetriever(index, **value),
+        lambda: adapter("langchain").HybridRetriever(index=index, **value),
+        lambda: adapter("llamaindex").HybridRetriever(index, **value),
+        lambda: adapter("haystack").HybridRetriever(index, **value),
     ):
         with pytest.raises(ValueError, match=next(iter(value))):
             made()

@@ -143,7 +143,8 @@ def test_no_chunk_exceeds_the_limit_and_no_character_is_lost(
     tokenizer: Callable[[], Tokenizer], text: str, max_tokens: int, overlap: int, syntax: str, data: st.DataObject
 ) -> None:
     breaks = sorted(data.draw(st.sets(st.integers(0, max(len(text), 1)), max_size=5)))
-    splitter = TokenBudgetSplitter(tokenizer(), max_tokens=max_tokens, prefix=PREFIX, overlap=overlap, syntax=syntax)
+    limitless = exact(tokenizer)  # of one with limits, each splitter makes a copy
+    splitter = TokenBudgetSplitter(limitless, max_tokens=max_tokens, prefix=PREFIX, overlap=overlap, syntax=syntax)
     headers = ["", "Title\n\n", "標題\n\n"]
 
     def header_at(offset: int) -> str:
@@ -161,7 +162,7 @@ def test_no_chunk_exceeds_the_limit_and_no_character_is_lost(
 def test_no_word_is_too_long_for_wordpiece_to_read(text: str) -> None:
     tokenizer = exact(wordpiece)
     unknown = tokenizer.token_to_id("[UNK]")
-    for chunk in TokenBudgetSplitter(wordpiece(), max_tokens=256).split_text(text):
+    for chunk in TokenBudgetSplitter(tokenizer, max_tokens=256).split_text(text):
         encoding = tokenizer.encode(chunk)
         for token, (start, end) in zip(encoding.ids, encoding.offsets, strict=True):
             assert token != unknown or len(tokenizer.normalizer.normalize_str(chunk[start:end])) <= 100

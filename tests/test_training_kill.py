@@ -15,12 +15,8 @@ from retrieval.config import Config
 from retrieval.errors import ConfigError
 from retrieval.index import HybridIndex
 from retrieval.training import run
-from tests.tiny_models import tiny_model
-
-pytest.importorskip("accelerate")
-pytest.importorskip("datasets")
-from tests.killed_training import MOMENTS, better, train
 from tests.test_training_run import SUBJECTS, document
+from tests.tiny_models import tiny_model
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -35,6 +31,10 @@ def weights(output: Path) -> dict[str, np.ndarray]:
 
 
 def test_a_training_killed_anywhere_comes_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("accelerate")
+    pytest.importorskip("datasets")
+    from tests.killed_training import MOMENTS, better, train
+
     config = Config(model=str(tiny_model(tmp_path / "tiny")), backend="torch", device="cpu", precision="fp32")
     with HybridIndex.open(tmp_path / "index", config=config) as opened:
         add([document(number, subject) for number, subject in enumerate(SUBJECTS, start=1)], opened)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -35,8 +36,9 @@ from retrieval.types import Document
 from tests.embedding_server import EmbeddingServer, Fault
 from tests.tiny_models import tiny_model
 
-pytest.importorskip("accelerate")
-pytest.importorskip("datasets")
+pytestmark = pytest.mark.skipif(
+    not all(map(find_spec, ("accelerate", "datasets"))), reason="the extra `train` is not installed"
+)
 
 SUBJECTS = ("rain", "bread", "chess", "trains", "bees", "glass", "rivers", "drums", "salt", "wool")
 JUDGED = Judgements(
