@@ -130,6 +130,10 @@ def train(
         ),
     ] = None,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the pairs.", rich_help_panel=_TRAINING)] = 1,
+    repeats: Annotated[
+        int,
+        typer.Option(min=1, help="How often an epoch has judged and generated pairs.", rich_help_panel=_TRAINING),
+    ] = 4,
     batch_size: Annotated[int, typer.Option(min=1, help="Pairs in a batch.", rich_help_panel=_TRAINING)] = 32,
     accumulate: Annotated[int, typer.Option(min=1, help="Batches in a step.", rich_help_panel=_TRAINING)] = 1,
     learning_rate: Annotated[
@@ -138,7 +142,7 @@ def train(
             help="The highest learning rate; it rises in the first tenth of the steps, then falls to 0.",
             rich_help_panel=_TRAINING,
         ),
-    ] = 2e-5,
+    ] = 3e-5,
     frozen_layers: Annotated[
         int,
         typer.Option(
@@ -213,6 +217,7 @@ def train(
     recipe = Recipe(
         loss=chosen_loss,
         epochs=epochs,
+        repeats=repeats,
         batch_size=batch_size,
         accumulate=accumulate,
         learning_rate=learning_rate,

@@ -1,5 +1,6 @@
 """Losses: each falls where it is followed, and every string that it reads has its prefix."""
 
+from collections import Counter
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import replace
@@ -16,6 +17,7 @@ from retrieval.errors import ConfigError
 from retrieval.training.examples import Example, Negative
 from retrieval.training.losses import Loss, LossName
 from retrieval.training.pairs import Pair
+from retrieval.training.recipe import Recipe
 from tests.tiny_models import tiny_model
 
 if TYPE_CHECKING:
@@ -157,3 +159,10 @@ def test_what_a_loss_lacks_is_told() -> None:
 def test_numbers_that_make_no_sense_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ConfigError):
         Loss(**wrong)
+
+
+def test_written_questions_are_read_more_often_than_made_ones() -> None:
+    made = Example(Pair("title", "snow", "It snows."))
+    columns = Recipe(repeats=3).columns([Example(Pair("judged", "rain", "It rains.")), made], PROMPTS)
+    assert Counter(columns["anchor"]) == {f"{PROMPTS.query}rain": 3, f"{PROMPTS.query}snow": 1}
+    assert len(columns["positive"]) == 4

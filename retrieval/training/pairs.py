@@ -32,6 +32,9 @@ MADE: tuple[Kind, ...] = ("title", "headings", "sentence", "question", "keywords
 ASKED: tuple[Kind, ...] = ("title", "headings", "sentence", "question")
 """Those of them that people might ask."""
 
+WRITTEN: tuple[Kind, ...] = ("judged", "generated")
+"""The kinds whose questions people or a language model wrote to be asked."""
+
 WHOLE_DOCUMENT: tuple[Kind, ...] = ("judged", "title")
 """The kinds whose question the whole document answers, not the passage alone."""
 

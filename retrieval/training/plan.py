@@ -182,4 +182,4 @@ def _development(searcher: Searcher, held_out: Sequence[Pair], others: Sequence[
 
 
 def _rows(recipe: Recipe, examples: Sequence[Example], prompts: Prompts) -> int:
-    return len(recipe.loss.columns(examples, prompts)["anchor"])
+    return len(recipe.columns(examples, prompts)["anchor"])

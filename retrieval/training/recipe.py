@@ -1,13 +1,16 @@
 """How a model is trained, how far training is, and how it went."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from retrieval.encoders.prompts import Prompts
 from retrieval.errors import ConfigError
 from retrieval.fusion import Scores
+from retrieval.training.examples import Example
 from retrieval.training.loss_columns import Columns
 from retrieval.training.losses import Loss
+from retrieval.training.pairs import WRITTEN
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -25,6 +28,8 @@ class Recipe:
     """How a model is trained.
 
     epochs         passes over the examples
+    repeats        how often each pass has judged and generated pairs: they teach most, and are few beside those that
+                   are made from the documents
     batch_size     rows of a batch
     accumulate     batches whose gradients are summed for one step
     learning_rate  the highest: it rises over the first `warmup` of the steps, and then falls to 0
@@ -43,9 +48,10 @@ class Recipe:
 
     loss: Loss = field(default_factory=Loss)
     epochs: int = 1
+    repeats: int = 4
     batch_size: int = 32
     accumulate: int = 1
-    learning_rate: float = 2e-5
+    learning_rate: float = 3e-5
     warmup: float = 0.1
     frozen_layers: int = 0
     lora_rank: int = 0
@@ -55,7 +61,7 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "accumulate", "evaluations", "patience"):
+        for name in ("epochs", "repeats", "batch_size", "accumulate", "evaluations", "patience"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be 1 or more.")
         if not 0 < self.learning_rate < 1 or not 0 <= self.warmup < 1:
@@ -64,6 +70,11 @@ class Recipe:
             raise ConfigError(f"blend is the share of the trained weights, in (0, 1], not {self.blend:g}.")
         if self.frozen_layers < 0 or self.lora_rank < 0:
             raise ConfigError("frozen_layers and lora_rank are 0 or more.")
+
+    def columns(self, examples: Sequence[Example], prompts: Prompts) -> Columns:
+        """What the loss reads in a pass over the examples."""
+        written = [example for example in examples if example.pair.kind in WRITTEN]
+        return self.loss.columns([*examples, *written * (self.repeats - 1)], prompts)
 
     def steps(self, rows: int) -> int:
         """How many steps all epochs have together."""

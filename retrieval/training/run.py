@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from retrieval.config import Config, unlearned
 from retrieval.index import HybridIndex
+from retrieval.model_comparison.comparison import FEW
 from retrieval.search.options import SearchOptions
 from retrieval.training.card import model_card, verdict_in_markdown
 from retrieval.training.collected_pairs import texts_of
@@ -30,6 +31,7 @@ from retrieval.training.verdict_questions import questions_to_others, unseen_que
 from retrieval.training.wanted import Wanted
 from retrieval.training.work_directory import WorkDirectory
 from retrieval.types import digest
+from retrieval.words import counted
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -128,11 +130,7 @@ def _fitted(
         plan = replace(plan, recipe=replace(wanted.recipe, evaluations=planned[1]))
     else:
         plan = make_plan(index, model, wanted, generated=generated)
-        if not unseen_questions(index.searcher(), plan, wanted).queries:
-            log.warning(
-                "No question is left for a verdict: it will not say whether to take the trained model. Take more "
-                "documents, judge more questions, or hold out more."
-            )
+        _warn_of_few(len(unseen_questions(index.searcher(), plan, wanted).queries))
         work.begin(identity, plan.examples, evaluations=plan.recipe.evaluations)
     on_plan(plan)
     if (fitted := work.fitted()) is not None:
@@ -140,7 +138,7 @@ def _fitted(
     work.check_space(model)
     fitted = fit(
         model,
-        wanted.recipe.loss.columns(plan.examples, prompts),
+        wanted.recipe.columns(plan.examples, prompts),
         plan.recipe,
         figure=lambda model: plan.development.ndcg(model, prompts),
         checkpoints=work.checkpoints,
@@ -152,6 +150,16 @@ def _fitted(
     save_model(model, work.model, config=index.config, prompts=prompts)
     work.finish_fit(fitted)
     return plan, fitted
+
+
+def _warn_of_few(questions: int) -> None:
+    """Before the time for training is spent."""
+    way_out = "Take more documents, judge more questions, or hold out more."
+    if not questions:
+        log.warning("No question is left for a verdict: it will not say whether to take the trained model. %s", way_out)
+    elif questions < FEW:
+        asked = counted(questions, "question")
+        log.warning("%s for the verdict: only a large gain will be significant. %s", asked, way_out)
 
 
 def _mined_again(index: HybridIndex, plan: Plan, wanted: Wanted, checkpoints: Path) -> Renew:
@@ -174,7 +182,7 @@ def _mined_again(index: HybridIndex, plan: Plan, wanted: Wanted, checkpoints: Pa
             unfinished = file.with_suffix(".partial")
             write_examples(unfinished, examples)
             unfinished.replace(file)
-        return wanted.recipe.loss.columns(read_examples(file), prompts)
+        return wanted.recipe.columns(read_examples(file), prompts)
 
     return renew
 

@@ -20,7 +20,7 @@ def seconds_a_step(
     """How long the batches of a step take, forwards and backwards. The weights stay."""
     import torch
 
-    columns = recipe.loss.columns(examples, prompts)
+    columns = recipe.columns(examples, prompts)
     texts = [values[: recipe.batch_size] for name, values in columns.items() if name != "label"]
     labels = torch.tensor(columns["label"][: recipe.batch_size]) if "label" in columns else None
     module = recipe.loss.module(model)
