@@ -164,7 +164,7 @@ def train(
         float | None,
         typer.Option(
             help="The share of the trained weights in the result; the rest are those of the base model.",
-            show_default="chosen by development questions",
+            show_default="0.5 for pairs made from documents, else chosen by development questions",
             rich_help_panel=_TRAINING,
         ),
     ] = None,

@@ -19,7 +19,7 @@ from retrieval.training.held_out import HeldOut
 from retrieval.training.lexical_side import LexicalSide
 from retrieval.training.made_pairs import Text
 from retrieval.training.negatives import Miner, mine
-from retrieval.training.pairs import Kind, Pair, counts
+from retrieval.training.pairs import MADE, Kind, Pair, counts
 from retrieval.training.recipe import Recipe
 from retrieval.training.split import Split, answers_by_question
 from retrieval.training.step_time import seconds_a_step
@@ -35,13 +35,18 @@ _OF_TIME = 0.25
 """The share of the time that the development questions may take; where they would take more, they are asked less
 often."""
 
+_MADE_BLEND = 0.5
+"""The blend for pairs that are made from documents. Development questions that are made alike would choose all of the
+trained weights: on Cranfield these raised nDCG@10 by .024 for them, and by -.001 for people's questions."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What a training would do.
 
     examples      to train on
-    recipe        how: as wanted, but the development questions may be asked less often
+    recipe        how: as wanted, but the development questions may be asked less often, and the blend is half where all
+                  pairs are made from documents
     development   the held-out questions by which training stops early
     split         what is held out
     pairs         how many examples there are of each kind
@@ -104,6 +109,8 @@ def make_plan(
     steps = recipe.steps(_rows(recipe, examples, prompts))
     affordable = int(_OF_TIME / (1 - _OF_TIME) * steps * costs.step / costs.evaluation) - 1  # one is before training
     recipe = replace(recipe, evaluations=min(recipe.evaluations, max(1, affordable)))
+    if recipe.blend is None and all(example.pair.kind in MADE for example in examples):
+        recipe = replace(recipe, blend=_MADE_BLEND)
     training = steps * costs.step + (recipe.evaluations + 1) * costs.evaluation
     return Plan(
         examples=tuple(examples),

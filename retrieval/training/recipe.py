@@ -40,7 +40,8 @@ class Recipe:
     evaluations    how often the development questions are asked
     patience       training stops early after so many evaluations without a new best
     blend          the share of the trained weights in the result, in (0, 1]; the rest are those of the base model.
-                   None chooses it by the development questions (`blending`)
+                   None is half where all pairs are made from documents, else the development questions choose it
+                   (`blending`)
     seed           of the order of examples, and of dropout
 
     Raises ConfigError for numbers out of range.

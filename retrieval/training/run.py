@@ -127,7 +127,7 @@ def _fitted(
     model, prompts = trainable_model(index.config), index.embedder.prefixes
     if planned is not None:
         plan = make_plan(index, model, wanted, generated=generated, examples=planned[0])
-        plan = replace(plan, recipe=replace(wanted.recipe, evaluations=planned[1]))
+        plan = replace(plan, recipe=replace(plan.recipe, evaluations=planned[1]))
     else:
         plan = make_plan(index, model, wanted, generated=generated)
         _warn_of_few(len(unseen_questions(index.searcher(), plan, wanted).queries))
