@@ -22,6 +22,7 @@ from retrieval.encoders.model_info import ModelInfo
 from retrieval.encoders.refusals import is_refused, refuse
 from retrieval.errors import ConfigError, IndexMismatchError
 from retrieval.rerankers import load_reranker
+from retrieval.segments.quantization import QuantizedVectors
 from retrieval.token_counts import without_limits
 from retrieval.types import Vectors
 from tests.cross_encoders import save_cross_encoder
@@ -289,3 +290,16 @@ def test_a_gpu_embeds_passages_in_half_precision_and_agrees(exact: np.ndarray) -
     vectors = embedder.embed_passages(TEXTS * 50)
     assert (vectors[: len(TEXTS)] * exact).sum(axis=1).mean() >= AGREES
     assert embedder.numerics == "fp32"
+
+
+def test_a_search_leaves_torch_its_threads() -> None:
+    import torch
+
+    threads = torch.get_num_threads()
+    vectors = QuantizedVectors.of(np.eye(3, 8, dtype=np.float32))
+    try:
+        torch.set_num_threads(2)
+        vectors.products(QuantizedVectors.of(np.ones((1, 8), np.float32)), np.empty(3))
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)

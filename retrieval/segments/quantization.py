@@ -4,10 +4,11 @@ Each row has a scale of its own, so that its largest component becomes 127. A pr
 that is rounded to q', is off by |q.v - q'.v'| <= |q| |v - v'| + |q - q'| |v'| at most (Cauchy-Schwarz).
 """
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,15 +52,11 @@ class QuantizedVectors:
     def products(self, query: "QuantizedVectors", out: NDArray[np.float64]) -> float:
         """Write the product of the query, one vector, with every row into float64 [n]; returns how far off the true
         ones they are at most."""
-        import simsimd
-
         scale, length, left_out = query.scales[0].tolist()
         if not self.codes.size:
             out[:] = 0.0
             return 0.0
-        # Without its `out`: with that, it returns None without a reference of its own, and where None is counted, as in
-        # Python 3.11, the interpreter dies once none is left.
-        np.multiply(np.asarray(simsimd.cdist(query.codes, self.codes, "dot"))[0], self._factors, out=out)
+        np.multiply(_dot_products(query.codes, self.codes), self._factors, out=out)
         out *= scale
         longest, most_left_out = self._longest
         error = (length + left_out) * most_left_out + left_out * longest
@@ -74,3 +71,21 @@ class QuantizedVectors:
         """The length of the longest row once rounded, and of the most that rounding left out of one."""
         longest: list[float] = self.scales[:, 1:].max(axis=0, initial=0).tolist()
         return longest
+
+
+def _dot_products(query: NDArray[np.int8], codes: NDArray[np.int8]) -> NDArray[Any]:
+    """[n], of the query, int8 [1, dim], with every row.
+
+    simsimd sets OpenMP's number of threads to 1 for the thread that calls it. Where torch is loaded, that is torch's
+    OpenMP: it would embed and train on one core from then on.
+    """
+    import simsimd
+
+    torch: Any = sys.modules.get("torch")
+    threads = torch.get_num_threads() if hasattr(torch, "get_num_threads") else 0  # it may be half loaded
+    # Without its `out`: with that, it returns None without a reference of its own, and where None is counted, as in
+    # Python 3.11, the interpreter dies once none is left.
+    found: NDArray[Any] = np.asarray(simsimd.cdist(query, codes, "dot"))[0]
+    if threads and torch.get_num_threads() != threads:
+        torch.set_num_threads(threads)
+    return found
