@@ -25,6 +25,7 @@ from retrieval.training.model_directory import CARD, check_directory, save_model
 from retrieval.training.plan import Plan, make_plan, miner_of
 from retrieval.training.recipe import Fitted, Progress, Renew
 from retrieval.training.trainable import check_trainable, trainable_model
+from retrieval.training.trainer import release_memory
 from retrieval.training.unseen import Unseen
 from retrieval.training.verdict import Verdict, judge_training
 from retrieval.training.verdict_questions import questions_to_others, unseen_questions
@@ -136,6 +137,7 @@ def _fitted(
     if (fitted := work.fitted()) is not None:
         return plan, fitted
     work.check_space(model)
+    release_memory()  # of indexing and mining
     fitted = fit(
         model,
         wanted.recipe.columns(plan.examples, prompts),

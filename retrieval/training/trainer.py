@@ -1,7 +1,9 @@
 """sentence-transformers' trainer, limited to one process, one device and the weights that are trained."""
 
+import ctypes
 import os
 import random
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,6 +60,13 @@ def undisturbed(device: "torch.device") -> Iterator[None]:
         for name in os.environ.keys() - environment.keys():
             del os.environ[name]
         os.environ.update(environment)
+
+
+def release_memory() -> None:
+    """Give freed memory back to the system. glibc keeps it in pieces, which the larger tensors of a later step do not
+    fit into: a process whose steps need 4 GB grew to 6 GB within a hundred of them."""
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
+        libc.malloc_trim(0)
 
 
 def replace_rows(dataset: Any, columns: Mapping[str, Sequence[Any]]) -> None:

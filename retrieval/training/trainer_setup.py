@@ -10,7 +10,7 @@ from retrieval.errors import ModelError
 from retrieval.training.loss_columns import Columns
 from retrieval.training.recipe import Figure, Progress, Recipe, Renew
 from retrieval.training.trainable import trains_in_bf16
-from retrieval.training.trainer import arguments_class, replace_rows, trainer_class
+from retrieval.training.trainer import arguments_class, release_memory, replace_rows, trainer_class
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -117,6 +117,7 @@ def _callback(recipe: Recipe, steps: int, on_progress: Callable[[Progress], None
     class Tells(TrainerCallback):  # type: ignore[misc]
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             control.should_evaluate |= state.global_step >= steps  # the last step may be the best
+            release_memory()
 
         def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:
             first.append(state.global_step)
