@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from retrieval.training.recipe import Figure
 
-SHARES = (0.5, 1.0)
+SHARES = (0.5, 0.75, 1.0)
 """The shares of the trained weights that are tried."""
 
 Weights = Mapping[str, "torch.Tensor"]
