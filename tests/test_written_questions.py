@@ -4,7 +4,6 @@ import logging
 import re
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -216,13 +215,14 @@ def test_one_passage_may_be_refused_and_answers_are_kept_as_they_come(server: Em
 def test_a_model_whose_first_answers_are_of_no_use_is_not_asked_further(
     server: EmbeddingServer, fault: Fault, says: str, tmp_path: Any
 ) -> None:
-    server.fault = lambda body: replace(fault, seconds=0.05)
+    server.fault = lambda body: fault
     wishes, kept = Generation(model="writer", url=server.url), KeptAnswers(tmp_path / "answers")
     with pytest.raises(ModelError, match=says):
         ask_all(model_at(server), wishes, [f"{n}" for n in range(400)], kept, on_answer=lambda done: None)
     assert len(server.requests) < 400, "those in progress end, and no more begin"
     more = Generation(model="writer", url=server.url, max_tokens=2000)
-    assert kept.lacks(more, "0") is (says.startswith("cut")), "it may have been cut off where it would not be now"
+    serve = any(not kept.lacks(more, f"{n}") for n in range(400))
+    assert serve is not says.startswith("cut"), "an answer may have been cut off where it would not be now"
 
 
 @pytest.mark.parametrize(
