@@ -33,6 +33,11 @@ def encode(
     vectors = run_batches(
         planned, lambda batch: runtime.run(batch.ids, batch.mask)[:, : model_info.dimension], threads=threads
     )
+    return unit_rows(vectors)
+
+
+def unit_rows(vectors: Vectors) -> Vectors:
+    """The same array, float32 [n, dimension], its rows scaled to unit length; rows of zeros stay."""
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.float32(1e-12))
     return vectors
 

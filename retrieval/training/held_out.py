@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from retrieval.encoders.batches import batches
+from retrieval.encoders.encoding import run_batches, unit_rows
 from retrieval.encoders.prompts import Prompts
+from retrieval.encoders.torch_model import TorchRuntime
 from retrieval.evaluation.measures import judge_run
 from retrieval.evaluation.runs import strictly_falling
 from retrieval.fusion import Scores
@@ -20,8 +23,6 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 MEASURE = "nDCG@10"
-
-_AT_ONCE = 32
 
 
 def held_out_sources(texts: Mapping[str, str], *, share: float, seed: int) -> frozenset[str]:
@@ -86,21 +87,16 @@ class HeldOut:
 def embed(model: "SentenceTransformer", texts: Sequence[str]) -> Vectors:
     """float32 [n, dimension], unit rows, of n >= 1 prefixed texts, by a model in memory, in the precision of training.
     Puts the model in evaluation mode."""
-    import torch
-
-    model.eval()
-    order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
-    rows: list[Vectors] = []
-    reduced = torch.autocast(model.device.type, torch.bfloat16, enabled=trains_in_bf16(model))
-    with torch.inference_mode(), reduced:
-        for start in range(0, len(texts), _AT_ONCE):
-            features = model.preprocess([texts[place] for place in order[start : start + _AT_ONCE]])
-            moved = {name: each.to(model.device) if hasattr(each, "to") else each for name, each in features.items()}
-            rows.append(model(moved)["sentence_embedding"].float().cpu().numpy()[:, : model.truncate_dim])
-    vectors = np.empty((len(texts), rows[0].shape[1]), np.float32)
-    vectors[order] = np.concatenate(rows)
-    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.float32(1e-12))
-    return vectors
+    runtime = TorchRuntime(model, precision="bf16" if trains_in_bf16(model) else "fp32")
+    encoded = model.tokenizer(list(texts), truncation=True, max_length=model.max_seq_length)["input_ids"]
+    planned = batches(
+        encoded,
+        tokens=runtime.batch_tokens,
+        padding=int(model.tokenizer.pad_token_id or 0),
+        limit=model.max_seq_length,
+        mixes=runtime.mixes,
+    )
+    return unit_rows(run_batches(planned, lambda batch: runtime.run(batch.ids, batch.mask)[:, : model.truncate_dim]))
 
 
 def _by_id(named: Mapping[str, str]) -> dict[str, str]:
