@@ -265,6 +265,11 @@ class Config(BaseModel):
         return self.model.startswith(ENDPOINT)
 
     @property
+    def bm25(self) -> dict[str, Any]:
+        """The parameters of a LexicalIndex."""
+        return {name: getattr(self, f"bm25_{name}") for name in ("variant", "idf", "k1", "b", "delta")}
+
+    @property
     def max_file_bytes(self) -> int:
         """`max_file_mb` in bytes."""
         return int(self.max_file_mb * 10**6)
@@ -311,8 +316,8 @@ def without_learned_fusion(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if name not in left_out}
 
 
-def unlearned(config: Config) -> Config:
-    """The configuration with the default in place of a learned fusion, for another model."""
+def for_another_model(config: Config) -> Config:
+    """The configuration with the default in place of a learned fusion, which another model cannot use."""
     fusion = Config.model_fields["fusion"].default if config.fusion == "learned" else config.fusion
     return config.model_copy(update={"fusion": fusion, "fusion_weights": None})
 

@@ -163,15 +163,7 @@ class IndexReader:
     @cached_property
     def lexical(self) -> LexicalIndex:
         """BM25 over the same rows, which are its slots."""
-        config = self._config
-        return LexicalIndex.over(
-            [part.postings for part in self.live],
-            variant=config.bm25_variant,
-            idf=config.bm25_idf,
-            k1=config.bm25_k1,
-            b=config.bm25_b,
-            delta=config.bm25_delta,
-        )
+        return LexicalIndex.over([part.postings for part in self.live], **self._config.bm25)
 
     @property
     def fusion_weights(self) -> FusionWeights | None:

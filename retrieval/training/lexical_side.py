@@ -7,10 +7,10 @@ from typing import Self
 import numpy as np
 
 from retrieval.analysis import Analyzer
-from retrieval.config import Config, unlearned
 from retrieval.fusion import Scores, fuse, scaled
 from retrieval.lexical import LexicalIndex
 from retrieval.search.options import SearchOptions
+from retrieval.search.scoring import unlearned
 from retrieval.searcher import Searcher
 
 
@@ -36,8 +36,8 @@ class LexicalSide:
         Raises as a search.
         """
         analyzers = {language: Analyzer(language) for language in passages.values()}
-        index = _empty(searcher.config)
-        index.add([analyzers[language].terms(text) for text, language in passages.items()])
+        terms = [analyzers[language].terms(text) for text, language in passages.items()]
+        index = LexicalIndex(terms, **searcher.config.bm25)
         languages = np.array(list(passages.values()))
         asked = searcher.queries(queries)
         scores = np.zeros((len(queries), len(passages)))
@@ -45,7 +45,7 @@ class LexicalSide:
             for language in analyzers:
                 of_language = languages == language
                 scores[row, of_language] = index.get_scores(query.terms[language])[of_language]
-        options = SearchOptions.of(unlearned(searcher.config), 10, {"mode": "hybrid"})
+        options = unlearned(SearchOptions.of(searcher.config, 10, {"mode": "hybrid"}))
         return cls(scores, np.array([query.evidence.coverage for query in asked]), options)
 
     def fused(self, cosines: Scores) -> Scores:
@@ -61,13 +61,3 @@ class LexicalSide:
             scaled(side, side[reference], method=options.fusion, rrf_k=options.rrf_k) for side in (cosines, lexical)
         )
         return fuse(dense, lexical, alpha=options.alpha, coverage=float(self.coverage[row]))
-
-
-def _empty(config: Config) -> LexicalIndex:
-    return LexicalIndex(
-        variant=config.bm25_variant,
-        idf=config.bm25_idf,
-        k1=config.bm25_k1,
-        b=config.bm25_b,
-        delta=config.bm25_delta,
-    )

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from retrieval.config import SERVER_SETTINGS, Config, unlearned
+from retrieval.config import SERVER_SETTINGS, Config, for_another_model
 from retrieval.encoders.prompts import Prompts
 from retrieval.errors import ConfigError
 from retrieval.model_comparison.report import settings_file_of
@@ -55,7 +55,7 @@ def save_model(model: "SentenceTransformer", directory: Path, *, config: Config,
 def trained_settings(config: Config, directory: Path, prompts: Prompts) -> Config:
     """The settings of a trained model that is saved to the directory. The environment does not change them. A fusion
     that was fitted to the base model is left out."""
-    return unlearned(config).model_copy(
+    return for_another_model(config).model_copy(
         update={
             "model": str(directory.resolve()),
             "revision": None,

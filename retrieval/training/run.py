@@ -8,10 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from retrieval.config import Config, unlearned
+from retrieval.config import Config
 from retrieval.index import HybridIndex
 from retrieval.model_comparison.comparison import FEW
 from retrieval.search.options import SearchOptions
+from retrieval.search.scoring import unlearned
 from retrieval.training.card import model_card, verdict_in_markdown
 from retrieval.training.collected_pairs import texts_of
 from retrieval.training.examples import Example, read_examples, write_examples
@@ -215,8 +216,7 @@ def _verdict(
 def _identity(index: HybridIndex, wanted: Wanted, generated: Generated) -> str:
     """Tells a training from others: by the generation of the index, the model, how the index is searched, all wishes,
     and what a language model wrote."""
-    prompts, config = index.embedder.prefixes, unlearned(index.config)
-    bm25 = {name: value for name, value in config.model_dump(mode="json").items() if name.startswith("bm25_")}
-    searched = SearchOptions.of(config, 10, {"mode": "hybrid"}), bm25
+    prompts, config = index.embedder.prefixes, index.config
+    searched = unlearned(SearchOptions.of(config, 10, {"mode": "hybrid"})), config.bm25
     made_of = (index.embedder.version, repr(prompts), repr(searched), repr(wanted), generated.digest)
     return digest(index.searcher().generation, *made_of)

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from retrieval.config import Config, Mode, unlearned
+from retrieval.config import Config, Mode, for_another_model
 from retrieval.evaluation.collection import Collection
 from retrieval.evaluation.judgements import Judgements
 from retrieval.evaluation.measures import Figures, judge
@@ -134,7 +134,7 @@ def _alignment(unseen: Unseen, index: HybridIndex) -> float | None:
 @contextmanager
 def _indexed(texts: Sequence[Text], config: Config, scratch: Path | None) -> Iterator[HybridIndex]:
     # Models are compared under a fusion that was fitted to neither.
-    config = unlearned(config).model_copy(update={"chroma_host": None})
+    config = for_another_model(config).model_copy(update={"chroma_host": None})
     documents: dict[str, list[Text]] = {}
     for text in texts:
         documents.setdefault(text.chunk.source, []).append(text)
