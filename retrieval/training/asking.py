@@ -1,4 +1,4 @@
-"""Prompts sent to a language model in parallel, and the file that keeps its answers as they come."""
+"""Sends prompts to a language model in parallel, and writes each answer to a file at once."""
 
 import json
 import logging

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,8 +60,10 @@ def make_trainer(
         def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             epoch = state.global_step // (steps // recipe.epochs)
             if renew is not None and epoch:
-                tell = lambda share: on_progress(Progress(state.global_step, steps, renewed=share))  # noqa: E731
-                replace_rows(dataset, renew(model, epoch, tell))
+                replace_rows(dataset, renew(model, epoch, partial(self._tell, state.global_step)))
+
+        def _tell(self, step: int, share: float) -> None:
+            on_progress(Progress(step, steps, renewed=share))
 
     trainer = trainer_class()(
         model=model,
