@@ -14,6 +14,7 @@ from retrieval.directory.index_directory import IndexDirectory
 from retrieval.encoders import Embedder, model_settings, shared_encoder
 from retrieval.errors import ConfigError, IndexMismatchError, IndexNotFoundError, QueryError
 from retrieval.fingerprint import Fingerprint, remembered_settings
+from retrieval.generations import Generations
 from retrieval.inspection.embedding_stats import EmbeddingStats
 from retrieval.inspection.similar import SimilarDocument, SimilarPair
 from retrieval.inspection.stats import Stats, place_of
@@ -45,7 +46,7 @@ class HybridIndex:
         self.path = directory.path
         self.config = config
         self.read_only = read_only
-        self._manager = SearcherManager(directory, config, self._embedder_of_passages)
+        self._manager: Generations = SearcherManager(directory, config, self._embedder_of_passages)
         self._embedder = Embedder(encoder, config) if encoder is not None else None
         self._checked_with: Fingerprint | None = None
         self._checked_probe: str | None = None

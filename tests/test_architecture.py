@@ -26,8 +26,9 @@ LAYERS = {
         {"chroma", "encoders", "fusion", "lexical", "mmr", "rerankers", "fingerprint", "server_watch"}
         | {"cross_encoders", "endpoint_reranker"},
         {"segments"},
+        {"storage"},
         {"search", "writer"},
-        {"deletion", "inspection", "newest_generation", "searcher_manager"},
+        {"deletion", "inspection", "newest_generation", "searcher_manager", "generations"},
         {"searcher"},
         {"index", "evaluation"},
         {"model_comparison"},

@@ -6,11 +6,11 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from retrieval.chroma.store import Store
 from retrieval.context import embedded_digest, embedded_text
 from retrieval.encoders import Embedder
 from retrieval.errors import PassagesRefusedError
 from retrieval.segments.reader import IndexReader
+from retrieval.storage import RowStore
 from retrieval.types import Chunk, Vectors
 
 _SLICE = 64
@@ -44,7 +44,7 @@ class VectorPool:
 
     def __init__(
         self,
-        store: Callable[[], Store],
+        store: Callable[[], RowStore],
         embedder: Callable[[], Embedder],
         *,
         context_header: bool,
