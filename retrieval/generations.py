@@ -1,9 +1,13 @@
 """What an open index asks of where it is kept: a generation for searches, and one writer at a time for the next."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from retrieval.encoders import Embedder
 from retrieval.fingerprint import Fingerprint
+from retrieval.rerankers import Rerankers
+from retrieval.searcher import Searcher
 from retrieval.segments.reader import IndexReader
 from retrieval.writer.writer import Writer
 
@@ -26,6 +30,10 @@ class Generations(Protocol):
 
     def current(self) -> IndexReader:
         """The newest generation; an empty one before the first."""
+        ...
+
+    def searcher(self, *, embedder: Callable[[], Embedder], rerankers: Rerankers) -> Searcher:
+        """Searches the newest generation."""
         ...
 
     def writing(self) -> AbstractContextManager[Writer]:
