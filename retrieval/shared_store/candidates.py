@@ -58,7 +58,6 @@ class CandidateSearch:
             [matching(options.where), containing(options.where_document), beginning("source", options.within)]
         )
         self._keys: dict[str, None] = {}
-        self._completed: set[int] = set()
         self._fetched: dict[tuple[Any, ...], Fetched] = {}
 
     def hits(self, reranker: Reranker | None) -> tuple[list[SearchHit], CandidateView]:
@@ -82,12 +81,9 @@ class CandidateSearch:
         """All rows that were fetched, and all others with the text of one of them."""
         rows = self._reader.rows_of(list(self._keys))
         if self._options.collapse:
-            new = {row["passage"] for row in rows} - self._completed
-            if new:
-                self._completed |= new
-                same = self._reader.keys_where(f"passage in {sorted(new)}", ())
-                self._keys.update((row["key"], None) for row in same)
-                rows = self._reader.rows_of(list(self._keys))
+            same = self._reader.keys_of_passages({row["passage"] for row in rows})
+            if len(same) > len(rows):
+                rows = self._reader.rows_of(same)
         return rows
 
     def _covers(self, query: Query, side: Side, depth: int, least: float, is_filtered: bool) -> bool:

@@ -28,6 +28,9 @@ MOST_BYTES = 65_000
 MOST_WORDS, LONGEST_WORD = 4000, 256
 """Of the array that filters look for words in, and bytes of each."""
 
+_FEW = 1000
+"""Rows that are read in one call, of so many the first: an iterator takes three calls."""
+
 _PAGE = 500
 """Rows written at once, and keys looked up."""
 
@@ -127,7 +130,15 @@ class Engine:
         return found
 
     def where(self, collection: str, expression: str, fields: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """All rows that an expression lets through, however many."""
+        """All rows that an expression lets through, however many: in one call where they are few."""
+        first = self._answer(
+            lambda: self._client.query(
+                collection, filter=expression, output_fields=list(fields), limit=_FEW, timeout=_PATIENCE
+            )
+        )
+        if len(first) < _FEW:
+            yield from first
+            return
         iterator = self._answer(
             lambda: self._client.query_iterator(
                 collection, batch_size=1000, filter=expression, output_fields=list(fields), timeout=_PATIENCE
@@ -138,16 +149,6 @@ class Engine:
                 yield from page
         finally:
             iterator.close()
-
-    def few(self, collection: str, expression: str, fields: Sequence[str]) -> list[dict[str, Any]]:
-        """The rows that an expression lets through, which are at most LIMIT: one call."""
-        return list(
-            self._answer(
-                lambda: self._client.query(
-                    collection, filter=expression, output_fields=list(fields), limit=LIMIT, timeout=_TIMEOUT
-                )
-            )
-        )
 
     def count(self, collection: str, expression: str) -> int:
         found = self._answer(

@@ -43,6 +43,7 @@ class SharedManager:
         self._reader = SharedReader(self._engine, SharedState(), config)
         self._checked = ""
         self._made_with: Fingerprint | None = None
+        self._exists = False
         self._refreshing = threading.Lock()
         self._one_writer = threading.Lock()
 
@@ -67,7 +68,8 @@ class SharedManager:
 
     def state(self) -> SharedState:
         """The newest state, now."""
-        return read_state(self._notes) if self._engine.exists() else SharedState()
+        self._exists = self._exists or self._engine.exists()
+        return read_state(self._notes) if self._exists else SharedState()
 
     def searcher(self, *, embedder: Callable[[], Embedder], rerankers: Rerankers) -> Searcher:
         return SharedSearcher(self, self.newest(), self._config, embedder=embedder, rerankers=rerankers)

@@ -59,7 +59,7 @@ class SharedReader:
         self.dead, self.dead_documents = _dead(self.notes, state)
         self._config = config
         self._records: dict[str, DocumentRecord | None] = {}
-        self._vectors: dict[str, list[float]] = {}
+        self._same: dict[int, list[str]] = {}
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("__"):
@@ -123,20 +123,33 @@ class SharedReader:
 
     def rows_of(self, keys: Sequence[str]) -> list[Row]:
         """The rows of these keys, in their order, those that are there."""
-        missing = [key for key in keys if key not in self.kept]
+        known = {key: row for key in keys if (row := self.kept.get(key)) is not None}
+        missing = [key for key in keys if key not in known]
         if missing:
+            known |= {row["key"]: _row(row) for row in self.engine.rows(self.engine.chunks, missing, FIELDS)}
             if len(self.kept) > _KEPT_ROWS:
                 self.kept.clear()
-            found = {row["key"]: _row(row) for row in self.engine.rows(self.engine.chunks, missing, FIELDS)}
-            self.kept.update(found)
-            return [row for key in keys if (row := found.get(key) or self.kept.get(key)) is not None]
-        return [row for key in keys if (row := self.kept.get(key)) is not None]
+            self.kept.update(known)
+        return [known[key] for key in keys if key in known]
 
     def keys_where(self, expression: str, fields: Sequence[str] = ("key",)) -> Iterator[dict[str, Any]]:
         """The given fields of this generation's rows that the expression lets through."""
         for row in self.engine.where(self.engine.chunks, every([self.visible, expression]), ("key", *fields)):
             if row["key"] not in self.dead:
                 yield row
+
+    def keys_of_passages(self, numbers: set[int]) -> list[str]:
+        """The keys of all rows with these texts; see PassageKeys."""
+        if new := sorted(numbers - self._same.keys()):
+            if len(self._same) > _KEPT_ROWS:
+                self._same = {}
+                new = sorted(numbers)
+            found: dict[int, list[str]] = {number: [] for number in new}
+            for start in range(0, len(new), _IDS):
+                for row in self.keys_where(f"passage in {new[start : start + _IDS]}", ("passage",)):
+                    found[row["passage"]].append(row["key"])
+            self._same = {**self._same, **found}
+        return [key for number in sorted(numbers) for key in self._same[number]]
 
     def with_ids(self, ids: Sequence[str], fields: Sequence[str]) -> Iterator[dict[str, Any]]:
         """The given fields of the rows of these passages."""

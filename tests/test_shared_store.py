@@ -1,0 +1,330 @@
+"""An index in Milvus: hits as from a local index, generations, filters, writers that exclude one another, and kills."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import ingest
+from retrieval import HybridIndex
+from retrieval.config import Config
+from retrieval.encoders import Embedder
+from retrieval.errors import ConfigError, IndexLockedError, IndexMismatchError, IndexUnusableError, QueryError
+from retrieval.shared_store.lease import Lease
+from retrieval.types import Document
+from tests.ingesting import sync
+from tests.shared_indexes import Pair, check_whole, documents, filters
+
+if TYPE_CHECKING:
+    from milvus_server import MilvusProcess
+
+QUERIES = ("a mill by the river", "trians and steam engnies", "Mühle am Fluss", "brigde", "the", "clock +tower", "zzz")
+OPTIONS: tuple[dict[str, Any], ...] = (
+    {}, {"mode": "dense"}, {"mode": "lexical"}, {"fusion": "convex", "alpha": 0.3}, {"top_k": 200}, {"candidates": 3},
+    {"group_by_document": True}, {"feedback": "both"}, {"mmr_lambda": 0.5}, {"expand": 1}, {"expand": "section"},
+    {"collapse": False}, {"operators": True}, {"within": ["a/", "b/part-1"]}, {"where": {"year": {"$gte": 1}}},
+    {"where": {"k": {"$ne": "a"}}, "where_document": {"$contains": "river"}}, {"min_relevance": 0.3},
+    {"where_document": {"$not_contains": "mill"}}, {"highlight": False, "smoothing": 0.0},
+)  # fmt: skip
+
+
+@pytest.fixture
+def pair(tmp_path: Path, milvus_config: Config, share_model: Embedder) -> Iterator[Pair]:
+    with Pair.opened(tmp_path, milvus_config) as opened:
+        yield opened
+
+
+@pytest.fixture
+def milvus_process(tmp_path: Path) -> Iterator["MilvusProcess"]:
+    """A server of the test's own."""
+    from tests.milvus_server import MilvusProcess
+
+    process = MilvusProcess(tmp_path / "milvus")
+    process.start()
+    yield process
+    process.kill()
+
+
+def test_what_is_added_changed_and_deleted_is_found_as_in_a_local_index(pair: Pair) -> None:
+    made = documents(12)
+    pair.add(made)
+    for options in ({}, {"mode": "lexical"}, {"where": {"year": {"$gte": 1}}}):
+        pair.compare("a mill by the river", **options)
+    pair.add([replace(made[0], text="An engine under steam."), *made[1:3]])
+    pair.delete([made[5].source, "c/"])
+    pair.compare("steam engine")
+    check_whole(pair.shared)
+    assert pair.shared.stats()[:5] == pair.local.stats()[:5]
+
+
+@pytest.mark.slow
+def test_every_hit_equals_a_local_indexs(pair: Pair) -> None:
+    made = documents(300)
+    pair.add(made)
+    for query in QUERIES:
+        for options in OPTIONS:
+            if query != "the" or options.get("mode") != "lexical":
+                pair.compare(query, **options)
+    pair.add([replace(document, text=document.text + " and a new bridge") for document in made[::9]])
+    pair.delete([document.source for document in made[4::11]])
+    for options in OPTIONS:
+        pair.compare("a mill by the new bridge", **options)
+    check_whole(pair.shared)
+
+
+@pytest.mark.slow
+def test_filters_let_through_what_they_let_through_locally(pair: Pair) -> None:
+    pair.add(documents(150))
+    draw, refused = random.Random(1), 0
+    for _ in range(400):
+        where = filters(draw)
+        try:
+            expected = {hit.id for hit in pair.local.search("river", 1000, where=where, collapse=False)}
+        except QueryError:
+            with pytest.raises(QueryError):
+                pair.shared.search("river", 1000, where=where)
+            continue
+        try:
+            found = {hit.id for hit in pair.shared.search("river", 1000, where=where, collapse=False)}
+        except ConfigError:
+            refused += 1
+            continue
+        assert found == expected, where
+    assert refused == 0
+
+
+@pytest.mark.slow
+def test_a_search_sees_one_generation(tmp_path: Path, milvus_config: Config, share_model: Embedder) -> None:
+    def text(version: int, number: int) -> str:
+        return f"Version {version} of note {number} about the river."
+
+    def write(index: HybridIndex, version: int) -> None:
+        ingest.add([Document(source=f"{n}", text=text(version, n)) for n in range(12)], index)
+
+    stop, wrong, seen = threading.Event(), list[Any](), set[str]()
+
+    def read() -> None:
+        with HybridIndex.open(tmp_path / "reader", config=milvus_config, read_only=True) as index:
+            while not stop.is_set():
+                for mode in ("dense", "lexical"):
+                    texts = [hit.text for hit in index.search("note about the river", 50, mode=mode)]
+                    versions = {each.split()[1] for each in texts}
+                    seen.update(versions)
+                    if len(texts) != 12 or len(versions) != 1:
+                        wrong.append((mode, texts))
+
+    with HybridIndex.open(tmp_path / "index", config=milvus_config) as index:
+        write(index, 0)
+        readers = [threading.Thread(target=read) for _ in range(2)]
+        for reader in readers:
+            reader.start()
+        for version in range(1, 26):
+            write(index, version)
+        stop.set()
+        for reader in readers:
+            reader.join()
+        check_whole(index)
+    assert not wrong
+    assert len(seen) > 5
+
+
+@pytest.mark.slow
+def test_statistics_equal_a_recount_after_any_changes(
+    tmp_path: Path, milvus_config: Config, share_model: Embedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("retrieval.shared_store.statistics._DELTAS", 5)  # so that counts are folded
+    draw, made = random.Random(3), documents(60)
+    with HybridIndex.open(tmp_path / "index", config=milvus_config) as index:
+        for step in range(30):
+            chosen = draw.sample(made, draw.randint(1, 6))
+            if draw.random() < 0.3 and step:
+                index.delete([document.source for document in chosen])
+            else:
+                extra = " ".join(draw.choices(["lantern", "cellar", "harbour", "Mühle"], k=draw.randint(0, 300)))
+                ingest.add([replace(document, text=f"{document.text} {extra}") for document in chosen], index)
+            check_whole(index)
+        index.delete([document.source for document in made])
+        check_whole(index)
+        assert not index.search("river")
+
+
+@pytest.mark.slow
+def test_a_folder_is_kept_in_step(tmp_path: Path, pair: Pair) -> None:
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    for number, document in enumerate(documents(20)):
+        (docs / f"{number}.md").write_text(f"# Heading {number}\n\n{document.text}")
+    for index in (pair.local, pair.shared):
+        assert sync(docs, index).added == 20
+    pair.compare("a mill by the river")
+    (docs / "3.md").write_text("# Trains\n\nSteam and coal.")
+    (docs / "4.md").unlink()
+    (docs / "5.md").rename(docs / "moved.md")
+    os.utime(docs / "6.md", (1, 1))
+    first, second = (sync(docs, index) for index in (pair.local, pair.shared))
+    assert replace(first, seconds=0, tokens_embedded=0) == replace(second, seconds=0, tokens_embedded=0)
+    for query in ("trains under steam", "heading 5"):
+        pair.compare(query)
+    assert sync(docs, pair.shared).unchanged == 19
+    check_whole(pair.shared)
+
+
+@pytest.mark.slow
+def test_a_server_that_is_killed_loses_nothing_that_was_acknowledged(
+    tmp_path: Path, milvus_process: "MilvusProcess", share_model: Embedder
+) -> None:
+    config = Config(store="milvus", store_uri=milvus_process.uri)
+    made = documents(60)
+    with HybridIndex.open(tmp_path / "index", config=config) as index:
+        ingest.add(made, index)
+        for round_ in range(3):
+            changed = [replace(document, text=f"{document.text} round {round_}") for document in made]
+            killing = threading.Timer(0.2 + 0.3 * round_, milvus_process.kill)
+            killing.start()
+            try:
+                ingest.add(changed, index)
+            except IndexUnusableError:
+                pass
+            killing.join()
+            milvus_process.start()
+            with HybridIndex.open(tmp_path / "index", config=config) as again:
+                check_whole(again)
+                ingest.add(changed, again)
+                check_whole(again)
+                assert {document.source for document in again.documents()} == {document.source for document in made}
+                assert ingest.add(changed, again).unchanged == len(made)
+
+
+_WRITER = """
+import sys
+from pathlib import Path
+import ingest
+from retrieval import HybridIndex
+from retrieval.config import Config
+if __name__ == "__main__":
+    config = Config(store="milvus", store_uri=sys.argv[1], store_name=sys.argv[2])
+    with HybridIndex.open(sys.argv[3], config=config) as index:
+        print("open", flush=True)
+        ingest.sync(sys.argv[4], index, allow_deletions=True)
+"""
+
+
+@pytest.mark.slow
+def test_a_writer_that_is_killed_leaves_nothing_to_be_seen_and_nothing_to_be_embedded_again(
+    tmp_path: Path, milvus_config: Config, share_model: Embedder
+) -> None:
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    made = documents(120)
+    for number, document in enumerate(made):
+        (docs / f"{number}.txt").write_text(document.text)
+    program = tmp_path / "program.py"
+    program.write_text(_WRITER)
+    with HybridIndex.open(tmp_path / "index", config=milvus_config) as index:
+        sync(docs, index)
+        before = index.searcher().generation
+        for number, document in enumerate(made):
+            (docs / f"{number}.txt").write_text(f"{document.text} Lately rebuilt, number {number}.")
+        arguments = [milvus_config.store_uri or "", milvus_config.store_name, str(tmp_path / "other"), str(docs)]
+        writer = subprocess.Popen(
+            [sys.executable, str(program), *arguments], stdout=subprocess.PIPE, cwd=Path(__file__).parent.parent
+        )
+        assert writer.stdout is not None
+        writer.stdout.readline()
+        engine = index._manager._engine  # type: ignore[attr-defined]
+        deadline = time.monotonic() + 120
+        while engine.count(engine.chunks, f"born > {before}") < 40 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        writer.send_signal(signal.SIGKILL)
+        writer.wait(10)
+        writer.stdout.close()
+        left = engine.count(engine.chunks, f"born > {before}")
+        assert left >= 40
+        assert index.searcher().generation == before
+        assert not index.search("lately rebuilt", mode="lexical")
+        check_whole(index)
+        report = sync(docs, index)
+        assert report.updated == 120
+        assert report.chunks_reused >= left
+        check_whole(index)
+        assert engine.count(engine.chunks, f"born > {before}") == index.stats().chunks
+
+
+@pytest.mark.slow
+def test_one_writer_at_a_time(tmp_path: Path, milvus_config: Config, share_model: Embedder) -> None:
+    with (
+        HybridIndex.open(tmp_path / "one", config=milvus_config) as one,
+        HybridIndex.open(tmp_path / "other", config=milvus_config) as other,
+    ):
+        ingest.add([Document(source="a", text="A river.")], one)
+        with one.writing():
+            with pytest.raises(IndexLockedError, match=r"Another process writes .* try again"):
+                ingest.add([Document(source="b", text="A mill.")], other)
+            assert other.search("river")
+        ingest.add([Document(source="b", text="A mill.")], other)
+        assert {record.source for record in one.documents()} == {"a", "b"}
+
+
+@pytest.mark.slow
+def test_a_writer_whose_lease_is_taken_over_commits_nothing(
+    tmp_path: Path, milvus_config: Config, share_model: Embedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with HybridIndex.open(tmp_path / "one", config=milvus_config) as one:
+        ingest.add([Document(source="a", text="A river.")], one)
+        monkeypatch.setattr("retrieval.shared_store.lease._has_ended", lambda _: True)
+        with pytest.raises(IndexLockedError, match="has begun to write"), one.writing() as writer:
+            Lease(writer._engine, index="x").close()  # type: ignore[attr-defined]
+            writer.remove(list(writer.records.values()))
+        assert one.search("river")
+        check_whole(one)
+
+
+@pytest.mark.slow
+def test_what_cannot_be_had_exactly_is_refused_by_its_name(tmp_path: Path, milvus_config: Config, pair: Pair) -> None:
+    pair.add(documents(150))
+    refused: list[tuple[str, dict[str, Any]]] = [
+        ("rrf", {"fusion": "rrf"}),
+        ("document_score mean", {"group_by_document": True, "document_score": "mean"}),
+    ]
+    for what, options in refused:
+        with pytest.raises(ConfigError, match=what):
+            pair.shared.search("river", **options)
+    with pytest.raises(ConfigError, match="ask in mode hybrid or dense"):
+        pair.shared.search("the", mode="lexical")
+    with pytest.raises(ConfigError, match="[Ss]imilar pairs"):
+        pair.shared.similar_pairs()
+    with pytest.raises(ConfigError, match="okapi"):
+        HybridIndex.open(tmp_path / "x", config=milvus_config.model_copy(update={"bm25_idf": "okapi"}))
+    with pytest.raises(ConfigError, match=r"weighed with BM25's .*k1 1\.5"):
+        HybridIndex.open(tmp_path / "x", config=milvus_config.model_copy(update={"bm25_k1": 1.2}))
+    with pytest.raises(IndexMismatchError, match="chunk_overlap"):
+        HybridIndex.open(tmp_path / "x", config=milvus_config.model_copy(update={"chunk_overlap": 5}))
+
+
+@pytest.mark.slow
+def test_a_directory_remembers_where_its_index_is(tmp_path: Path, milvus_config: Config, share_model: Embedder) -> None:
+    with HybridIndex.open(tmp_path / "index", config=milvus_config) as index:
+        ingest.add([Document(source="a", text="A river.")], index)
+    with HybridIndex.open(tmp_path / "index") as index:
+        assert index.search("river")[0].source == "a"
+    with pytest.raises(IndexMismatchError, match="Milvus"):
+        HybridIndex.open(tmp_path / "index", config=Config())
+
+
+def test_a_token_is_never_shown(tmp_path: Path) -> None:
+    config = Config(store="milvus", store_uri="http://127.0.0.1:9", store_token="root:secret")
+    assert "secret" not in repr(config) + json.dumps(config.server_settings())
+    pytest.importorskip("pymilvus", reason="the extra test-milvus is not installed")
+    with pytest.raises(IndexUnusableError) as raised:
+        HybridIndex.open(tmp_path / "index", config=config)
+    assert "secret" not in str(raised.value)
