@@ -16,98 +16,22 @@ from retrieval.shared_store.reader import SharedReader
 from retrieval.shared_store.rows import counts_of
 from retrieval.types import Document
 
-WORDS = [
-    "river",
-    "bridge",
-    "mill",
-    "stone",
-    "water",
-    "wheel",
-    "gate",
-    "lock",
-    "canal",
-    "boat",
-    "harvest",
-    "field",
-    "corn",
-    "bread",
-    "oven",
-    "baker",
-    "street",
-    "market",
-    "town",
-    "church",
-    "bell",
-    "tower",
-    "clock",
-    "winter",
-    "summer",
-    "rain",
-    "snow",
-    "storm",
-    "cloud",
-    "wind",
-    "sun",
-    "moon",
-    "star",
-    "night",
-    "morning",
-    "engine",
-    "steam",
-    "rail",
-    "station",
-    "track",
-    "signal",
-    "driver",
-    "coal",
-    "iron",
-    "copper",
-    "smith",
-    "forge",
-    "hammer",
-    "anvil",
-    "horse",
-    "cart",
-    "road",
-    "hill",
-    "valley",
-    "forest",
-    "oak",
-    "pine",
-]
-GERMAN = [
-    "der",
-    "Fluss",
-    "und",
-    "die",
-    "Mühle",
-    "am",
-    "alten",
-    "Kanal",
-    "mahlen",
-    "das",
-    "Korn",
-    "für",
-    "den",
-    "Bäcker",
-    "in",
-    "der",
-    "Stadt",
-    "bei",
-    "Regen",
-    "und",
-    "Schnee",
-]
+_ENGLISH = (
+    "river bridge mill stone water wheel gate lock canal boat harvest field corn bread oven baker street market town "
+    "church bell tower clock winter summer rain snow storm cloud wind sun moon star night morning engine steam rail "
+    "station track signal driver coal iron copper smith forge hammer anvil horse cart road hill valley forest oak pine"
+)
+_GERMAN = "der Fluss und die Mühle am alten Kanal mahlen das Korn für den Bäcker in der Stadt bei Regen und Schnee"
 
 _SCORES = {"score", "relevance", "dense_score", "lexical_score"}
 
 
 def documents(count: int, *, seed: int = 0) -> list[Document]:
-    """Texts of a few passages each, in two languages, some of which are there many times, with metadata of all kinds."""
+    """Texts of a few passages each, in two languages, some of them alike, with metadata of all kinds."""
     draw = random.Random(seed)
     made = []
     for number in range(count):
-        vocabulary = GERMAN if number % 5 == 4 else WORDS
+        vocabulary = (_GERMAN if number % 5 == 4 else _ENGLISH).split()
         text = " ".join(draw.choice(vocabulary) for _ in range(draw.randint(5, 400))) + "."
         if number % 7 == 3:
             text = "The mill by the river is closed in winter and open in summer."
@@ -123,8 +47,8 @@ def documents(count: int, *, seed: int = 0) -> list[Document]:
 
 
 VALUES: tuple[Any, ...] = (
-    0, 1, 5, -3, 2**53 + 1, 5.0, 5.5, -0.5, True, False, "a", "B", "äq", "o'x", "5", 'say "so"', "two\nlines", "tab\tbed",
-    "back\\slash", "日本", "2024-03-05", "%_", ["a", "b"], [1, 2], [True],
+    0, 1, 5, -3, 2**53 + 1, 5.0, 5.5, -0.5, True, False, "a", "B", "äq", "o'x", "5", 'say "so"', "two\nlines",
+    "tab\tbed", "back\\slash", "日本", "2024-03-05", "%_", ["a", "b"], [1, 2], [True],
 )  # fmt: skip
 KEYS = ("k", "year", "sp ace", "dot.ted", "ü", 'quo"ted', "sl/ash")
 

@@ -4,6 +4,7 @@ that counts on more."""
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from retrieval.config import Config
 from retrieval.errors import ConfigError
 from retrieval.lexical.similarities import IDF, OWN_IDF
+from retrieval.search.function_words import has_function_words_alone
 from retrieval.search.options import SearchOptions
 from retrieval.search.pipeline import search
 from retrieval.search.query import Query
@@ -63,6 +65,12 @@ class CandidateSearch:
     def hits(self, reranker: Reranker | None) -> tuple[list[SearchHit], CandidateView]:
         """The hits, and the view that has them. Raises ConfigError for what cannot be had exactly."""
         options = self._options
+        of_function_words = map(partial(has_function_words_alone, self._query), self._reader.languages)
+        if options.sides == "lexical" and any(of_function_words):
+            raise ConfigError(
+                f"{self._query.text!r} has function words alone, and store milvus does not read all texts for "
+                "them; ask in mode hybrid or dense."
+            )
         filters = [False, True] if options.where or options.where_document or options.within else [False]
         wanted = [
             Missing(self._query, side, options.depth, is_filtered=is_filtered)

@@ -37,6 +37,17 @@ _PAGE = 500
 _TIMEOUT, _PATIENCE = 20.0, 60.0
 """Seconds that a call of a reader, and of a writer, may take, repetitions included."""
 
+_CONNECTION: Mapping[str, int] = {
+    # A server that is started again is found within a second, rather than after minutes of waiting.
+    "grpc.initial_reconnect_backoff_ms": 200,
+    "grpc.min_reconnect_backoff_ms": 200,
+    "grpc.max_reconnect_backoff_ms": 1000,
+    "grpc.use_local_subchannel_pool": 1,
+    # Servers hang up on clients that ask too often whether they are there.
+    "grpc.keepalive_time_ms": 60_000,
+    "grpc.keepalive_permit_without_calls": 0,
+}
+
 _LONGEST = 300
 
 
@@ -59,7 +70,11 @@ class Engine:
         )
         token = config.store_token.get_secret_value() if config.store_token is not None else ""
         self._client: Any = None
-        self._client = self._answer(lambda: MilvusClient(uri=self._uri, token=token, timeout=_TIMEOUT))
+        self._client = self._answer(
+            lambda: MilvusClient(
+                uri=self._uri, token=token, timeout=_TIMEOUT, dedicated=True, grpc_options=dict(_CONNECTION)
+            )
+        )
 
     def close(self) -> None:
         self._client.close()

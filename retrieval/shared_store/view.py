@@ -141,8 +141,8 @@ class CandidateView:
     def require_all(self, what: str) -> None:
         if self.slots < self.size:
             raise ConfigError(
-                f"This search needs {what}, and store milvus has only its candidates; ask with mode dense or lexical, "
-                "document_score max, or search a local index (store: chroma)."
+                f"This search needs {what}, since its candidates all score alike on one side, and store milvus has no "
+                "others; ask for more `candidates`, or in mode dense or lexical."
             )
 
     # Rows
