@@ -98,12 +98,18 @@ class Pair:
         assert self.local.delete(sources) == self.shared.delete(sources)
 
     def compare(self, query: str, **options: Any) -> None:
-        """Every hit is the local one."""
+        """Every hit is the local one. Copies of a text, whose vectors differ in the last digits where they were embedded
+        in other company, may change places."""
         expected, found = self.local.search(query, **options), self.shared.search(query, **options)
-        assert [hit.id for hit in found] == [hit.id for hit in expected], (query, options)
         assert found.corrections == expected.corrections
+        assert len(found) == len(expected)
+        if [hit.id for hit in found] == [hit.id for hit in expected]:
+            for one, other in zip(found, expected, strict=True):
+                same(one, other)
+            return
         for one, other in zip(found, expected, strict=True):
-            same(one, other)
+            assert (one.text, one.rank) == (other.text, other.rank), (query, options)
+            assert abs(one.score - other.score) < 1e-6, (query, options)
 
 
 def same(one: SearchHit, other: SearchHit) -> None:
