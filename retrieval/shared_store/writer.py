@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
 from retrieval.config import AUTO, Config
+from retrieval.directory.files import make_private_directory
 from retrieval.directory.index_directory import IndexDirectory
 from retrieval.directory.pointer import Pointer
 from retrieval.encoders import Embedder
@@ -300,5 +301,5 @@ class SharedWriter(Writer):
         """Note in the directory where the index is, so that it can be opened without naming the server again."""
         pointer = Pointer(fingerprint=self._base.fingerprint, chroma=self._config.server_settings())
         if self._directory.read_pointer() != pointer:
-            self._directory.make()
+            make_private_directory(self._directory.path)
             self._directory.write_pointer(pointer)
