@@ -198,6 +198,9 @@ def _examine_pointer(
     if not repair:
         return
     settings = config if isinstance(config, Config) else Config.load(config)
+    if settings.store == "milvus":
+        directory.write_pointer(Pointer(chroma=settings.server_settings()))
+        return
     if settings.chroma_host is None and not directory.chroma.is_dir():
         raise IndexDamagedError(
             f"{directory.path} has no chroma directory; name the server that keeps its chunks (--config). If no server "

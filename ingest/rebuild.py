@@ -128,7 +128,7 @@ def _mend(directory: IndexDirectory, config: Config | Path | str | None, encoder
         )
     settings = remembered_settings(pointer)
     new = settings_for(config, settings, encoder)
-    if pointer.chroma or new.chroma_host:
+    if pointer.chroma or new.server_settings():
         raise ConfigError(
             "An index on a Chroma server is not rebuilt in place; sync its folders with another chroma_database into "
             "another index directory, then search that one."

@@ -226,6 +226,15 @@ class Config(BaseModel):
     def _base_url(cls, url: str | None) -> str | None:
         return url if url is None else base_url(url)
 
+    @field_validator("store_uri")
+    @classmethod
+    def _address(cls, uri: str | None) -> str | None:
+        if uri is not None and not uri.startswith(("http://", "https://")):
+            raise ValueError("it is no address of a server; write http://HOST:19530")
+        if uri is not None and "@" in uri:
+            raise ValueError("it has a name or a password in it; put USER:PASSWORD into store_token")
+        return uri
+
     @field_validator("encoder_api_key")
     @classmethod
     def _as_sent(cls, key: SecretStr | None) -> SecretStr | None:
@@ -302,6 +311,10 @@ class Config(BaseModel):
             return self.model_dump(include=set(STORE_SETTINGS))
         return self.model_dump(include=set(SERVER_SETTINGS)) if self.chroma_host else {}
 
+    def kept_locally(self) -> Self:
+        """The same for an index that no server keeps, such as one that is made for a while."""
+        return self.model_copy(update={"chroma_host": None, "store": "chroma", "store_uri": None, "store_token": None})
+
 
 SERVER_SETTINGS = ("chroma_host", "chroma_port", "chroma_ssl", "chroma_tenant", "chroma_database")
 
@@ -319,7 +332,7 @@ INDEX_SETTINGS = (
 OPTIONAL_SETTINGS = ("output_layer", "truncate_dim", "encoder_url", "encoder_max_tokens", "encoder_tokenizer")
 """Left out where they are None, as in indexes that were made before there were such settings."""
 
-_SECRET = {"chroma_headers", "encoder_api_key", "store_token"}
+_SECRET = {"chroma_headers", "encoder_api_key", "store_token", "store_uri"}
 
 
 def base_for(model: str | None, base: Mapping[str, Any]) -> dict[str, Any]:

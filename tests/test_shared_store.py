@@ -85,6 +85,17 @@ def test_every_hit_equals_a_local_indexs(pair: Pair) -> None:
 
 
 @pytest.mark.slow
+def test_an_average_length_that_has_doubled_changes_no_hit(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("retrieval.shared_store.writer._DRIFT", 100.0)  # so that no row is weighed again
+    made = documents(400)
+    pair.add([replace(document, text=document.text[:200]) for document in made[:200]])
+    pair.add(made[200:])
+    for query in QUERIES[:4]:
+        pair.compare(query)
+        pair.compare(query, mode="lexical")
+
+
+@pytest.mark.slow
 def test_filters_let_through_what_they_let_through_locally(pair: Pair) -> None:
     pair.add(documents(150))
     draw, refused = random.Random(1), 0
@@ -324,6 +335,14 @@ def test_a_directory_remembers_where_its_index_is(tmp_path: Path, milvus_config:
 def test_a_token_is_never_shown(tmp_path: Path) -> None:
     config = Config(store="milvus", store_uri="http://127.0.0.1:9", store_token="root:secret")
     assert "secret" not in repr(config) + json.dumps(config.server_settings())
+    assert config.kept_locally().server_settings() == {}
+    with pytest.raises(ConfigError, match="store_token") as refused:
+        Config(store="milvus", store_uri="http://root:secret@127.0.0.1:9")
+    assert "secret" not in str(refused.value)
+    with pytest.raises(ConfigError, match="http://HOST"):
+        Config(store="milvus", store_uri="local.db")
+    with pytest.raises(ConfigError, match="store_uri"):
+        Config(store="milvus")
     pytest.importorskip("pymilvus", reason="the extra test-milvus is not installed")
     with pytest.raises(IndexUnusableError) as raised:
         HybridIndex.open(tmp_path / "index", config=config)

@@ -1,6 +1,7 @@
 """One generation of a shared index: its ledger, its statistics, and which rows belong to it."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -21,6 +22,8 @@ from retrieval.shared_store.rows import FIELDS, chunk_of
 from retrieval.shared_store.state import SharedState
 from retrieval.shared_store.statistics import CountedTerms, TermCounts, Vocabulary
 from retrieval.types import Chunk, DocumentRecord, Vectors, document_id
+
+_ID = re.compile(r"[0-9a-f]{32}")
 
 _SENT = 300
 """Keys of dead rows that are sent with a filter; of more, those found are left out here."""
@@ -216,8 +219,8 @@ class SharedReader:
         for start in range(0, len(wanted), _IDS):
             part = wanted[start : start + _IDS]
             self._records.update(dict.fromkeys(part))
-            if self.generation:
-                known = [document for document in part if len(document) == 32 and document.isalnum()]
+            known = [document for document in part if _ID.fullmatch(document)]
+            if self.generation and known:
                 self._records.update(self._read(among("id", known)))
 
     @cached_property
