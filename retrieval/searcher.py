@@ -121,7 +121,7 @@ class Searcher:
         min_score: float | None = None,
     ) -> list[SimilarDocument]:
         """As HybridIndex.similar, in this generation."""
-        _check_cosine(min_score)
+        check_cosine(min_score)
         warn(self.reader, where)
         return similar_documents(self.reader, source, top_k=top_k, where=where, min_score=min_score)
 
@@ -136,7 +136,7 @@ class Searcher:
         corpus_chunk_size: int = 100_000,
     ) -> list[SimilarPair]:
         """As HybridIndex.similar_pairs, in this generation."""
-        _check_cosine(min_score)
+        check_cosine(min_score)
         warn(self.reader, where)
         return similar_pairs(
             self.reader,
@@ -174,6 +174,7 @@ def _checked(query: str) -> str:
     return query
 
 
-def _check_cosine(min_score: float | None) -> None:
+def check_cosine(min_score: float | None) -> None:
+    """Raises QueryError unless it is one."""
     if min_score is not None and not (isinstance(min_score, int | float | np.number) and -1 <= min_score <= 1):
         raise QueryError(f"min_score is {min_score!r}; it must be a cosine, a number between -1 and 1.")

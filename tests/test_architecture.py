@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 HEAVY = {
     "torch", "sentence_transformers", "transformers", "chromadb", "lxml", "docx", "pypdfium2", "matplotlib", "scipy",
-    "httpx",
+    "httpx", "pymilvus",
 }  # fmt: skip
 FRAMEWORKS = {"fastapi", "uvicorn", "mcp", "langchain_core", "llama_index", "haystack"}
 # From the bottom up: a module imports from its own layer and from those below. A package stands for all in it.

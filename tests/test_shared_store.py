@@ -85,6 +85,21 @@ def test_every_hit_equals_a_local_indexs(pair: Pair) -> None:
 
 
 @pytest.mark.slow
+def test_similar_documents_are_the_local_ones(pair: Pair) -> None:
+    made = documents(60)
+    pair.add(made)
+    pair.delete([made[8].source])
+    for document in made[:4]:
+        for options in ({}, {"where": {"year": {"$gte": 1}}}, {"min_score": 0.5}, {"top_k": 3}):
+            expected = pair.local.similar(document.source, **options)  # type: ignore[arg-type]
+            found = pair.shared.similar(document.source, **options)  # type: ignore[arg-type]
+            assert [replace(each, score=0) for each in found] == [replace(each, score=0) for each in expected]
+            assert all(abs(one.score - other.score) < 2e-6 for one, other in zip(found, expected, strict=True))
+    with pytest.raises(QueryError, match="did you mean"):
+        pair.shared.similar(made[0].source.replace("part-0", "part-9"))
+
+
+@pytest.mark.slow
 def test_an_average_length_that_has_doubled_changes_no_hit(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("retrieval.shared_store.writer._DRIFT", 100.0)  # so that no row is weighed again
     made = documents(400)

@@ -16,11 +16,12 @@ from retrieval.search import Query, SearchKeywords, SearchOptions
 from retrieval.search.exclusion_hints import exclusion_hints
 from retrieval.search.query_analysis import analyse
 from retrieval.search_hits import SearchHits
-from retrieval.searcher import Found, Searcher
+from retrieval.searcher import Found, Searcher, check_cosine
 from retrieval.segments.reader import IndexReader
 from retrieval.shared_store.candidates import CandidateSearch
 from retrieval.shared_store.languages import SharedLanguages
 from retrieval.shared_store.reader import SharedReader
+from retrieval.shared_store.similar import similar_documents
 from retrieval.types import Chunk, DocumentRecord, Reranker
 
 if TYPE_CHECKING:
@@ -88,7 +89,11 @@ class SharedSearcher(Searcher):
         where: Mapping[str, Any] | None = None,
         min_score: float | None = None,
     ) -> list[SimilarDocument]:
-        _refuse("similar documents", "the vectors of all documents")
+        check_cosine(min_score)
+        compile_where(where)
+        return self._whole(
+            lambda: similar_documents(self._shared, source, top_k=top_k, where=where, min_score=min_score)
+        )
 
     def similar_pairs(self, **options: Any) -> list[SimilarPair]:
         _refuse("similar pairs", "the vectors of all documents")
