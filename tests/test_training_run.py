@@ -256,6 +256,11 @@ def test_where_nothing_is_held_out_all_is_trained_on(
         asked >= set(JUDGED.queries.values()) and not trained.plan.split.away and not trained.plan.development.queries
     )
     assert trained.fitted == Fitted(trained.plan.steps, {}, trained.plan.steps, share=0.75, figure=None)
+    with HybridIndex.open(tmp_path / "lone", config=index.config) as lone:
+        add([document(1, "tin")], lone)
+        with pytest.raises(ConfigError, match="on held-out documents"):
+            make_plan(lone, trainable_model(index.config), Wanted())
+        assert make_plan(lone, trainable_model(index.config), Wanted(held_out=0)).examples
     assert trained.verdict is None and trained.advice.startswith("Nothing was held out")
     assert "too few to hold some out" in caplog.text
     card = (tmp_path / "mine" / "README.md").read_text("utf-8")

@@ -59,10 +59,10 @@ def _development(plan: Plan, fitted: Fitted) -> str:
         return ""
     asked, passages = len(plan.development.queries), len(plan.development.passages)
     figures = "\n".join(f"| {step:,} | {figure:.3f} |" for step, figure in sorted(fitted.figures.items()))
-    chosen = "They chose step and blend, which flatters the trained model" if plan.chooses else "They chose nothing"
+    chosen = "chose step and blend, which flatters the trained model" if plan.chooses else "are too few to choose by"
     return f"""
-{MEASURE} by hybrid search of {counted(asked, "development question")} among {counted(passages, "passage")}. {chosen}; \
-it has {fitted.figure:.3f}:
+{MEASURE} by hybrid search of {counted(asked, "development question")} among {counted(passages, "passage")}. These \
+{chosen}; it has {fitted.figure:.3f}:
 
 | step | {MEASURE} |
 |---|---|

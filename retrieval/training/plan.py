@@ -87,7 +87,7 @@ def make_plan(
     texts = texts_of(searcher, wanted.seed)
     split, generated = split_of(texts, wanted), generated or Generated()
     pairs, held_out = collect_pairs(searcher, wanted, texts=texts, split=split, generated=generated)
-    if not pairs or (split.development and not held_out):
+    if not pairs or not (held_out or wanted.judgements is not None or wanted.held_out == 0):
         raise ConfigError(
             f"{len(pairs)} pairs to train on, and {len(held_out)} on held-out documents: both are needed. Take more "
             "documents, those with titles, headings or sentences, or judge questions."
@@ -107,10 +107,8 @@ def make_plan(
         examples = mined(pairs)
     steps = recipe.steps(_rows(recipe, examples, prompts))
     if costs.evaluation:
-        affordable = (
-            int(_OF_TIME / (1 - _OF_TIME) * steps * costs.step / costs.evaluation) - 1
-        )  # one is before training
-        recipe = replace(recipe, evaluations=min(recipe.evaluations, max(1, affordable)))
+        affordable = int(_OF_TIME / (1 - _OF_TIME) * steps * costs.step / costs.evaluation)
+        recipe = replace(recipe, evaluations=min(recipe.evaluations, max(1, affordable - 1)))  # one is before training
     made = all(example.pair.kind in MADE for example in examples)
     chooses = bool(development.queries) and (made or len(development.queries) >= FEW)
     if recipe.blend is None and (made or not chooses):
