@@ -164,19 +164,21 @@ def train(
         float | None,
         typer.Option(
             help="The share of the trained weights in the result; the rest are those of the base model.",
-            show_default="0.5 for pairs made from documents, else chosen by development questions",
+            show_default="0.5 for pairs made from documents, else 0.5, 0.75 or 1, as development questions choose",
             rich_help_panel=_TRAINING,
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Decides all that is drawn at random.", rich_help_panel=_TRAINING)] = 0,
     held_out: Annotated[
-        float,
+        float | None,
         typer.Option(
             help="The share of the judged questions, else of the documents, that is not trained on: half of it to stop "
-            "early by, half for the verdict.",
+            "early by, half for the verdict. Fewer than 100 judged questions are all for the verdict. With 0 there is "
+            "no verdict.",
+            show_default="0.2; 0 where these would be fewer than 50 judged questions",
             rich_help_panel=_VERDICT,
         ),
-    ] = 0.2,
+    ] = None,
     beside: Annotated[
         Path | None,
         typer.Option(

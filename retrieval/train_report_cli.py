@@ -21,9 +21,10 @@ def print_plan(plan: "Plan") -> None:
         cost = "" if plan.generated.cost is None else f"; they cost about {amount(plan.generated.cost)}"
         err.print(Text(f"Questions by the language model: {plan.generated.in_words()}{cost}."))
     err.print(Text(f"Pairs: {pairs}. Hard negatives: {negatives}."))
-    asked = counted(len(plan.development.queries), "development question")
     steps = f"{counted(plan.steps, 'step')}, about {_duration(plan.seconds)} on this machine"
-    err.print(Text(f"{steps}; {asked} to stop early by."))
+    asked = counted(len(plan.development.queries), "development question")
+    purpose = "to stop early by" if plan.chooses else "too few to stop early by"
+    err.print(Text(f"{steps}; {asked} {purpose}." if plan.development.queries else f"{steps}; nothing is held out."))
 
 
 def answers_in_words(answered: int, requests: int) -> str:

@@ -151,6 +151,7 @@ def test_real_processes_compare_an_index_and_leave_nothing(folder: Path) -> None
     stopped = start("retrieval.cli", "models", "compare", "docs", "packaged")
     while not list((folder / "temporary").glob("retrieve-models-*/*")) and stopped.poll() is None:
         time.sleep(0.05)
+    assert stopped.poll() is None, "it ended before it could be interrupted"
     stopped.send_signal(signal.SIGINT)
     _, err = stopped.communicate(timeout=60)
     assert stopped.returncode == 130, err

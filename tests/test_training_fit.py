@@ -124,7 +124,8 @@ def test_no_more_is_changed_than_held_out_questions_ask_for(of_half, of_whole, s
     first, last = {"weight": torch.tensor([[2.0]])}, {"weight": torch.tensor([[4.0]])}
     figures = {3.0: np.array(of_half), 4.0: np.array(of_whole)}
     found = blend(model, first, last, shares=(0.5, 1.0), figure=lambda model: figures[model.weight.item()])
-    assert found == Blend(share, figures[2 + 2 * share]) and model.weight.item() == 2 + 2 * share
+    assert found == Blend(share, figures[2 + 2 * share].mean()) and model.weight.item() == 2 + 2 * share
+    assert blend(model, first, last, shares=(0.75,), figure=None) == Blend(0.75, None) and model.weight.item() == 3.5
 
 
 def test_adapters_are_merged_and_an_interruption_changes_nothing(loaded, tmp_path: Path) -> None:
@@ -195,6 +196,18 @@ def test_the_model_stays_as_it_is_where_training_makes_it_no_better(loaded, tmp_
     np.testing.assert_array_equal(weights_of(model), weights_of(loaded))
     again = fit(model, COLUMNS, recipe, figure=lambda _: np.array([0.5]), checkpoints=tmp_path, resume=True)
     assert again == fitted, "what has stopped is not trained further"
+
+
+def test_figures_of_few_questions_choose_nothing(loaded, tmp_path: Path) -> None:
+    recipe, told = Recipe(batch_size=6, learning_rate=0.01, patience=1, blend=0.75), []
+    figures = {"columns": COLUMNS, "recipe": recipe, "chooses": False}
+    shown, unseen = deepcopy(loaded), deepcopy(loaded)
+    worse = (np.array([1.0 / number]) for number in range(1, 9))
+    fitted = fit(shown, **figures, figure=lambda _: next(worse), checkpoints=tmp_path / "a", on_progress=told.append)
+    assert (fitted.steps, fitted.best_step, fitted.share) == (4, 4, 0.75), "all steps, though none was better"
+    assert [progress.figure for progress in told if progress.figure] == [1 / 2, 1 / 3, 1 / 4, 1 / 5]
+    assert fit(unseen, **figures, figure=None, checkpoints=tmp_path / "b") == Fitted(4, {}, 4, 0.75, None)
+    assert np.abs(weights_of(unseen) - weights_of(loaded)).max() > 1e-3
 
 
 def test_what_cannot_be_trained_is_refused(loaded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,6 +29,8 @@ from retrieval.training.collected_pairs import collect_pairs, split_of, texts_of
 from retrieval.training.fit import fit
 from retrieval.training.generated import generate
 from retrieval.training.plan import make_plan
+from retrieval.training.recipe import Fitted
+from retrieval.training.split import split_judged
 from retrieval.training.trainable import trainable_model
 from retrieval.training.unseen import generated_unseen
 from retrieval.training.verdict_questions import unseen_questions
@@ -204,6 +206,7 @@ def test_an_interrupted_training_is_resumed_and_makes_a_model(
     assert trained.verdict is not None and not trained.verdict.take, "two questions prove nothing"
     card = (output / "README.md").read_text("utf-8")
     assert trained.advice in card and "## Unseen questions" in card
+    assert f"it has {trained.fitted.figure:.3f}:" in card
     assert "Nobody knows" not in card and "'passage: '" in card and f"{trained.plan.steps:,}" in card
     with pytest.raises(ConfigError, match="there already"):
         train(index, output, wanted=wanted)
@@ -222,7 +225,7 @@ def test_what_cannot_come_to_an_end_is_told_before_it_begins(
     few = replace(WANTED, judgements=judged, kinds=("crop",))
     with pytest.raises(ConfigError, match=r"needs 0\.0 GB in .* and 0\.0 GB are free there"):
         train(index, tmp_path / "mine", wanted=replace(few, held_out=0.01), beside=index)
-    assert "No question is left for a verdict" in caplog.text
+    assert "1 question for the verdict" in caplog.text
 
 
 def _refuse(estimate: Estimate) -> None:
@@ -237,9 +240,56 @@ def test_what_is_held_out_is_not_trained_on(index: HybridIndex) -> None:
     assert sources and plan.split.development and plan.split.unseen and not sources & away
     assert not set(plan.development.queries.values()) & {example.pair.question for example in plan.examples}
     assert plan.steps == 2 * -(-len(plan.examples) // 4) and plan.seconds > 0
+    assert plan.chooses and plan.recipe.blend == 0.5
     assert plan.pairs == {"title": 5, "sentence": 5}
     hasty = make_plan(index, model, Wanted(held_out=0.4, minutes=1e-6, recipe=WANTED.recipe, mining=WANTED.mining))
     assert len(hasty.examples) == WANTED.recipe.batch_size
+
+
+def test_where_nothing_is_held_out_all_is_trained_on(
+    index: HybridIndex, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    recipe = Recipe(batch_size=8, learning_rate=1e-3)
+    trained = train(index, tmp_path / "mine", wanted=Wanted(judgements=JUDGED, recipe=recipe))
+    asked = {example.pair.question for example in trained.plan.examples}
+    assert (
+        asked >= set(JUDGED.queries.values()) and not trained.plan.split.away and not trained.plan.development.queries
+    )
+    assert trained.fitted == Fitted(trained.plan.steps, {}, trained.plan.steps, share=0.75, figure=None)
+    with HybridIndex.open(tmp_path / "lone", config=index.config) as lone:
+        add([document(1, "tin")], lone)
+        with pytest.raises(ConfigError, match="on held-out documents"):
+            make_plan(lone, trainable_model(index.config), Wanted())
+        assert make_plan(lone, trainable_model(index.config), Wanted(held_out=0)).examples
+    assert trained.verdict is None and trained.advice.startswith("Nothing was held out")
+    assert "too few to hold some out" in caplog.text
+    card = (tmp_path / "mine" / "README.md").read_text("utf-8")
+    assert "the last one, blended" in card and "development question" not in card
+
+
+@pytest.mark.parametrize(
+    ("count", "share", "development", "unseen"),
+    [
+        (1000, None, 100, 100),
+        (300, None, 0, 60),
+        (150, None, 0, 0),
+        (150, 0.5, 0, 75),
+        (300, 0.5, 75, 75),
+        (9, 0, 0, 0),
+    ],
+)
+def test_few_judged_questions_are_for_the_verdict_or_for_training(
+    count: int, share: float | None, development: int, unseen: int
+) -> None:
+    queries = {str(number): f"What is {number}?" for number in range(count)}
+    judged = Judgements(queries, {query: {f"{query}.md": 1, "zero.md": 0} for query in queries})
+    split = split_judged(judged, share=share, seed=0)
+    for queries, documents, about in (
+        (split.development_queries, split.development, development),
+        (split.unseen_queries, split.unseen, unseen),
+    ):
+        assert about * 0.7 <= len(queries) <= about * 1.4
+        assert documents == {f"{query}.md" for query in queries}
 
 
 def test_judged_questions_are_held_out_with_what_answers_them(
@@ -251,12 +301,13 @@ def test_judged_questions_are_held_out_with_what_answers_them(
     held = plan.split.development_queries | plan.split.unseen_queries
     judged = [example for example in plan.examples if example.pair.kind == "judged"]
     assert judged and held and plan.pairs["file"] == 1
+    assert not plan.chooses and plan.recipe.blend == 0.75, "a few judged questions choose nothing"
     assert {example.pair.question for example in judged} == {
         JUDGED.queries[query] for query in JUDGED.queries.keys() - held
     }
     away = {source for query in held for source, relevance in JUDGED.qrels[query].items() if relevance}
     assert not away & {example.pair.source for example in plan.examples}
-    assert set(plan.development.queries.values()) == {JUDGED.queries[query] for query in plan.split.development_queries}
+    assert not plan.split.development_queries, "the verdict needs them all"
     monkeypatch.setattr(
         "retrieval.training.verdict_questions.texts_of", lambda *_: []
     )  # an index of which these are not drawn
@@ -368,8 +419,8 @@ def test_the_command_plans_trains_and_advises(
     assert code == 0 and "10 judged questions of qrels/train.tsv" in told and " dense" not in told
     found = json.loads(printed)
     assert found["model"] == str(output) and "keep the base model" in found["advice"] and not found["take"]
-    assert found["unseen"]["questions"]["kind"] == "judged" and 0 < found["unseen"]["questions"]["count"] < 5
-    assert f"it has {found['held_out_result']:.3f}" in (output / "README.md").read_text("utf-8")
+    assert found["unseen"]["questions"]["kind"] == "judged" and 0 < found["unseen"]["questions"]["count"] < 10
+    assert found["held_out_result"] is None and "the last one" in (output / "README.md").read_text("utf-8")
     assert found["elsewhere"]["questions"] == {"kind": "judged", "count": 10} and found["elsewhere"]["documents"] == 10
     monkeypatch.delenv("RETRIEVAL_CHROMA_HOST")
     settings = Config.load(output / "config.yaml")

@@ -24,12 +24,12 @@ def model_card(plan: Plan, fitted: Fitted, wanted: Wanted, *, base: str, prompts
     recipe = wanted.recipe
     pairs = ", ".join(f"{count:,} {kind}" for kind, count in plan.pairs.items())
     negatives = ", ".join(f"{count:,} {source}" for source, count in plan.negatives.items() if count) or "none"
-    figures = "\n".join(f"| {step:,} | {figure:.3f} |" for step, figure in sorted(fitted.figures.items()))
     negatives += ", dense ones mined again before each further epoch" if wanted.mining.again else ""
     layers = f"the lowest {recipe.frozen_layers} layers frozen" if recipe.frozen_layers else "all layers"
     layers += f", adapters of rank {recipe.lora_rank} merged (LoRA)" if recipe.lora_rank else ""
     if fitted.best_step:
-        outcome = f"The weights are those of step {fitted.best_step:,}, the best one on the development questions"
+        outcome = f"The weights are those of step {fitted.best_step:,}"
+        outcome += ", the best one on the development questions" if plan.chooses else ", the last one"
         outcome += "." if fitted.share == 1 else f", blended with the base model's: {fitted.share:.0%} are trained."
     else:
         outcome = "No step was better than the base model: these are the base model's weights."
@@ -50,10 +50,19 @@ Questions are embedded with the prefix `{prompts.query!r}`, passages with `{prom
 - {counted(fitted.steps, "step")} of {plan.steps:,} in {counted(recipe.epochs, "epoch")}, \
 {recipe.batch_size * recipe.accumulate} pairs in each; learning rate {recipe.learning_rate:g}; {layers}; \
 seed {recipe.seed}
+{_development(plan, fitted)}"""
 
-{MEASURE} by hybrid search of {counted(len(plan.development.queries), "development question")} among \
-{counted(len(plan.development.passages), "passage")}. Step and blend were chosen by these questions, which flatters \
-the trained model; it has {fitted.figure:.3f}:
+
+def _development(plan: Plan, fitted: Fitted) -> str:
+    """The figures of the development questions; "" without any."""
+    if fitted.figure is None:
+        return ""
+    asked, passages = len(plan.development.queries), len(plan.development.passages)
+    figures = "\n".join(f"| {step:,} | {figure:.3f} |" for step, figure in sorted(fitted.figures.items()))
+    chosen = "chose step and blend, which flatters the trained model" if plan.chooses else "are too few to choose by"
+    return f"""
+{MEASURE} by hybrid search of {counted(asked, "development question")} among {counted(passages, "passage")}. These \
+{chosen}; it has {fitted.figure:.3f}:
 
 | step | {MEASURE} |
 |---|---|

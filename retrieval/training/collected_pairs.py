@@ -14,7 +14,7 @@ from retrieval.training.best_chunk import BestChunk
 from retrieval.training.generation import Generated
 from retrieval.training.made_pairs import Text, asked_pairs, made_pairs
 from retrieval.training.pairs import Pair, distinct, judged_pairs
-from retrieval.training.split import Split, split_documents, split_judged
+from retrieval.training.split import SHARE, Split, split_documents, split_judged
 from retrieval.training.wanted import Wanted
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ def split_of(texts: Sequence[Text], wanted: Wanted) -> Split:
     """What is held out: of judged questions where there are any, else of the documents of these chunks."""
     if wanted.judgements is not None:
         return split_judged(wanted.judgements, share=wanted.held_out, seed=wanted.seed)
-    return split_documents(texts, share=wanted.held_out, seed=wanted.seed)
+    return split_documents(texts, share=SHARE if wanted.held_out is None else wanted.held_out, seed=wanted.seed)
 
 
 def collect_pairs(

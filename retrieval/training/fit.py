@@ -1,7 +1,8 @@
 """The training itself: sentence-transformers' trainer, on columns that a loss reads.
 
-Training stops early when the mean figure of the development questions no longer rises. The result has the weights of
-the best step, blended with those of the base model.
+Where the development questions are enough to choose by, training stops early when their mean figure no longer rises,
+and the result has the weights of the best step; else it has those of the last step. Both are blended with the weights
+of the base model.
 
 A checkpoint holds the trained weights, the optimizer, the learning rate, the place in the data, the figures so far and
 the state of random numbers. A resumed training takes the same steps as an uninterrupted one: on the same processor,
@@ -9,6 +10,7 @@ with as many threads, their weights differ by no more than float32 rounding.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,8 +41,9 @@ def fit(
     columns: Columns,
     recipe: Recipe,
     *,
-    figure: Figure,
+    figure: Figure | None,
     checkpoints: Path,
+    chooses: bool = True,
     resume: bool = False,
     renew: Renew | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
@@ -49,8 +52,10 @@ def fit(
     the base model if that is as good.
 
     columns       as Loss.columns gives them
-    figure        of the development questions
+    figure        of the development questions; None without any
     checkpoints   a directory that keeps the newest checkpoint and the best one
+    chooses       whether the figure chooses step and blend. If not, it is only told: all steps are taken, and
+                  `recipe.blend`, else all, of their weights
     resume        resume from the newest checkpoint, with the same columns and recipe; if there is none, begin
     renew         gives other columns for each epoch but the first; where an epoch is resumed, the same as before
 
@@ -63,6 +68,9 @@ def fit(
     from transformers import TrainerState
 
     steps = recipe.steps(len(columns["anchor"]))
+    chooses = chooses and figure is not None
+    if not chooses:
+        recipe = replace(recipe, blend=recipe.blend or 1.0, patience=steps + 1)
     newest = newest_checkpoint(checkpoints) if resume else None
     state = None if newest is None else TrainerState.load_from_json(str(newest / STATE))
     with (
@@ -70,7 +78,7 @@ def fit(
         trainable(model, frozen_layers=recipe.frozen_layers, lora_rank=recipe.lora_rank, seed=recipe.seed),
     ):
         base = _copied(model)
-        figures = {0: float(figure(model).mean())}
+        figures = {} if figure is None else {0: float(figure(model).mean())}
         if state is None or not (state.global_step >= steps or is_over(state, recipe.patience)):
             trainer = make_trainer(
                 model,
@@ -88,14 +96,13 @@ def fit(
                 trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)
             state = trainer.state
         figures |= figures_of(state)
-        best_step = max(figures, key=lambda step: figures[step])  # the first of several equal ones
-        share, reached = 0.0, figures[0]
+        best_step = max(figures, key=lambda step: figures[step]) if chooses else steps  # the first of equal ones
+        share, reached = 0.0, figures.get(0)
         if best_step:
             load_weights(model, checkpoints / f"checkpoint-{best_step}")
             shares = SHARES if recipe.blend is None else (recipe.blend,)
-            share, answered = blend(model, base, _copied(model), shares=shares, figure=figure)
-            reached = float(answered.mean())
-        if reached <= figures[0]:
+            share, reached = blend(model, base, _copied(model), shares=shares, figure=figure)
+        if chooses and reached is not None and reached <= figures[0]:
             best_step, share, reached = 0, 0.0, figures[0]
             restore(model, base)
     model.eval()

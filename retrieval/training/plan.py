@@ -10,12 +10,14 @@ from retrieval.context import embedded_text
 from retrieval.encoders.prompts import Prompts
 from retrieval.errors import ConfigError
 from retrieval.index import HybridIndex
+from retrieval.model_comparison.comparison import FEW
 from retrieval.searcher import Searcher
+from retrieval.training.blending import MADE_SHARE, UNCHOSEN_SHARE
 from retrieval.training.collected_pairs import collect_pairs, split_of, texts_of
 from retrieval.training.examples import Example, Source, counts_of_negatives
 from retrieval.training.fit import check_packages
 from retrieval.training.generation import Generated
-from retrieval.training.held_out import HeldOut
+from retrieval.training.held_out import HeldOut, embed
 from retrieval.training.lexical_side import LexicalSide
 from retrieval.training.made_pairs import Text
 from retrieval.training.negatives import Miner, mine
@@ -35,19 +37,15 @@ _OF_TIME = 0.25
 """The share of the time that the development questions may take; where they would take more, they are asked less
 often."""
 
-_MADE_BLEND = 0.5
-"""The blend for pairs that are made from documents. Development questions that are made alike would choose all of the
-trained weights: on Cranfield these raised nDCG@10 by .024 for them, and by -.001 for people's questions."""
-
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What a training would do.
 
     examples      to train on
-    recipe        how: as wanted, but the development questions may be asked less often, and the blend is half where all
-                  pairs are made from documents
-    development   the held-out questions by which training stops early
+    recipe        how: as wanted, but the development questions may be asked less often, and the blend may be chosen
+    development   held-out questions, of which there may be none
+    chooses       whether these are enough to choose step and blend by
     split         what is held out
     pairs         how many examples there are of each kind
     negatives     how many hard negatives each source gave
@@ -59,6 +57,7 @@ class Plan:
     examples: tuple[Example, ...]
     recipe: Recipe
     development: HeldOut
+    chooses: bool
     split: Split
     pairs: Mapping[Kind, int]
     negatives: Mapping[Source, int]
@@ -88,7 +87,7 @@ def make_plan(
     texts = texts_of(searcher, wanted.seed)
     split, generated = split_of(texts, wanted), generated or Generated()
     pairs, held_out = collect_pairs(searcher, wanted, texts=texts, split=split, generated=generated)
-    if not pairs or not held_out:
+    if not pairs or not (held_out or wanted.judgements is not None or wanted.held_out == 0):
         raise ConfigError(
             f"{len(pairs)} pairs to train on, and {len(held_out)} on held-out documents: both are needed. Take more "
             "documents, those with titles, headings or sentences, or judge questions."
@@ -107,15 +106,19 @@ def make_plan(
             pairs = pairs[: max(recipe.batch_size, int(rows * len(probe) / _rows(recipe, probe, prompts)))]
         examples = mined(pairs)
     steps = recipe.steps(_rows(recipe, examples, prompts))
-    affordable = int(_OF_TIME / (1 - _OF_TIME) * steps * costs.step / costs.evaluation) - 1  # one is before training
-    recipe = replace(recipe, evaluations=min(recipe.evaluations, max(1, affordable)))
-    if recipe.blend is None and all(example.pair.kind in MADE for example in examples):
-        recipe = replace(recipe, blend=_MADE_BLEND)
+    if costs.evaluation:
+        affordable = int(_OF_TIME / (1 - _OF_TIME) * steps * costs.step / costs.evaluation)
+        recipe = replace(recipe, evaluations=min(recipe.evaluations, max(1, affordable - 1)))  # one is before training
+    made = all(example.pair.kind in MADE for example in examples)
+    chooses = bool(development.queries) and (made or len(development.queries) >= FEW)
+    if recipe.blend is None and (made or not chooses):
+        recipe = replace(recipe, blend=MADE_SHARE if made else UNCHOSEN_SHARE)
     training = steps * costs.step + (recipe.evaluations + 1) * costs.evaluation
     return Plan(
         examples=tuple(examples),
         recipe=recipe,
         development=development,
+        chooses=chooses,
         split=split,
         pairs=counts(example.pair for example in examples),
         negatives=counts_of_negatives(examples),
@@ -135,7 +138,7 @@ class _Costs(NamedTuple):
     """Seconds on this machine.
 
     step            for a step
-    evaluation      for asking the development questions
+    evaluation      for asking the development questions; 0 without any
     mining          for embedding all chunks, each time that negatives are mined again
     mining_a_pair   for embedding the question and the answer of a pair, each time that negatives are mined again
     """
@@ -156,10 +159,14 @@ def _costs(
     chunks: int,
 ) -> _Costs:
     started = time.perf_counter()
-    development.ndcg(model, prompts)
-    evaluation = time.perf_counter() - started
+    if development.queries:
+        development.ndcg(model, prompts)
+    else:
+        embed(model, prompts.as_passages(development.passages.values()))
+    taken = time.perf_counter() - started
     times = wanted.recipe.epochs - 1 if wanted.mining.again else 0
-    text = times * evaluation / (len(development.queries) + len(development.passages))
+    text = times * taken / (len(development.queries) + len(development.passages))
+    evaluation = taken if development.queries else 0.0
     return _Costs(seconds_a_step(model, probe, wanted.recipe, prompts), evaluation, text * chunks, 2 * text)
 
 
@@ -178,12 +185,14 @@ def _distractors(texts: Sequence[Text], split: Split, *, seed: int) -> list[Text
 
 def _development(searcher: Searcher, held_out: Sequence[Pair], others: Sequence[Text]) -> HeldOut:
     """The questions of the pairs, to their passages and others, ranked as a hybrid search of the index would rank
-    these."""
+    these. Without pairs, the others alone."""
     reader = searcher.reader
     languages = {embedded_text(text.chunk, context_header=reader.context_header): text.language for text in others} | {
         pair.passage: reader.language(int(reader.rows_of_ids([pair.chunk])[0])) for pair in held_out
     }
     questions = HeldOut.of(held_out, others=languages)
+    if not held_out:
+        return questions
     passages = {passage: languages[passage] for passage in questions.passages.values()}
     return replace(questions, lexical=LexicalSide.of(searcher, list(questions.queries.values()), passages))
 

@@ -40,8 +40,7 @@ class Recipe:
     evaluations    how often the development questions are asked
     patience       training stops early after so many evaluations without a new best
     blend          the share of the trained weights in the result, in (0, 1]; the rest are those of the base model.
-                   None is half where all pairs are made from documents, else the development questions choose it
-                   (`blending`)
+                   None lets the plan choose it (`blending`)
     seed           of the order of examples, and of dropout
 
     Raises ConfigError for numbers out of range.
@@ -109,11 +108,11 @@ class Fitted:
     figures    the mean over the development questions, by the step after which they were asked; 0 is the base model
     best_step  the step whose weights the result has; 0 if the result is the base model
     share      of these weights in the result; the rest are those of the base model
-    figure     the mean over the development questions of the result
+    figure     the mean over the development questions of the result; None without any
     """
 
     steps: int
     figures: dict[int, float]
     best_step: int
     share: float
-    figure: float
+    figure: float | None

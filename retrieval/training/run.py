@@ -40,6 +40,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_NO_VERDICT = (
+    "Nothing was held out, so there is no verdict: take the model if it answers new questions better, or if the same "
+    "training, with half of the judged questions held out, answers these better."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Trained:
@@ -132,7 +137,7 @@ def _fitted(
         plan = replace(plan, recipe=replace(plan.recipe, evaluations=planned[1]))
     else:
         plan = make_plan(index, model, wanted, generated=generated)
-        _warn_of_few(len(unseen_questions(index.searcher(), plan, wanted).queries))
+        _warn_of_few(index, plan, wanted)
         work.begin(identity, plan.examples, evaluations=plan.recipe.evaluations)
     on_plan(plan)
     if (fitted := work.fitted()) is not None:
@@ -143,7 +148,8 @@ def _fitted(
         model,
         wanted.recipe.columns(plan.examples, prompts),
         plan.recipe,
-        figure=lambda model: plan.development.ndcg(model, prompts),
+        figure=(lambda model: plan.development.ndcg(model, prompts)) if plan.development.queries else None,
+        chooses=plan.chooses,
         checkpoints=work.checkpoints,
         resume=planned is not None,
         renew=_mined_again(index, plan, wanted, work.checkpoints) if wanted.mining.again else None,
@@ -155,8 +161,16 @@ def _fitted(
     return plan, fitted
 
 
-def _warn_of_few(questions: int) -> None:
+def _warn_of_few(index: HybridIndex, plan: Plan, wanted: Wanted) -> None:
     """Before the time for training is spent."""
+    if not plan.split.away:
+        if wanted.held_out is None:
+            log.warning(
+                "The judged questions are too few to hold some out: all are trained on, and there is no verdict. Hold "
+                "out half of them to have one."
+            )
+        return
+    questions = len(unseen_questions(index.searcher(), plan, wanted).queries)
     way_out = "Take more documents, judge more questions, or hold out more."
     if not questions:
         log.warning("No question is left for a verdict: it will not say whether to take the trained model. %s", way_out)
@@ -200,6 +214,8 @@ def _verdict(
     on_stage: Callable[[str], None],
 ) -> tuple[Verdict | None, str]:
     """The verdict, and the advice that follows from it."""
+    if not plan.split.away:
+        return None, _NO_VERDICT
     if not fitted.best_step:
         return None, "No step was better than the base model on the development questions: keep the base model."
     own = unseen_questions(index.searcher(), plan, wanted)

@@ -4,9 +4,13 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from retrieval.evaluation.judgements import Judgements
+from retrieval.model_comparison.comparison import FEW
 from retrieval.model_comparison.sampling import answers_to
 from retrieval.training.held_out import held_out_sources
 from retrieval.training.made_pairs import Text
+
+SHARE = 0.2
+"""What is held out by default."""
 
 
 class Split(NamedTuple):
@@ -24,11 +28,16 @@ class Split(NamedTuple):
         return self.development | self.unseen
 
 
-def split_judged(judgements: Judgements, *, share: float, seed: int) -> Split:
-    """Hold out a share of the judged questions, with the documents that answer them."""
+def split_judged(judgements: Judgements, *, share: float | None, seed: int) -> Split:
+    """Hold out a share of the judged questions, with the documents that answer them. Those that are too few for two
+    halves are all for the verdict; None holds out a fifth if that is enough for one, else nothing."""
     queries = judgements.queries
-    held = held_out_sources(queries, share=share, seed=seed)
-    development, unseen = _halves({query: queries[query] for query in held}, seed)
+    held = held_out_sources(queries, share=SHARE if share is None else share, seed=seed)
+    if share is None and len(held) < FEW:
+        return Split(frozenset(), frozenset())
+    development, unseen = frozenset[str](), held
+    if len(held) >= 2 * FEW:
+        development, unseen = _halves({query: queries[query] for query in held}, seed)
     answers = [answers_of(judgements, chosen) for chosen in (development, unseen)]
     return Split(answers[0], answers[1] - answers[0], development, unseen)
 

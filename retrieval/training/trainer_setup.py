@@ -44,7 +44,7 @@ def make_trainer(
     columns: Columns,
     recipe: Recipe,
     *,
-    figure: Figure,
+    figure: Figure | None,
     checkpoints: Path,
     steps: int,
     renew: Renew | None,
@@ -67,17 +67,17 @@ def make_trainer(
 
     trainer = trainer_class()(
         model=model,
-        args=_arguments(model, recipe, checkpoints=checkpoints, steps=steps),
+        args=_arguments(model, recipe, checkpoints=checkpoints, steps=steps, evaluates=figure is not None),
         train_dataset=dataset,
         loss=recipe.loss.module(model),
-        evaluator=[lambda model, *_: float(figure(model).mean())],
-        callbacks=[_callback(recipe, steps, on_progress), Renews()],
+        evaluator=None if figure is None else [lambda model, *_: float(figure(model).mean())],
+        callbacks=[_callback(recipe, steps, on_progress, evaluates=figure is not None), Renews()],
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
 
 
-def _arguments(model: "SentenceTransformer", recipe: Recipe, *, checkpoints: Path, steps: int) -> Any:
+def _arguments(model: "SentenceTransformer", recipe: Recipe, *, checkpoints: Path, steps: int, evaluates: bool) -> Any:
     from sentence_transformers.sentence_transformer.training_args import BatchSamplers
 
     every = max(1, steps // recipe.evaluations)
@@ -95,14 +95,14 @@ def _arguments(model: "SentenceTransformer", recipe: Recipe, *, checkpoints: Pat
         data_seed=recipe.seed,
         bf16=trains_in_bf16(model),
         use_cpu=model.device.type == "cpu",
-        eval_strategy="steps",
+        eval_strategy="steps" if evaluates else "no",
         eval_steps=every,
         save_strategy="steps",
         save_steps=every,
         save_total_limit=2,
         logging_steps=1,
         logging_nan_inf_filter=False,
-        metric_for_best_model=FIGURE,
+        metric_for_best_model=FIGURE if evaluates else None,
         greater_is_better=True,
         report_to=[],
         disable_tqdm=True,
@@ -111,7 +111,7 @@ def _arguments(model: "SentenceTransformer", recipe: Recipe, *, checkpoints: Pat
     )
 
 
-def _callback(recipe: Recipe, steps: int, on_progress: Callable[[Progress], None]) -> Any:
+def _callback(recipe: Recipe, steps: int, on_progress: Callable[[Progress], None], *, evaluates: bool) -> Any:
     from transformers import TrainerCallback
 
     started = time.monotonic()
@@ -119,7 +119,7 @@ def _callback(recipe: Recipe, steps: int, on_progress: Callable[[Progress], None
 
     class Tells(TrainerCallback):  # type: ignore[misc]
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            control.should_evaluate |= state.global_step >= steps  # the last step may be the best
+            control.should_evaluate |= evaluates and state.global_step >= steps  # the last step may be the best
             release_memory()
 
         def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:

@@ -21,7 +21,9 @@ class Wanted:
     most         the most pairs that are trained on
     minutes      that training takes, about, at most; None is as long as all pairs take
     held_out     the share of the judged questions, else of the documents, that training does not see: one half of them
-                 for development questions, by which training stops early, the other half for the verdict
+                 for development questions, by which training stops early, the other half for the verdict. Fewer than
+                 100 judged questions are all for the verdict. With 0, training sees all, and ends without a verdict.
+                 None is 0.2, and 0 where these are fewer than 50 judged questions: they teach more than they tell
     seed         of everything that is drawn at random
 
     Raises ConfigError for numbers out of range.
@@ -33,14 +35,14 @@ class Wanted:
     kinds: tuple[Kind, ...] | None = None
     most: int = 20_000
     minutes: float | None = None
-    held_out: float = 0.2
+    held_out: float | None = None
     seed: int = 0
     mining: Mining = field(default_factory=Mining)
     recipe: Recipe = field(default_factory=Recipe)
 
     def __post_init__(self) -> None:
-        if self.most < 1 or not 0 < self.held_out < 1 or (self.minutes is not None and self.minutes <= 0):
-            raise ConfigError("Training needs one pair at least, more than 0 minutes, and a held-out share in (0, 1).")
+        if self.most < 1 or not 0 <= (self.held_out or 0) < 1 or (self.minutes is not None and self.minutes <= 0):
+            raise ConfigError("Training needs one pair at least, more than 0 minutes, and a held-out share in [0, 1).")
         if unknown := set(self.kinds or ()) - set(MADE):
             raise ConfigError(f"There are no pairs of kind {min(unknown)!r}; documents give {', '.join(MADE)}.")
         if self.mining.again and self.recipe.epochs < 2:
