@@ -1,12 +1,13 @@
 """What runs on a node of a Ray cluster: files to chunks and passages to vectors, by the usual code."""
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from queue import LifoQueue
 from typing import NamedTuple, Self
 
-from ingest.parser_pool import ParserPool
+from ingest.parser_pool import ParserPool, Parsers
 from ingest.parser_worker import ParserSettings
 from ingest.parsing import FileBytes, Parsed, Unparsed
 from ingest.scan import ScannedFile
@@ -58,14 +59,16 @@ class RayWorker:
     """A process of a node. Threads share it: the model embeds in two at once, and each file has a parser of its own.
 
     Errors of ours are returned, since Ray would make others of them.
+
+    parsers   what parses a file each at the same time; None starts processes of its own, which end with this one
     """
 
-    def __init__(self, settings: WorkerSettings) -> None:
+    def __init__(self, settings: WorkerSettings, *, parsers: Sequence[Parsers] | None = None) -> None:
         self._settings = settings
         self._embedder: Embedder | None = None
-        self._parsers: LifoQueue[ParserPool] = LifoQueue()  # the last one used has a process running
-        for _ in range(settings.parsers):
-            self._parsers.put(ParserPool(workers=1))
+        self._parsers: LifoQueue[Parsers] = LifoQueue()  # the last one used has a process running
+        for each in parsers or [ParserPool(workers=1) for _ in range(settings.parsers)]:
+            self._parsers.put(each)
 
     def start(self) -> None:
         """Answers once this process runs."""
