@@ -167,7 +167,7 @@ def test_four_nodes_take_a_quarter_of_the_time(cluster: LocalNodes, open_index: 
     for nodes in (1, 4):
         cluster.add(nodes - len(cluster.nodes))
         with (
-            open_index(f"index{nodes}", encoder=SleepingEncoder(0.025)) as index,
+            open_index(f"index{nodes}", encoder=SleepingEncoder(0.04)) as index,
             RayPool(cluster.address, index) as pool,
         ):
             ingest.sync(few, index, pool=pool)  # the workers have started
