@@ -53,8 +53,8 @@ class SleepingEncoder:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=0.04, help="of a passage; a node embeds two at a time")
-    parser.add_argument("--chunks", type=int, default=6400)
+    parser.add_argument("--seconds", type=float, default=0.06, help="of a passage; a node embeds two at a time")
+    parser.add_argument("--chunks", type=int, default=5120)
     parser.add_argument("--nodes", type=int, nargs="+", default=[1, 2, 4])
     arguments = parser.parse_args()
     os.environ["PYTHONPATH"] = str(Path(__file__).parent.parent)

@@ -238,9 +238,14 @@ def _check_reached(address: str) -> None:
 
 def _last_line(error: BaseException) -> str:
     """Where Ray gives only the traceback of what was raised there."""
-    return next((line.strip() for line in reversed(str(error).splitlines()) if line.strip()), type(error).__name__)
+    return _lines(error)[-1]
 
 
 def first_line(error: BaseException) -> str:
-    """Ray's messages go on for pages."""
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    """Ray's messages go on for pages; one whose first line only leads to a traceback says it in its last."""
+    lines = _lines(error)
+    return lines[-1] if lines[0].endswith(":") else lines[0]
+
+
+def _lines(error: BaseException) -> list[str]:
+    return [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]

@@ -48,8 +48,9 @@ class RayPool:
     embedding, and writes. Each node loads the index's model by its name. What a server embeds is sent there from here,
     as without Ray.
 
-    The cluster is left alone until `start`, or until there is something to parse. `connect` gives the cluster at an
-    address.
+    Several syncs may use it, `with RayPool(address, index) as pool: sync(folder, index, pool=pool)`; its workers hold
+    their nodes all the while. The cluster is left alone until `start`, or until there is something to parse. `connect`
+    gives the cluster at an address.
 
     Raises ConfigError for what is no address, and where Ray is not installed.
     """
