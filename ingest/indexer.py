@@ -1,8 +1,9 @@
 """Parsed documents into the index, batch by batch; counts what was done."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import NamedTuple
 
 from ingest.parsing import Parsed, Unparsed
@@ -15,8 +16,9 @@ from retrieval.writer.vector_pool import Filled
 from retrieval.writer.writer import Writer
 
 _BATCH_CHUNKS = 256
-"""Chunks of whole documents written at once: enough to embed texts of like length together, and to make little of the
-records that go with each batch; few enough to be done in seconds when someone wants to stop."""
+"""Chunks of whole documents written at once, for each machine that embeds: enough to embed texts of like length
+together, and to make little of the records that go with each batch; few enough to be done in seconds when someone wants
+to stop."""
 
 _FIRST_SHARE = 8
 """The first batch is so much smaller: the encoder waits for it."""
@@ -34,10 +36,18 @@ class Indexer:
     could be read stays searchable.
 
     documents, size   how many there will be, and their bytes together
+    machines          how many embed at the same time; it is asked once, for the first document
     """
 
     def __init__(
-        self, writer: Writer, report: SyncReport, *, documents: int, size: int, on_progress: OnProgress | None
+        self,
+        writer: Writer,
+        report: SyncReport,
+        *,
+        documents: int,
+        size: int,
+        on_progress: OnProgress | None,
+        machines: Callable[[], int] = lambda: 1,
     ) -> None:
         self.report = report
         self._writer = writer
@@ -45,6 +55,11 @@ class Indexer:
         self._on_progress = on_progress
         self._batch: list[_Put] = []
         self._embedding: list[_Put] = []
+        self._machines = machines
+
+    @cached_property
+    def _batch_chunks(self) -> int:
+        return _BATCH_CHUNKS * self._machines()
 
     def put_file(self, file: ScannedFile, outcome: Parsed | Unparsed, *, folder: str) -> None:
         """Index what was found in a file; `folder` as in index_files."""
@@ -73,7 +88,7 @@ class Indexer:
     def put(self, record: DocumentRecord, chunks: Sequence[Chunk], *, size: int, content: str = "") -> None:
         """Index a document's chunks; `content` as in Change."""
         self._batch.append(_Put(Change(record, chunks, content), size))
-        enough = _BATCH_CHUNKS if self._embedding else _BATCH_CHUNKS // _FIRST_SHARE
+        enough = self._batch_chunks if self._embedding else self._batch_chunks // _FIRST_SHARE
         if sum(len(put.change.chunks) or 1 for put in self._batch) >= enough:
             self._turn()
 

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 HEAVY = {
     "torch", "sentence_transformers", "transformers", "chromadb", "lxml", "docx", "pypdfium2", "matplotlib", "scipy",
-    "httpx", "pymilvus",
+    "httpx", "pymilvus", "ray",
 }  # fmt: skip
 FRAMEWORKS = {"fastapi", "uvicorn", "mcp", "langchain_core", "llama_index", "haystack"}
 # From the bottom up: a module imports from its own layer and from those below. A package stands for all in it.
@@ -60,8 +60,8 @@ LAYERS = {
         },
         {"skipped_kinds"},
         {"chunking", "parsing", "plan", "report", "diff", "deletions", "overlaps"},
-        {"parser_worker", "parser_pool", "indexer"},
-        {"pipeline", "adding", "sync", "rebuild", "status", "checks", "damaged_chroma"},
+        {"parser_worker", "parser_pool", "indexer", "ray_worker", "ray_cluster", "ray_nodes", "ray_tasks"},
+        {"pipeline", "adding", "sync", "rebuild", "status", "checks", "damaged_chroma", "ray_pool"},
         {"doctor", "model_trials"},
     ],
 }
