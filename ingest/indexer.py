@@ -1,6 +1,7 @@
 """Parsed documents into the index, batch by batch; counts what was done."""
 
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -16,9 +17,8 @@ from retrieval.writer.vector_pool import Filled
 from retrieval.writer.writer import Writer
 
 _BATCH_CHUNKS = 256
-"""Chunks of whole documents written at once, for each machine that embeds: enough to embed texts of like length
-together, and to make little of the records that go with each batch; few enough to be done in seconds when someone wants
-to stop."""
+"""Chunks of whole documents written at once: enough to embed texts of like length together, and to make little of the
+records that go with each batch; few enough to be done in seconds when someone wants to stop."""
 
 _FIRST_SHARE = 8
 """The first batch is so much smaller: the encoder waits for it."""
@@ -30,7 +30,8 @@ class _Put(NamedTuple):
 
 
 class Indexer:
-    """Fills batches and writes them; `report` grows with what was done.
+    """Fills batches and writes them; `report` grows with what was done. While one is written, the next ones are being
+    embedded: one for each machine that embeds.
 
     One document's trouble costs only itself: it is noted in the ledger with its reason, and the last version that
     could be read stays searchable.
@@ -54,12 +55,12 @@ class Indexer:
         self._progress = Progress(0, documents, 0, size, 0, 0)
         self._on_progress = on_progress
         self._batch: list[_Put] = []
-        self._embedding: list[_Put] = []
+        self._embedding: deque[list[_Put]] = deque()
         self._machines = machines
 
     @cached_property
-    def _batch_chunks(self) -> int:
-        return _BATCH_CHUNKS * self._machines()
+    def _most_embedding(self) -> int:
+        return self._machines()
 
     def put_file(self, file: ScannedFile, outcome: Parsed | Unparsed, *, folder: str) -> None:
         """Index what was found in a file; `folder` as in index_files."""
@@ -88,9 +89,11 @@ class Indexer:
     def put(self, record: DocumentRecord, chunks: Sequence[Chunk], *, size: int, content: str = "") -> None:
         """Index a document's chunks; `content` as in Change."""
         self._batch.append(_Put(Change(record, chunks, content), size))
-        enough = self._batch_chunks if self._embedding else self._batch_chunks // _FIRST_SHARE
+        enough = _BATCH_CHUNKS if self._embedding else _BATCH_CHUNKS // _FIRST_SHARE
         if sum(len(put.change.chunks) or 1 for put in self._batch) >= enough:
-            self._turn()
+            self._begin()
+            if len(self._embedding) > self._most_embedding:
+                self._write(self._embedding.popleft())
 
     def fail(self, record: DocumentRecord, reason: str, *, size: int) -> None:
         """Report a document that cannot be indexed, and note it in the ledger unless that says so already.
@@ -121,16 +124,17 @@ class Indexer:
 
     def flush(self, stop: threading.Event | None = None) -> bool:
         """Write what has been put, batch by batch until `stop` is set. Returns whether all is written."""
-        while (self._embedding or self._batch) and not (stop is not None and stop.is_set()):
-            self._turn()
+        if self._batch and not (stop is not None and stop.is_set()):
+            self._begin()
+        while self._embedding and not (stop is not None and stop.is_set()):
+            self._write(self._embedding.popleft())
         return not (self._embedding or self._batch)
 
-    def _turn(self) -> None:
-        """Write the batch before this one, while this one is being embedded."""
+    def _begin(self) -> None:
+        """Have what has been put embedded, as a batch."""
         self._writer.prefetch([put.change for put in self._batch])
-        batch, self._embedding, self._batch = self._embedding, self._batch, []
-        if batch:
-            self._write(batch)
+        self._embedding.append(self._batch)
+        self._batch = []
 
     def _write(self, puts: Sequence[_Put]) -> None:
         batch = [put.change for put in puts]
