@@ -4,6 +4,7 @@ import ipaddress
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -41,6 +42,13 @@ def serve(
         list[str] | None,
         typer.Option(envvar="SERVE_ALLOWED_HOST", help="Name that clients call this service by, beside localhost."),
     ] = None,
+    allowed_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="SERVE_ALLOWED_ORIGIN",
+            help="Site whose pages may ask from a browser, as https://app.example (CORS).",
+        ),
+    ] = None,
     rerank: Annotated[
         str | None,
         typer.Option(
@@ -50,7 +58,7 @@ def serve(
     threads: Annotated[int, typer.Option(envvar="SERVE_THREADS", min=1, help="Searches at the same time.")] = 4,
     waiting: Annotated[
         int, typer.Option(envvar="SERVE_WAITING", min=0, help="Searches that may wait; further ones get 503.")
-    ] = 32,
+    ] = 200,
     timeout: Annotated[
         float, typer.Option(envvar="SERVE_TIMEOUT", min=0.1, help="Seconds that a request may take.")
     ] = 30,
@@ -90,6 +98,7 @@ def serve(
         folders=_folders(folder or []),
         keys=keys,
         hosts=_hosts(host, allowed_host or [], is_local=is_local),
+        origins=frozenset(map(_origin, allowed_origin or [])),
         reranker=_reranker(rerank),
         threads=threads,
         waiting=waiting,
@@ -126,6 +135,16 @@ def _hosts(host: str, allowed: list[str], *, is_local: bool) -> frozenset[str]:
     if is_local:
         named.add(host.lower())
     return LOOPBACK | named if named else frozenset()
+
+
+def _origin(given: str) -> str:
+    """An origin as browsers send it. Raises ConfigError for what is none."""
+    parts = urlsplit(given)
+    if parts.scheme not in ("http", "https") or not parts.hostname or given.rstrip("/").count("/") != 2:
+        raise ConfigError(
+            f"--allowed-origin {given} is no origin; write https://app.example, with the port if it has one."
+        )
+    return given.rstrip("/").lower()
 
 
 def _is_loopback(host: str) -> bool:

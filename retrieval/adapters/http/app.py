@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, nullcontext
 from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -54,6 +55,14 @@ def create_app(service: Service) -> FastAPI:
         redirect_slashes=False,
     )
     app.add_middleware(AccessControl, settings=service.settings)
+    if service.settings.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=sorted(service.settings.origins),
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "X-API-Key", "X-Request-ID"],
+            expose_headers=["Location", "Retry-After", "X-Request-ID"],
+        )
     app.add_middleware(RequestLog, metrics=service.metrics)
     for error in (RetrievalError, RequestValidationError, HTTPException):
         app.add_exception_handler(error, _refused)
@@ -78,6 +87,22 @@ async def _known_parameters(request: Request) -> None:
 
 
 async def _refused(request: Request, error: Exception) -> Response:
+    if isinstance(error, HTTPException) and error.status_code in (404, 405) and not isinstance(error, Refusal):
+        error = _no_route(request, error)
     if isinstance(error, RetrievalError) and client_message(error) != (whole := shortened(str(error))):
         log.warning("%s", whole)
     return response_of(error)
+
+
+def _no_route(request: Request, error: HTTPException) -> Refusal:
+    """What to ask instead of a path or a method that there is not."""
+    path = shortened(request.url.path)[:_LONGEST]
+    if error.status_code == 404:
+        return Refusal(
+            "not-found", f"There is no {path} here; /docs describes what there is, and /openapi.json to programs."
+        )
+    allowed = (error.headers or {}).get("Allow", "")
+    way_out = f"send {allowed.replace(', ', ' or ')}" if allowed else "/docs says which"
+    return Refusal(
+        "method-not-allowed", f"{path} is not asked with {request.method}; {way_out}.", headers=error.headers
+    )

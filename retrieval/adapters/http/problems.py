@@ -62,6 +62,7 @@ _OF_ERRORS: Sequence[tuple[type[errors.RetrievalError], str]] = (
     (errors.IndexLockedError, "index-locked"),
     (errors.IndexUnusableError, "index-unusable"),
     (errors.ModelError, "model"),
+    (errors.TimeLimitError, "timeout"),
     (errors.RetrievalError, "index-unusable"),
 )
 """Subclasses before their bases."""

@@ -28,6 +28,7 @@ class ServeSettings:
     folders         those that may be synced, beside those that the index is synced with already: name -> absolute path.
     keys            who may do what; without any, everything is open to this machine.
     hosts           the names that requests may give in their Host header; empty allows any.
+    origins         those of other sites' pages that may ask, in small letters, as https://app.example.
     reranker        what `rerank` may ask for; None refuses it.
     threads         searches that run at the same time.
     waiting         searches that wait for one of those; further ones are refused.
@@ -42,9 +43,10 @@ class ServeSettings:
     folders: Mapping[str, Path] = field(default_factory=dict)
     keys: Keys = field(default_factory=Keys)
     hosts: frozenset[str] = LOOPBACK
+    origins: frozenset[str] = frozenset()
     reranker: ConfiguredReranker | None = None
     threads: int = 4
-    waiting: int = 32
+    waiting: int = 200
     seconds: float = 30.0
     grace: float = 30.0
     rate: int = 3000
