@@ -28,7 +28,7 @@ MAX_QUESTION = 1_000_000
 CALLER = "retrieval.caller"
 """Key of the ASGI scope for the name of the API key."""
 
-IN_FLIGHT = 64_000_000
+IN_FLIGHT = 32_000_000
 """Bytes of JSON bodies that are held at the same time, all requests together: what is made of them takes several times
 as much."""
 
