@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from retrieval.errors import ConfigError
 if TYPE_CHECKING:
     from retrieval.adapters.http.keys import Keys
     from retrieval.adapters.http.settings import ConfiguredReranker
+    from retrieval.token_counts import TokenCount
 
 _PREFIX = "SERVE_"
 _KEYS_VARIABLE = "SERVE_KEYS"
@@ -47,6 +49,14 @@ def serve(
         typer.Option(
             envvar="SERVE_ALLOWED_ORIGIN",
             help="Site whose pages may ask from a browser, as https://app.example (CORS).",
+        ),
+    ] = None,
+    tokenizer: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="SERVE_TOKENIZER",
+            help="Tokenizer that a context may be counted with: NAME=FILE (tokenizer.json), a model on the hub, or an "
+            "encoding of tiktoken.",
         ),
     ] = None,
     rerank: Annotated[
@@ -99,6 +109,7 @@ def serve(
         keys=keys,
         hosts=_hosts(host, allowed_host or [], is_local=is_local),
         origins=frozenset(map(_origin, allowed_origin or [])),
+        tokenizers=dict(map(_tokenizer, tokenizer or [])),
         reranker=_reranker(rerank),
         threads=threads,
         waiting=waiting,
@@ -169,6 +180,30 @@ def _folders(given: list[str]) -> dict[str, Path]:
         if folders.setdefault(known, root) != root:
             raise ConfigError(f"--folder: two folders are called {known!r}; give one another name with NAME=DIR.")
     return folders
+
+
+def _tokenizer(given: str) -> "tuple[str, TokenCount]":
+    """The name that requests ask by, and what counts. Raises ConfigError for what cannot be loaded."""
+    from tokenizers import Tokenizer
+
+    from retrieval.token_counts import token_counter
+
+    name, equals, path = given.partition("=")
+    try:
+        if equals:
+            return name, token_counter(Tokenizer.from_file(path))
+        if "/" not in name and find_spec("tiktoken") is not None:
+            import tiktoken
+
+            if name in tiktoken.list_encoding_names():
+                return name, token_counter(tiktoken.get_encoding(name))
+        return name, token_counter(Tokenizer.from_pretrained(name))
+    except Exception as error:  # whatever the libraries raise
+        reason = " ".join(str(error).split())[:200].rstrip(".")
+        raise ConfigError(
+            f"--tokenizer {given} cannot be loaded: {reason}. Name a file (NAME=tokenizer.json), a model on the hub, "
+            "or an encoding of tiktoken, such as o200k_base."
+        ) from None
 
 
 def _reranker(name: str | None) -> "ConfiguredReranker | None":

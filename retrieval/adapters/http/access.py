@@ -32,7 +32,7 @@ IN_FLIGHT = 32_000_000
 """Bytes of JSON bodies that are held at the same time, all requests together: what is made of them takes several times
 as much."""
 
-_READING = ("/search", "/mcp")
+_READING = ("/search", "/mcp", "/retrieval", "/v1")
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 _HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[^][\s:/?#@\\]+)(?::\d{0,5})?")
@@ -67,7 +67,7 @@ class AccessControl:
             self._check_key(scope, headers)
             most = self._most(scope, headers)
         except Refusal as refusal:
-            await response_of(refusal)(scope, receive, send)
+            await response_of(refusal, path=scope["path"])(scope, receive, send)
             return
         held = self._in_flight.share() if most <= MAX_JSON else None  # uploads go to files
         body = _Body(receive, most=most, seconds=self._settings.seconds, held=held)

@@ -13,8 +13,10 @@ from starlette.responses import Response
 
 from retrieval import __version__
 from retrieval.adapters.http.access import AccessControl
+from retrieval.adapters.http.dify_route import dify_route
 from retrieval.adapters.http.document_routes import document_routes
 from retrieval.adapters.http.mcp_route import mcp_app, mcp_route
+from retrieval.adapters.http.openai_routes import openai_routes
 from retrieval.adapters.http.openapi import DescribedApp
 from retrieval.adapters.http.operation_routes import operation_routes
 from retrieval.adapters.http.page import page_routes
@@ -24,6 +26,8 @@ from retrieval.adapters.http.search_routes import search_routes
 from retrieval.adapters.http.service import Service
 from retrieval.adapters.redaction import client_message, shortened
 from retrieval.errors import RetrievalError
+
+_REPEATABLE = "within"
 
 _LONGEST = 100
 """Characters of an unknown name that a message repeats."""
@@ -67,8 +71,8 @@ def create_app(service: Service) -> FastAPI:
     for error in (RetrievalError, RequestValidationError, HTTPException):
         app.add_exception_handler(error, _refused)
     app.include_router(page_routes(app))
-    for routes in (search_routes(service), document_routes(service), operation_routes(service)):
-        app.include_router(routes, dependencies=[Depends(_known_parameters)])
+    for routes in (search_routes, document_routes, operation_routes, dify_route, openai_routes):
+        app.include_router(routes(service), dependencies=[Depends(_known_parameters)])
     if mcp is not None:
         app.router.routes.append(mcp_route(mcp, service))
     return app
@@ -76,12 +80,14 @@ def create_app(service: Service) -> FastAPI:
 
 async def _known_parameters(request: Request) -> None:
     """Raises Refusal for a query parameter that would be ignored: an unknown or a repeated one."""
-    known = {field.alias for field in request.scope["route"].dependant.query_params}
+    fields = request.scope["route"].dependant.query_params
+    known = {field.alias for field in fields}
     unknown = next((name for name in request.query_params if name not in known), None)
     if unknown is not None:
         there = f"there are {', '.join(sorted(known))}" if known else "there are none here"
         raise Refusal("invalid", f"query/{unknown[:_LONGEST]}: there is no such parameter; {there}.")
-    repeated = next((name for name in known if len(request.query_params.getlist(name)) > 1), None)
+    single = sorted(field.alias for field in fields if field.alias != _REPEATABLE)
+    repeated = next((name for name in single if len(request.query_params.getlist(name)) > 1), None)
     if repeated is not None:
         raise Refusal("invalid", f"query/{repeated}: it is there more than once.")
 
@@ -91,7 +97,7 @@ async def _refused(request: Request, error: Exception) -> Response:
         error = _no_route(request, error)
     if isinstance(error, RetrievalError) and client_message(error) != (whole := shortened(str(error))):
         log.warning("%s", whole)
-    return response_of(error)
+    return response_of(error, path=request.url.path)
 
 
 def _no_route(request: Request, error: HTTPException) -> Refusal:

@@ -70,13 +70,14 @@ class RequestLog:
         except asyncio.CancelledError:  # the server cancels at the end of the grace period
             if status:
                 raise
-            await response_of(Refusal("busy", _CUT_OFF, headers={"Retry-After": "10"}))(scope, receive, answer)
+            cut_off = Refusal("busy", _CUT_OFF, headers={"Retry-After": "10"})
+            await response_of(cut_off, path=scope["path"])(scope, receive, answer)
         except ClientDisconnect:  # mid-body: nobody is there to be answered
             status = status or _GONE
         except Exception as error:
             log.exception("request %s failed", request_id)
             if not status:
-                await response_of(error)(scope, receive, answer)
+                await response_of(error, path=scope["path"])(scope, receive, answer)
         finally:
             self._tell(scope, request_id, status, seconds=time.monotonic() - started)
 

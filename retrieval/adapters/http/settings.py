@@ -5,9 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from retrieval.adapters.http.keys import Keys
+from retrieval.token_counts import TokenCount
 from retrieval.types import Reranker
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+DEFAULT = "default"
 
 _MEGABYTE = 10**6
 
@@ -29,6 +32,7 @@ class ServeSettings:
     keys            who may do what; without any, everything is open to this machine.
     hosts           the names that requests may give in their Host header; empty allows any.
     origins         those of other sites' pages that may ask, in small letters, as https://app.example.
+    tokenizers      those that a context may be counted with, by name, beside the index's own.
     reranker        what `rerank` may ask for; None refuses it.
     threads         searches that run at the same time.
     waiting         searches that wait for one of those; further ones are refused.
@@ -44,6 +48,7 @@ class ServeSettings:
     keys: Keys = field(default_factory=Keys)
     hosts: frozenset[str] = LOOPBACK
     origins: frozenset[str] = frozenset()
+    tokenizers: Mapping[str, TokenCount] = field(default_factory=dict)
     reranker: ConfiguredReranker | None = None
     threads: int = 4
     waiting: int = 200
@@ -51,6 +56,12 @@ class ServeSettings:
     grace: float = 30.0
     rate: int = 3000
     upload_megabytes: float = 50.0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What clients that name an index may call this one: by its directory, or "default"."""
+        own = self.index.resolve().name.lstrip(".")
+        return tuple(dict.fromkeys([own or DEFAULT, DEFAULT]))
 
     @property
     def upload_bytes(self) -> int:
