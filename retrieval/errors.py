@@ -10,6 +10,7 @@
     │   ├── PassagesRefusedError    it takes some texts and not others, such as those that are too long
     │   ├── RerankerUnavailableError the same of a server that reranks
     │   └── ChatUnavailableError    the same of a server that writes questions to train on
+    ├── TimeLimitError              a search took longer than its time limit
     ├── LoadError                   a file cannot be turned into a document
     ├── DeletionsRefusedError       a sync would delete most of a folder's documents, and was not told to
     └── IndexUnusableError          the index as it stands cannot serve the request
@@ -69,6 +70,10 @@ class RerankerUnavailableError(ModelError):
 
 class ChatUnavailableError(ModelError):
     """The server that writes questions does not answer now. What it wrote is kept; the same call may succeed later."""
+
+
+class TimeLimitError(RetrievalError):
+    """A search took longer than its time limit; see retrieval.time_limit."""
 
 
 class LoadError(RetrievalError):

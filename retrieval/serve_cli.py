@@ -2,8 +2,10 @@
 
 import ipaddress
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -14,6 +16,7 @@ from retrieval.errors import ConfigError
 if TYPE_CHECKING:
     from retrieval.adapters.http.keys import Keys
     from retrieval.adapters.http.settings import ConfiguredReranker
+    from retrieval.token_counts import TokenCount
 
 _PREFIX = "SERVE_"
 _KEYS_VARIABLE = "SERVE_KEYS"
@@ -41,6 +44,21 @@ def serve(
         list[str] | None,
         typer.Option(envvar="SERVE_ALLOWED_HOST", help="Name that clients call this service by, beside localhost."),
     ] = None,
+    allowed_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="SERVE_ALLOWED_ORIGIN",
+            help="Site whose pages may ask from a browser, as https://app.example (CORS).",
+        ),
+    ] = None,
+    tokenizer: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="SERVE_TOKENIZER",
+            help="Tokenizer that a context may be counted with: NAME=FILE (tokenizer.json), a model on the hub, or an "
+            "encoding of tiktoken.",
+        ),
+    ] = None,
     rerank: Annotated[
         str | None,
         typer.Option(
@@ -50,7 +68,7 @@ def serve(
     threads: Annotated[int, typer.Option(envvar="SERVE_THREADS", min=1, help="Searches at the same time.")] = 4,
     waiting: Annotated[
         int, typer.Option(envvar="SERVE_WAITING", min=0, help="Searches that may wait; further ones get 503.")
-    ] = 32,
+    ] = 200,
     timeout: Annotated[
         float, typer.Option(envvar="SERVE_TIMEOUT", min=0.1, help="Seconds that a request may take.")
     ] = 30,
@@ -90,6 +108,8 @@ def serve(
         folders=_folders(folder or []),
         keys=keys,
         hosts=_hosts(host, allowed_host or [], is_local=is_local),
+        origins=frozenset(map(_origin, allowed_origin or [])),
+        tokenizers=dict(map(_tokenizer, tokenizer or [])),
         reranker=_reranker(rerank),
         threads=threads,
         waiting=waiting,
@@ -128,6 +148,16 @@ def _hosts(host: str, allowed: list[str], *, is_local: bool) -> frozenset[str]:
     return LOOPBACK | named if named else frozenset()
 
 
+def _origin(given: str) -> str:
+    """An origin as browsers send it. Raises ConfigError for what is none."""
+    parts = urlsplit(given)
+    if parts.scheme not in ("http", "https") or not parts.hostname or given.rstrip("/").count("/") != 2:
+        raise ConfigError(
+            f"--allowed-origin {given} is no origin; write https://app.example, with the port if it has one."
+        )
+    return given.rstrip("/").lower()
+
+
 def _is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
@@ -150,6 +180,30 @@ def _folders(given: list[str]) -> dict[str, Path]:
         if folders.setdefault(known, root) != root:
             raise ConfigError(f"--folder: two folders are called {known!r}; give one another name with NAME=DIR.")
     return folders
+
+
+def _tokenizer(given: str) -> "tuple[str, TokenCount]":
+    """The name that requests ask by, and what counts. Raises ConfigError for what cannot be loaded."""
+    from tokenizers import Tokenizer
+
+    from retrieval.token_counts import token_counter
+
+    name, equals, path = given.partition("=")
+    try:
+        if equals:
+            return name, token_counter(Tokenizer.from_file(path))
+        if "/" not in name and find_spec("tiktoken") is not None:
+            import tiktoken
+
+            if name in tiktoken.list_encoding_names():
+                return name, token_counter(tiktoken.get_encoding(name))
+        return name, token_counter(Tokenizer.from_pretrained(name))
+    except Exception as error:  # whatever the libraries raise
+        reason = " ".join(str(error).split())[:200].rstrip(".")
+        raise ConfigError(
+            f"--tokenizer {given} cannot be loaded: {reason}. Name a file (NAME=tokenizer.json), a model on the hub, "
+            "or an encoding of tiktoken, such as o200k_base."
+        ) from None
 
 
 def _reranker(name: str | None) -> "ConfiguredReranker | None":

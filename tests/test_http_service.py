@@ -359,7 +359,7 @@ def test_the_description_names_every_route_and_its_failures(client: httpx.Client
     described = client.get("/openapi.json").json()
     assert set(described["paths"]) == {
         "/search", "/documents", "/documents/{document_id}", "/sync", "/jobs", "/jobs/{job_id}", "/stats", "/health",
-        "/ready", "/metrics",
+        "/ready", "/metrics", "/retrieval", "/v1/embeddings", "/v1/vector_stores/{vector_store_id}/search",
     }  # fmt: skip
     search = described["paths"]["/search"]["post"]
     assert "415" in search["responses"]

@@ -5,9 +5,9 @@ scope `write`.
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -28,9 +28,15 @@ MAX_QUESTION = 1_000_000
 CALLER = "retrieval.caller"
 """Key of the ASGI scope for the name of the API key."""
 
-_READING = ("/search", "/mcp")
+IN_FLIGHT = 32_000_000
+"""Bytes of JSON bodies that are held at the same time, all requests together: what is made of them takes several times
+as much."""
+
+_READING = ("/search", "/mcp", "/retrieval", "/v1")
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
+_HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[^][\s:/?#@\\]+)(?::\d{0,5})?")
+"""A Host header in small letters: a name or an address, and perhaps a port; nothing else (RFC 9110, 7.2)."""
 
 
 def scope_needed(method: str, path: str) -> keys.Scope | None:
@@ -48,6 +54,7 @@ class AccessControl:
         self._app = app
         self._settings = settings
         self._buckets = {key.name: Bucket(settings.rate) for key in settings.keys.known}
+        self._in_flight = _InFlight(IN_FLIGHT)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -56,13 +63,19 @@ class AccessControl:
         try:
             headers = Headers(scope=scope)
             check_host(headers, self._settings.hosts)
-            check_origin(headers)
+            check_origin(scope["method"], headers, self._settings.origins)
             self._check_key(scope, headers)
-            body = _Body(receive, most=self._most(scope, headers), seconds=self._settings.seconds)
+            most = self._most(scope, headers)
         except Refusal as refusal:
-            await response_of(refusal)(scope, receive, send)
-        else:
+            await response_of(refusal, path=scope["path"])(scope, receive, send)
+            return
+        held = self._in_flight.share() if most <= MAX_JSON else None  # uploads go to files
+        body = _Body(receive, most=most, seconds=self._settings.seconds, held=held)
+        try:
             await self._app(scope, body.receive, send)
+        finally:
+            if held is not None:
+                held.give_back()
 
     def _check_key(self, scope: Scope, headers: Mapping[str, str]) -> None:
         needed = scope_needed(scope["method"], scope["path"])
@@ -121,11 +134,43 @@ class Bucket:
         self._tokens -= 1
 
 
-class _Body:
-    """The body of a request, with a limit on its size and its time."""
+class _InFlight:
+    """Bytes that requests hold together. Not thread-safe: for one event loop."""
 
-    def __init__(self, receive: Receive, *, most: int, seconds: float) -> None:
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.held = 0
+
+    def share(self) -> "_Share":
+        """What one request holds of them: nothing yet."""
+        return _Share(self)
+
+
+class _Share:
+    def __init__(self, whole: _InFlight) -> None:
+        self._whole = whole
+        self._held = 0
+
+    def take(self, size: int) -> None:
+        """Raises Refusal where others hold too much; a request that is alone may always have what it needs."""
+        others = self._whole.held - self._held
+        if others and others + self._held + size > self._whole.most:
+            detail = "Other requests with long bodies are on their way; send this one again when they are done."
+            raise Refusal("busy", detail, headers={"Retry-After": "2"})
+        self._held += size
+        self._whole.held += size
+
+    def give_back(self) -> None:
+        self._whole.held -= self._held
+        self._held = 0
+
+
+class _Body:
+    """The body of a request, with a limit on its size and its time; `held` counts its bytes."""
+
+    def __init__(self, receive: Receive, *, most: int, seconds: float, held: _Share | None) -> None:
         self._receive = receive
+        self._held = held
         self._most = most
         self._seconds = seconds
         self._deadline = asyncio.get_running_loop().time() + seconds
@@ -142,9 +187,12 @@ class _Body:
         except TimeoutError:
             raise Refusal("slow", f"The body did not come within {self._seconds:g} s; send less at once.") from None
         self._is_whole = not message.get("more_body", False)
-        self._left -= len(message.get("body", b""))
+        size = len(message.get("body", b""))
+        self._left -= size
         if self._left < 0:
             raise _too_large(self._most)
+        if self._held is not None:
+            self._held.take(size)
         return message
 
 
@@ -157,20 +205,26 @@ def check_host(headers: Mapping[str, str], allowed: frozenset[str]) -> None:
         )
 
 
-def check_origin(headers: Mapping[str, str]) -> None:
-    """Raises Refusal for a request from another site's page."""
+def check_origin(method: str, headers: Mapping[str, str], allowed: frozenset[str] = frozenset()) -> None:
+    """Raises Refusal for a request from another site's page, but for the origins allowed. A browser may leave out
+    Origin, and then says in Sec-Fetch-Site whose page it is; a link to the page here may come from anywhere."""
     origin = headers.get("origin")
-    if origin is not None and origin.lower().partition("://")[2] != headers.get("host", "").lower():
+    if origin is not None and origin.lower() in allowed:
+        return
+    is_foreign = origin is not None and origin.lower().partition("://")[2] != headers.get("host", "").lower()
+    if is_foreign or (
+        origin is None and method not in _SAFE and headers.get("sec-fetch-site") in ("cross-site", "same-site")
+    ):
         raise Refusal(
-            "forbidden", "The request comes from another site's page; a proxy in between must pass on the Host header."
+            "forbidden",
+            "The request comes from another site's page. If that page is meant, start the service with "
+            "--allowed-origin ORIGIN; a proxy in between must pass on the Host header.",
         )
 
 
 def _hostname(host: str) -> str:
-    try:
-        return urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return ""
+    match = _HOST.fullmatch(host.lower())
+    return match["name"].strip("[]") if match is not None else ""
 
 
 def _secret(headers: Mapping[str, str]) -> str:

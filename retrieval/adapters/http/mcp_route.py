@@ -13,6 +13,7 @@ from starlette.types import Message, Receive, Scope, Send
 from retrieval.adapters.http.problems import Refusal
 from retrieval.adapters.http.service import Service
 from retrieval.errors import ConfigError, RetrievalError
+from retrieval.time_limit import time_limit
 from retrieval.timing import hearing
 
 log = logging.getLogger(__name__)
@@ -34,7 +35,10 @@ def mcp_app(service: Service) -> Starlette | None:
     async def turn() -> AsyncIterator[None]:
         try:
             async with service.work_queue.slot():
-                with hearing(service.metrics.stage):  # also on the threads that tools run on
+                with (
+                    time_limit(service.settings.seconds),
+                    hearing(service.metrics.stage),
+                ):  # also on the threads that tools run on
                     yield
         except Refusal as refusal:
             raise RetrievalError(refusal.detail) from None

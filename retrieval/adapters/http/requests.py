@@ -32,6 +32,12 @@ MAX_HITS = 1_000
 MOST: Mapping[str, int] = {"top_k": 100, "rrf_k": 10_000, "candidates": 1_000, "expand": 20}
 """The limits of a service for the options of a search, beyond those that every search has."""
 
+INDEX_TOKENIZER = "index"
+"""That of the index's own model."""
+
+MAX_TOKENS = 1_000_000
+"""Of a context."""
+
 MAX_DOCUMENTS = 100
 MAX_PAGE = 1_000
 
@@ -115,6 +121,17 @@ def _with_search_options(model: type[M]) -> type[M]:
     return create_model(model.__name__, __base__=model, __module__=model.__module__, __doc__=model.__doc__, **fields)
 
 
+class ContextBody(_Asked):
+    """How long a prompt's passages may be."""
+
+    max_tokens: int = Field(ge=1, le=MAX_TOKENS, description="Of the whole text, all told.")
+    tokenizer: str = Field(
+        INDEX_TOKENIZER,
+        max_length=200,
+        description="index: the index's own model; or one that the service was started with.",
+    )
+
+
 @_with_search_options
 class SearchBody(_Asked):
     """One query or several, and how to search: the arguments of HybridIndex.search, by their names."""
@@ -133,6 +150,10 @@ class SearchBody(_Asked):
     query: QueryText | None = Field(None, description="A question, or words.", json_schema_extra=_never_null)
     queries: Annotated[Queries, _at_most(MAX_QUERIES)] | None = Field(
         None, description="Several, answered from the same state of the index.", json_schema_extra=_never_null
+    )
+
+    context: ContextBody | None = Field(
+        None, description="Whether each result has its passages as text for a prompt too, numbered and cited."
     )
 
     @model_validator(mode="after")

@@ -61,6 +61,26 @@ class CorrectionOut(BaseModel):
     searched: str
 
 
+class PassageOut(BaseModel):
+    """What stands under one number in a context."""
+
+    number: int
+    text: str
+    citation: str
+    hits: list[str] = Field(description="The ids of the hits that it was made of.")
+    is_cut: bool = Field(description="Whether the end of it is left out.")
+
+
+class ContextOut(BaseModel):
+    """The passages as text for a prompt: fenced off as data, numbered and cited."""
+
+    text: str = Field(description='"" where nothing fits or was found.')
+    tokens: int
+    tokenizer: str
+    passages: list[PassageOut]
+    omitted: list[str] = Field(description="The ids of the hits that did not fit.")
+
+
 class ResultOut(BaseModel):
     """The hits of one query, and how it was read."""
 
@@ -70,6 +90,7 @@ class ResultOut(BaseModel):
     excluded: list[str] = Field(description="Words and phrases that no hit has.")
     has_relevant: bool = Field(description="Whether any hit likely has to do with the query.")
     hits: list[HitOut]
+    context: ContextOut | None = Field(None, description="Where it was asked for.")
 
 
 class SearchOut(BaseModel):

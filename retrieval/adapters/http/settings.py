@@ -5,9 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from retrieval.adapters.http.keys import Keys
+from retrieval.token_counts import TokenCount
 from retrieval.types import Reranker
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+DEFAULT = "default"
 
 _MEGABYTE = 10**6
 
@@ -28,6 +31,8 @@ class ServeSettings:
     folders         those that may be synced, beside those that the index is synced with already: name -> absolute path.
     keys            who may do what; without any, everything is open to this machine.
     hosts           the names that requests may give in their Host header; empty allows any.
+    origins         those of other sites' pages that may ask, in small letters, as https://app.example.
+    tokenizers      those that a context may be counted with, by name, beside the index's own.
     reranker        what `rerank` may ask for; None refuses it.
     threads         searches that run at the same time.
     waiting         searches that wait for one of those; further ones are refused.
@@ -42,13 +47,21 @@ class ServeSettings:
     folders: Mapping[str, Path] = field(default_factory=dict)
     keys: Keys = field(default_factory=Keys)
     hosts: frozenset[str] = LOOPBACK
+    origins: frozenset[str] = frozenset()
+    tokenizers: Mapping[str, TokenCount] = field(default_factory=dict)
     reranker: ConfiguredReranker | None = None
     threads: int = 4
-    waiting: int = 32
+    waiting: int = 200
     seconds: float = 30.0
     grace: float = 30.0
     rate: int = 3000
     upload_megabytes: float = 50.0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What clients that name an index may call this one: by its directory, or "default"."""
+        own = self.index.resolve().name.lstrip(".")
+        return tuple(dict.fromkeys([own or DEFAULT, DEFAULT]))
 
     @property
     def upload_bytes(self) -> int:
