@@ -622,10 +622,14 @@ def test_a_folder_may_have_an_equals_sign_in_its_path(tmp_path: Path, monkeypatc
     for name in ("year=2024", "plain"):
         (tmp_path / name).mkdir()
     year = tmp_path / "year=2024"
-    assert serve_cli._folders([str(year)]) == {"year=2024": year}
-    assert serve_cli._folders([f"notes={year}"]) == {"notes": year}
+
+    def folders(*given: str) -> dict[str, Path]:
+        return serve_cli._folders(list(given), {"index": tmp_path}, is_single=True)["index"]
+
+    assert folders(str(year)) == {"year=2024": year}
+    assert folders(f"notes={year}") == {"notes": year}
     monkeypatch.chdir(tmp_path)
-    assert serve_cli._folders(["year=2024", "p=plain"]) == {"year=2024": year, "p": tmp_path / "plain"}
+    assert folders("year=2024", "p=plain") == {"year=2024": year, "p": tmp_path / "plain"}
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET /health HTTP/1.1\r\nHost: local"])

@@ -140,7 +140,7 @@ async def test_a_client_that_goes_away_is_no_error_of_the_service(caplog: pytest
     with caplog.at_level(logging.INFO):
         await RequestLog(app, metrics)({"type": "http", "method": "POST", "path": "/", "headers": []}, receive, send)
     assert [record.levelname for record in caplog.records] == ["INFO"]
-    assert b'status="499"' in metrics.exposed(None)
+    assert b'status="499"' in metrics.exposed({})
 
 
 # Whose page it is

@@ -239,7 +239,7 @@ def test_documents_come_as_json_lines_with_a_result_for_each(start: Start) -> No
         "no JSON",
         {"source": "b.md"},
         {"source": "a.md", "text": "A memo about new boilers."},
-        {"source": "../../etc/passwd", "text": "x"},
+        {"source": "two\nlines", "text": "x"},
         *({"source": f"many/{n}.md", "text": f"Note {n}."} for n in range(120)),
     ]
     body = "\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines) + "\n\n"

@@ -349,7 +349,8 @@ def test_prometheus_is_told_what_was_asked_and_what_there_is(client: httpx.Clien
     searched(client, query="zyzzyva", mode="lexical")
     figures = client.get("/metrics").text
     for line in (
-        "retrieval_documents 2.0", "retrieval_truncated_chunks_total 0.0", 'stage="queue"', 'stage="search"',
+        'retrieval_documents{index="index"} 2.0', "retrieval_truncated_chunks_total 0.0", 'stage="queue"',
+        'stage="search"',
         'stage="write"', 'retrieval_requests_total{method="POST",route="/search",status="200"}',
         "retrieval_overlap_sum",
     ):  # fmt: skip

@@ -140,7 +140,7 @@ def test_python_documents_each_option() -> None:
 
 
 def test_http_takes_each_option_and_has_its_default() -> None:
-    assert SearchBody.model_fields.keys() == {"query", "queries", *OPTIONS}
+    assert SearchBody.model_fields.keys() == {"query", "queries", "context", *OPTIONS}
     assert SearchBody(query="rain").options == {name: default(name) for name in OPTIONS}
     assert MOST.keys() == {name for name, option in OPTIONS.items() if int in option.types}
 
