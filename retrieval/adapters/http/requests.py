@@ -72,6 +72,7 @@ def _up_to_the_first(values: Any, validated: ValidatorFunctionWrapHandler) -> An
     return {name: value for entry in values.items() for name, value in validated(dict([entry])).items()}
 
 
+Prefix = Annotated[str, Field(min_length=1, max_length=MAX_SOURCE)]
 QueryText = Annotated[str, Field(min_length=1, max_length=MAX_QUERY)]
 Queries = Annotated[list[QueryText], Field(min_length=1, max_length=MAX_QUERIES)]
 
@@ -110,8 +111,7 @@ def _json_type(option: Option, type_: Any) -> Any:
     if type_ is str:
         return Annotated[str, Field(min_length=1, max_length=MAX_SOURCE)]
     if get_origin(type_) is Sequence:
-        prefix = Annotated[str, Field(min_length=1, max_length=MAX_SOURCE)]
-        return Annotated[list[prefix], Field(min_length=1, max_length=MAX_PREFIXES), _at_most(MAX_PREFIXES)]
+        return Annotated[list[Prefix], Field(min_length=1, max_length=MAX_PREFIXES), _at_most(MAX_PREFIXES)]
     return dict[str, Any] if get_origin(type_) is Mapping else type_
 
 

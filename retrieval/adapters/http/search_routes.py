@@ -13,7 +13,15 @@ from retrieval.adapters.http.choice import Chosen
 from retrieval.adapters.http.metrics import Metrics
 from retrieval.adapters.http.openapi import problems
 from retrieval.adapters.http.problems import Refusal
-from retrieval.adapters.http.requests import INDEX_TOKENIZER, MAX_QUERY, MOST, ContextBody, FeedbackBody, SearchBody
+from retrieval.adapters.http.requests import (
+    INDEX_TOKENIZER,
+    MAX_QUERY,
+    MOST,
+    ContextBody,
+    FeedbackBody,
+    Prefix,
+    SearchBody,
+)
 from retrieval.adapters.http.responses import FeedbackOut, SearchOut
 from retrieval.adapters.http.served_index import ServedIndex
 from retrieval.adapters.http.service import Service
@@ -65,7 +73,7 @@ def search_routes(service: Service, chosen: Chosen) -> APIRouter:
         top_k: Annotated[int, Query(ge=1, le=MOST["top_k"], description="Hits at most.")] = 10,
         mode: Annotated[Mode, Query(description="By meaning and words, meaning, or words alone.")] = "hybrid",
         within: Annotated[
-            list[str] | None, Query(max_length=MAX_PREFIXES, description="How sources begin; repeatable.")
+            list[Prefix] | None, Query(max_length=MAX_PREFIXES, description="How sources begin; repeatable.")
         ] = None,
         min_relevance: Annotated[
             float | None, Query(ge=0, le=1, description="Leave out passages with less relevance.")
