@@ -1,6 +1,7 @@
 """Several indexes in one service: named, opened when they are asked, closed when they are idle, made and deleted."""
 
 import json
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,13 +26,22 @@ TEXTS = {"weather": "Rain falls from clouds.", "kitchen": "Yeast makes bread ris
 Start = Callable[..., tuple[TestClient, Service]]
 
 
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory, loaded_embedder: Embedder) -> Path:
+    """A directory of three indexes, of a document each."""
+    top = tmp_path_factory.mktemp("indexes")
+    for name, text in TEXTS.items():
+        with HybridIndex.open(top / name) as index:
+            add([Document(f"{name}.md", text)], index)
+    return top
+
+
 @pytest.fixture
-def start(tmp_path: Path, share_model: Embedder) -> Iterator[Start]:
+def start(tmp_path: Path, filled: Path, share_model: Embedder) -> Iterator[Start]:
     """A service of three indexes of a document each, in this process; `made/` is where further ones may be made."""
     (tmp_path / "made").mkdir()
-    for name, text in TEXTS.items():
-        with HybridIndex.open(tmp_path / name) as index:
-            add([Document(f"{name}.md", text)], index)
+    for name in TEXTS:
+        shutil.copytree(filled / name, tmp_path / name)
     started: list[TestClient] = []
 
     def start(**settings: Any) -> tuple[TestClient, Service]:
