@@ -2,6 +2,8 @@
 
 import ipaddress
 import os
+import re
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +12,7 @@ from urllib.parse import urlsplit
 import typer
 
 from retrieval.config_errors import misspelt
-from retrieval.console import DEFAULT_INDEX, ConfigOption, IndexOption
+from retrieval.console import DEFAULT_INDEX, ConfigOption
 from retrieval.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -20,18 +22,44 @@ if TYPE_CHECKING:
 
 _PREFIX = "SERVE_"
 _KEYS_VARIABLE = "SERVE_KEYS"
+_INDEX_VARIABLE = "RETRIEVAL_INDEX"
 
 
 def serve(
     context: typer.Context,
-    index: IndexOption = DEFAULT_INDEX,
+    index: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DIR",
+            help="Index directory, as DIR or NAME=DIR; repeatable.",
+            show_default=".retrieval, or RETRIEVAL_INDEX",
+        ),
+    ] = None,
+    indexes: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="SERVE_INDEXES", metavar="DIR", help="Directory of indexes; clients may make and delete some in it."
+        ),
+    ] = None,
+    feedback: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="SERVE_FEEDBACK", metavar="DIR", help="Where to keep what people say of hits, for retrieve evaluate."
+        ),
+    ] = None,
+    open_indexes: Annotated[
+        int, typer.Option(envvar="SERVE_OPEN_INDEXES", min=1, help="Indexes that are open at the same time.")
+    ] = 16,
     host: Annotated[str, typer.Option(envvar="SERVE_HOST", help="Address to listen at.")] = "127.0.0.1",
     port: Annotated[
         int, typer.Option(envvar="SERVE_PORT", min=0, max=65535, help="Port to listen at; 0 takes a free one.")
     ] = 8080,
     folder: Annotated[
         list[str] | None,
-        typer.Option(help="Folder that may be synced, as DIR or NAME=DIR, beside those that the index is already."),
+        typer.Option(
+            help="Folder that may be synced, as DIR or NAME=DIR, beside those that the index is already; of several "
+            "indexes, INDEX:NAME=DIR."
+        ),
     ] = None,
     keys_file: Annotated[
         Path | None,
@@ -102,10 +130,14 @@ def serve(
             f"--host {host} opens the index to other machines, and there is no API key: name a file with --keys-file, "
             f"or set {_KEYS_VARIABLE}=write:KEY."
         )
+    named = _indexes(index or [], indexes)
     settings = ServeSettings(
-        index=index,
+        indexes=named,
+        directory=indexes,
         config=config,
-        folders=_folders(folder or []),
+        folders=_folders(folder or [], named, is_single=len(named) == 1 and indexes is None),
+        feedback=feedback,
+        open_indexes=open_indexes,
         keys=keys,
         hosts=_hosts(host, allowed_host or [], is_local=is_local),
         origins=frozenset(map(_origin, allowed_origin or [])),
@@ -167,19 +199,49 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _folders(given: list[str]) -> dict[str, Path]:
-    """The folders by the names that their sources begin with. Raises ConfigError."""
+def _indexes(given: list[str], directory: Path | None) -> dict[str, Path]:
+    """The indexes that are served, by the names that clients call them. Raises ConfigError."""
+    from retrieval.adapters.http.indexes import NAME
+
+    if directory is not None and not directory.is_dir():
+        raise ConfigError(f"--indexes {directory} is not a directory that exists; create it first.")
+    if not given and directory is None:
+        given = [os.environ.get(_INDEX_VARIABLE) or str(DEFAULT_INDEX)]
+    indexes: dict[str, Path] = {}
+    for text in given:
+        name, equals, path = text.partition("=")
+        is_named = bool(equals) and re.fullmatch(NAME, name) is not None and not Path(text).is_dir()
+        place = Path(path if is_named else text)
+        own = re.sub(r"[^A-Za-z0-9._-]|^[._-]+", "", place.resolve().name)[:64] or "default"
+        called = name if is_named else own
+        if called in indexes:
+            raise ConfigError(f"--index: two indexes are called {called!r}; give one another name with NAME=DIR.")
+        if directory is not None and (directory / called).exists():
+            raise ConfigError(f"--index: {called!r} is in --indexes {directory} already; give one another name.")
+        indexes[called] = place
+    return indexes
+
+
+def _folders(given: list[str], indexes: Mapping[str, Path], *, is_single: bool) -> dict[str, dict[str, Path]]:
+    """The folders of each index, by the names that their sources begin with. Raises ConfigError."""
     from ingest.root import checked_name, resolve_root
 
-    folders: dict[str, Path] = {}
-    for text in given:
+    found: dict[str, dict[str, Path]] = {}
+    for given_text in given:
+        index, colon, text = given_text.partition(":")
+        if is_single:
+            index, text = next(iter(indexes)), given_text
+        elif not colon or index not in indexes:
+            there = ", ".join(indexes) or "none: --indexes alone has no folders"
+            raise ConfigError(f"--folder {given_text}: of several indexes, write INDEX:NAME=DIR; there are {there}.")
+        folders = found.setdefault(index, {})
         name, equals, path = text.partition("=")
         is_named = equals and "/" not in name and not Path(text).is_dir()
         root = resolve_root(Path(path if is_named else text))
         known = checked_name(root, name if is_named else None)
         if folders.setdefault(known, root) != root:
             raise ConfigError(f"--folder: two folders are called {known!r}; give one another name with NAME=DIR.")
-    return folders
+    return found
 
 
 def _tokenizer(given: str) -> "tuple[str, TokenCount]":

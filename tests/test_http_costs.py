@@ -37,7 +37,7 @@ def start(tmp_path: Path, share_model: Embedder) -> Iterator[Start]:
 
     def start(**settings: Any) -> TestClient:
         client = TestClient(
-            create_app(Service(ServeSettings(index=tmp_path / "index", **settings), pool=POOL)),
+            create_app(Service(ServeSettings(indexes={"index": tmp_path / "index"}, **settings), pool=POOL)),
             base_url="http://localhost",
         )
         started.append(client.__enter__())
@@ -92,7 +92,7 @@ async def test_bodies_that_are_on_their_way_together_are_bounded(monkeypatch: py
         got.append(size)
         await release.wait()
 
-    control = AccessControl(app, ServeSettings(index=Path("unused")))
+    control = AccessControl(app, ServeSettings(indexes={"unused": Path("unused")}))
 
     async def ask(size: int) -> int:
         parts = [{"type": "http.request", "body": b"x" * (size // 2), "more_body": more} for more in (True, False)]
@@ -140,7 +140,7 @@ async def test_a_client_that_goes_away_is_no_error_of_the_service(caplog: pytest
     with caplog.at_level(logging.INFO):
         await RequestLog(app, metrics)({"type": "http", "method": "POST", "path": "/", "headers": []}, receive, send)
     assert [record.levelname for record in caplog.records] == ["INFO"]
-    assert b'status="499"' in metrics.exposed(None)
+    assert b'status="499"' in metrics.exposed({})
 
 
 # Whose page it is

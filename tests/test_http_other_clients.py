@@ -32,10 +32,10 @@ TEXTS = {
 async def client(tmp_path: Path, share_model: Embedder) -> AsyncIterator[httpx.AsyncClient]:
     """Of a service in this process, over three documents."""
     tokenizers = {"words": lambda text: len(text.split())}
-    service = Service(ServeSettings(index=tmp_path / ".notes", tokenizers=tokenizers), pool=POOL)
+    service = Service(ServeSettings(indexes={"notes": tmp_path / ".notes"}, tokenizers=tokenizers), pool=POOL)
     app = create_app(service)
     documents = [Document(source, text, metadata=metadata) for source, (text, metadata) in TEXTS.items()]
-    add(documents, service.current())
+    add(documents, service.indexes.get().current())
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as asking:
         yield asking
     await service.end()
@@ -101,7 +101,7 @@ async def test_dify_is_told_which_knowledge_there_is(client: httpx.AsyncClient) 
     answer = await client.post("/retrieval", json=dify("water", knowledge="other"))
     assert answer.status_code == 404
     assert answer.json()["error_code"] == 2001
-    assert "the External Knowledge ID is 'notes' and 'default'" in answer.json()["error_msg"]
+    assert answer.json()["error_msg"].startswith("There is no index 'other'; GET /indexes lists notes")
     assert (await client.post("/retrieval", json=dify("water", knowledge="default"))).status_code == 200
 
 
@@ -133,7 +133,7 @@ async def test_the_official_client_searches_a_vector_store(client: httpx.AsyncCl
     page = await stores.search("notes", query=["rain", "bread"], ranking_options={"score_threshold": 0.5})
     assert {found.filename for found in page.data} >= {"guide/rain.md", "kitchen.md"}
     assert [found.score for found in page.data] == sorted((found.score for found in page.data), reverse=True)
-    with pytest.raises(openai.NotFoundError, match="its id is 'notes'"):
+    with pytest.raises(openai.NotFoundError, match="GET /indexes lists notes"):
         await stores.search("other", query="water")
     with pytest.raises(openai.UnprocessableEntityError, match="leave it out"):
         await stores.search("notes", query="water", rewrite_query=True)
@@ -212,9 +212,3 @@ def test_a_tokenizer_that_cannot_be_loaded_is_said_so(tmp_path: Path, share_mode
     assert (name, count("rain falls")) == ("mine", 2)
     with pytest.raises(ConfigError, match=r"--tokenizer mine=.* cannot be loaded: .* Name a file"):
         serve_cli._tokenizer(f"mine={tmp_path / 'nowhere.json'}")
-
-
-def test_an_index_is_called_by_its_directory(tmp_path: Path) -> None:
-    assert ServeSettings(index=tmp_path / ".retrieval").names == ("retrieval", "default")
-    assert ServeSettings(index=tmp_path / "default").names == ("default",)
-    assert ServeSettings(index=Path("/")).names == ("default",)

@@ -13,6 +13,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from retrieval.adapters.http import keys
+from retrieval.adapters.http.document_lines import MEDIA_TYPES
 from retrieval.adapters.http.problems import Refusal, response_of
 from retrieval.adapters.http.settings import ServeSettings
 
@@ -32,7 +33,11 @@ IN_FLIGHT = 32_000_000
 """Bytes of JSON bodies that are held at the same time, all requests together: what is made of them takes several times
 as much."""
 
-_READING = ("/search", "/mcp", "/retrieval", "/v1")
+_READING = ("/search", "/mcp", "/retrieval", "/v1", "/feedback")
+_WITHIN_INDEX = re.compile(r"^/indexes/[^/]+(?=/)")
+_UPLOADS = ("multipart/form-data", *MEDIA_TYPES)
+"""Bodies that go to files."""
+
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 _HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[^][\s:/?#@\\]+)(?::\d{0,5})?")
@@ -43,7 +48,8 @@ def scope_needed(method: str, path: str) -> keys.Scope | None:
     """The scope that a request needs; None if it needs no key."""
     if path in PUBLIC:
         return None
-    is_reading = method in _SAFE or any(path == start or path.startswith(f"{start}/") for start in _READING)
+    within = _WITHIN_INDEX.sub("", path, count=1)
+    is_reading = method in _SAFE or any(within == start or within.startswith(f"{start}/") for start in _READING)
     return "read" if is_reading else "write"
 
 
@@ -97,10 +103,11 @@ class AccessControl:
         if scope["method"] != "POST" or scope["path"] in PUBLIC:
             return MAX_JSON
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-        is_upload = kind == "multipart/form-data" and scope["path"] == "/documents"
+        are_documents = _WITHIN_INDEX.sub("", scope["path"]) == "/documents"
+        is_upload = are_documents and kind in _UPLOADS
         if not is_upload and kind != "application/json":
             raise Refusal("unsupported-media-type", "The body must be JSON: send Content-Type: application/json.")
-        most_json = MAX_JSON if scope["path"] == "/documents" else MAX_QUESTION
+        most_json = MAX_JSON if are_documents else MAX_QUESTION
         most = self._settings.upload_bytes if is_upload else most_json
         length = headers.get("content-length", "0")
         if length.isdecimal() and int(length) > most:

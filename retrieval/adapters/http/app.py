@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, nullcontext
 
 from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
@@ -13,9 +14,11 @@ from starlette.responses import Response
 
 from retrieval import __version__
 from retrieval.adapters.http.access import AccessControl
+from retrieval.adapters.http.choice import named_index, only_index
 from retrieval.adapters.http.dify_route import dify_route
 from retrieval.adapters.http.document_routes import document_routes
-from retrieval.adapters.http.mcp_route import mcp_app, mcp_route
+from retrieval.adapters.http.index_routes import index_routes
+from retrieval.adapters.http.mcp_route import mcp_app, mcp_routes
 from retrieval.adapters.http.openai_routes import openai_routes
 from retrieval.adapters.http.openapi import DescribedApp
 from retrieval.adapters.http.operation_routes import operation_routes
@@ -24,6 +27,7 @@ from retrieval.adapters.http.problems import Refusal, response_of
 from retrieval.adapters.http.request_log import RequestLog
 from retrieval.adapters.http.search_routes import search_routes
 from retrieval.adapters.http.service import Service
+from retrieval.adapters.http.sync_routes import sync_routes
 from retrieval.adapters.redaction import client_message, shortened
 from retrieval.errors import RetrievalError
 
@@ -57,6 +61,7 @@ def create_app(service: Service) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=_operation,
     )
     app.add_middleware(AccessControl, settings=service.settings)
     if service.settings.origins:
@@ -71,11 +76,20 @@ def create_app(service: Service) -> FastAPI:
     for error in (RetrievalError, RequestValidationError, HTTPException):
         app.add_exception_handler(error, _refused)
     app.include_router(page_routes(app))
-    for routes in (search_routes, document_routes, operation_routes, dify_route, openai_routes):
-        app.include_router(routes(service), dependencies=[Depends(_known_parameters)])
+    known = [Depends(_known_parameters)]
+    for prefix, chosen in (("", only_index(service)), ("/indexes/{index}", named_index(service))):
+        for of_index in (search_routes, document_routes, sync_routes):
+            app.include_router(of_index(service, chosen), prefix=prefix, dependencies=known)
+    for routes in (index_routes, operation_routes, dify_route, openai_routes):
+        app.include_router(routes(service), dependencies=known)
     if mcp is not None:
-        app.router.routes.append(mcp_route(mcp, service))
+        app.router.routes += mcp_routes(mcp, service)
     return app
+
+
+def _operation(route: APIRoute) -> str:
+    """The name of an operation in generated clients."""
+    return f"{route.name}_in_index" if "{index}/" in route.path else route.name
 
 
 async def _known_parameters(request: Request) -> None:

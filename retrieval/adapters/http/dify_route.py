@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from retrieval.adapters.filter_limits import check_filter
 from retrieval.adapters.http.openapi import problems
-from retrieval.adapters.http.problems import problem, problem_response
+from retrieval.adapters.http.problems import Refusal, problem, problem_response
 from retrieval.adapters.http.requests import MAX_QUERY, MOST
 from retrieval.adapters.http.service import Service
 from retrieval.errors import QueryError
@@ -85,10 +85,11 @@ def dify_route(service: Service) -> APIRouter:
     @router.post("/retrieval", response_model=RetrievalOut, responses=problems(404, 415, 503))
     async def retrieval(body: RetrievalBody) -> JSONResponse:
         """What Dify's External Knowledge API asks: register this service's address, a key, and the index's name."""
-        if body.knowledge_id not in service.settings.names:
-            there = " and ".join(map(repr, service.settings.names))
-            detail = f"There is no index {body.knowledge_id!r}; the External Knowledge ID is {there}."
-            return problem_response(problem("not-found", detail, error_code=_UNKNOWN_KNOWLEDGE, error_msg=detail))
+        try:
+            index = service.indexes.get(body.knowledge_id)
+        except Refusal as refusal:
+            code = {"error_code": _UNKNOWN_KNOWLEDGE, "error_msg": refusal.detail}
+            return problem_response(problem(refusal.kind, refusal.detail, **code))
         where, within = filters_of(body.metadata_condition)
         check_filter("metadata_condition", where)
         setting = body.retrieval_setting
@@ -105,7 +106,7 @@ def dify_route(service: Service) -> APIRouter:
             )
             return JSONResponse({"records": [_record(hit) for hit in hits]})
 
-        return await service.read(answered)
+        return await index.read(answered)
 
     return router
 

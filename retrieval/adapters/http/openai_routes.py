@@ -89,6 +89,7 @@ class EmbeddingsBody(BaseModel):
         description="A text, or several; numbers of tokens are not read."
     )
     model: str = Field(description="The index's own, as GET /stats calls it.")
+    index: str | None = Field(default=None, max_length=64, description="Whose model, where there are several.")
     input_type: Literal["query", "passage"] = Field(default="query", description="What the texts are.")
     encoding_format: Literal["float", "base64"] = "float"
     dimensions: int | None = Field(default=None, description="Those of the model, or none.")
@@ -123,9 +124,7 @@ def openai_routes(service: Service) -> APIRouter:
         body: VectorStoreSearchBody, vector_store_id: Annotated[str, Path(max_length=200)]
     ) -> JSONResponse:
         """What `client.vector_stores.search` of OpenAI's clients asks; the id is the index's name."""
-        if vector_store_id not in service.settings.names:
-            there = " and ".join(map(repr, service.settings.names))
-            raise Refusal("not-found", f"There is no index {vector_store_id!r}; its id is {there}.")
+        index = service.indexes.get(vector_store_id)
         if body.rewrite_query:
             raise Refusal("query", "rewrite_query: what is asked is searched for here; leave it out.")
         where = where_of(body.filters) if body.filters else None
@@ -161,11 +160,13 @@ def openai_routes(service: Service) -> APIRouter:
                 }
             )
 
-        return await service.read(answered)
+        return await index.read(answered)
 
     @router.post("/embeddings", response_model=EmbeddingsOut, responses=problems(404, 415, 503))
     async def create_embeddings(body: EmbeddingsBody) -> JSONResponse:
         """Vectors of the index's own model, with its prefix; a text that it would not read whole is refused."""
+
+        index = service.indexes.get(body.index)
 
         def answered(searcher: Searcher) -> JSONResponse:
             model = searcher.config.model
@@ -173,7 +174,7 @@ def openai_routes(service: Service) -> APIRouter:
                 raise Refusal(
                     "not-found", f"There is no model {body.model[:200]!r} here; ask for {model!r} or 'default'."
                 )
-            embedder = service.current().embedder
+            embedder = index.current().embedder
             if body.dimensions not in (None, embedder.dimension):
                 raise Refusal("query", f"dimensions: the vectors have {embedder.dimension}; leave it out.")
             texts = _texts(body.input)
@@ -186,7 +187,7 @@ def openai_routes(service: Service) -> APIRouter:
             usage = {"prompt_tokens": tokens, "total_tokens": tokens}
             return JSONResponse({"object": "list", "data": data, "model": model, "usage": usage})
 
-        return await service.read(answered)
+        return await index.read(answered)
 
     return router
 

@@ -72,6 +72,7 @@ def _up_to_the_first(values: Any, validated: ValidatorFunctionWrapHandler) -> An
     return {name: value for entry in values.items() for name, value in validated(dict([entry])).items()}
 
 
+Prefix = Annotated[str, Field(min_length=1, max_length=MAX_SOURCE)]
 QueryText = Annotated[str, Field(min_length=1, max_length=MAX_QUERY)]
 Queries = Annotated[list[QueryText], Field(min_length=1, max_length=MAX_QUERIES)]
 
@@ -110,8 +111,7 @@ def _json_type(option: Option, type_: Any) -> Any:
     if type_ is str:
         return Annotated[str, Field(min_length=1, max_length=MAX_SOURCE)]
     if get_origin(type_) is Sequence:
-        prefix = Annotated[str, Field(min_length=1, max_length=MAX_SOURCE)]
-        return Annotated[list[prefix], Field(min_length=1, max_length=MAX_PREFIXES), _at_most(MAX_PREFIXES)]
+        return Annotated[list[Prefix], Field(min_length=1, max_length=MAX_PREFIXES), _at_most(MAX_PREFIXES)]
     return dict[str, Any] if get_origin(type_) is Mapping else type_
 
 
@@ -174,6 +174,18 @@ class SearchBody(_Asked):
         return {name: getattr(self, name) for name in OPTIONS}
 
 
+class FeedbackBody(_Asked):
+    """What somebody says of a hit."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"query": "what causes rain?", "hit": "0" * 32, "useful": True}]}
+    )
+
+    query: QueryText = Field(description="What was asked.")
+    hit: str = Field(pattern="^[0-9a-f]{32}$", description="The id of the hit.")
+    useful: bool = Field(description="Whether it answers.")
+
+
 class DocumentBody(_Asked):
     """A document; it replaces the one with the same source."""
 
@@ -197,10 +209,25 @@ class DocumentsBody(_Asked):
     documents: Annotated[list[DocumentBody], _at_most(MAX_DOCUMENTS)] = Field(min_length=1, max_length=MAX_DOCUMENTS)
 
 
+class IndexBody(_Asked):
+    """A new index."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "handbook"}]})
+
+    name: str = Field(min_length=1, max_length=64, description="What it is called in addresses.")
+
+
+_ALLOW_DELETIONS = "Whether all documents of a folder may be deleted, or more than half of at least 20."
+
+
+class RebuildBody(_Asked):
+    model_config = ConfigDict(json_schema_extra={"examples": [{}]})
+
+    allow_deletions: bool = Field(False, description=_ALLOW_DELETIONS)
+
+
 class SyncBody(_Asked):
     model_config = ConfigDict(json_schema_extra={"examples": [{"folder": "docs"}]})
 
     folder: str = Field(min_length=1, max_length=MAX_SOURCE, description="A name that GET /stats lists.")
-    allow_deletions: bool = Field(
-        False, description="Whether all documents of the folder may be deleted, or more than half of at least 20."
-    )
+    allow_deletions: bool = Field(False, description=_ALLOW_DELETIONS)

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from retrieval.adapters.http.jobs import JobStatus
+from retrieval.adapters.http.jobs import JobKind, JobStatus
 from retrieval.config import Bm25Variant
 from retrieval.search_hits import LIKELY, MAX_DUPLICATES
 from retrieval.types import MetadataValue, Status
@@ -225,9 +225,11 @@ class ProblemOut(BaseModel):
 
 
 class JobOut(BaseModel):
-    """A sync; times are ISO 8601, UTC. `report` comes with its end, `problem` where it failed."""
+    """A sync of a folder, or a rebuild, whose folder is ""; times are ISO 8601, UTC. `report` comes with its end,
+    `problem` where it failed."""
 
     id: str
+    kind: JobKind
     folder: str
     status: JobStatus
     created: str
@@ -271,6 +273,19 @@ class StatsOut(BaseModel):
     bm25_b: float
     folders: list[FolderOut]
     reranker: str | None
+
+
+class FeedbackOut(BaseModel):
+    source: str = Field(description="The document that was judged.")
+    judgements: int = Field(description="How many there are now.")
+
+
+class IndexOut(BaseModel):
+    name: str = Field(description="Its routes are below /indexes/NAME.")
+
+
+class IndexesOut(BaseModel):
+    indexes: list[IndexOut]
 
 
 class HealthOut(BaseModel):
