@@ -11,6 +11,7 @@
     │   ├── RerankerUnavailableError the same of a server that reranks
     │   └── ChatUnavailableError    the same of a server that writes questions to train on
     ├── ClusterUnavailableError     a Ray cluster does not answer, or has no machine free, now
+    ├── TimeLimitError              a search took longer than its time limit
     ├── LoadError                   a file cannot be turned into a document
     ├── DeletionsRefusedError       a sync would delete most of a folder's documents, and was not told to
     └── IndexUnusableError          the index as it stands cannot serve the request
@@ -79,6 +80,8 @@ class ChatUnavailableError(ModelError):
 class ClusterUnavailableError(RetrievalError):
     """A Ray cluster does not answer, or none of its machines takes up work, now. What was finished is kept; the same
     call may succeed later."""
+class TimeLimitError(RetrievalError):
+    """A search took longer than its time limit; see retrieval.time_limit."""
 
 
 class LoadError(RetrievalError):

@@ -1,5 +1,6 @@
 """`retrieve evaluate` and `retrieve tune`: how good the answers are, and with which settings they would be better."""
 
+import math
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from retrieval.console import ConfigOption, JsonOption, err, out, print_json, waiting, warn
+from retrieval.console import SOME_FAILED, ConfigOption, JsonOption, err, out, print_json, waiting, warn
 from retrieval.errors import ConfigError
 from retrieval.words import counted
 
@@ -58,6 +59,13 @@ def evaluate(
         Path | None, typer.Option(help="Write the runs and every query's figures to this directory.")
     ] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw a picture: .png, .svg or .pdf.")] = None,
+    fail_below: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MEASURE=FIGURE",
+            help="Exit with 1 where hybrid answers worse than this, as nDCG@10=.4; repeatable.",
+        ),
+    ] = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -74,7 +82,9 @@ def evaluate(
     from retrieval.evaluation.tables import comparisons_table, evaluation_as_dict, figures_table
 
     # What can be refused is refused before the documents are indexed.
-    names = tuple(filter(None, re.split(r"[\s,]+(?![^(]*\))", measures)))
+    floors = [_floor(given) for given in fail_below or ()]
+    asked = filter(None, re.split(r"[\s,]+(?![^(]*\))", measures))
+    names = tuple(dict.fromkeys([*asked, *(name for name, _ in floors)]))
     chosen_test = read_test(test)
     if plot is not None:
         check_plot(plot)
@@ -106,9 +116,26 @@ def evaluate(
     if as_json:
         counts = {"collection": str(collection), "documents": documents, "queries": len(judged.queries)}
         print_json({**counts, "missing": resolved.missing, **evaluation_as_dict(figures, comparisons)})
-        return
-    out.print(figures_table(figures, title=title))
-    out.print(comparisons_table(comparisons))
+    else:
+        out.print(figures_table(figures, title=title))
+        out.print(comparisons_table(comparisons))
+    reached = figures["hybrid"].means
+    below = [f"{name} is {reached[name]:.4f}, below {floor:g}" for name, floor in floors if reached[name] < floor]
+    if below:
+        err.print(f"failed: hybrid {'; '.join(below)}.", markup=False)
+        raise typer.Exit(SOME_FAILED)
+
+
+def _floor(given: str) -> tuple[str, float]:
+    """A measure, and the least that it should be. Raises ConfigError."""
+    name, _, figure = given.rpartition("=")
+    try:
+        floor = float(figure)
+    except ValueError:
+        floor = math.nan
+    if not name or math.isnan(floor):
+        raise ConfigError(f"--fail-below {given}: write a measure and a figure, as nDCG@10=.4.")
+    return name.strip(), floor
 
 
 def tune(

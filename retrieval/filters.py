@@ -32,6 +32,7 @@ from pydantic_core import SchemaError, SchemaValidator, core_schema
 
 from retrieval.errors import QueryError
 from retrieval.iso_times import microseconds
+from retrieval.time_limit import check_time
 from retrieval.types import Scalar, as_stored
 
 T = TypeVar("T")
@@ -136,6 +137,7 @@ def _joined_masks(key: str, parts: Sequence[RowPredicate]) -> RowPredicate:
     def predicate(columns: FilterColumns) -> Mask:
         mask = parts[0](columns)
         for part in parts[1:]:
+            check_time()
             combine(mask, part(columns), out=mask)  # one mask at a time: there may be thousands of parts
         return mask
 
@@ -208,6 +210,7 @@ def _document_condition(name: str, operand: object) -> TextPredicate:
 
 def _regex(pattern: str, *, where: str) -> TextPredicate:
     """Whether the Rust `regex` crate, which Chroma uses and pydantic too, finds the pattern in a text."""
+    check_time()
     try:
         validator = SchemaValidator(core_schema.str_schema(pattern=pattern, regex_engine="rust-regex"))
     except SchemaError as error:

@@ -24,8 +24,20 @@ _PREAMBLE = (
 )
 _BOUNDARIES = (re.compile(r"[.!?]['\")\]”’]*(?=\s)|[。！？]|(?=\n)"), re.compile(r"(?<=\S)(?=\s)"))
 """Where a passage may be cut: after a sentence or a line, else after a word."""
-_UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|\r(?!\n)")
-"""What moves a cursor or turns the direction of writing, so that a terminal shows another text than a model reads."""
+_INVISIBLE = (
+    "\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2060-\u2064\u206a-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb"
+)
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]|\r(?!\n)"
+    # Joiners that join nothing, and selectors of variants in a row; single ones spell words and emoji.
+    f"|(?![\u200c\u200d])[{_INVISIBLE}]"
+    f"|[\u200c\u200d](?![^\\s\x00-\x7f{_INVISIBLE}])|(?<![^\\s\x00-\x7f{_INVISIBLE}])[\u200c\u200d]"
+    "|(?<=[\ufe00-\ufe0f\U000e0100-\U000e01ef])[\ufe00-\ufe0f\U000e0100-\U000e01ef]"
+)
+"""What a reader does not see and a model reads: it moves a cursor, turns the direction of writing, spells letters in
+tags, or has no width."""
+_SPACE = "\u200b"
+"""Where Khmer, Thai and web pages let a line break; between words it is a space."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +45,7 @@ class Passage:
     """What stands under one number in a prompt.
 
     number     from 1, as printed.
-    text       exactly what is shown of the document: its own words, but for U+FFFD where control characters were.
+    text       exactly what is shown of the document: its own words, but for U+FFFD where no reader would see anything.
     citation   where that stands: `docs/rain.md:5-9`, or with the page.
     hits       the hits it was made of, in the order given: neighbours that were merged, and others with the same text.
     is_cut     whether the end of it is left out.
@@ -90,8 +102,10 @@ def as_context(
 
     The mark in the lines around a passage is derived from what is found and occurs nowhere in it, so no document can
     end its passage or begin another; the same hits give the same text. What a model's own template reserves
-    (`<|im_end|>`) is for the code that encodes the prompt to read as plain text. Control characters but line breaks and
-    tabs, and those that turn the direction of writing, are shown as U+FFFD, one for one: spans keep their length.
+    (`<|im_end|>`) is for the code that encodes the prompt to read as plain text. What no reader sees is shown as
+    U+FFFD, one for one, so that spans keep their length: control characters but line breaks and tabs, those that turn
+    the direction of writing, tags (U+E0000 to U+E007F) and what has no width. A zero-width space is shown as a space,
+    and joiners stay where they spell a word or an emoji.
 
     Raises QueryError for a max_tokens below 1, and for what is no tokenizer.
     """
@@ -159,7 +173,7 @@ def _shown(hit: SearchHit) -> SearchHit:
 
 
 def _visible(text: str) -> str:
-    return _UNSEEN.sub("\ufffd", text)
+    return _UNSEEN.sub("\ufffd", text.replace(_SPACE, " "))
 
 
 def _cut(hit: SearchHit, fits: Callable[[_Group], bool]) -> _Group | None:

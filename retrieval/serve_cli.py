@@ -2,33 +2,64 @@
 
 import ipaddress
 import os
+import re
+from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import typer
 
 from retrieval.config_errors import misspelt
-from retrieval.console import DEFAULT_INDEX, ConfigOption, IndexOption
+from retrieval.console import DEFAULT_INDEX, ConfigOption
 from retrieval.errors import ConfigError
 
 if TYPE_CHECKING:
     from retrieval.adapters.http.keys import Keys
     from retrieval.adapters.http.settings import ConfiguredReranker
+    from retrieval.token_counts import TokenCount
 
 _PREFIX = "SERVE_"
 _KEYS_VARIABLE = "SERVE_KEYS"
+_INDEX_VARIABLE = "RETRIEVAL_INDEX"
 
 
 def serve(
     context: typer.Context,
-    index: IndexOption = DEFAULT_INDEX,
+    index: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DIR",
+            help="Index directory, as DIR or NAME=DIR; repeatable.",
+            show_default=".retrieval, or RETRIEVAL_INDEX",
+        ),
+    ] = None,
+    indexes: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="SERVE_INDEXES", metavar="DIR", help="Directory of indexes; clients may make and delete some in it."
+        ),
+    ] = None,
+    feedback: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="SERVE_FEEDBACK", metavar="DIR", help="Where to keep what people say of hits, for retrieve evaluate."
+        ),
+    ] = None,
+    open_indexes: Annotated[
+        int, typer.Option(envvar="SERVE_OPEN_INDEXES", min=1, help="Indexes that are open at the same time.")
+    ] = 16,
     host: Annotated[str, typer.Option(envvar="SERVE_HOST", help="Address to listen at.")] = "127.0.0.1",
     port: Annotated[
         int, typer.Option(envvar="SERVE_PORT", min=0, max=65535, help="Port to listen at; 0 takes a free one.")
     ] = 8080,
     folder: Annotated[
         list[str] | None,
-        typer.Option(help="Folder that may be synced, as DIR or NAME=DIR, beside those that the index is already."),
+        typer.Option(
+            help="Folder that may be synced, as DIR or NAME=DIR, beside those that the index is already; of several "
+            "indexes, INDEX:NAME=DIR."
+        ),
     ] = None,
     keys_file: Annotated[
         Path | None,
@@ -41,6 +72,21 @@ def serve(
         list[str] | None,
         typer.Option(envvar="SERVE_ALLOWED_HOST", help="Name that clients call this service by, beside localhost."),
     ] = None,
+    allowed_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="SERVE_ALLOWED_ORIGIN",
+            help="Site whose pages may ask from a browser, as https://app.example (CORS).",
+        ),
+    ] = None,
+    tokenizer: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="SERVE_TOKENIZER",
+            help="Tokenizer that a context may be counted with: NAME=FILE (tokenizer.json), a model on the hub, or an "
+            "encoding of tiktoken.",
+        ),
+    ] = None,
     rerank: Annotated[
         str | None,
         typer.Option(
@@ -50,7 +96,7 @@ def serve(
     threads: Annotated[int, typer.Option(envvar="SERVE_THREADS", min=1, help="Searches at the same time.")] = 4,
     waiting: Annotated[
         int, typer.Option(envvar="SERVE_WAITING", min=0, help="Searches that may wait; further ones get 503.")
-    ] = 32,
+    ] = 200,
     timeout: Annotated[
         float, typer.Option(envvar="SERVE_TIMEOUT", min=0.1, help="Seconds that a request may take.")
     ] = 30,
@@ -84,12 +130,18 @@ def serve(
             f"--host {host} opens the index to other machines, and there is no API key: name a file with --keys-file, "
             f"or set {_KEYS_VARIABLE}=write:KEY."
         )
+    named = _indexes(index or [], indexes)
     settings = ServeSettings(
-        index=index,
+        indexes=named,
+        directory=indexes,
         config=config,
-        folders=_folders(folder or []),
+        folders=_folders(folder or [], named, is_single=len(named) == 1 and indexes is None),
+        feedback=feedback,
+        open_indexes=open_indexes,
         keys=keys,
         hosts=_hosts(host, allowed_host or [], is_local=is_local),
+        origins=frozenset(map(_origin, allowed_origin or [])),
+        tokenizers=dict(map(_tokenizer, tokenizer or [])),
         reranker=_reranker(rerank),
         threads=threads,
         waiting=waiting,
@@ -128,6 +180,16 @@ def _hosts(host: str, allowed: list[str], *, is_local: bool) -> frozenset[str]:
     return LOOPBACK | named if named else frozenset()
 
 
+def _origin(given: str) -> str:
+    """An origin as browsers send it. Raises ConfigError for what is none."""
+    parts = urlsplit(given)
+    if parts.scheme not in ("http", "https") or not parts.hostname or given.rstrip("/").count("/") != 2:
+        raise ConfigError(
+            f"--allowed-origin {given} is no origin; write https://app.example, with the port if it has one."
+        )
+    return given.rstrip("/").lower()
+
+
 def _is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
@@ -137,19 +199,73 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _folders(given: list[str]) -> dict[str, Path]:
-    """The folders by the names that their sources begin with. Raises ConfigError."""
+def _indexes(given: list[str], directory: Path | None) -> dict[str, Path]:
+    """The indexes that are served, by the names that clients call them. Raises ConfigError."""
+    from retrieval.adapters.http.indexes import NAME
+
+    if directory is not None and not directory.is_dir():
+        raise ConfigError(f"--indexes {directory} is not a directory that exists; create it first.")
+    if not given and directory is None:
+        given = [os.environ.get(_INDEX_VARIABLE) or str(DEFAULT_INDEX)]
+    indexes: dict[str, Path] = {}
+    for text in given:
+        name, equals, path = text.partition("=")
+        is_named = bool(equals) and re.fullmatch(NAME, name) is not None and not Path(text).is_dir()
+        place = Path(path if is_named else text)
+        own = re.sub(r"[^A-Za-z0-9._-]|^[._-]+", "", place.resolve().name)[:64] or "default"
+        called = name if is_named else own
+        if called in indexes:
+            raise ConfigError(f"--index: two indexes are called {called!r}; give one another name with NAME=DIR.")
+        if directory is not None and (directory / called).exists():
+            raise ConfigError(f"--index: {called!r} is in --indexes {directory} already; give one another name.")
+        indexes[called] = place
+    return indexes
+
+
+def _folders(given: list[str], indexes: Mapping[str, Path], *, is_single: bool) -> dict[str, dict[str, Path]]:
+    """The folders of each index, by the names that their sources begin with. Raises ConfigError."""
     from ingest.root import checked_name, resolve_root
 
-    folders: dict[str, Path] = {}
-    for text in given:
+    found: dict[str, dict[str, Path]] = {}
+    for given_text in given:
+        index, colon, text = given_text.partition(":")
+        if is_single:
+            index, text = next(iter(indexes)), given_text
+        elif not colon or index not in indexes:
+            there = ", ".join(indexes) or "none: --indexes alone has no folders"
+            raise ConfigError(f"--folder {given_text}: of several indexes, write INDEX:NAME=DIR; there are {there}.")
+        folders = found.setdefault(index, {})
         name, equals, path = text.partition("=")
         is_named = equals and "/" not in name and not Path(text).is_dir()
         root = resolve_root(Path(path if is_named else text))
         known = checked_name(root, name if is_named else None)
         if folders.setdefault(known, root) != root:
             raise ConfigError(f"--folder: two folders are called {known!r}; give one another name with NAME=DIR.")
-    return folders
+    return found
+
+
+def _tokenizer(given: str) -> "tuple[str, TokenCount]":
+    """The name that requests ask by, and what counts. Raises ConfigError for what cannot be loaded."""
+    from tokenizers import Tokenizer
+
+    from retrieval.token_counts import token_counter
+
+    name, equals, path = given.partition("=")
+    try:
+        if equals:
+            return name, token_counter(Tokenizer.from_file(path))
+        if "/" not in name and find_spec("tiktoken") is not None:
+            import tiktoken
+
+            if name in tiktoken.list_encoding_names():
+                return name, token_counter(tiktoken.get_encoding(name))
+        return name, token_counter(Tokenizer.from_pretrained(name))
+    except Exception as error:  # whatever the libraries raise
+        reason = " ".join(str(error).split())[:200].rstrip(".")
+        raise ConfigError(
+            f"--tokenizer {given} cannot be loaded: {reason}. Name a file (NAME=tokenizer.json), a model on the hub, "
+            "or an encoding of tiktoken, such as o200k_base."
+        ) from None
 
 
 def _reranker(name: str | None) -> "ConfiguredReranker | None":

@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Literal
 
+from retrieval.time_limit import check_time
+
 Stage = Literal["search", "embedding", "lexical", "dense", "rerank", "hits"]
 Listener = Callable[[Stage, float], None]
 """Is told a stage and its seconds, perhaps by several threads at once."""
@@ -36,7 +38,9 @@ def hearing(listener: Listener) -> Iterator[None]:
 
 @contextmanager
 def stage(name: Stage) -> Iterator[None]:
-    """A block, or a function, that is this stage. Takes a microsecond where nobody listens."""
+    """A block, or a function, that is this stage. Takes a microsecond where nobody listens. Raises TimeLimitError where
+    the time is over before it begins."""
+    check_time()
     listener = _LISTENER.get()
     if listener is None:
         yield

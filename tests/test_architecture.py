@@ -19,7 +19,18 @@ FRAMEWORKS = {"fastapi", "uvicorn", "mcp", "langchain_core", "llama_index", "hay
 # From the bottom up: a module imports from its own layer and from those below. A package stands for all in it.
 LAYERS = {
     "retrieval": [
-        {"errors", "topk", "timing", "npy", "config_errors", "token_counts", "words", "sheet_rows", "iso_times"}
+        {
+            "errors",
+            "topk",
+            "timing",
+            "time_limit",
+            "npy",
+            "config_errors",
+            "token_counts",
+            "words",
+            "sheet_rows",
+            "iso_times",
+        }
         | {"excerpt", "presets", "learned_fusion"},
         {"types", "search_hits", "analysis", "directory"},
         {"config", "endpoint_settings", "endpoints", "context", "filters", "merge_passages", "prompt"},

@@ -97,6 +97,21 @@ def test_a_folder_and_its_judgements_are_evaluated(retrieve: Callable[..., Done]
     assert (compared["difference"], compared["p_value"], compared["ties"], compared["test"]) == (0, 1, 4, "t")
 
 
+def test_a_figure_below_its_floor_fails(retrieve: Callable[..., Done]) -> None:
+    done = retrieve("evaluate", *FOLDER, "--fail-below", "nDCG@10=.5", "--fail-below", "P@1=0.2")
+    assert (done.code, done.err.count("failed")) == (0, 0), done.err
+    done = retrieve("evaluate", *FOLDER, "--fail-below", "P@2=.9", "--json")
+    assert done.code == 1
+    assert "failed: hybrid P@2 is 0.5000, below 0.9." in done.err
+    assert json.loads(done.out)["means"]["hybrid"]["P@2"] == 0.5
+
+
+@pytest.mark.parametrize("given", ["nDCG@10", "nDCG@10=high", "=.4", "nDCG@10=nan"])
+def test_a_floor_that_is_none_is_refused_before_the_work(retrieve: Callable[..., Done], given: str) -> None:
+    done = retrieve("evaluate", *FOLDER, "--fail-below", given)
+    assert (done.code, done.err.count("write a measure and a figure, as nDCG@10=.4")) == (2, 1), done.err
+
+
 def test_a_shallow_baseline_is_compared_with_as_shallow_answers(retrieve: Callable[..., Done], tmp_path: Path) -> None:
     first = {query: f"docs/{name.removeprefix('docs/')}".replace(" ", "%20") for query, name in RELEVANT.items()}
     (tmp_path / "short.run").write_text("".join(f"{query} Q0 {name} 1 1.0 x\n" for query, name in first.items()))

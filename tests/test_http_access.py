@@ -51,7 +51,7 @@ def start(tmp_path: Path, share_model: Embedder) -> Iterator[Start]:
     started: list[TestClient] = []
 
     def start(**settings: Any) -> TestClient:
-        service = Service(ServeSettings(index=tmp_path / "index", **settings), pool=POOL)
+        service = Service(ServeSettings(indexes={"index": tmp_path / "index"}, **settings), pool=POOL)
         client = TestClient(create_app(service), base_url="http://localhost")
         client.app_state["service"] = service
         started.append(client.__enter__())
@@ -79,7 +79,9 @@ def test_without_a_key_only_what_tells_nothing_is_answered(start: Start) -> None
     open_to_all = set()
     for path, operations in client.get("/openapi.json").json()["paths"].items():
         for method, operation in operations.items():
-            answer = client.request(method, path.format(document_id="0" * 32, job_id="0" * 32))
+            answer = client.request(
+                method, path.format(document_id="0" * 32, job_id="0" * 32, vector_store_id="x", index="x")
+            )
             if answer.status_code == 401:
                 assert answer.headers["www-authenticate"] == "Bearer"
                 assert operation["security"]
@@ -226,7 +228,9 @@ async def test_a_body_that_does_not_come_is_not_waited_for() -> None:
 
     scope = {"type": "http", "method": "GET", "path": "/stats", "headers": [(b"host", b"localhost")]}
     with pytest.raises(Refusal) as refusal:
-        await access.AccessControl(reading, ServeSettings(index=Path("index"), seconds=0.05))(scope, never, never)
+        await access.AccessControl(reading, ServeSettings(indexes={"index": Path("index")}, seconds=0.05))(
+            scope, never, never
+        )
     assert refusal.value.status_code == 408
 
 
@@ -546,9 +550,9 @@ def test_the_places_of_this_machine_are_in_the_log_alone(
 async def test_what_takes_longer_than_the_grace_is_given_up(
     tmp_path: Path, share_model: Embedder, caplog: pytest.LogCaptureFixture
 ) -> None:
-    service, finish = Service(ServeSettings(index=tmp_path / "index", grace=0.1)), Event()
+    service, finish = Service(ServeSettings(indexes={"index": tmp_path / "index"}, grace=0.1)), Event()
     try:
-        service.writes.submit(lambda index: finish.wait())
+        service.indexes.get()._writes.submit(lambda index: finish.wait())
         await service.end()
         assert service.is_given_up
         assert "Given up after 0.1 s" in caplog.text
@@ -618,10 +622,14 @@ def test_a_folder_may_have_an_equals_sign_in_its_path(tmp_path: Path, monkeypatc
     for name in ("year=2024", "plain"):
         (tmp_path / name).mkdir()
     year = tmp_path / "year=2024"
-    assert serve_cli._folders([str(year)]) == {"year=2024": year}
-    assert serve_cli._folders([f"notes={year}"]) == {"notes": year}
+
+    def folders(*given: str) -> dict[str, Path]:
+        return serve_cli._folders(list(given), {"index": tmp_path}, is_single=True)["index"]
+
+    assert folders(str(year)) == {"year=2024": year}
+    assert folders(f"notes={year}") == {"notes": year}
     monkeypatch.chdir(tmp_path)
-    assert serve_cli._folders(["year=2024", "p=plain"]) == {"year=2024": year, "p": tmp_path / "plain"}
+    assert folders("year=2024", "p=plain") == {"year=2024": year, "p": tmp_path / "plain"}
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET /health HTTP/1.1\r\nHost: local"])

@@ -57,6 +57,11 @@ def searched(client: httpx.Client, **body: Any) -> dict[str, Any]:
     return dict(answer.json())
 
 
+def operations(described: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for methods in described["paths"].values():
+        yield from methods.values()
+
+
 def refused(answer: httpx.Response, status: int, kind: str) -> str:
     """The detail of a problem, which is one of ours."""
     members = answer.json()
@@ -344,7 +349,8 @@ def test_prometheus_is_told_what_was_asked_and_what_there_is(client: httpx.Clien
     searched(client, query="zyzzyva", mode="lexical")
     figures = client.get("/metrics").text
     for line in (
-        "retrieval_documents 2.0", "retrieval_truncated_chunks_total 0.0", 'stage="queue"', 'stage="search"',
+        'retrieval_documents{index="index"} 2.0', "retrieval_truncated_chunks_total 0.0", 'stage="queue"',
+        'stage="search"',
         'stage="write"', 'retrieval_requests_total{method="POST",route="/search",status="200"}',
         "retrieval_overlap_sum",
     ):  # fmt: skip
@@ -357,10 +363,17 @@ def test_prometheus_is_told_what_was_asked_and_what_there_is(client: httpx.Clien
 
 def test_the_description_names_every_route_and_its_failures(client: httpx.Client) -> None:
     described = client.get("/openapi.json").json()
-    assert set(described["paths"]) == {
-        "/search", "/documents", "/documents/{document_id}", "/sync", "/jobs", "/jobs/{job_id}", "/stats", "/health",
-        "/ready", "/metrics",
+    of_index = {
+        "/search", "/feedback", "/documents", "/documents/{document_id}", "/sync", "/rebuild", "/jobs",
+        "/jobs/{job_id}", "/stats",
     }  # fmt: skip
+    assert set(described["paths"]) == {
+        *of_index, *(f"/indexes/{{index}}{path}" for path in of_index), "/indexes", "/indexes/{index}", "/health",
+        "/ready", "/metrics", "/retrieval", "/v1/embeddings", "/v1/vector_stores/{vector_store_id}/search",
+    }  # fmt: skip
+    names = [each["operationId"] for each in operations(described)]
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch("[a-z_]+", name) for name in names)
     search = described["paths"]["/search"]["post"]
     assert "415" in search["responses"]
     assert "401" not in described["paths"]["/ready"]["get"]["responses"]

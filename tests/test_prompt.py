@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from ingest import add
-from retrieval import Document, HybridIndex, SearchHit, as_context
+from retrieval import Document, HybridIndex, SearchHit, as_context, prompt
 from retrieval.encoders.model_files import find_model
 from retrieval.errors import QueryError
 from retrieval.prompt import PromptContext
@@ -119,6 +119,23 @@ def test_what_cannot_be_seen_is_shown_as_such_and_the_rest_as_it_is(max_tokens: 
     assert seen.startswith(passage.text)
     assert "] a\ufffd.txt:1-2 | T\ufffd > H\ufffd\n" in context.text
     assert passage.hits == tuple(hits)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Rain\U000e0069\U000e0067 falls", "Rain\ufffd\ufffd falls"),  # letters in tags
+        ("Ra\u2060in\ufeff fa\u2063lls\u200e", "Ra\ufffdin\ufffd fa\ufffdlls\ufffd"),
+        ("\u1781\u17d2\u1798\u200b\u1797\u17b6", "\u1781\u17d2\u1798 \u1797\u17b6"),  # Khmer
+        ("\u0645\u06cc\u200c\u062e\u0648\u0627", "\u0645\u06cc\u200c\u062e\u0648\u0627"),  # Persian
+        ("\U0001f469\u200d\U0001f52c \u2764\ufe0f", "\U0001f469\u200d\U0001f52c \u2764\ufe0f"),  # emoji
+        ("a\u200cb\u200d\u200c\u200d c", "a\ufffdb\ufffd\ufffd\ufffd c"),  # bits of a hidden message
+        ("a\ufe01\U000e0101\ufe02", "a\ufe01\ufffd\ufffd"),
+    ],
+)  # fmt: skip
+def test_what_no_reader_sees_no_model_reads(text: str, shown: str) -> None:
+    assert prompt._visible(text) == shown
+    assert len(text) == len(shown)
 
 
 def test_hits_of_two_generations_are_not_spliced() -> None:

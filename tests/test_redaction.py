@@ -94,7 +94,8 @@ def ocr_command(docs: Path) -> str:
 def client(tmp_path: Path, docs: Path, ocr_command: str, share_model: Embedder) -> Iterator[TestClient]:
     config = tmp_path / "config.yaml"
     config.write_text(f"ocr_command: '{ocr_command}'\nmax_file_mb: 1\n")
-    settings = ServeSettings(index=tmp_path / "the-secret-place" / "index", config=config, folders={"docs": docs})
+    indexes = {"index": tmp_path / "the-secret-place" / "index"}
+    settings = ServeSettings(indexes=indexes, config=config, folders={"index": {"docs": docs}})
     with TestClient(create_app(Service(settings, pool=POOL)), base_url="http://localhost") as client:
         yield client
 

@@ -140,7 +140,7 @@ def test_python_documents_each_option() -> None:
 
 
 def test_http_takes_each_option_and_has_its_default() -> None:
-    assert SearchBody.model_fields.keys() == {"query", "queries", *OPTIONS}
+    assert SearchBody.model_fields.keys() == {"query", "queries", "context", *OPTIONS}
     assert SearchBody(query="rain").options == {name: default(name) for name in OPTIONS}
     assert MOST.keys() == {name for name, option in OPTIONS.items() if int in option.types}
 
@@ -197,7 +197,7 @@ def test_frameworks_find_what_python_finds(index: HybridIndex, framework: str) -
 
 def test_http_finds_what_python_finds(index: HybridIndex, tmp_path: Path) -> None:
     with TestClient(
-        create_app(Service(ServeSettings(index=tmp_path / "index"))), base_url="http://localhost"
+        create_app(Service(ServeSettings(indexes={"index": tmp_path / "index"}))), base_url="http://localhost"
     ) as client:
         for name, options in CHOICES.items():
             answer = client.post("/search", json={"query": QUERY, **options})
@@ -257,7 +257,7 @@ def test_frameworks_refuse_before_the_first_query(index: HybridIndex, value: dic
 
 def test_http_refuses_and_names_it(index: HybridIndex, tmp_path: Path) -> None:
     with TestClient(
-        create_app(Service(ServeSettings(index=tmp_path / "index"))), base_url="http://localhost"
+        create_app(Service(ServeSettings(indexes={"index": tmp_path / "index"}))), base_url="http://localhost"
     ) as client:
         for name, value in BAD.items():
             answer = client.post("/search", json={"query": QUERY, name: value})

@@ -13,6 +13,7 @@ from retrieval.context import embedded_text
 from retrieval.search.operators import Clause
 from retrieval.search.query import analyzer
 from retrieval.segments.reader import IndexReader
+from retrieval.time_limit import check_time
 
 Mask = NDArray[np.bool_]
 
@@ -84,6 +85,7 @@ def _with_broken(reader: IndexReader, rows: Mask, pair: str) -> Mask:
     pattern = regex.compile(_LINE_BREAK.join(map(regex.escape, regex.findall(r"\X", pair))))
     found = np.zeros(reader.slots, dtype=np.bool_)
     for row in np.flatnonzero(rows).tolist():
+        check_time()
         found[row] = pattern.search(reader.text(row)) is not None
     return found
 
@@ -99,6 +101,7 @@ def _with_words(reader: IndexReader, rows: Mask, phrase: str) -> Mask:
     pattern = regex.compile(begins + rf"[^{_SPELLED}]+".join(map(_pattern, words)) + ends)
     found = np.zeros(reader.slots, dtype=np.bool_)
     for row in np.flatnonzero(rows).tolist():
+        check_time()
         chunk = reader.chunk(row)
         text = embedded_text(chunk, context_header=reader.context_header)
         found[row] = pattern.search(_fold(text)) is not None

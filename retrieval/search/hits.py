@@ -12,6 +12,7 @@ from retrieval.search.passages import expanded
 from retrieval.search.query import Query
 from retrieval.search_hits import SearchHit
 from retrieval.segments.reader import IndexReader
+from retrieval.time_limit import check_time
 from retrieval.timing import stage
 from retrieval.topk import Mask, Rows
 
@@ -44,6 +45,7 @@ def hits_of(
     duplicates = duplicates_of(reader, ranking.rows, allowed) if collapse else [((), 0)] * len(ranking.rows)
     hits = []
     for rank, (at, passage) in enumerate(expanded(reader, ranking.rows.tolist(), expand), 1):
+        check_time()
         row = int(ranking.rows[at])
         chunk = passage if not expand else reader.chunk(row)
         named, total = duplicates[at]

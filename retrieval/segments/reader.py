@@ -27,6 +27,7 @@ from retrieval.segments.quantization import QuantizedVectors
 from retrieval.segments.segment import Segment
 from retrieval.segments.sorted_keys import Keys, keys_of
 from retrieval.segments.stacked import StackedArray
+from retrieval.time_limit import check_time
 from retrieval.timing import stage
 from retrieval.topk import Mask, Rows
 from retrieval.types import Chunk, DocumentRecord, Vectors, document_id
@@ -326,6 +327,7 @@ class IndexReader:
                 chosen[start : start + segment.size] &= segment.passing(where)
         if where_document:
             for row in np.flatnonzero(chosen).tolist():
+                check_time()
                 chosen[row] = text_passes(self.text(row))
         return chosen
 

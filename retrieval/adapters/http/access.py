@@ -5,14 +5,15 @@ scope `write`.
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from retrieval.adapters.http import keys
+from retrieval.adapters.http.document_lines import MEDIA_TYPES
 from retrieval.adapters.http.problems import Refusal, response_of
 from retrieval.adapters.http.settings import ServeSettings
 
@@ -28,16 +29,27 @@ MAX_QUESTION = 1_000_000
 CALLER = "retrieval.caller"
 """Key of the ASGI scope for the name of the API key."""
 
-_READING = ("/search", "/mcp")
+IN_FLIGHT = 32_000_000
+"""Bytes of JSON bodies that are held at the same time, all requests together: what is made of them takes several times
+as much."""
+
+_READING = ("/search", "/mcp", "/retrieval", "/v1", "/feedback")
+_WITHIN_INDEX = re.compile(r"^/indexes/[^/]+(?=/)")
+_UPLOADS = ("multipart/form-data", *MEDIA_TYPES)
+"""Bodies that go to files."""
+
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
+_HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[^][\s:/?#@\\]+)(?::\d{0,5})?")
+"""A Host header in small letters: a name or an address, and perhaps a port; nothing else (RFC 9110, 7.2)."""
 
 
 def scope_needed(method: str, path: str) -> keys.Scope | None:
     """The scope that a request needs; None if it needs no key."""
     if path in PUBLIC:
         return None
-    is_reading = method in _SAFE or any(path == start or path.startswith(f"{start}/") for start in _READING)
+    within = _WITHIN_INDEX.sub("", path, count=1)
+    is_reading = method in _SAFE or any(within == start or within.startswith(f"{start}/") for start in _READING)
     return "read" if is_reading else "write"
 
 
@@ -48,6 +60,7 @@ class AccessControl:
         self._app = app
         self._settings = settings
         self._buckets = {key.name: Bucket(settings.rate) for key in settings.keys.known}
+        self._in_flight = _InFlight(IN_FLIGHT)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -56,13 +69,19 @@ class AccessControl:
         try:
             headers = Headers(scope=scope)
             check_host(headers, self._settings.hosts)
-            check_origin(headers)
+            check_origin(scope["method"], headers, self._settings.origins)
             self._check_key(scope, headers)
-            body = _Body(receive, most=self._most(scope, headers), seconds=self._settings.seconds)
+            most = self._most(scope, headers)
         except Refusal as refusal:
-            await response_of(refusal)(scope, receive, send)
-        else:
+            await response_of(refusal, path=scope["path"])(scope, receive, send)
+            return
+        held = self._in_flight.share() if most <= MAX_JSON else None  # uploads go to files
+        body = _Body(receive, most=most, seconds=self._settings.seconds, held=held)
+        try:
             await self._app(scope, body.receive, send)
+        finally:
+            if held is not None:
+                held.give_back()
 
     def _check_key(self, scope: Scope, headers: Mapping[str, str]) -> None:
         needed = scope_needed(scope["method"], scope["path"])
@@ -84,10 +103,11 @@ class AccessControl:
         if scope["method"] != "POST" or scope["path"] in PUBLIC:
             return MAX_JSON
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-        is_upload = kind == "multipart/form-data" and scope["path"] == "/documents"
+        are_documents = _WITHIN_INDEX.sub("", scope["path"]) == "/documents"
+        is_upload = are_documents and kind in _UPLOADS
         if not is_upload and kind != "application/json":
             raise Refusal("unsupported-media-type", "The body must be JSON: send Content-Type: application/json.")
-        most_json = MAX_JSON if scope["path"] == "/documents" else MAX_QUESTION
+        most_json = MAX_JSON if are_documents else MAX_QUESTION
         most = self._settings.upload_bytes if is_upload else most_json
         length = headers.get("content-length", "0")
         if length.isdecimal() and int(length) > most:
@@ -121,11 +141,43 @@ class Bucket:
         self._tokens -= 1
 
 
-class _Body:
-    """The body of a request, with a limit on its size and its time."""
+class _InFlight:
+    """Bytes that requests hold together. Not thread-safe: for one event loop."""
 
-    def __init__(self, receive: Receive, *, most: int, seconds: float) -> None:
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.held = 0
+
+    def share(self) -> "_Share":
+        """What one request holds of them: nothing yet."""
+        return _Share(self)
+
+
+class _Share:
+    def __init__(self, whole: _InFlight) -> None:
+        self._whole = whole
+        self._held = 0
+
+    def take(self, size: int) -> None:
+        """Raises Refusal where others hold too much; a request that is alone may always have what it needs."""
+        others = self._whole.held - self._held
+        if others and others + self._held + size > self._whole.most:
+            detail = "Other requests with long bodies are on their way; send this one again when they are done."
+            raise Refusal("busy", detail, headers={"Retry-After": "2"})
+        self._held += size
+        self._whole.held += size
+
+    def give_back(self) -> None:
+        self._whole.held -= self._held
+        self._held = 0
+
+
+class _Body:
+    """The body of a request, with a limit on its size and its time; `held` counts its bytes."""
+
+    def __init__(self, receive: Receive, *, most: int, seconds: float, held: _Share | None) -> None:
         self._receive = receive
+        self._held = held
         self._most = most
         self._seconds = seconds
         self._deadline = asyncio.get_running_loop().time() + seconds
@@ -142,9 +194,12 @@ class _Body:
         except TimeoutError:
             raise Refusal("slow", f"The body did not come within {self._seconds:g} s; send less at once.") from None
         self._is_whole = not message.get("more_body", False)
-        self._left -= len(message.get("body", b""))
+        size = len(message.get("body", b""))
+        self._left -= size
         if self._left < 0:
             raise _too_large(self._most)
+        if self._held is not None:
+            self._held.take(size)
         return message
 
 
@@ -157,20 +212,26 @@ def check_host(headers: Mapping[str, str], allowed: frozenset[str]) -> None:
         )
 
 
-def check_origin(headers: Mapping[str, str]) -> None:
-    """Raises Refusal for a request from another site's page."""
+def check_origin(method: str, headers: Mapping[str, str], allowed: frozenset[str] = frozenset()) -> None:
+    """Raises Refusal for a request from another site's page, but for the origins allowed. A browser may leave out
+    Origin, and then says in Sec-Fetch-Site whose page it is; a link to the page here may come from anywhere."""
     origin = headers.get("origin")
-    if origin is not None and origin.lower().partition("://")[2] != headers.get("host", "").lower():
+    if origin is not None and origin.lower() in allowed:
+        return
+    is_foreign = origin is not None and origin.lower().partition("://")[2] != headers.get("host", "").lower()
+    if is_foreign or (
+        origin is None and method not in _SAFE and headers.get("sec-fetch-site") in ("cross-site", "same-site")
+    ):
         raise Refusal(
-            "forbidden", "The request comes from another site's page; a proxy in between must pass on the Host header."
+            "forbidden",
+            "The request comes from another site's page. If that page is meant, start the service with "
+            "--allowed-origin ORIGIN; a proxy in between must pass on the Host header.",
         )
 
 
 def _hostname(host: str) -> str:
-    try:
-        return urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return ""
+    match = _HOST.fullmatch(host.lower())
+    return match["name"].strip("[]") if match is not None else ""
 
 
 def _secret(headers: Mapping[str, str]) -> str:

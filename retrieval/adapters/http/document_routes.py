@@ -2,22 +2,26 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import AsyncExitStack
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import ValidationError
 
 from ingest import SyncReport, add, add_files
 from ingest.report import Failure
 from ingest.root import check_deletable, check_free
 from retrieval.adapters.http import serializers
+from retrieval.adapters.http.choice import Chosen
+from retrieval.adapters.http.document_lines import MEDIA_TYPES, results, spooled
 from retrieval.adapters.http.openapi import problems
 from retrieval.adapters.http.problems import Refusal, problem, problem_response
 from retrieval.adapters.http.requests import MAX_PAGE, DocumentBody, DocumentsBody
 from retrieval.adapters.http.responses import AddedOut, DeletedOut, DocumentOut, RecordsOut
+from retrieval.adapters.http.served_index import ServedIndex
 from retrieval.adapters.http.service import Service
 from retrieval.adapters.http.uploads import MAX_FILES, uploaded
 from retrieval.adapters.redaction import redacted_report
@@ -42,6 +46,9 @@ _BODIES = {
                 "one": {"value": {"source": "notes/rain.md", "text": "# Rain", "metadata": {"year": 2024}}},
                 "several": {"value": {"documents": [{"source": "notes/snow.md", "text": "# Snow"}]}},
             },
+        },
+        MEDIA_TYPES[0]: {
+            "schema": {"type": "string", "description": "A line for each document, as DocumentBody."},
         },
         "multipart/form-data": {
             "schema": {
@@ -73,11 +80,12 @@ _SHOWN = 3
 _GONE = "There is no document {!r}; GET /documents lists those there are."
 
 
-def document_routes(service: Service) -> APIRouter:
+def document_routes(service: Service, chosen: Chosen) -> APIRouter:
     router = APIRouter(prefix="/documents", tags=["documents"])
 
     @router.get("", response_model=RecordsOut, responses=problems(503))
     async def list_documents(
+        index: Annotated[ServedIndex, Depends(chosen)],
         source: Annotated[str | None, Query(max_length=MAX_SOURCE, description="That one document's source.")] = None,
         prefix: Annotated[str, Query(max_length=MAX_SOURCE, description="How sources begin.")] = "",
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100,
@@ -97,10 +105,10 @@ def document_routes(service: Service) -> APIRouter:
             page = chosen[offset : offset + limit]
             return JSONResponse({"total": len(chosen), "documents": [serializers.listed(record) for record in page]})
 
-        return await service.read(records)
+        return await index.read(records)
 
     @router.get("/{document_id}", response_model=DocumentOut, responses=problems(404, 503))
-    async def get_document(document_id: DocumentId) -> JSONResponse:
+    async def get_document(index: Annotated[ServedIndex, Depends(chosen)], document_id: DocumentId) -> JSONResponse:
         """A document with its passages."""
 
         def whole(searcher: Searcher) -> JSONResponse:
@@ -109,7 +117,7 @@ def document_routes(service: Service) -> APIRouter:
                 raise Refusal("not-found", _GONE.format(document_id))
             return JSONResponse(serializers.whole(found, searcher.chunks(found.source)))
 
-        return await service.read(whole)
+        return await index.read(whole)
 
     @router.post(
         "",
@@ -118,47 +126,67 @@ def document_routes(service: Service) -> APIRouter:
         responses={200: {"model": AddedOut, "description": "Nothing changed"}, **problems(409, 415, 503)},
         openapi_extra={"requestBody": _BODIES},
     )
-    async def add_documents(request: Request) -> JSONResponse:
-        """Index texts, or files. One with the same source is replaced; one that did not change costs nothing."""
+    async def add_documents(index: Annotated[ServedIndex, Depends(chosen)], request: Request) -> Response:
+        """Index texts, or files. One with the same source is replaced; one that did not change costs nothing. JSON
+        lines (application/x-ndjson), a document each, are answered with a line each, as they are indexed."""
+        if request.headers["content-type"].partition(";")[0].strip().lower() in MEDIA_TYPES:
+            return await _by_lines(service, index, request)
         if request.headers["content-type"].lower().startswith("multipart/"):
             with service.uploading():
                 async with uploaded(request) as files:
-                    return await _added(service, files, lambda index: add_files(files, index, pool=service.pool))
+                    return await _added(index, files, lambda opened: add_files(files, opened, pool=service.pool))
         else:
             bodies = await asyncio.to_thread(_bodies, await request.body())  # which may be megabytes
             documents = [Document(**body.model_dump()) for body in bodies]
             sources = [document.source for document in documents]
-            return await _added(service, sources, lambda index: add(documents, index))
+            return await _added(index, sources, lambda opened: add(documents, opened))
 
     @router.delete("/{document_id}", response_model=DeletedOut, responses=problems(404, 409, 503))
-    async def delete_document(document_id: DocumentId) -> JSONResponse:
+    async def delete_document(index: Annotated[ServedIndex, Depends(chosen)], document_id: DocumentId) -> JSONResponse:
         """Take a document away; one that belongs to a synced folder is not, since it would come back."""
 
-        def delete(index: HybridIndex) -> dict[str, int]:
-            with index.writing() as writer:
+        def delete(opened: HybridIndex) -> dict[str, int]:
+            with opened.writing() as writer:
                 found = writer.reader.record(document_id)
                 if found is None:
                     raise Refusal("not-found", _GONE.format(document_id))
                 check_deletable(found)
                 return {"documents": 1, "chunks": writer.remove([found]).chunks_deleted}
 
-        if await service.read(lambda searcher: searcher.reader.record(document_id)) is None:
+        if await index.read(lambda searcher: searcher.reader.record(document_id)) is None:
             raise Refusal("not-found", _GONE.format(document_id))
-        return JSONResponse(await service.write(delete))
+        return JSONResponse(await index.write(delete))
 
     return router
 
 
+async def _by_lines(service: Service, index: ServedIndex, request: Request) -> StreamingResponse:
+    stack = AsyncExitStack()
+    try:
+        stack.enter_context(service.uploading())
+        file = await stack.enter_async_context(spooled(request))
+    except BaseException:
+        await stack.aclose()
+        raise
+
+    async def lines() -> AsyncIterator[bytes]:
+        async with stack:
+            async for line in results(index, file):
+                yield line
+
+    return StreamingResponse(lines(), media_type=MEDIA_TYPES[0])
+
+
 async def _added(
-    service: Service, sources: Collection[str], change: Callable[[HybridIndex], SyncReport]
+    index: ServedIndex, sources: Collection[str], change: Callable[[HybridIndex], SyncReport]
 ) -> JSONResponse:
     """What became of the documents. Raises DocumentError for a source that is none, or that belongs to a folder which
     is synced, or may be."""
     for source in sources:
         check_source(source)
-    check_free(sources, await service.read(service.folders))
-    report = await service.write(change)
-    service.metrics.written(report)
+    check_free(sources, await index.read(index.folders))
+    report = await index.write(change)
+    index.written(report)
     return _answered(redacted_report(report), sources)
 
 

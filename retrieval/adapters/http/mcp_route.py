@@ -1,23 +1,30 @@
-"""/mcp: the index as read-only tools for models, with the access control, queue and time limit of the other routes."""
+"""/mcp, /indexes/{index}/mcp: an index as read-only tools for models, with the access control, queue and time limit of
+the other routes."""
 
 import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from importlib.util import find_spec
 
 from starlette.applications import Starlette
 from starlette.routing import Route
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from retrieval.adapters.http.problems import Refusal
 from retrieval.adapters.http.service import Service
 from retrieval.errors import ConfigError, RetrievalError
+from retrieval.index import HybridIndex
+from retrieval.time_limit import time_limit
 from retrieval.timing import hearing
 
 log = logging.getLogger(__name__)
 
 PATH = "/mcp"
+
+_ASKED: ContextVar[str | None] = ContextVar("asked", default=None)
+"""The name of the index that a request asks; tools run in its context."""
 
 
 def mcp_app(service: Service) -> Starlette | None:
@@ -34,18 +41,42 @@ def mcp_app(service: Service) -> Starlette | None:
     async def turn() -> AsyncIterator[None]:
         try:
             async with service.work_queue.slot():
-                with hearing(service.metrics.stage):  # also on the threads that tools run on
+                with (
+                    time_limit(service.settings.seconds),
+                    hearing(service.metrics.stage),
+                ):  # also on the threads that tools run on
                     yield
         except Refusal as refusal:
             raise RetrievalError(refusal.detail) from None
 
-    return http_app(service.current, path=PATH, check_host=False, turn=turn)
+    def current() -> HybridIndex:
+        return service.indexes.get(_ASKED.get()).current()
+
+    return http_app(current, path=PATH, check_host=False, turn=turn)
 
 
-def mcp_route(app: Starlette, service: Service) -> Route:
+def mcp_routes(app: Starlette, service: Service) -> list[Route]:
     """Where messages are posted. There is no stream to GET: without sessions, it would tell nothing and never end."""
     limit = 2 * service.settings.seconds  # one half to wait for a turn, the end of which a tool is told
-    return Route(PATH, _InTime(app, limit), methods=["POST"])
+    endpoint = _OfIndex(_InTime(app, limit), service)
+    return [Route(path, endpoint, methods=["POST"]) for path in (PATH, f"/indexes/{{index}}{PATH}")]
+
+
+class _OfIndex:
+    """An ASGI app that is told which index is asked. Raises Refusal for one that is not there."""
+
+    def __init__(self, app: ASGIApp, service: Service) -> None:
+        self._app = app
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        name = scope["path_params"].get("index")
+        self._service.indexes.get(name)
+        token = _ASKED.set(name)
+        try:
+            await self._app({**scope, "path": PATH, "raw_path": PATH.encode(), "path_params": {}}, receive, send)
+        finally:
+            _ASKED.reset(token)
 
 
 class _InTime:

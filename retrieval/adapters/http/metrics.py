@@ -1,6 +1,6 @@
 """What Prometheus is told: how much is asked, how long it takes, and how well the two sides work together."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -43,8 +43,10 @@ class Metrics:
             "Chunks that the model could not read whole: always 0.",
             registry=self.registry,
         )
-        self._documents = Gauge("retrieval_documents", "Documents that a search can return.", registry=self.registry)
-        self._chunks = Gauge("retrieval_chunks", "Chunks that a search can return.", registry=self.registry)
+        self._documents = Gauge(
+            "retrieval_documents", "Documents that a search can return.", ["index"], registry=self.registry
+        )
+        self._chunks = Gauge("retrieval_chunks", "Chunks that a search can return.", ["index"], registry=self.registry)
 
     def request(self, method: str, route: str, status: int, *, seconds: float) -> None:
         self._requests.labels(method, route, str(status)).inc()
@@ -66,8 +68,11 @@ class Metrics:
         self._truncated.inc(report.truncated)
         self.stage("write", report.seconds)
 
-    def exposed(self, searcher: Searcher | None) -> bytes:
-        """All of it in Prometheus' text format, with the size of what is searched now."""
-        self._documents.set(len(searcher.searchable()) if searcher is not None else 0)
-        self._chunks.set(searcher.reader.size if searcher is not None else 0)
+    def exposed(self, searchers: Mapping[str, Searcher | None]) -> bytes:
+        """All of it in Prometheus' text format, with the sizes of what is searched now, by the names of indexes."""
+        self._documents.clear()
+        self._chunks.clear()
+        for name, searcher in searchers.items():
+            self._documents.labels(name).set(len(searcher.searchable()) if searcher is not None else 0)
+            self._chunks.labels(name).set(searcher.reader.size if searcher is not None else 0)
         return generate_latest(self.registry)

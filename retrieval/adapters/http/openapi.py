@@ -6,13 +6,13 @@ from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
 from retrieval.adapters.http.access import scope_needed
-from retrieval.adapters.http.problems import KINDS, MEDIA_TYPE
+from retrieval.adapters.http.problems import KINDS, MEDIA_TYPE, OPENAI
 from retrieval.adapters.http.requests import DocumentBody, DocumentsBody
 from retrieval.adapters.http.responses import ProblemOut
 
 Responses = dict[int | str, dict[str, Any]]
 
-_ALWAYS = (400, 401, 403, 408, 413, 421, 422, 429, 500)
+_ALWAYS = (400, 401, 403, 404, 408, 413, 421, 422, 429, 500)
 _OF_KEYS = (401, 403, 429)
 _REF = "#/components/schemas/{model}"
 _KEYS = {
@@ -41,10 +41,20 @@ class DescribedApp(FastAPI):
                 for method, operation in operations.items():
                     scope = scope_needed(method.upper(), path)
                     operation["security"] = [{name: []} for name in _KEYS] if scope else []
+                    if path.startswith(OPENAI):
+                        _as_openai(operation["responses"])
                     for status in () if scope else _OF_KEYS:
                         operation["responses"].pop(str(status), None)
                     operation["description"] += f"\n\nNeeds a key with the scope `{scope}`." if scope else ""
         return self.openapi_schema or {}
+
+
+def _as_openai(responses: dict[str, Any]) -> None:
+    """Failures are plain JSON where OpenAI's clients ask."""
+    for response in responses.values():
+        content = response.get("content", {})
+        if MEDIA_TYPE in content:
+            content["application/json"] = content.pop(MEDIA_TYPE)
 
 
 def _failure(status: int) -> dict[str, Any]:

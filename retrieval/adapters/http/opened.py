@@ -41,10 +41,20 @@ class OpenedIndex:
             assert self._index is not None
             return self._index
 
+    @property
+    def is_open(self) -> bool:
+        return self._index is not None
+
     def close(self) -> None:
         """Release the lock and Chroma; the model stays loaded."""
         if self._index is not None:
             self._index.close()
+
+    def drop(self) -> None:
+        """Give back the memory too. `now` opens it again."""
+        with self._guard:
+            self.close()
+            self._index, self._stamp, self._made_with = None, None, ""
 
     def _open(self) -> None:
         made_with = _fingerprint(self._directory.read_pointer())

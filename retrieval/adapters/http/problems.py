@@ -18,6 +18,9 @@ _LONGEST = 200
 """Characters of a pointer."""
 
 MEDIA_TYPE = "application/problem+json"
+OPENAI = "/v1/"
+"""How the paths begin that OpenAI's clients ask."""
+
 _TYPE = "urn:hybrid-retrieval:problem:"
 
 
@@ -62,6 +65,7 @@ _OF_ERRORS: Sequence[tuple[type[errors.RetrievalError], str]] = (
     (errors.IndexLockedError, "index-locked"),
     (errors.IndexUnusableError, "index-unusable"),
     (errors.ModelError, "model"),
+    (errors.TimeLimitError, "timeout"),
     (errors.RetrievalError, "index-unusable"),
 )
 """Subclasses before their bases."""
@@ -100,10 +104,15 @@ def problem_of(error: BaseException) -> dict[str, Any]:
     return problem("internal", "An error that nobody foresaw; the log has it under this request's X-Request-ID.")
 
 
-def response_of(error: BaseException) -> JSONResponse:
-    """The whole answer to a request that failed."""
+def response_of(error: BaseException, *, path: str) -> JSONResponse:
+    """The whole answer to a request that failed; OpenAI's clients read errors of their own form, and nothing else."""
     headers = error.headers if isinstance(error, HTTPException) else None
-    return problem_response(problem_of(error), headers=headers)
+    members = problem_of(error)
+    if path.startswith(OPENAI):
+        kind = members["type"].removeprefix(_TYPE)
+        said = {"message": members["detail"], "type": kind, "code": kind, "param": None}
+        return JSONResponse({"error": said, **members}, members["status"], headers)
+    return problem_response(members, headers=headers)
 
 
 def problem_response(members: dict[str, Any], *, headers: Mapping[str, str] | None = None) -> JSONResponse:

@@ -7,6 +7,7 @@ import time
 import uuid
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from retrieval.adapters.http.access import CALLER
@@ -20,6 +21,9 @@ _SANE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 _ROUTES = frozenset({"/mcp", "/openapi.json"})
 """Routes that the framework does not put into the scope."""
+
+_GONE = 499
+"""The status that is logged and counted where the client went away before its whole request was there, as of nginx."""
 
 _CUT_OFF = "The service is stopping, and this took too long; what it was to write may be missing. Ask again later."
 _SAFE_HEADERS = {
@@ -66,11 +70,14 @@ class RequestLog:
         except asyncio.CancelledError:  # the server cancels at the end of the grace period
             if status:
                 raise
-            await response_of(Refusal("busy", _CUT_OFF, headers={"Retry-After": "10"}))(scope, receive, answer)
+            cut_off = Refusal("busy", _CUT_OFF, headers={"Retry-After": "10"})
+            await response_of(cut_off, path=scope["path"])(scope, receive, answer)
+        except ClientDisconnect:  # mid-body: nobody is there to be answered
+            status = status or _GONE
         except Exception as error:
             log.exception("request %s failed", request_id)
             if not status:
-                await response_of(error)(scope, receive, answer)
+                await response_of(error, path=scope["path"])(scope, receive, answer)
         finally:
             self._tell(scope, request_id, status, seconds=time.monotonic() - started)
 

@@ -32,6 +32,12 @@ MAX_HITS = 1_000
 MOST: Mapping[str, int] = {"top_k": 100, "rrf_k": 10_000, "candidates": 1_000, "expand": 20}
 """The limits of a service for the options of a search, beyond those that every search has."""
 
+INDEX_TOKENIZER = "index"
+"""That of the index's own model."""
+
+MAX_TOKENS = 1_000_000
+"""Of a context."""
+
 MAX_DOCUMENTS = 100
 MAX_PAGE = 1_000
 
@@ -66,6 +72,7 @@ def _up_to_the_first(values: Any, validated: ValidatorFunctionWrapHandler) -> An
     return {name: value for entry in values.items() for name, value in validated(dict([entry])).items()}
 
 
+Prefix = Annotated[str, Field(min_length=1, max_length=MAX_SOURCE)]
 QueryText = Annotated[str, Field(min_length=1, max_length=MAX_QUERY)]
 Queries = Annotated[list[QueryText], Field(min_length=1, max_length=MAX_QUERIES)]
 
@@ -104,8 +111,7 @@ def _json_type(option: Option, type_: Any) -> Any:
     if type_ is str:
         return Annotated[str, Field(min_length=1, max_length=MAX_SOURCE)]
     if get_origin(type_) is Sequence:
-        prefix = Annotated[str, Field(min_length=1, max_length=MAX_SOURCE)]
-        return Annotated[list[prefix], Field(min_length=1, max_length=MAX_PREFIXES), _at_most(MAX_PREFIXES)]
+        return Annotated[list[Prefix], Field(min_length=1, max_length=MAX_PREFIXES), _at_most(MAX_PREFIXES)]
     return dict[str, Any] if get_origin(type_) is Mapping else type_
 
 
@@ -113,6 +119,17 @@ def _with_search_options(model: type[M]) -> type[M]:
     """The model with a field for each option of a search."""
     fields: dict[str, Any] = {name: _field(option) for name, option in OPTIONS.items()}
     return create_model(model.__name__, __base__=model, __module__=model.__module__, __doc__=model.__doc__, **fields)
+
+
+class ContextBody(_Asked):
+    """How long a prompt's passages may be."""
+
+    max_tokens: int = Field(ge=1, le=MAX_TOKENS, description="Of the whole text, all told.")
+    tokenizer: str = Field(
+        INDEX_TOKENIZER,
+        max_length=200,
+        description="index: the index's own model; or one that the service was started with.",
+    )
 
 
 @_with_search_options
@@ -135,6 +152,10 @@ class SearchBody(_Asked):
         None, description="Several, answered from the same state of the index.", json_schema_extra=_never_null
     )
 
+    context: ContextBody | None = Field(
+        None, description="Whether each result has its passages as text for a prompt too, numbered and cited."
+    )
+
     @model_validator(mode="after")
     def _one_or_several(self) -> Self:
         if (self.query is None) == (self.queries is None):
@@ -151,6 +172,18 @@ class SearchBody(_Asked):
     def options(self) -> dict[str, Any]:
         """By name, `top_k` and `rerank` among them."""
         return {name: getattr(self, name) for name in OPTIONS}
+
+
+class FeedbackBody(_Asked):
+    """What somebody says of a hit."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"query": "what causes rain?", "hit": "0" * 32, "useful": True}]}
+    )
+
+    query: QueryText = Field(description="What was asked.")
+    hit: str = Field(pattern="^[0-9a-f]{32}$", description="The id of the hit.")
+    useful: bool = Field(description="Whether it answers.")
 
 
 class DocumentBody(_Asked):
@@ -176,10 +209,25 @@ class DocumentsBody(_Asked):
     documents: Annotated[list[DocumentBody], _at_most(MAX_DOCUMENTS)] = Field(min_length=1, max_length=MAX_DOCUMENTS)
 
 
+class IndexBody(_Asked):
+    """A new index."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "handbook"}]})
+
+    name: str = Field(min_length=1, max_length=64, description="What it is called in addresses.")
+
+
+_ALLOW_DELETIONS = "Whether all documents of a folder may be deleted, or more than half of at least 20."
+
+
+class RebuildBody(_Asked):
+    model_config = ConfigDict(json_schema_extra={"examples": [{}]})
+
+    allow_deletions: bool = Field(False, description=_ALLOW_DELETIONS)
+
+
 class SyncBody(_Asked):
     model_config = ConfigDict(json_schema_extra={"examples": [{"folder": "docs"}]})
 
     folder: str = Field(min_length=1, max_length=MAX_SOURCE, description="A name that GET /stats lists.")
-    allow_deletions: bool = Field(
-        False, description="Whether all documents of the folder may be deleted, or more than half of at least 20."
-    )
+    allow_deletions: bool = Field(False, description=_ALLOW_DELETIONS)

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from retrieval.adapters.http.jobs import JobStatus
+from retrieval.adapters.http.jobs import JobKind, JobStatus
 from retrieval.config import Bm25Variant
 from retrieval.search_hits import LIKELY, MAX_DUPLICATES
 from retrieval.types import MetadataValue, Status
@@ -61,6 +61,26 @@ class CorrectionOut(BaseModel):
     searched: str
 
 
+class PassageOut(BaseModel):
+    """What stands under one number in a context."""
+
+    number: int
+    text: str
+    citation: str
+    hits: list[str] = Field(description="The ids of the hits that it was made of.")
+    is_cut: bool = Field(description="Whether the end of it is left out.")
+
+
+class ContextOut(BaseModel):
+    """The passages as text for a prompt: fenced off as data, numbered and cited."""
+
+    text: str = Field(description='"" where nothing fits or was found.')
+    tokens: int
+    tokenizer: str
+    passages: list[PassageOut]
+    omitted: list[str] = Field(description="The ids of the hits that did not fit.")
+
+
 class ResultOut(BaseModel):
     """The hits of one query, and how it was read."""
 
@@ -70,6 +90,7 @@ class ResultOut(BaseModel):
     excluded: list[str] = Field(description="Words and phrases that no hit has.")
     has_relevant: bool = Field(description="Whether any hit likely has to do with the query.")
     hits: list[HitOut]
+    context: ContextOut | None = Field(None, description="Where it was asked for.")
 
 
 class SearchOut(BaseModel):
@@ -204,9 +225,11 @@ class ProblemOut(BaseModel):
 
 
 class JobOut(BaseModel):
-    """A sync; times are ISO 8601, UTC. `report` comes with its end, `problem` where it failed."""
+    """A sync of a folder, or a rebuild, whose folder is ""; times are ISO 8601, UTC. `report` comes with its end,
+    `problem` where it failed."""
 
     id: str
+    kind: JobKind
     folder: str
     status: JobStatus
     created: str
@@ -250,6 +273,19 @@ class StatsOut(BaseModel):
     bm25_b: float
     folders: list[FolderOut]
     reranker: str | None
+
+
+class FeedbackOut(BaseModel):
+    source: str = Field(description="The document that was judged.")
+    judgements: int = Field(description="How many there are now.")
+
+
+class IndexOut(BaseModel):
+    name: str = Field(description="Its routes are below /indexes/NAME.")
+
+
+class IndexesOut(BaseModel):
+    indexes: list[IndexOut]
 
 
 class HealthOut(BaseModel):

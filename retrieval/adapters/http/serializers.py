@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from retrieval.adapters.redaction import redact_paths
+from retrieval.prompt import PromptContext
 from retrieval.search_hits import SearchHit, SearchHits
 from retrieval.types import Chunk, DocumentRecord, clean_text, document_metadata
 
@@ -16,7 +17,7 @@ _CHUNK = (
 _NANOSECONDS = 10**9
 
 
-def result(query: str, hits: SearchHits) -> dict[str, Any]:
+def result(query: str, hits: SearchHits, context: PromptContext | None, *, tokenizer: str = "") -> dict[str, Any]:
     return {
         "query": clean_text(query),
         "corrections": [asdict(correction) for correction in hits.corrections],
@@ -24,6 +25,26 @@ def result(query: str, hits: SearchHits) -> dict[str, Any]:
         "excluded": hits.excluded,
         "has_relevant": hits.has_relevant,
         "hits": [_hit(hit) for hit in hits],
+        **({"context": _context(context, tokenizer)} if context is not None else {}),
+    }
+
+
+def _context(context: PromptContext, tokenizer: str) -> dict[str, Any]:
+    return {
+        "text": context.text,
+        "tokens": context.tokens,
+        "tokenizer": tokenizer,
+        "passages": [
+            {
+                "number": passage.number,
+                "text": passage.text,
+                "citation": passage.citation,
+                "hits": [hit.id for hit in passage.hits],
+                "is_cut": passage.is_cut,
+            }
+            for passage in context.passages
+        ],
+        "omitted": [hit.id for hit in context.omitted],
     }
 
 

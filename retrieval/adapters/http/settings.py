@@ -5,9 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from retrieval.adapters.http.keys import Keys
+from retrieval.token_counts import TokenCount
 from retrieval.types import Reranker
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+DEFAULT = "default"
+"""What the only index may be called too."""
 
 _MEGABYTE = 10**6
 
@@ -24,10 +28,18 @@ class ConfiguredReranker:
 class ServeSettings:
     """What `retrieve serve` was asked for.
 
-    index, config   as HybridIndex.open takes them.
-    folders         those that may be synced, beside those that the index is synced with already: name -> absolute path.
+    indexes         what is searched: name -> path, as HybridIndex.open takes it.
+    directory       where clients may make further ones, and delete them; None where they may not.
+    config          settings for all of them, as HybridIndex.open takes them.
+    folders         those that may be synced, beside those that an index is synced with already: index -> name ->
+                    absolute path.
     keys            who may do what; without any, everything is open to this machine.
     hosts           the names that requests may give in their Host header; empty allows any.
+    origins         those of other sites' pages that may ask, in small letters, as https://app.example.
+    feedback        where judgements of hits are kept, a directory for each index; None takes none.
+    open_indexes    that are open at the same time, and
+    idle            seconds without a request, after which one is closed; where there are several.
+    tokenizers      those that a context may be counted with, by name, beside the index's own.
     reranker        what `rerank` may ask for; None refuses it.
     threads         searches that run at the same time.
     waiting         searches that wait for one of those; further ones are refused.
@@ -37,18 +49,29 @@ class ServeSettings:
     upload_megabytes   of one upload, all files together (10**6 bytes).
     """
 
-    index: Path
+    indexes: Mapping[str, Path] = field(default_factory=dict)
+    directory: Path | None = None
     config: Path | None = None
-    folders: Mapping[str, Path] = field(default_factory=dict)
+    folders: Mapping[str, Mapping[str, Path]] = field(default_factory=dict)
     keys: Keys = field(default_factory=Keys)
+    feedback: Path | None = None
+    open_indexes: int = 16
+    idle: float = 900.0
     hosts: frozenset[str] = LOOPBACK
+    origins: frozenset[str] = frozenset()
+    tokenizers: Mapping[str, TokenCount] = field(default_factory=dict)
     reranker: ConfiguredReranker | None = None
     threads: int = 4
-    waiting: int = 32
+    waiting: int = 200
     seconds: float = 30.0
     grace: float = 30.0
     rate: int = 3000
     upload_megabytes: float = 50.0
+
+    @property
+    def is_single(self) -> bool:
+        """Whether there is one index, and never another."""
+        return len(self.indexes) == 1 and self.directory is None
 
     @property
     def upload_bytes(self) -> int:

@@ -1,15 +1,20 @@
 """Files that come with a request: a name that is only data, and bytes that lie in a folder of their own meanwhile."""
 
 import asyncio
+import re
 import shutil
 import unicodedata
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from urllib.parse import unquote_to_bytes
 
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from retrieval.adapters.http.problems import Refusal
@@ -18,6 +23,10 @@ MAX_FILES = 20
 _LONGEST_NAME = 200
 _BELOW = "uploads/"
 _FIELDS = {"source"}
+_EXTENDED_NAME = re.compile(
+    rb";\s*filename\*\s*=\s*(?P<charset>utf-8|iso-8859-1)'[^']*'(?P<name>[^;\s]+)", re.IGNORECASE
+)
+_ENCODED_WORD = re.compile(r"=\?[\w-]+(?:\*[\w-]+)?\?[bBqQ]\?[^?\s]*\?=")
 
 
 @asynccontextmanager
@@ -45,7 +54,23 @@ async def _form(request: Request) -> FormData:
     _, options = parse_options_header(request.headers["content-type"])
     if options.get(b"charset", b"utf-8").lower() not in (b"utf-8", b"utf8"):  # some would decode to what cannot be kept
         raise Refusal("malformed", "The form is in another charset than UTF-8; send that.")
-    return await request.form(max_files=MAX_FILES, max_fields=len(_FIELDS))
+    try:
+        return await _Form(request.headers, request.stream(), max_files=MAX_FILES, max_fields=len(_FIELDS)).parse()
+    except MultiPartException as error:
+        raise Refusal("malformed", f"The form cannot be read: {error.message.rstrip('.')}.") from None
+
+
+class _Form(MultiPartParser):
+    """Reads names in RFC 5987's form too, `filename*=UTF-8''caf%C3%A9.txt`: RFC 7578 forbids it in forms, and clients
+    send it."""
+
+    def on_headers_finished(self) -> None:
+        part = self._current_part
+        if part.content_disposition and (extended := _EXTENDED_NAME.search(part.content_disposition)):
+            name = unquote_to_bytes(extended["name"]).decode(extended["charset"].decode(), "replace").encode()
+            quoted = name.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+            part.content_disposition += b'; filename="' + quoted + b'"'
+        super().on_headers_finished()
 
 
 def _sources(form: FormData, files: Sequence[UploadFile]) -> list[str]:
@@ -67,10 +92,20 @@ def _sources(form: FormData, files: Sequence[UploadFile]) -> list[str]:
 def last_part(name: str) -> str:
     """A file's name without what comes before it, and without what cannot be seen. Raises Refusal for no name at all.
 
-    Its end stays, which says how the file is read.
+    Its end stays, which says how the file is read. What mail programs encode (RFC 2047) is decoded first.
     """
+    name = _decoded(name)
     last = name.replace("\\", "/").rpartition("/")[2]
     seen = "".join(c for c in unicodedata.normalize("NFC", last) if c.isprintable()).strip().lstrip(".")
     if not seen:
         raise Refusal("invalid", "A file has no name that could be its source; give it one.")
     return seen[-_LONGEST_NAME:]
+
+
+def _decoded(name: str) -> str:
+    if not _ENCODED_WORD.search(name):
+        return name
+    try:
+        return str(make_header(decode_header(name)))
+    except (HeaderParseError, LookupError, ValueError):
+        return name  # as it came, which is a name too

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from retrieval.adapters.http.problems import Refusal
+from retrieval.time_limit import time_limit
 
 T = TypeVar("T")
 
@@ -17,8 +18,8 @@ class WorkQueue:
     """Threads for searches, with a bounded queue in front of them.
 
     threads, waiting   how many searches run, and how many may wait
-    seconds            the time limit of a search, its wait included. A thread cannot be stopped: a search that takes
-                       longer keeps its place until it ends, so that the load stays bounded.
+    seconds            the time limit of a search, its wait included. One that takes longer ends soon after, and keeps
+                       its place until then, so that the load stays bounded.
     on_wait            called with the seconds that each search waited
     """
 
@@ -60,8 +61,10 @@ class WorkQueue:
         asked = time.monotonic()
 
         def timed() -> T:
-            self._on_wait(time.monotonic() - asked)
-            return work()
+            waited = time.monotonic() - asked
+            self._on_wait(waited)
+            with time_limit(self._seconds - waited):
+                return work()
 
         future = self._threads.submit(timed)
         future.add_done_callback(lambda _: self._places.release())

@@ -27,16 +27,19 @@ class Writes:
     def __init__(self, path: Path, config: Path | None) -> None:
         self._index = OpenedIndex(path, config)
         self._thread = ThreadPoolExecutor(1, "write")
+        self._guard = threading.Lock()
         self._places = threading.BoundedSemaphore(_WAITING)
         self._is_closing = False
+        self._in_line = 0
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything is being written, or in line."""
+        return self._in_line > 0
 
     def submit(self, change: Callable[[HybridIndex], T]) -> "Future[T]":
         """Raises Refusal where the queue is full, or nothing more is to be written. The future raises what `change`
         and opening do."""
-        if self._is_closing:
-            raise Refusal("busy", "The service is stopping; nothing more is written.", headers={"Retry-After": "10"})
-        if not self._places.acquire(blocking=False):
-            raise Refusal("busy", f"{_WAITING} changes are waiting; try again later.", headers={"Retry-After": "30"})
 
         def written() -> T:
             try:
@@ -44,8 +47,24 @@ class Writes:
             finally:
                 self._index.close()
 
-        future = self._thread.submit(written)
-        future.add_done_callback(lambda _: self._places.release())
+        return self.submit_alone(written)
+
+    def submit_alone(self, change: Callable[[], T]) -> "Future[T]":
+        """As `submit`, of what opens the index itself."""
+        if self._is_closing:
+            raise Refusal("busy", "The service is stopping; nothing more is written.", headers={"Retry-After": "10"})
+        if not self._places.acquire(blocking=False):
+            raise Refusal("busy", f"{_WAITING} changes are waiting; try again later.", headers={"Retry-After": "30"})
+
+        def over(_: "Future[T]") -> None:
+            self._places.release()
+            with self._guard:
+                self._in_line -= 1
+
+        with self._guard:
+            self._in_line += 1
+        future = self._thread.submit(change)
+        future.add_done_callback(over)
         return future
 
     async def run(self, change: Callable[[HybridIndex], T], *, seconds: float) -> T:

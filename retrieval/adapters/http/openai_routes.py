@@ -1,0 +1,260 @@
+"""/v1: search and embeddings as OpenAI's clients ask for them."""
+
+import base64
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from fastapi import APIRouter, Path
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from retrieval.adapters.filter_limits import check_filter
+from retrieval.adapters.http.openapi import problems
+from retrieval.adapters.http.problems import Refusal
+from retrieval.adapters.http.requests import MAX_QUERIES, MAX_QUERY
+from retrieval.adapters.http.service import Service
+from retrieval.encoders import Embedder
+from retrieval.errors import QueryError
+from retrieval.search_hits import SearchHit
+from retrieval.searcher import Searcher
+from retrieval.time_limit import check_time
+from retrieval.types import Vectors
+
+MAX_INPUTS = 2_048
+"""Texts of one request for embeddings, as OpenAI's."""
+
+_SLICE = 32
+"""Texts embedded between two looks at the time."""
+
+_COMPARISONS: Mapping[str, str] = {
+    "eq": "$eq", "ne": "$ne", "gt": "$gt", "gte": "$gte", "lt": "$lt", "lte": "$lte", "in": "$in", "nin": "$nin",
+}  # fmt: skip
+
+Text = Annotated[str, Field(min_length=1, max_length=MAX_QUERY)]
+
+
+class RankingOptions(BaseModel):
+    ranker: Literal["none", "auto", "default-2024-11-15"] = Field(
+        default="auto", description="none leaves out the cross-encoder that the service was started with, if it was."
+    )
+    score_threshold: float | None = Field(
+        default=None, ge=0, le=1, description="The least relevance of a passage, 0 to 1."
+    )
+
+
+class VectorStoreSearchBody(BaseModel):
+    """As OpenAI's search of a vector store."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"query": "what causes rain?"}]})
+
+    query: Text | Annotated[list[Text], Field(min_length=1, max_length=MAX_QUERIES)] = Field(
+        description="A question; of several, the passages that answer any."
+    )
+    max_num_results: int = Field(default=10, ge=1, le=50)
+    filters: dict[str, Any] | None = Field(
+        default=None, description="{type: eq, key, value} and the like, or {type: and, filters: [...]}."
+    )
+    ranking_options: RankingOptions | None = None
+    rewrite_query: bool = Field(default=False, description="Not done here: what is asked is searched for.")
+
+
+class ContentOut(BaseModel):
+    type: Literal["text"]
+    text: str
+
+
+class FoundOut(BaseModel):
+    file_id: str = Field(description="The document's id.")
+    filename: str = Field(description="The document's source.")
+    score: float = Field(description="The passage's relevance, 0 to 1.")
+    attributes: dict[str, str | float | bool] = Field(description="The document's metadata, with the citation.")
+    content: list[ContentOut] = Field(description="The passage.")
+
+
+class VectorStorePageOut(BaseModel):
+    object: Literal["vector_store.search_results.page"]
+    search_query: list[str]
+    data: list[FoundOut]
+    has_more: bool
+    next_page: str | None
+
+
+class EmbeddingsBody(BaseModel):
+    """As OpenAI's, with `input_type`, since queries and passages are embedded with different prefixes."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"input": "rain", "model": "packaged"}]})
+
+    input: str | Annotated[list[str], Field(min_length=1, max_length=MAX_INPUTS)] | list[int] | list[list[int]] = Field(
+        description="A text, or several; numbers of tokens are not read."
+    )
+    model: str = Field(description="The index's own, as GET /stats calls it.")
+    index: str | None = Field(default=None, max_length=64, description="Whose model, where there are several.")
+    input_type: Literal["query", "passage"] = Field(default="query", description="What the texts are.")
+    encoding_format: Literal["float", "base64"] = "float"
+    dimensions: int | None = Field(default=None, description="Those of the model, or none.")
+    user: str | None = Field(default=None, description="Whom it is for; nothing is kept of it.")
+
+
+class EmbeddingOut(BaseModel):
+    object: Literal["embedding"]
+    index: int
+    embedding: list[float] | str = Field(description="A unit vector; base64 of little-endian float32 if asked so.")
+
+
+class UsageOut(BaseModel):
+    prompt_tokens: int
+    total_tokens: int
+
+
+class EmbeddingsOut(BaseModel):
+    object: Literal["list"]
+    data: list[EmbeddingOut]
+    model: str
+    usage: UsageOut
+
+
+def openai_routes(service: Service) -> APIRouter:
+    router = APIRouter(prefix="/v1", tags=["other clients"])
+
+    @router.post(
+        "/vector_stores/{vector_store_id}/search", response_model=VectorStorePageOut, responses=problems(404, 415, 503)
+    )
+    async def search_vector_store(
+        body: VectorStoreSearchBody, vector_store_id: Annotated[str, Path(max_length=200)]
+    ) -> JSONResponse:
+        """What `client.vector_stores.search` of OpenAI's clients asks; the id is the index's name."""
+        index = service.indexes.get(vector_store_id)
+        if body.rewrite_query:
+            raise Refusal("query", "rewrite_query: what is asked is searched for here; leave it out.")
+        where = where_of(body.filters) if body.filters else None
+        check_filter("filters", where)
+        ranking = body.ranking_options or RankingOptions()
+        reranker = service.settings.reranker if ranking.ranker != "none" else None
+        queries = [body.query] if isinstance(body.query, str) else body.query
+
+        def answered(searcher: Searcher) -> JSONResponse:
+            found = searcher.search_batch(
+                queries,
+                body.max_num_results,
+                where=where,
+                min_relevance=ranking.score_threshold,
+                rerank=reranker.model if reranker is not None else None,
+                operators="required",
+                highlight=False,
+            )
+            best: dict[str, SearchHit] = {}
+            for hit in (hit for hits in found for hit in hits):
+                if hit.id not in best or hit.relevance > best[hit.id].relevance:
+                    best[hit.id] = hit
+            hits = list(best.values())
+            if len(queries) > 1:
+                hits.sort(key=lambda hit: (-hit.relevance, hit.rank, hit.id))
+            return JSONResponse(
+                {
+                    "object": "vector_store.search_results.page",
+                    "search_query": queries,
+                    "data": [_found(hit) for hit in hits[: body.max_num_results]],
+                    "has_more": False,
+                    "next_page": None,
+                }
+            )
+
+        return await index.read(answered)
+
+    @router.post("/embeddings", response_model=EmbeddingsOut, responses=problems(404, 415, 503))
+    async def create_embeddings(body: EmbeddingsBody) -> JSONResponse:
+        """Vectors of the index's own model, with its prefix; a text that it would not read whole is refused."""
+
+        index = service.indexes.get(body.index)
+
+        def answered(searcher: Searcher) -> JSONResponse:
+            model = searcher.config.model
+            if body.model not in (model, "default"):
+                raise Refusal(
+                    "not-found", f"There is no model {body.model[:200]!r} here; ask for {model!r} or 'default'."
+                )
+            embedder = index.current().embedder
+            if body.dimensions not in (None, embedder.dimension):
+                raise Refusal("query", f"dimensions: the vectors have {embedder.dimension}; leave it out.")
+            texts = _texts(body.input)
+            tokens = _tokens(embedder, texts, is_query=body.input_type == "query")
+            vectors = _embedded(embedder, texts, is_query=body.input_type == "query")
+            data = [
+                {"object": "embedding", "index": at, "embedding": _written(vector, body.encoding_format)}
+                for at, vector in enumerate(vectors)
+            ]
+            usage = {"prompt_tokens": tokens, "total_tokens": tokens}
+            return JSONResponse({"object": "list", "data": data, "model": model, "usage": usage})
+
+        return await index.read(answered)
+
+    return router
+
+
+def where_of(filters: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
+    """OpenAI's filter as the argument `where` of a search. Raises QueryError for what is none."""
+    kind = str(filters.get("type"))
+    if kind in ("and", "or") and isinstance(filters.get("filters"), list) and filters["filters"] and depth < 10:
+        parts = [where_of(each, depth + 1) for each in filters["filters"] if isinstance(each, Mapping)]
+        if len(parts) == len(filters["filters"]):
+            return {f"${kind}": parts} if len(parts) > 1 else parts[0]
+    if kind in _COMPARISONS and isinstance(filters.get("key"), str) and "value" in filters:
+        return {filters["key"]: {_COMPARISONS[kind]: filters["value"]}}
+    raise QueryError(
+        f"filters: expected {{type, key, value}} with a type of {', '.join(_COMPARISONS)}, or "
+        "{type: and or or, filters: [...]}, ten deep at most."
+    )
+
+
+def _found(hit: SearchHit) -> dict[str, Any]:
+    attributes = {
+        name: ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+        for name, value in {**hit.metadata, "citation": hit.citation()}.items()
+    }
+    content = [{"type": "text", "text": hit.text}]
+    return {
+        "file_id": hit.document_id, "filename": hit.source, "score": hit.relevance, "attributes": attributes,
+        "content": content,
+    }  # fmt: skip
+
+
+def _texts(given: Any) -> list[str]:
+    texts = [given] if isinstance(given, str) else given
+    if any(not isinstance(text, str) for text in texts):
+        detail = (
+            "input: numbers of tokens are another model's; send texts (in LangChain: check_embedding_ctx_length=False)."
+        )
+        raise Refusal("query", detail)
+    if empty := [at for at, text in enumerate(texts) if not text.strip()]:
+        raise Refusal("query", f"input/{empty[0]}: the text is empty; leave it out.")
+    return list(texts)
+
+
+def _tokens(embedder: Embedder, texts: list[str], *, is_query: bool) -> int:
+    """Of all texts as the model reads them. Raises Refusal for one that is too long."""
+    prefix = embedder.prefixes.query if is_query else embedder.prefixes.passage
+    total = 0
+    for at, text in enumerate(texts):
+        check_time()
+        count = embedder.count_tokens(prefix + text)
+        if count > embedder.max_seq_length:
+            detail = f"input/{at}: {count:,} tokens, and the model reads {embedder.max_seq_length:,}; send it in parts."
+            raise Refusal("query", detail)
+        total += count
+    return total
+
+
+def _embedded(embedder: Embedder, texts: list[str], *, is_query: bool) -> Vectors:
+    embed = embedder.embed_queries if is_query else embedder.embed_passages
+    parts = []
+    for start in range(0, len(texts), _SLICE):
+        check_time()
+        parts.append(embed(texts[start : start + _SLICE]))
+    return np.concatenate(parts)
+
+
+def _written(vector: Vectors, encoding: str) -> list[float] | str:
+    if encoding == "float":
+        return [float(value) for value in vector]
+    return base64.b64encode(vector.astype("<f4").tobytes()).decode("ascii")

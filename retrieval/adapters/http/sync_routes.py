@@ -1,0 +1,93 @@
+"""Syncs, rebuilds and their jobs, and what an index holds."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Path, Request
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+
+from retrieval.adapters.http.choice import Chosen
+from retrieval.adapters.http.jobs import Job
+from retrieval.adapters.http.openapi import problems
+from retrieval.adapters.http.problems import Refusal
+from retrieval.adapters.http.requests import RebuildBody, SyncBody
+from retrieval.adapters.http.responses import JobOut, JobsOut, StatsOut
+from retrieval.adapters.http.served_index import ServedIndex
+from retrieval.adapters.http.server_sent import EVENT_STREAM, as_stream
+from retrieval.adapters.http.service import Service
+from retrieval.searcher import Searcher
+
+_AS_STREAM: dict[str, Any] = {"content": {EVENT_STREAM: {"schema": {"type": "string"}}}}
+
+
+def sync_routes(service: Service, chosen: Chosen) -> APIRouter:
+    router = APIRouter(tags=["operations"])
+
+    @router.post("/sync", status_code=202, response_model=JobOut, responses=problems(404, 415, 503))
+    async def start_sync(
+        index: Annotated[ServedIndex, Depends(chosen)], body: SyncBody, request: Request
+    ) -> JSONResponse:
+        """Bring the index in step with a folder. One that is being synced already is not begun again. Where too many of
+        its documents would be deleted, as when a share is not mounted, the job fails; `allow_deletions` allows it."""
+        job = index.jobs.unfinished(body.folder) or await _started(index, body)
+        place = request.url.path.removesuffix("/sync")
+        return JSONResponse(job.as_dict(), 202, {"Location": f"{place}/jobs/{job.id}"})
+
+    @router.post("/rebuild", status_code=202, response_model=JobOut, responses=problems(404, 409, 415, 503))
+    async def start_rebuild(
+        index: Annotated[ServedIndex, Depends(chosen)], body: RebuildBody, request: Request
+    ) -> JSONResponse:
+        """Build the index anew from all of its folders and documents, with the settings of the service's configuration
+        file as it is now, such as another model; searches go on from the old one until the new one takes its place."""
+        job = index.jobs.unfinished("") or index.rebuild(allow_deletions=body.allow_deletions)
+        place = request.url.path.removesuffix("/rebuild")
+        return JSONResponse(job.as_dict(), 202, {"Location": f"{place}/jobs/{job.id}"})
+
+    @router.get("/jobs", response_model=JobsOut, responses=problems())
+    async def list_jobs(index: Annotated[ServedIndex, Depends(chosen)]) -> JSONResponse:
+        """The latest syncs and rebuilds that were begun here, the newest first."""
+        return JSONResponse({"jobs": [job.as_dict() for job in index.jobs.latest()]})
+
+    @router.get("/jobs/{job_id}", response_model=JobOut, responses={200: _AS_STREAM, **problems(404)})
+    async def get_job(
+        index: Annotated[ServedIndex, Depends(chosen)],
+        job_id: Annotated[str, Path(pattern="^[0-9a-f]{32}$")],
+        accept: Annotated[str, Header()] = "*/*",
+    ) -> Response:
+        """How a sync or a rebuild is; with `Accept: text/event-stream` as it happens: `progress` events, then one of
+        `done`, `interrupted` and `failed`."""
+        job = index.jobs.find(job_id)
+        if job is None:
+            raise Refusal("not-found", f"There is no job {job_id!r}; GET /jobs lists the latest.")
+        if EVENT_STREAM in accept:
+            return StreamingResponse(as_stream(job.events()), media_type=EVENT_STREAM)
+        return JSONResponse(job.as_dict())
+
+    @router.get("/stats", response_model=StatsOut, responses=problems(503))
+    async def stats(index: Annotated[ServedIndex, Depends(chosen)]) -> JSONResponse:
+        """What the index holds, what made it, and which folders may be synced."""
+
+        def described(searcher: Searcher) -> dict[str, Any]:
+            synced = searcher.folders()
+            figures = searcher.stats()._asdict()
+            del figures["chroma"]
+            reranker = service.settings.reranker
+            return {
+                "generation": searcher.generation,
+                **figures,
+                "folders": [{"name": name, "synced": name in synced} for name in sorted(index.folders(searcher))],
+                "reranker": reranker.name if reranker is not None else None,
+            }
+
+        return JSONResponse(await index.read(described))
+
+    return router
+
+
+async def _started(index: ServedIndex, body: SyncBody) -> Job:
+    """Raises Refusal for a folder that is not one of those that may be synced."""
+    name = body.folder
+    folders = await index.read(index.folders)
+    if name not in folders:
+        detail = f"There is no folder {name!r} to sync; GET /stats lists those there are."
+        raise Refusal("not-found", detail)
+    return index.jobs.unfinished(name) or index.jobs.sync(name, folders[name], allow_deletions=body.allow_deletions)
