@@ -9,11 +9,12 @@ Collections are in BEIR's layout. The server is the one inside milvus-lite. Of t
     equal        of these, the share whose hits agree in everything else, but for the last digits of scores: citations,
                  highlights, spelling
     score        the largest difference between scores of the same hit
+    refused      questions that Milvus refuses, since it cannot answer them exactly; they are left out
     nDCG@10      of documents, local and Milvus; of the judged questions
 
-With --lag, rows are written while the index holds three short (or long) passages for each of theirs, which are deleted
-afterwards; and are not weighed again, as a writer would: so BM25 weights are of an average length that is half (or
-twice) the real one.
+With --lag, rows are written while the index holds three passages of one word (or of 240 words) for each of theirs, which
+are deleted afterwards; and are not weighed again, as a writer would. So BM25 weights are of an average length that is a
+quarter of the real one at most (or several times as much); how much is printed.
 
 The local index is kept in .benchmarks/.
 """
@@ -33,6 +34,7 @@ from benchmarks.speed.made_up import vocabulary
 from retrieval import HybridIndex
 from retrieval.config import Config
 from retrieval.encoders import Embedder
+from retrieval.errors import ConfigError
 from retrieval.evaluation import Collection, read_collection
 from retrieval.fingerprint import Fingerprint
 from retrieval.learned_fusion import FEATURES, FeatureWeight, FusionWeights
@@ -51,7 +53,7 @@ OPTIONS: tuple[dict[str, Any], ...] = (
 """Of the searches that are compared."""
 
 _SCORES = {"score", "relevance", "dense_score", "lexical_score"}
-_ROW = "| {} | {:.4f} | {:.4f} | {:.4f} | {:.1e} | {:.4f} | {:.4f} |"
+_ROW = "| {} | {:.4f} | {:.4f} | {:.4f} | {:.1e} | {} | {:.4f} | {:.4f} |"
 
 
 class Compared(NamedTuple):
@@ -129,29 +131,37 @@ def compare(name: str, collection: Collection, local: HybridIndex, shared: Hybri
     low, high = (weighed / state.average_length for weighed in state.weighed)
     print(f"\n{name}: {state.size:,} chunks, {len(chosen)} questions; weighed with {low:.2f} to {high:.2f} of the "
           "average length\n")  # fmt: skip
-    print("| search | overlap | same order | equal | score | nDCG@10 local | Milvus |\n|---|---|---|---|---|---|---|")
+    print("| search | overlap | same order | equal | score | refused | nDCG@10 local | Milvus |")
+    print("|---|---|---|---|---|---|---|---|")
     texts = [collection.queries[id_] for id_ in chosen]
     for options in OPTIONS:
-        found = [compared(*pair) for pair in pairs(local, shared, texts, options)]
+        pairs_ = [pair(local, shared, text, options) for text in texts]
+        found = [compared(*each) for each in pairs_ if each is not None]
         ordered = [each for each in found if each.is_ordered]
-        judged = [(each, collection.qrels[id_]) for id_, each in zip(chosen, found, strict=True)]
+        answered = [id_ for id_, each in zip(chosen, pairs_, strict=True) if each is not None]
+        judged = [(each, collection.qrels[id_]) for id_, each in zip(answered, found, strict=True)]
         row = _ROW.format(
             ", ".join(f"{key} {value}" for key, value in options.items()) or "default",
             statistics.mean(each.overlap for each in found),
             len(ordered) / len(found),
             sum(each.is_equal for each in ordered) / max(1, len(ordered)),
             max(each.difference for each in found),
+            len(texts) - len(found),
             statistics.mean(gain(each.local, of) for each, of in judged),
             statistics.mean(gain(each.shared, of) for each, of in judged),
         )
         print(row, flush=True)
 
 
-def pairs(
-    local: HybridIndex, shared: HybridIndex, texts: Sequence[str], options: Mapping[str, Any]
-) -> Iterator[tuple[SearchHits, SearchHits]]:
-    for text in texts:
-        yield local.search(text, **options), shared.search(text, **options)
+def pair(
+    local: HybridIndex, shared: HybridIndex, text: str, options: Mapping[str, Any]
+) -> tuple[SearchHits, SearchHits] | None:
+    """Both answers; None where Milvus refuses what it cannot do exactly."""
+    try:
+        found = shared.search(text, **options)
+    except ConfigError:
+        return None
+    return local.search(text, **options), found
 
 
 def compared(expected: SearchHits, found: SearchHits) -> Compared:
