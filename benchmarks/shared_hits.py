@@ -12,9 +12,9 @@ Collections are in BEIR's layout. The server is the one inside milvus-lite. Of t
     refused      questions that Milvus refuses, since it cannot answer them exactly; they are left out
     nDCG@10      of documents, local and Milvus; of the judged questions
 
-With --lag, rows are written while the index holds three passages of one word (or of 240 words) for each of theirs, which
-are deleted afterwards; and are not weighed again, as a writer would. So BM25 weights are of an average length that is a
-quarter of the real one at most (or several times as much); how much is printed.
+With --lag, rows are written while the index holds three passages of one word (or of 240 words) for each of theirs,
+which are deleted afterwards; and are not weighed again, as a writer would. So BM25 weights are of an average length
+that is a quarter of the real one at most (or several times as much); how much is printed.
 
 The local index is kept in .benchmarks/.
 """
