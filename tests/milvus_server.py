@@ -30,6 +30,12 @@ class MilvusProcess:
     def uri(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def pid(self) -> int:
+        """Of the process that runs."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         command = [str(self._library / "milvus"), str(self.directory / "milvus.db"), f"127.0.0.1:{self.port}", "ERROR"]
         self._process = subprocess.Popen(

@@ -107,7 +107,7 @@ def test_similar_documents_are_the_local_ones(pair: Pair) -> None:
 
 @pytest.mark.slow
 def test_an_average_length_that_has_doubled_changes_no_hit(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("retrieval.shared_store.writer._DRIFT", 100.0)  # so that no row is weighed again
+    monkeypatch.setattr("retrieval.shared_store.writer.DRIFT", 100.0)  # so that no row is weighed again
     made = documents(400)
     pair.add([replace(document, text=document.text[:200]) for document in made[:200]])
     pair.add(made[200:])

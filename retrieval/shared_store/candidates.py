@@ -20,9 +20,9 @@ from retrieval.search_hits import SearchHit
 from retrieval.segments.reader import IndexReader
 from retrieval.shared_store.engine import LIMIT
 from retrieval.shared_store.expressions import among, beginning, containing, every, matching
-from retrieval.shared_store.reader import Row, SharedReader
+from retrieval.shared_store.reader import SharedReader
 from retrieval.shared_store.rows import term_number
-from retrieval.shared_store.view import CandidateView, Missing, Side
+from retrieval.shared_store.view import CandidateView, Missing, MissingCopies, Side
 from retrieval.types import Reranker
 
 _MORE = 50
@@ -79,20 +79,15 @@ class CandidateSearch:
         ]
         while True:
             self._fetch(wanted)
-            view = CandidateView(self._reader, self._rows(), self._config, covers=self._covers)
+            rows = self._reader.rows_of(list(self._keys))
+            view = CandidateView(self._reader, rows, self._config, covers=self._covers, asked=self._keys)
             try:
                 return search(cast(IndexReader, view), self._query, options, reranker=reranker), view
             except Missing as missing:
                 wanted = [missing]
-
-    def _rows(self) -> list[Row]:
-        """All rows that were fetched, and all others with the text of one of them."""
-        rows = self._reader.rows_of(list(self._keys))
-        if self._options.collapse:
-            same = self._reader.keys_of_passages({row["passage"] for row in rows})
-            if len(same) > len(rows):
-                rows = self._reader.rows_of(same)
-        return rows
+            except MissingCopies as missing:
+                wanted = []
+                self._keys.update(dict.fromkeys(missing.keys))
 
     def _covers(self, query: Query, side: Side, depth: int, least: float, is_filtered: bool) -> bool:
         fetched = self._fetched.get(self._name(query, side, is_filtered))

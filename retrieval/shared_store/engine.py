@@ -142,7 +142,7 @@ class Engine:
         for start in range(0, len(keys), _PAGE):
             page = list(keys[start : start + _PAGE])
             found += self._answer(
-                lambda: self._client.get(collection, page, output_fields=list(fields), timeout=_TIMEOUT)  # noqa: B023
+                lambda: self._client.get(collection, page, list(fields), timeout=_TIMEOUT, strict_float32=True)  # noqa: B023
             )
         return found
 
@@ -150,7 +150,12 @@ class Engine:
         """All rows that an expression lets through, however many: in one call where they are few."""
         first = self._answer(
             lambda: self._client.query(
-                collection, filter=expression, output_fields=list(fields), limit=_FEW, timeout=_PATIENCE
+                collection,
+                filter=expression,
+                output_fields=list(fields),
+                limit=_FEW,
+                timeout=_PATIENCE,
+                strict_float32=True,
             )
         )
         if len(first) < _FEW:

@@ -4,7 +4,7 @@ What depends on the whole index, sizes and counts of terms, is the whole index's
 on (`require`); where others might belong among them, `Missing` says what to fetch, and the search is done again.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, NoReturn
@@ -88,10 +88,19 @@ class Missing(Exception):  # noqa: N818 - it asks for more, and ends no search
         self.is_filtered = is_filtered
 
 
+class MissingCopies(Exception):  # noqa: N818 - it asks for more, and ends no search
+    """Hits have texts that other passages have too: `keys` are the rows of all that have them."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        super().__init__(len(keys))
+        self.keys = keys
+
+
 class CandidateView:
     """Rows of one generation, as an IndexReader has them where the names are the same. For one search, in one thread.
 
     covers   whether the rows hold the `depth` best of a side of a query, of which the last scores `least`
+    asked    the keys of all rows that were asked for
     """
 
     alive = None
@@ -104,8 +113,10 @@ class CandidateView:
         config: Config,
         *,
         covers: Callable[[Query, Side, int, float, bool], bool],
+        asked: Container[str] = (),
     ) -> None:
         self._reader = reader
+        self._asked = asked
         self._rows = list(rows)
         self._covers = covers
         self._config = config
@@ -193,7 +204,10 @@ class CandidateView:
         return np.array([place.get(id_, -1) for id_ in ids], np.intp)
 
     def rows_of_passages(self, rows: Rows) -> list[Rows]:
-        """Of those here: all passages with the text of a candidate were fetched."""
+        """As IndexReader.rows_of_passages. Raises MissingCopies for those that were not asked for yet."""
+        keys = self._reader.keys_of_passages({self._rows[row]["passage"] for row in rows.tolist()})
+        if any(key not in self._asked for key in keys):
+            raise MissingCopies(keys)
         numbers = self.passages.joined()
         same = [np.flatnonzero(numbers == numbers[row]) for row in rows.tolist()]
         return [others[others != row] for row, others in zip(rows.tolist(), same, strict=True)]

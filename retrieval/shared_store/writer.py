@@ -41,7 +41,7 @@ from retrieval.writer.writer import Writer
 _COMMIT = 5000
 """Rows written since the last generation, after which a long sync commits; and rows that die together."""
 
-_DRIFT = 1.25
+DRIFT = 1.25
 """How far the average length may be from what rows were weighed with, before they are weighed again."""
 
 
@@ -262,15 +262,15 @@ class SharedWriter(Writer):
         fetch many more candidates."""
         average = self._base.average_length
         low, high = self._base.weighed
-        if not average or (low * _DRIFT >= average and high <= average * _DRIFT):
+        if not average or (low * DRIFT >= average and high <= average * DRIFT):
             return
-        near = f"weighed < {average / _DRIFT} or weighed > {average * _DRIFT}"
+        near = f"weighed < {average / DRIFT} or weighed > {average * DRIFT}"
         ids = [row["id"] for row in self._shared.keys_where(near, ("id", "document_id"))]
         for start in range(0, len(ids), _COMMIT):
             self._pending.analyse_again(ids[start : start + _COMMIT])
             state = self._write_generation()
             if start + _COMMIT >= len(ids):
-                state = SharedState(**{**vars(state), "weighed": (average / _DRIFT, average * _DRIFT)})
+                state = SharedState(**{**vars(state), "weighed": (average / DRIFT, average * DRIFT)})
             self._lease.confirm()
             write_state(self._notes, state)
             before = self._base
