@@ -80,6 +80,8 @@ class ChatUnavailableError(ModelError):
 class ClusterUnavailableError(RetrievalError):
     """A Ray cluster does not answer, or none of its machines takes up work, now. What was finished is kept; the same
     call may succeed later."""
+
+
 class TimeLimitError(RetrievalError):
     """A search took longer than its time limit; see retrieval.time_limit."""
 
