@@ -34,9 +34,6 @@ _FEW = 1000
 _PAGE = 500
 """Rows written at once, and keys looked up."""
 
-_PAGE_LETTERS = 4_000_000
-"""Of the texts of rows written at once: Milvus takes 64 MB in a call, and a row has its words three times."""
-
 _TIMEOUT, _PATIENCE = 20.0, 60.0
 """Seconds that a call of a reader, and of a writer, may take, repetitions included."""
 
@@ -128,7 +125,8 @@ class Engine:
     # Rows
 
     def upsert(self, collection: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        for page in _pages(rows):
+        for start in range(0, len(rows), _PAGE):
+            page = [dict(row) for row in rows[start : start + _PAGE]]
             self._answer(lambda: self._client.upsert(collection, page, timeout=_PATIENCE))  # noqa: B023
 
     def delete(self, collection: str, keys: Sequence[str]) -> None:
@@ -204,21 +202,6 @@ class Engine:
             log.debug("a call to Milvus failed", exc_info=True)
             said = " ".join(str(error).split())[:_LONGEST].rstrip(".")
             raise IndexUnusableError(f"Milvus at {self._uri} does not answer as it should: {said}.") from error
-
-
-def _pages(rows: Sequence[Mapping[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """Rows as they are written at once."""
-    page: list[dict[str, Any]] = []
-    letters = 0
-    for row in rows:
-        size = sum(len(value) for value in row.values() if isinstance(value, str))
-        if page and (len(page) == _PAGE or letters + size > _PAGE_LETTERS):
-            yield page
-            page, letters = [], 0
-        page.append(dict(row))
-        letters += size
-    if page:
-        yield page
 
 
 def _text(length: int = 65_535) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -16,16 +16,7 @@ from retrieval.segments.segment import record_to_json
 from retrieval.segments.words import words_of
 from retrieval.shared_store.engine import Engine
 from retrieval.shared_store.reader import SharedReader
-from retrieval.shared_store.rows import (
-    ALL_FIELDS,
-    Weigher,
-    chunk_of,
-    counts_of,
-    key_of,
-    row_of,
-    too_long,
-    with_metadata,
-)
+from retrieval.shared_store.rows import ALL_FIELDS, Weigher, chunk_of, counts_of, key_of, row_of, with_metadata
 from retrieval.types import Chunk, DocumentRecord, Metadata, Vectors
 
 _IDS = 500
@@ -86,13 +77,14 @@ class PendingStore:
 
     # Passages
 
-    def refusal(self, chunks: Sequence[Chunk]) -> str:
-        """Why Milvus does not hold these passages of a document; "" where it does."""
-        return next(filter(None, (too_long(chunk, partial(self._terms, chunk)) for chunk in chunks)), "")
-
     def put_chunks(self, chunks: Sequence[Chunk], vectors: Vectors, previous: Mapping[str, Metadata]) -> None:
         """Write rows whole."""
-        terms = [self._terms(chunk) for chunk in chunks]
+        header = self._config.context_header
+        named = [self.languages[chunk.document_id] for chunk in chunks]
+        terms = [
+            terms_of(chunk, _analyzer(language), context_header=header)
+            for chunk, language in zip(chunks, named, strict=True)
+        ]
         self._length += sum(map(len, terms))
         self._size += len(chunks)
         weigher = Weigher.of(self._config, self._length / max(self._size, 1))
@@ -101,12 +93,12 @@ class PendingStore:
                 chunk,
                 vector,
                 born=self.born,
-                language=self.languages[chunk.document_id],
+                language=language,
                 terms=own,
                 weigher=weigher,
-                context_header=self._config.context_header,
+                context_header=header,
             )
-            for chunk, vector, own in zip(chunks, vectors, terms, strict=True)
+            for chunk, vector, language, own in zip(chunks, vectors, named, terms, strict=True)
         ]
         self.averages.append(weigher.average_length)
         self.words |= words_of(chunks)
@@ -237,10 +229,6 @@ class PendingStore:
             for term in row.counts:
                 found[term][row.language] += 1
         return dict(found)
-
-    def _terms(self, chunk: Chunk) -> list[str]:
-        analyzer = _analyzer(self.languages[chunk.document_id])
-        return terms_of(chunk, analyzer, context_header=self._config.context_header)
 
     def _record(self, id_: str) -> DocumentRecord | None:
         if id_ in self.entries:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ import orjson
 from retrieval.chroma.rows import chunk_from, chunk_metadata
 from retrieval.config import Config
 from retrieval.context import embedded_digest
+from retrieval.errors import ConfigError
 from retrieval.lexical.similarities import DELTA, SCORE
 from retrieval.segments.passage_keys import passage_numbers
 from retrieval.shared_store.engine import LONGEST_WORD, MOST_BYTES, MOST_WORDS
@@ -20,9 +21,6 @@ from retrieval.types import Chunk, MetadataValue, Vectors
 
 CUT = "*"
 """Among a row's words: there are others that the array does not hold."""
-
-_SURELY = 8_000
-"""Bytes of a text whose terms fit into a row, whatever they are."""
 
 FIELDS = ("key", "id", "language", "length", "passage", "text", "metadata", "terms", "vector")
 """What a search reads of a row."""
@@ -88,10 +86,16 @@ def row_of(
     weigher: Weigher,
     context_header: bool,
 ) -> dict[str, Any]:
-    """The row of a passage that `too_long` says nothing of."""
+    """The row of a passage. Raises ConfigError for one that is longer than a row may be."""
     counts = Counter(terms)
     metadata = chunk_metadata(chunk)
-    counted = _counted(counts)
+    counted = orjson.dumps(counts).decode()
+    for name, text in (("text", chunk.text), ("terms", counted), ("metadata", json.dumps(metadata))):
+        if len(text.encode()) > MOST_BYTES:
+            raise ConfigError(
+                f"The {name} of a passage of {chunk.source} take {len(text.encode()):,} bytes, and Milvus holds "
+                f"{MOST_BYTES:,} in a row; set a smaller chunk_size, or leave the document out (exclude)."
+            )
     return {
         "key": key_of(chunk.id, born),
         "id": chunk.id,
@@ -113,18 +117,6 @@ def row_of(
     }
 
 
-def too_long(chunk: Chunk, terms: Callable[[], Sequence[str]]) -> str:
-    """Why Milvus holds no row of a passage; "" where it does. `terms` is called for a long text."""
-    parts = {"text": len(chunk.text.encode()), "metadata": len(json.dumps(chunk_metadata(chunk)))}
-    if parts["text"] > _SURELY:
-        parts["terms"] = len(_counted(Counter(terms())).encode())
-    for name, size in parts.items():
-        if size > MOST_BYTES:
-            way_out = "give it less metadata" if name == "metadata" else "set a smaller chunk_size"
-            return f"the {name} of a passage take {size:,} bytes, and a row of Milvus holds {MOST_BYTES:,}; {way_out}"
-    return ""
-
-
 def with_metadata(row: Mapping[str, Any], metadata: Mapping[str, MetadataValue], born: int) -> dict[str, Any]:
     """The next version of a row, with other metadata."""
     return {
@@ -141,10 +133,6 @@ def counts_of(row: Mapping[str, Any]) -> dict[str, int]:
     """How often a passage has each term."""
     counts: dict[str, int] = orjson.loads(row["terms"])
     return counts
-
-
-def _counted(counts: Mapping[str, int]) -> str:
-    return orjson.dumps(counts).decode()
 
 
 def _words(counts: Mapping[str, int]) -> list[str]:

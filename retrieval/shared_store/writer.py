@@ -95,14 +95,13 @@ class SharedWriter(Writer):
             self._token = "begun"
 
     def prefetch(self, changes: Sequence[Change]) -> None:
-        refused = self._refused(changes)
-        super().prefetch([change for change in changes if change.record.source not in refused])
+        self._expect(changes)
+        super().prefetch(changes)
 
     def put(self, changes: Sequence[Change], *, on_filled: Callable[[Filled], None] = lambda _: None) -> Written:
-        """As Writer.put; documents with a passage that Milvus does not hold are refused too."""
-        refused = self._refused(changes)
-        taken = [change for change in changes if change.record.source not in refused]
-        return super().put(taken, on_filled=on_filled) + Written(refused=refused)
+        self._expect(changes)
+        self._pending.languages.update((change.record.id, self._language_of(change.record)) for change in changes)
+        return super().put(changes, on_filled=on_filled)
 
     def claim(self, name: str, folder: SyncedFolder) -> None:
         if self.folders.get(name) != folder:
@@ -293,13 +292,6 @@ class SharedWriter(Writer):
 
     def _language_of(self, record: DocumentRecord) -> str:
         return record.language or ("none" if self._config.language == AUTO else self._config.language)
-
-    def _refused(self, changes: Sequence[Change]) -> dict[str, str]:
-        """The sources of documents that Milvus does not hold, and why."""
-        self._expect(changes)
-        self._pending.languages.update((change.record.id, self._language_of(change.record)) for change in changes)
-        reasons = {change.record.source: self._pending.refusal(change.chunks) for change in changes}
-        return {source: reason for source, reason in reasons.items() if reason}
 
     def _expect(self, changes: Iterable[Change]) -> None:
         """Read at once the records that will be looked up."""
