@@ -22,9 +22,11 @@ from retrieval.config import Config
 from retrieval.encoders import Embedder
 from retrieval.errors import ConfigError, IndexLockedError, IndexMismatchError, IndexUnusableError, QueryError
 from retrieval.shared_store.lease import Lease
-from retrieval.types import Document
+from retrieval.shared_store.rows import why_too_long
+from retrieval.types import Chunk, Document
 from tests.ingesting import sync
-from tests.shared_indexes import Pair, check_whole, documents, filters
+from tests.shared_filters import check_filters, odd_documents
+from tests.shared_indexes import Pair, check_whole, documents
 
 if TYPE_CHECKING:
     from milvus_server import MilvusProcess
@@ -112,23 +114,11 @@ def test_an_average_length_that_has_doubled_changes_no_hit(pair: Pair, monkeypat
 
 @pytest.mark.slow
 def test_filters_let_through_what_they_let_through_locally(pair: Pair) -> None:
-    pair.add(documents(150))
-    draw, refused = random.Random(1), 0
-    for _ in range(400):
-        where = filters(draw)
-        try:
-            expected = {hit.id for hit in pair.local.search("river", 1000, where=where, collapse=False)}
-        except QueryError:
-            with pytest.raises(QueryError):
-                pair.shared.search("river", 1000, where=where)
-            continue
-        try:
-            found = {hit.id for hit in pair.shared.search("river", 1000, where=where, collapse=False)}
-        except ConfigError:
-            refused += 1
-            continue
-        assert found == expected, where
+    draw = random.Random(1)
+    ingest.add(odd_documents(draw, 150), pair.shared)
+    refused, passing = check_filters(pair.shared, draw, count=200)
     assert refused == 0
+    assert passing > 100
 
 
 @pytest.mark.slow
@@ -205,6 +195,52 @@ def test_a_folder_is_kept_in_step(tmp_path: Path, pair: Pair) -> None:
         pair.compare(query)
     assert sync(docs, pair.shared).unchanged == 19
     check_whole(pair.shared)
+
+
+@pytest.mark.slow
+def test_a_document_that_milvus_does_not_hold_costs_only_itself(pair: Pair) -> None:
+    held = [
+        Document(
+            source="odd", text="A\0 mill\ud800 by the river.", title="x" * 5000, metadata={"k" * 9000: "v" * 9000}
+        ),
+        Document(source="numbers", text="A lock.", metadata={"a": -(2**63), "b": 2**63 - 1, "c": 1e308, "d": 5e-324}),
+        Document(source="keys", text="A gate.", metadata={f"key {number}": [number] for number in range(1000)}),
+        Document(source="s" * 30_000, text="A bridge."),
+        Document(source="long", text="A mill. " * 20_000),
+        Document(source="changes", text="A wheel of wood by the river."),
+    ]
+    pair.add(held)
+    too_long = [
+        Document(source="changes", text="A wheel of iron by the river.", metadata={"abstract": "mill " * 14_000}),
+        Document(source="wide", text="A boat.", metadata={"abstract": "水車" * 11_000}),
+        Document(source="t" * 70_000, text="A clock."),
+    ]
+    report = ingest.add([*too_long[:2], Document(source="new", text="A tower."), *too_long[2:]], pair.shared)
+    assert (report.added, report.updated) == (1, 0)
+    reasons = {failure.source: failure.reason for failure in report.failed}
+    assert reasons.keys() == {document.source for document in too_long}
+    assert all("Milvus holds 65,000" in reason and "leave the document out" in reason for reason in reasons.values())
+    assert "metadata" in reasons["wide"]
+    found = pair.shared.search("a wheel of wood", where={"source": "changes"})
+    assert [hit.text for hit in found] == ["A wheel of wood by the river."]
+    check_whole(pair.shared)
+    record = pair.shared.searcher().document("changes")
+    assert record is not None
+    assert record.status == "failed"
+    shortened = [replace(document, metadata={"abstract": "mill"}) for document in too_long[:2]]
+    report = ingest.add(shortened, pair.shared)
+    assert (report.added, report.updated, report.failed) == (1, 1, ())
+    assert pair.shared.search("a wheel of iron")[0].source == "changes"
+    check_whole(pair.shared)
+
+
+def test_a_text_or_its_terms_beyond_a_row_have_a_reason_and_a_way_out() -> None:
+    chunk = Chunk("id", "document", "a.txt", "x" * 66_000, 2, 0, 66_000, 1, 1, None, None, 9, (), None)
+    assert "Passage 3 has text of 66,000 bytes" in (reason := why_too_long(chunk, list))
+    assert "smaller chunk_size" in reason
+    dense = replace(chunk, text="y" * 40_000)
+    assert "Passage 3 has terms of" in why_too_long(dense, lambda: [f"term {number}" for number in range(5000)])
+    assert not why_too_long(dense, lambda: ["y"] * 20_000)
 
 
 @pytest.mark.slow

@@ -96,12 +96,16 @@ class SharedWriter(Writer):
 
     def prefetch(self, changes: Sequence[Change]) -> None:
         self._expect(changes)
-        super().prefetch(changes)
+        refused = self._refused(changes)
+        super().prefetch([change for change in changes if change.record.source not in refused])
 
     def put(self, changes: Sequence[Change], *, on_filled: Callable[[Filled], None] = lambda _: None) -> Written:
+        """As Writer.put; documents with a passage that Milvus does not hold are refused too."""
         self._expect(changes)
-        self._pending.languages.update((change.record.id, self._language_of(change.record)) for change in changes)
-        return super().put(changes, on_filled=on_filled)
+        refused = self._refused(changes)
+        taken = [change for change in changes if change.record.source not in refused]
+        written = super().put(taken, on_filled=on_filled) if taken else Written()
+        return written + Written(refused=refused)
 
     def claim(self, name: str, folder: SyncedFolder) -> None:
         if self.folders.get(name) != folder:
@@ -289,6 +293,12 @@ class SharedWriter(Writer):
             if entry is not None:
                 counts[entry.record.folder] += 1
         return {folder: count for folder, count in counts.items() if count > 0}
+
+    def _refused(self, changes: Sequence[Change]) -> dict[str, str]:
+        """The sources of those that Milvus does not hold, and why."""
+        self._pending.languages.update((change.record.id, self._language_of(change.record)) for change in changes)
+        reasons = {change.record.source: self._pending.why_refused(change.chunks) for change in changes}
+        return {source: reason for source, reason in reasons.items() if reason}
 
     def _language_of(self, record: DocumentRecord) -> str:
         return record.language or ("none" if self._config.language == AUTO else self._config.language)
