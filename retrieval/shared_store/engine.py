@@ -204,11 +204,12 @@ class Engine:
         return [(hit["key"] if "key" in hit else hit["id"], float(hit["distance"])) for hit in found[0]]
 
     def _answer(self, call: Any) -> Any:
+        from grpc import RpcError
         from pymilvus.exceptions import MilvusException
 
         try:
             return call()
-        except (MilvusException, OSError, RuntimeError, ValueError) as error:
+        except (MilvusException, RpcError, OSError, RuntimeError, ValueError) as error:
             log.debug("a call to Milvus failed", exc_info=True)
             said = " ".join(str(error).split())[:_LONGEST].rstrip(".")
             raise IndexUnusableError(f"Milvus at {self._uri} does not answer as it should: {said}.") from error
