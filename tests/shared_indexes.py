@@ -57,22 +57,6 @@ def metadata(draw: random.Random) -> dict[str, Any]:
     return {key: draw.choice(VALUES) for key in KEYS if draw.random() < 0.7}
 
 
-def filters(draw: random.Random, depth: int = 0) -> dict[str, Any]:
-    """One of Chroma's filters, such as people write and such as they do not."""
-    if depth < 2 and draw.random() < 0.4:
-        return {draw.choice(["$and", "$or"]): [filters(draw, depth + 1) for _ in range(draw.randint(2, 3))]}
-    key = draw.choice([*KEYS, "source", "ordinal"])
-    singles = [value for value in VALUES if not isinstance(value, list)]
-    value = draw.choice(singles)
-    operator = draw.choice(["$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$in", "$nin", "$contains", "$not_contains"])
-    if operator in ("$gt", "$gte", "$lt", "$lte"):
-        return {key: {operator: draw.choice([0, 1, 5, 5.0, 5.5, -1, 2**53 + 1, "2024-03-05"])}}
-    if operator in ("$in", "$nin"):
-        alike = [each for each in draw.sample(singles, 6) if type(each) is type(value)]
-        return {key: {operator: alike or [value]}}
-    return {key: {operator: value}} if draw.random() < 0.8 or operator != "$eq" else {key: value}
-
-
 class Pair:
     """The same documents in a local index and in Milvus, with the same vectors."""
 

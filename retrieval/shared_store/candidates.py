@@ -19,7 +19,7 @@ from retrieval.search.query import Query
 from retrieval.search_hits import SearchHit
 from retrieval.segments.reader import IndexReader
 from retrieval.shared_store.engine import LIMIT
-from retrieval.shared_store.expressions import among, beginning, containing, every, matching
+from retrieval.shared_store.expressions import among, beginning, containing, every
 from retrieval.shared_store.reader import SharedReader
 from retrieval.shared_store.rows import term_number
 from retrieval.shared_store.view import CandidateView, Missing, MissingCopies, Side
@@ -57,7 +57,7 @@ class CandidateSearch:
         self._config = config
         self._threads = threads
         self._filter = every(
-            [matching(options.where), containing(options.where_document), beginning("source", options.within)]
+            [reader.matching(options.where), containing(options.where_document), beginning("source", options.within)]
         )
         self._keys: dict[str, None] = {}
         self._fetched: dict[tuple[Any, ...], Fetched] = {}
@@ -114,9 +114,9 @@ class CandidateSearch:
         if known.limit == LIMIT:
             raise ConfigError(
                 f"Milvus gives {LIMIT:,} passages of a side at most, and these do not tell which are the best {depth} "
-                "that pass: too many are alike, or too few pass what Milvus cannot filter by (where_document, "
-                "operators, $ne, $nin, dates, strings with line breaks). Filter by a field with $eq, $in or numbers "
-                "too, or search a local index (store: chroma)."
+                "that pass: too many are alike, or too few pass what Milvus cannot filter by (operators, $regex, "
+                "$not_contains and others). Filter by a field with $eq, $in or numbers too, or search a local index "
+                "(store: chroma)."
             )
         return min(LIMIT, max(depth + _MORE, known.limit * _DEEPER))
 

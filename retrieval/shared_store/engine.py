@@ -16,6 +16,7 @@ from typing import Any
 
 from retrieval.config import Config
 from retrieval.errors import ConfigError, IndexUnusableError
+from retrieval.shared_store.expressions import UNEQUAL
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,9 @@ _FEW = 1000
 
 _PAGE = 500
 """Rows written at once, and keys looked up."""
+
+_MESSAGE = 8_000_000
+"""Bytes of the texts in one message; with all that is not counted here, it stays below the 64 MiB that Milvus takes."""
 
 _TIMEOUT, _PATIENCE = 20.0, 60.0
 """Seconds that a call of a reader, and of a writer, may take, repetitions included."""
@@ -69,6 +73,7 @@ class Engine:
             f"{config.store_name}_{part}" for part in ("chunks", "documents", "notes")
         )
         token = config.store_token.get_secret_value() if config.store_token is not None else ""
+        self._is_negating = False
         self._client: Any = None
         self._client = self._answer(
             lambda: MilvusClient(
@@ -125,8 +130,7 @@ class Engine:
     # Rows
 
     def upsert(self, collection: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        for start in range(0, len(rows), _PAGE):
-            page = [dict(row) for row in rows[start : start + _PAGE]]
+        for page in _pages(rows):
             self._answer(lambda: self._client.upsert(collection, page, timeout=_PATIENCE))  # noqa: B023
 
     def delete(self, collection: str, keys: Sequence[str]) -> None:
@@ -176,6 +180,17 @@ class Engine:
         )
         return int(found[0]["count(*)"])
 
+    def takes_missing_for_unequal(self) -> bool:
+        """Whether this server says so of values that are not there, or of another type; False without rows."""
+        if not self._is_negating:
+            found = self._answer(
+                lambda: self._client.query(
+                    self.chunks, filter=UNEQUAL, output_fields=["key"], limit=1, timeout=_TIMEOUT
+                )
+            )
+            self._is_negating = bool(found)
+        return self._is_negating
+
     def search(
         self, collection: str, field: str, vector: Any, *, limit: int, expression: str
     ) -> list[tuple[str, float]]:
@@ -194,14 +209,30 @@ class Engine:
         return [(hit["key"] if "key" in hit else hit["id"], float(hit["distance"])) for hit in found[0]]
 
     def _answer(self, call: Any) -> Any:
+        from grpc import RpcError
         from pymilvus.exceptions import MilvusException
 
         try:
             return call()
-        except (MilvusException, OSError, RuntimeError, ValueError) as error:
+        except (MilvusException, RpcError, OSError, RuntimeError, ValueError) as error:
             log.debug("a call to Milvus failed", exc_info=True)
             said = " ".join(str(error).split())[:_LONGEST].rstrip(".")
             raise IndexUnusableError(f"Milvus at {self._uri} does not answer as it should: {said}.") from error
+
+
+def _pages(rows: Sequence[Mapping[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Rows that go into one message."""
+    page: list[dict[str, Any]] = []
+    size = 0
+    for row in rows:
+        own = sum(len(value.encode()) for value in row.values() if isinstance(value, str))
+        if page and (len(page) == _PAGE or size + own > _MESSAGE):
+            yield page
+            page, size = [], 0
+        page.append(dict(row))
+        size += own
+    if page:
+        yield page
 
 
 def _text(length: int = 65_535) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,16 @@ from retrieval.segments.segment import record_to_json
 from retrieval.segments.words import words_of
 from retrieval.shared_store.engine import Engine
 from retrieval.shared_store.reader import SharedReader
-from retrieval.shared_store.rows import ALL_FIELDS, Weigher, chunk_of, counts_of, key_of, row_of, with_metadata
+from retrieval.shared_store.rows import (
+    ALL_FIELDS,
+    Weigher,
+    chunk_of,
+    counts_of,
+    key_of,
+    row_of,
+    why_too_long,
+    with_metadata,
+)
 from retrieval.types import Chunk, DocumentRecord, Metadata, Vectors
 
 _IDS = 500
@@ -76,6 +85,15 @@ class PendingStore:
         self._size = reader.size
 
     # Passages
+
+    def why_refused(self, chunks: Iterable[Chunk]) -> str:
+        """Why Milvus does not hold one of a document's passages; "" where it holds them all."""
+        header = self._config.context_header
+        for chunk in chunks:
+            analyzer = _analyzer(self.languages[chunk.document_id])
+            if reason := why_too_long(chunk, partial(terms_of, chunk, analyzer, context_header=header)):
+                return reason
+        return ""
 
     def put_chunks(self, chunks: Sequence[Chunk], vectors: Vectors, previous: Mapping[str, Metadata]) -> None:
         """Write rows whole."""

@@ -11,12 +11,12 @@ import numpy as np
 
 from retrieval.config import Config
 from retrieval.errors import ConfigError
-from retrieval.filters import compile_where
+from retrieval.filters import compile_where, conditions
 from retrieval.fingerprint import Fingerprint
 from retrieval.segments.columns import Columns
 from retrieval.segments.segment import record_from_json
 from retrieval.shared_store.engine import Engine
-from retrieval.shared_store.expressions import among, every, none_of
+from retrieval.shared_store.expressions import among, every, matching, none_of
 from retrieval.shared_store.notes import Notes
 from retrieval.shared_store.rows import FIELDS, chunk_of
 from retrieval.shared_store.state import SharedState
@@ -123,6 +123,11 @@ class SharedReader:
         """The expression that lets this generation's rows through and no others."""
         hidden = f" and {none_of('key', sorted(self.dead))}" if self.dead else ""
         return f"born <= {self.shared.generation}{hidden}"
+
+    def matching(self, where: Mapping[str, Any] | None) -> str | None:
+        """The expression for a filter, as expressions.matching."""
+        negates = any(operator in ("$ne", "$nin") for _, operator, _ in conditions(where or {}))
+        return matching(where, negates=negates and self.engine.takes_missing_for_unequal())
 
     def rows_of(self, keys: Sequence[str]) -> list[Row]:
         """The rows of these keys, in their order, those that are there."""

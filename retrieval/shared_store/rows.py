@@ -1,9 +1,8 @@
 """A passage as a row of Milvus, and back."""
 
 import hashlib
-import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +12,6 @@ import orjson
 from retrieval.chroma.rows import chunk_from, chunk_metadata
 from retrieval.config import Config
 from retrieval.context import embedded_digest
-from retrieval.errors import ConfigError
 from retrieval.lexical.similarities import DELTA, SCORE
 from retrieval.segments.passage_keys import passage_numbers
 from retrieval.shared_store.engine import LONGEST_WORD, MOST_BYTES, MOST_WORDS
@@ -24,6 +22,9 @@ CUT = "*"
 
 FIELDS = ("key", "id", "language", "length", "passage", "text", "metadata", "terms", "vector")
 """What a search reads of a row."""
+
+_SHORT = 4000
+"""Bytes of a text whose terms are never too long: in JSON they take some ten times as many at most."""
 
 ALL_FIELDS = (
     *FIELDS, "document_id", "source", "ordinal", "born", "digest", "weighed", "words", "weights",
@@ -76,6 +77,22 @@ def key_of(id_: str, born: int) -> str:
     return f"{id_}.{born}"
 
 
+def why_too_long(chunk: Chunk, terms: Callable[[], Sequence[str]]) -> str:
+    """Why Milvus does not hold a passage, and the ways out; "" where it does."""
+    text = len(chunk.text.encode())
+    sizes = {"text": text, "metadata": len(orjson.dumps(chunk_metadata(chunk)))}
+    if _SHORT < text <= MOST_BYTES:
+        sizes["terms"] = len(orjson.dumps(Counter(terms())))
+    for name, size in sizes.items():
+        if size > MOST_BYTES:
+            shorter = "shorten the document's metadata" if name == "metadata" else "set a smaller chunk_size"
+            return (
+                f"Passage {chunk.ordinal + 1} has {name} of {size:,} bytes, and Milvus holds {MOST_BYTES:,}; "
+                f"{shorter}, leave the document out, or keep the index in Chroma (store: chroma)."
+            )
+    return ""
+
+
 def row_of(
     chunk: Chunk,
     vector: Vectors,
@@ -86,16 +103,8 @@ def row_of(
     weigher: Weigher,
     context_header: bool,
 ) -> dict[str, Any]:
-    """The row of a passage. Raises ConfigError for one that is longer than a row may be."""
+    """The row of a passage, which `why_too_long` has nothing against."""
     counts = Counter(terms)
-    metadata = chunk_metadata(chunk)
-    counted = orjson.dumps(counts).decode()
-    for name, text in (("text", chunk.text), ("terms", counted), ("metadata", json.dumps(metadata))):
-        if len(text.encode()) > MOST_BYTES:
-            raise ConfigError(
-                f"The {name} of a passage of {chunk.source} take {len(text.encode()):,} bytes, and Milvus holds "
-                f"{MOST_BYTES:,} in a row; set a smaller chunk_size, or leave the document out (exclude)."
-            )
     return {
         "key": key_of(chunk.id, born),
         "id": chunk.id,
@@ -109,8 +118,8 @@ def row_of(
         "length": len(terms),
         "weighed": weigher.average_length,
         "text": chunk.text,
-        "metadata": metadata,
-        "terms": counted,
+        "metadata": chunk_metadata(chunk),
+        "terms": orjson.dumps(counts).decode(),
         "words": _words(counts),
         "vector": vector,
         "weights": weigher.weights(counts, len(terms)),

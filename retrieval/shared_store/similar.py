@@ -18,7 +18,6 @@ from retrieval.inspection.similar import (
 )
 from retrieval.segments.columns import Columns
 from retrieval.shared_store.engine import LIMIT
-from retrieval.shared_store.expressions import matching
 from retrieval.shared_store.reader import SharedReader
 from retrieval.types import DocumentRecord
 
@@ -100,7 +99,7 @@ def _documents_passing(reader: SharedReader, where: Mapping[str, Any]) -> set[st
         found.update(row["document_id"] for row, passed in zip(page, mask.tolist(), strict=True) if passed)
         page.clear()
 
-    for row in reader.keys_where(matching(where) or "", ("metadata",)):
+    for row in reader.keys_where(reader.matching(where) or "", ("metadata",)):
         page.append(row["metadata"])
         if len(page) == _PAGE:
             look()

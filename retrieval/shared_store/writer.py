@@ -50,7 +50,7 @@ class SharedWriter(Writer):
 
         1  rows of passages are written, born in the generation that is to come
         2  so are the ledger's rows, and notes of what died and how counts of terms have changed
-        3  what killed writers have left is deleted
+        3  what killed writers have left is deleted: their rows, and dead ones that they did not come to delete
         4  one note, the state, makes the generation the newest
         5  what died a generation ago is deleted: whoever searches the one before sees by the state that it is too late
 
@@ -96,12 +96,16 @@ class SharedWriter(Writer):
 
     def prefetch(self, changes: Sequence[Change]) -> None:
         self._expect(changes)
-        super().prefetch(changes)
+        refused = self._refused(changes)
+        super().prefetch([change for change in changes if change.record.source not in refused])
 
     def put(self, changes: Sequence[Change], *, on_filled: Callable[[Filled], None] = lambda _: None) -> Written:
+        """As Writer.put; documents with a passage that Milvus does not hold are refused too."""
         self._expect(changes)
-        self._pending.languages.update((change.record.id, self._language_of(change.record)) for change in changes)
-        return super().put(changes, on_filled=on_filled)
+        refused = self._refused(changes)
+        taken = [change for change in changes if change.record.source not in refused]
+        written = super().put(taken, on_filled=on_filled) if taken else Written()
+        return written + Written(refused=refused)
 
     def claim(self, name: str, folder: SyncedFolder) -> None:
         if self.folders.get(name) != folder:
@@ -187,7 +191,7 @@ class SharedWriter(Writer):
             (dead_name(born), dead_note((row["key"] for row in dying), dead_documents, dead_notes)),
         ]
         self._notes.put_all(notes, born)
-        self._clean_up(born)
+        self._clean_up()
         fresh = pending.fresh.values()
         languages = Counter(state.languages)
         languages.update(row.language for row in fresh)
@@ -234,27 +238,31 @@ class SharedWriter(Writer):
         notes = [*base_notes(counts, born), (name, json.dumps(sorted(words)))]
         return about, notes, [*outdated, *state.words]
 
-    def _clean_up(self, born: int) -> None:
-        """Delete what killed writers have left: it would become visible with this generation."""
+    def _clean_up(self) -> None:
+        """Delete what killed writers have left: rows that would become visible with this generation, and rows of which
+        this generation does not say any more that they are dead."""
         for number in self._leftovers:
             for collection in (self._engine.chunks, self._engine.documents, self._engine.notes):
                 rows = self._engine.where(collection, every([f"born == {number}"]), ("key",))
                 self._engine.delete(collection, [row["key"] for row in rows])
         self._leftovers = []
+        self._bury([number for number in self._base.dead if number != self._base.generation])
 
     def _forget(self, before: SharedState) -> None:
         """Delete what no search needs any more, now that the generation of `before` is not the newest."""
-        named = self._notes.read([dead_name(number) for number in before.dead])
-        old_names: list[str] = []
-        for name, by_born in named.items():
+        self._bury([before.generation] if before.generation else [])
+        self._notes.delete(old_states(self._notes, before=before.generation))
+
+    def _bury(self, generations: Sequence[int]) -> None:
+        """Delete the rows that died in these generations, and after them the notes that name them."""
+        names = [dead_name(number) for number in generations]
+        for by_born in self._notes.read(names).values() if names else ():
             for text in by_born.values():
                 dead = json.loads(text)
                 self._engine.delete(self._engine.chunks, dead["chunks"])
                 self._engine.delete(self._engine.documents, dead["documents"])
                 self._engine.delete(self._engine.notes, dead["notes"])
-            old_names.append(name)
-        keys = self._notes.keys(old_names) if old_names else []
-        self._notes.delete([*keys, *old_states(self._notes, before=before.generation)])
+        self._notes.delete(self._notes.keys(names) if names else [])
 
     def _weigh_again(self) -> None:
         """Write rows again whose weights are of an average length that is far from that of now: searches would have to
@@ -289,6 +297,12 @@ class SharedWriter(Writer):
             if entry is not None:
                 counts[entry.record.folder] += 1
         return {folder: count for folder, count in counts.items() if count > 0}
+
+    def _refused(self, changes: Sequence[Change]) -> dict[str, str]:
+        """The sources of those that Milvus does not hold, and why."""
+        self._pending.languages.update((change.record.id, self._language_of(change.record)) for change in changes)
+        reasons = {change.record.source: self._pending.why_refused(change.chunks) for change in changes}
+        return {source: reason for source, reason in reasons.items() if reason}
 
     def _language_of(self, record: DocumentRecord) -> str:
         return record.language or ("none" if self._config.language == AUTO else self._config.language)
