@@ -30,17 +30,17 @@ def test_a_server_that_is_killed_loses_nothing_that_was_acknowledged(tmp_path: P
 def test_a_writer_that_is_killed_at_any_step_leaves_nothing_to_be_seen_and_nothing_to_be_embedded_again(
     tmp_path: Path, own_milvus: MilvusProcess
 ) -> None:
-    done = kill_writers(tmp_path, own_milvus, steps=iter(range(0, 100, 3)), most=10)
+    done = kill_writers(tmp_path, own_milvus, steps=iter(range(0, 100, 3)), most=8)
     assert done["killed"] > 4
     assert done["embedded again"] == 0
 
 
 def test_statistics_equal_a_recount_after_changes_and_kills(tmp_path: Path, own_milvus: MilvusProcess) -> None:
-    done = change_at_random(tmp_path, own_milvus, changes=12, servers=1)
-    assert done["killed"] > 2
+    done = change_at_random(tmp_path, own_milvus, changes=8, servers=1)
+    assert done["killed"] > 1
 
 
 def test_readers_in_other_processes_see_one_generation(tmp_path: Path, own_milvus: MilvusProcess) -> None:
-    for answer in read_while_written(tmp_path, own_milvus, generations=6):
+    for answer in read_while_written(tmp_path, own_milvus, generations=4):
         assert answer["wrong"] == []
         assert answer["generations"] > 2
