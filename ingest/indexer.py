@@ -1,6 +1,7 @@
 """Parsed documents into the index, batch by batch; counts what was done."""
 
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -16,9 +17,8 @@ from retrieval.writer.vector_pool import Filled
 from retrieval.writer.writer import Writer
 
 _BATCH_CHUNKS = 256
-"""Chunks of whole documents written at once, for each machine that embeds: enough to embed texts of like length
-together, and to make little of the records that go with each batch; few enough to be done in seconds when someone wants
-to stop."""
+"""Chunks of whole documents written at once: enough to embed texts of like length together, and to make little of the
+records that go with each batch; few enough to be done in seconds when someone wants to stop."""
 
 _FIRST_SHARE = 8
 """The first batch is so much smaller: the encoder waits for it."""
@@ -36,7 +36,7 @@ class Indexer:
     could be read stays searchable.
 
     documents, size   how many there will be, and their bytes together
-    machines          how many embed at the same time; it is asked once, for the first document
+    machines          how many embed at the same time, a batch each; it is asked once, for the first batch
     """
 
     def __init__(
@@ -54,12 +54,12 @@ class Indexer:
         self._progress = Progress(0, documents, 0, size, 0, 0)
         self._on_progress = on_progress
         self._batch: list[_Put] = []
-        self._embedding: list[_Put] = []
-        self._machines = machines
+        self._embedding: deque[list[_Put]] = deque()
+        self._ask_machines = machines
 
     @cached_property
-    def _batch_chunks(self) -> int:
-        return _BATCH_CHUNKS * self._machines()
+    def _machines(self) -> int:
+        return self._ask_machines()
 
     def put_file(self, file: ScannedFile, outcome: Parsed | Unparsed, *, folder: str) -> None:
         """Index what was found in a file; `folder` as in index_files."""
@@ -88,7 +88,7 @@ class Indexer:
     def put(self, record: DocumentRecord, chunks: Sequence[Chunk], *, size: int, content: str = "") -> None:
         """Index a document's chunks; `content` as in Change."""
         self._batch.append(_Put(Change(record, chunks, content), size))
-        enough = self._batch_chunks if self._embedding else self._batch_chunks // _FIRST_SHARE
+        enough = _BATCH_CHUNKS if self._embedding else _BATCH_CHUNKS // _FIRST_SHARE
         if sum(len(put.change.chunks) or 1 for put in self._batch) >= enough:
             self._turn()
 
@@ -126,11 +126,14 @@ class Indexer:
         return not (self._embedding or self._batch)
 
     def _turn(self) -> None:
-        """Write the batch before this one, while this one is being embedded."""
-        self._writer.prefetch([put.change for put in self._batch])
-        batch, self._embedding, self._batch = self._embedding, self._batch, []
-        if batch:
-            self._write(batch)
+        """Begin to embed what was put; write the oldest batch where each machine has another, or none comes."""
+        if self._batch:
+            self._writer.prefetch([put.change for put in self._batch])
+            self._embedding.append(self._batch)
+            self._batch = []
+            if len(self._embedding) <= self._machines:
+                return
+        self._write(self._embedding.popleft())
 
     def _write(self, puts: Sequence[_Put]) -> None:
         batch = [put.change for put in puts]
