@@ -30,14 +30,13 @@ class _Put(NamedTuple):
 
 
 class Indexer:
-    """Fills batches and writes them; `report` grows with what was done. While one is written, the next ones are being
-    embedded: one for each machine that embeds.
+    """Fills batches and writes them; `report` grows with what was done.
 
     One document's trouble costs only itself: it is noted in the ledger with its reason, and the last version that
     could be read stays searchable.
 
     documents, size   how many there will be, and their bytes together
-    machines          how many embed at the same time; it is asked once, for the first document
+    machines          how many embed at the same time, a batch each; it is asked once, for the first batch
     """
 
     def __init__(
@@ -56,11 +55,11 @@ class Indexer:
         self._on_progress = on_progress
         self._batch: list[_Put] = []
         self._embedding: deque[list[_Put]] = deque()
-        self._machines = machines
+        self._ask_machines = machines
 
     @cached_property
-    def _most_embedding(self) -> int:
-        return self._machines()
+    def _machines(self) -> int:
+        return self._ask_machines()
 
     def put_file(self, file: ScannedFile, outcome: Parsed | Unparsed, *, folder: str) -> None:
         """Index what was found in a file; `folder` as in index_files."""
@@ -91,9 +90,7 @@ class Indexer:
         self._batch.append(_Put(Change(record, chunks, content), size))
         enough = _BATCH_CHUNKS if self._embedding else _BATCH_CHUNKS // _FIRST_SHARE
         if sum(len(put.change.chunks) or 1 for put in self._batch) >= enough:
-            self._begin()
-            if len(self._embedding) > self._most_embedding:
-                self._write(self._embedding.popleft())
+            self._turn()
 
     def fail(self, record: DocumentRecord, reason: str, *, size: int) -> None:
         """Report a document that cannot be indexed, and note it in the ledger unless that says so already.
@@ -124,17 +121,19 @@ class Indexer:
 
     def flush(self, stop: threading.Event | None = None) -> bool:
         """Write what has been put, batch by batch until `stop` is set. Returns whether all is written."""
-        if self._batch and not (stop is not None and stop.is_set()):
-            self._begin()
-        while self._embedding and not (stop is not None and stop.is_set()):
-            self._write(self._embedding.popleft())
+        while (self._embedding or self._batch) and not (stop is not None and stop.is_set()):
+            self._turn()
         return not (self._embedding or self._batch)
 
-    def _begin(self) -> None:
-        """Have what has been put embedded, as a batch."""
-        self._writer.prefetch([put.change for put in self._batch])
-        self._embedding.append(self._batch)
-        self._batch = []
+    def _turn(self) -> None:
+        """Begin to embed what was put; write the oldest batch where each machine has another, or none comes."""
+        if self._batch:
+            self._writer.prefetch([put.change for put in self._batch])
+            self._embedding.append(self._batch)
+            self._batch = []
+            if len(self._embedding) <= self._machines:
+                return
+        self._write(self._embedding.popleft())
 
     def _write(self, puts: Sequence[_Put]) -> None:
         batch = [put.change for put in puts]
