@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from retrieval import HybridIndex
 from retrieval.config import Config
 from retrieval.encoders import Embedder
 from retrieval.errors import ConfigError, IndexLockedError, IndexMismatchError, IndexUnusableError, QueryError
+from retrieval.shared_store.engine import Engine
 from retrieval.shared_store.lease import Lease
 from retrieval.shared_store.rows import why_too_long
 from retrieval.types import Chunk, Document
@@ -225,6 +227,37 @@ def test_a_writer_that_is_killed_leaves_nothing_to_be_seen_and_nothing_to_be_emb
         assert report.chunks_reused >= left
         check_whole(index)
         assert engine.count(engine.chunks, f"born > {before}") == index.stats().chunks
+
+
+class _Killed(BaseException):
+    pass
+
+
+@pytest.mark.slow
+def test_what_died_stays_dead_where_writers_are_killed_while_they_tidy_up(
+    tmp_path: Path, milvus_config: Config, share_model: Embedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At commit after commit, between the deletion of passages that died and of their records."""
+    made = documents(8)
+    delete = Engine.delete
+
+    def killed(engine: Engine, collection: str, keys: Sequence[str]) -> None:
+        if collection == engine.documents and keys:
+            raise _Killed
+        delete(engine, collection, keys)
+
+    with HybridIndex.open(tmp_path / "index", config=milvus_config) as index:
+        ingest.add(made, index)
+        for document in made[:3]:
+            with monkeypatch.context() as patch, suppress(_Killed):
+                patch.setattr(Engine, "delete", killed)
+                index.delete([document.source])
+            with suppress(QueryError):  # it is deleted already, or else nothing was
+                index.delete([document.source])
+        for document in made[3:5]:
+            ingest.add([replace(document, text="A new bridge.")], index)
+            check_whole(index)
+        assert {record.source for record in index.documents()} == {document.source for document in made[3:]}
 
 
 @pytest.mark.slow
