@@ -8,8 +8,9 @@ from ingest.sync import sync
 if TYPE_CHECKING:
     from ingest.adding import add, add_files
     from ingest.parser_pool import ParserPool
+    from ingest.ray_pool import RayPool
 
-__all__ = ["Failure", "ParserPool", "SyncReport", "add", "add_files", "sync"]
+__all__ = ["Failure", "ParserPool", "RayPool", "SyncReport", "add", "add_files", "sync"]
 
 
 def __getattr__(name: str) -> object:
@@ -22,4 +23,8 @@ def __getattr__(name: str) -> object:
         from ingest.parser_pool import ParserPool
 
         return ParserPool
+    if name == "RayPool":
+        from ingest.ray_pool import RayPool
+
+        return RayPool
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

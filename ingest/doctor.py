@@ -95,6 +95,8 @@ def examine(
         raise IndexNotFoundError(f"There is no index at {path}; `ingest sync FOLDER --index {path}` makes one.")
     findings += _examine_exports(pointer, repair=repair)
     settings = config if isinstance(config, Config) else Config.load(config, base=remembered_settings(pointer))
+    if settings.store == "milvus":
+        return [*findings, *_examine_shared(path, settings, repair=repair)]
     found, forgotten = examine_chroma(directory, pointer, settings, repair=repair)
     findings += found
     if found and not repair:
@@ -115,6 +117,21 @@ def examine(
         else:
             findings.append(Finding(trouble.what, True, _MENDED[trouble.remedy], trouble.kind))
     return [*findings, *map(_found, left.values())]
+
+
+def _examine_shared(path: Path | str, settings: Config, *, repair: bool) -> Iterator[Finding]:
+    """An index in Milvus, where nothing can be mended from search files."""
+    from retrieval.shared_store.checks import troubles  # it needs an extra
+
+    with HybridIndex.open(path, config=settings, read_only=True) as index:
+        found = list(troubles(index.searcher().reader))
+    if found and repair:
+        raise ConfigError(
+            f"{found[0]}; store milvus has no --repair: sync the folders into another store_name, or restore a backup "
+            "of the server."
+        )
+    for what in found:
+        yield Finding(what, False, "sync the folders into another store_name, or restore a backup of the server")
 
 
 def in_words(findings: Iterable[Finding]) -> Iterator[tuple[bool, str]]:
@@ -181,6 +198,9 @@ def _examine_pointer(
     if not repair:
         return
     settings = config if isinstance(config, Config) else Config.load(config)
+    if settings.store == "milvus":
+        directory.write_pointer(Pointer(chroma=settings.server_settings()))
+        return
     if settings.chroma_host is None and not directory.chroma.is_dir():
         raise IndexDamagedError(
             f"{directory.path} has no chroma directory; name the server that keeps its chunks (--config). If no server "

@@ -43,15 +43,24 @@ def _descriptions(file: ScannedFile) -> Iterator[Description]:
         yield Description(Plain(values.pop("title", None), values, ()))
 
 
-def _sidecar(file: ScannedFile) -> Description:
-    what = f"its sidecar {Path(file.sidecar).name}"
+def read_sidecar(file: ScannedFile) -> bytes:
+    """What the file's sidecar holds, up to one byte more than a sidecar may have. Raises LoadError where it cannot be
+    opened."""
     try:
         with open_file(file.sidecar, root=file.root) as opened:
-            data = opened.read(MAX_BYTES + 1)
+            return opened.read(MAX_BYTES + 1)
     except (OSError, LoadError) as error:
-        raise LoadError(f"{what} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        raise LoadError(f"{_name(file)} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _sidecar(file: ScannedFile) -> Description:
+    what, data = _name(file), read_sidecar(file)
     try:
         read = read_json if file.sidecar.endswith(JSON_SIDECAR) else read_yaml
         return read(decode(data), what=what)
     except LoadError as error:
         return Description(Plain(None, {}, ()), (f"{what} cannot be read: {error}",))
+
+
+def _name(file: ScannedFile) -> str:
+    return f"its sidecar {Path(file.sidecar).name}"

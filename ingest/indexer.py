@@ -1,8 +1,10 @@
 """Parsed documents into the index, batch by batch; counts what was done."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import NamedTuple
 
 from ingest.parsing import Parsed, Unparsed
@@ -34,17 +36,30 @@ class Indexer:
     could be read stays searchable.
 
     documents, size   how many there will be, and their bytes together
+    machines          how many embed at the same time, a batch each; it is asked once, for the first batch
     """
 
     def __init__(
-        self, writer: Writer, report: SyncReport, *, documents: int, size: int, on_progress: OnProgress | None
+        self,
+        writer: Writer,
+        report: SyncReport,
+        *,
+        documents: int,
+        size: int,
+        on_progress: OnProgress | None,
+        machines: Callable[[], int] = lambda: 1,
     ) -> None:
         self.report = report
         self._writer = writer
         self._progress = Progress(0, documents, 0, size, 0, 0)
         self._on_progress = on_progress
         self._batch: list[_Put] = []
-        self._embedding: list[_Put] = []
+        self._embedding: deque[list[_Put]] = deque()
+        self._ask_machines = machines
+
+    @cached_property
+    def _machines(self) -> int:
+        return self._ask_machines()
 
     def put_file(self, file: ScannedFile, outcome: Parsed | Unparsed, *, folder: str) -> None:
         """Index what was found in a file; `folder` as in index_files."""
@@ -111,11 +126,14 @@ class Indexer:
         return not (self._embedding or self._batch)
 
     def _turn(self) -> None:
-        """Write the batch before this one, while this one is being embedded."""
-        self._writer.prefetch([put.change for put in self._batch])
-        batch, self._embedding, self._batch = self._embedding, self._batch, []
-        if batch:
-            self._write(batch)
+        """Begin to embed what was put; write the oldest batch where each machine has another, or none comes."""
+        if self._batch:
+            self._writer.prefetch([put.change for put in self._batch])
+            self._embedding.append(self._batch)
+            self._batch = []
+            if len(self._embedding) <= self._machines:
+                return
+        self._write(self._embedding.popleft())
 
     def _write(self, puts: Sequence[_Put]) -> None:
         batch = [put.change for put in puts]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ingest.chunking import Chunker
 from ingest.documents import document_to_json, hash_bytes, language_of
-from ingest.file_metadata import with_file_metadata
+from ingest.file_metadata import read_sidecar, with_file_metadata
 from ingest.loaders import UnsupportedFormatError, load
 from ingest.opening import open_file
 from ingest.scan import ScannedFile
@@ -40,6 +40,27 @@ class Unparsed(NamedTuple):
     is_supported: bool = True
 
 
+class FileBytes(NamedTuple):
+    """What a file and its sidecar held when they were read, and when that was, as in Parsed: for a machine that cannot
+    open them. `sidecar` is empty where there is none."""
+
+    data: bytes
+    sidecar: bytes
+    read_ns: int
+
+
+def read(file: ScannedFile, *, max_bytes: int) -> FileBytes | Unparsed:
+    """For `parse` elsewhere. Of a file that has grown beyond max_bytes, one byte more is read."""
+    read_ns = time.time_ns()
+    try:
+        data = _bytes_of(file, max_bytes)
+        return FileBytes(data, read_sidecar(file) if file.sidecar else b"", read_ns)
+    except LoadError as error:
+        return Unparsed(str(error))
+    except OSError as error:
+        return _unreadable(error)
+
+
 def parse(
     file: ScannedFile,
     *,
@@ -53,8 +74,7 @@ def parse(
     """Whatever a file holds, this raises nothing but MemoryError. `language` as in Config."""
     read_ns = time.time_ns()
     try:
-        with open_file(file.path, root=file.root) as opened:
-            data = opened.read(max_bytes + 1)
+        data = _bytes_of(file, max_bytes)
         if len(data) > max_bytes:
             return Unparsed("it has grown beyond max_file_mb while it was being read; sync again")
         document = load(data, source=file.source, max_bytes=max_bytes, ocr_command=ocr_command, converters=converters)
@@ -78,9 +98,18 @@ def parse(
     except (LoadError, DocumentError) as error:
         return Unparsed(str(error))
     except OSError as error:
-        return Unparsed(f"it cannot be read: {error.strerror or error}")
+        return _unreadable(error)
     except MemoryError:
         raise
     except Exception as error:  # a parser's own failure on one file must not cost the others
         log.debug("parsing %s failed", file.source, exc_info=True)
         return Unparsed(f"its parser failed: {type(error).__name__}: {error}")
+
+
+def _bytes_of(file: ScannedFile, max_bytes: int) -> bytes:
+    with open_file(file.path, root=file.root) as opened:
+        return opened.read(max_bytes + 1)
+
+
+def _unreadable(error: OSError) -> Unparsed:
+    return Unparsed(f"it cannot be read: {error.strerror or error}")

@@ -1,17 +1,20 @@
 """How a sync tells a person of its progress: a bar on a terminal, a line now and then elsewhere."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 
-from ingest.report import OnProgress, Progress
+from ingest.report import NodeProgress, OnProgress, Progress
 from retrieval.console import err
 from retrieval.words import counted
 
 _LINE_SECONDS = 10.0
+
+_NAMED_NODES = 4
+"""Of more, only the range is told."""
 
 _SHARE_THAT_TELLS = 0.01
 """Before so much is done, the seconds are those of the start, which takes as long for ten files as for ten thousand."""
@@ -39,7 +42,8 @@ def lines(print_line: Callable[[str], object], *, clock: Callable[[], float] = t
         nonlocal printed
         if (progress.bytes or progress.in_hand) and clock() - printed >= _LINE_SECONDS:
             printed = clock()
-            print_line(f"{_counts(progress)}, {rates.in_words(progress)}")
+            nodes = f"; {_nodes(progress.nodes)}" if progress.nodes else ""
+            print_line(f"{_counts(progress)}, {rates.in_words(progress)}{nodes}")
 
     return show
 
@@ -47,10 +51,11 @@ def lines(print_line: Callable[[str], object], *, clock: Callable[[], float] = t
 @contextmanager
 def _bar(before: str) -> Iterator[OnProgress]:
     # The time left is ours: rich's is that of the last seconds, and unknown again after each batch that took longer.
-    columns = (TextColumn("{task.fields[counts]}"), BarColumn(), TextColumn("{task.fields[rates]}"))
+    fields = ("{task.fields[rates]}", "{task.fields[nodes]}")
+    columns = (TextColumn("{task.fields[counts]}"), BarColumn(), *map(TextColumn, fields))
     with Bar(*columns, console=err, transient=True) as bar:
         rates = _Rates(time.monotonic)
-        task = bar.add_task("", total=None, counts=before, rates="")
+        task = bar.add_task("", total=None, counts=before, rates="", nodes="")
 
         def show(progress: Progress) -> None:
             bar.update(
@@ -59,6 +64,7 @@ def _bar(before: str) -> Iterator[OnProgress]:
                 completed=progress.bytes,
                 counts=_counts(progress),
                 rates=rates.in_words(progress),
+                nodes=_nodes(progress.nodes),
             )
 
         yield show
@@ -91,3 +97,11 @@ class _Rates:
 
 def _counts(progress: Progress) -> str:
     return f"{progress.documents:,} of {progress.total_documents:,} documents, {counted(progress.chunks, 'chunk')}"
+
+
+def _nodes(nodes: Sequence[NodeProgress]) -> str:
+    """Such as "10.0.0.7: 40 files, 1,200 passages; 10.0.0.8: 38 files, 1,180 passages"."""
+    if len(nodes) <= _NAMED_NODES:
+        return "; ".join(f"{n.name}: {counted(n.files, 'file')}, {counted(n.passages, 'passage')}" for n in nodes)
+    least, most = (extreme(node.passages for node in nodes) for extreme in (min, max))
+    return f"{len(nodes)} nodes: {least:,} to {most:,} passages each"

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -77,6 +78,7 @@ def rebuild(
     exclude: str | Sequence[str] | None = None,
     allow_deletions: bool = False,
     pool: Parsers | None = None,
+    ray: str | None = None,
     stop: threading.Event | None = None,
     on_progress: OnProgress | None = None,
 ) -> SyncReport:
@@ -88,7 +90,7 @@ def rebuild(
     allow_deletions   as in `sync`: whether the new index may lack so many documents that a folder has in the old one.
     config    the new settings, over those that the index has.
     encoder   as in `HybridIndex.open`.
-    pool      as in `sync`.
+    pool, ray   as in `sync`.
     stop      once set, what is in hand is finished, the report says `interrupted`, and the index is still the old
               one. The next rebuild with the same settings goes on from there.
 
@@ -100,6 +102,8 @@ def rebuild(
     folder that is gone, an added document whose content is not stored, or a Chroma server; IndexNotFoundError;
     IndexLockedError; and what `sync` and opening raise.
     """
+    if ray is not None and pool is not None:
+        raise ConfigError("`ray` does not go with `pool`; leave one out.")
     started = time.monotonic()
     directory = IndexDirectory(path)
     new_config = _mend(directory, config, encoder)
@@ -111,7 +115,14 @@ def rebuild(
         staged = _resumable(directory, new_config, encoder) or new_staging(directory, "rebuild")
         with HybridIndex.open(staged.path, config=new_config, encoder=encoder) as index:
             index.borrow_vectors(reader)
-            report = _fill(index, source, pool, stop, on_progress)
+            with ExitStack() as stack:
+                if ray is not None:
+                    from ingest.ray_pool import RayPool
+
+                    on_ray = stack.enter_context(RayPool(ray, index))
+                    on_ray.start()  # there are documents to embed before there are files to parse
+                    pool, on_progress = on_ray, on_ray.telling(on_progress)
+                report = _fill(index, source, pool, stop, on_progress)
             if not (allow_deletions or report.interrupted):
                 _check_rebuilt(source, index)
         if not report.interrupted:
@@ -128,7 +139,7 @@ def _mend(directory: IndexDirectory, config: Config | Path | str | None, encoder
         )
     settings = remembered_settings(pointer)
     new = settings_for(config, settings, encoder)
-    if pointer.chroma or new.chroma_host:
+    if pointer.chroma or new.server_settings():
         raise ConfigError(
             "An index on a Chroma server is not rebuilt in place; sync its folders with another chroma_database into "
             "another index directory, then search that one."

@@ -100,11 +100,20 @@ class SyncReport:
         )
 
 
+class NodeProgress(NamedTuple):
+    """What a node of a Ray cluster has done: files that it parsed, passages that it embedded."""
+
+    name: str
+    files: int
+    passages: int
+
+
 class Progress(NamedTuple):
     """How far a sync is: documents and bytes done of those to do, and the chunks and tokens that went into them.
 
     in_hand   chunks of the batch that is being written which are still to come; a sync that is asked to stop finishes
               them.
+    nodes     those that share the work, where other machines do it
     """
 
     documents: int
@@ -114,6 +123,7 @@ class Progress(NamedTuple):
     chunks: int
     tokens: int
     in_hand: int = 0
+    nodes: tuple[NodeProgress, ...] = ()
 
 
 OnProgress = Callable[[Progress], None]

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from ingest.report import OnProgress, SyncReport
 from ingest.root import check_claim
 from ingest.scan import Scan, ScannedFile, modified_seconds, scan
 from ingest.selection import patterns_of
+from retrieval.errors import ConfigError
 from retrieval.index import HybridIndex
 from retrieval.types import DocumentRecord, SyncedFolder
 from retrieval.words import counted
@@ -40,6 +42,7 @@ def sync(
     allow_deletions: bool = False,
     dry_run: bool = False,
     pool: "Parsers | None" = None,
+    ray: str | None = None,
     stop: threading.Event | None = None,
     on_progress: OnProgress | None = None,
 ) -> SyncReport:
@@ -57,14 +60,20 @@ def sync(
               `refused` says why.
     pool      parses the files, such as a ParserPool that serves many syncs; the caller closes it. None starts processes
               for this sync alone.
+    ray       the address of a Ray cluster (HOST:PORT, ray://HOST:PORT, "auto" or "local") whose nodes parse the files
+              and embed the passages; without, this machine does. Needs the extra `ray`.
     stop      once set, what is in hand is finished and committed, and the report says `interrupted`.
 
     Documents of other folders and added ones are left alone; a warning is logged where a new folder shares files with
     another. A file that cannot be read is reported and the others
     are indexed. Raises ConfigError where there is no such folder or its name belongs to another one,
     DeletionsRefusedError as said and DocumentError for metadata that cannot be stored, before anything is written,
-    IndexLockedError where another process writes, and what embedding and storing raise.
+    IndexLockedError where another process writes, and what embedding and storing raise; with `ray`,
+    ClusterUnavailableError where the cluster does not answer, and ConfigError where a node has another version of this
+    package or another model.
     """
+    if ray is not None and (dry_run or pool is not None):
+        raise ConfigError("`ray` goes with neither `pool` nor `dry_run`; leave one out.")
     started = time.monotonic()
     config = index.config
     include, exclude = patterns_of(include, config.include), patterns_of(exclude, config.exclude)
@@ -82,7 +91,13 @@ def sync(
     from ingest.indexer import Indexer
     from ingest.pipeline import index_files, parsing  # they load what reads files, which a dry run does not need
 
-    with index.writing() as writer:
+    with ExitStack() as stack:
+        if ray is not None:
+            from ingest.ray_pool import RayPool
+
+            on_ray = stack.enter_context(RayPool(ray, index))
+            pool, on_progress = on_ray, on_ray.telling(on_progress)
+        writer = stack.enter_context(index.writing())
         check_claim(writer.folders, scanned.name, str(scanned.root))
         read_ns = time.time_ns()  # before any file is
         ledger = writer.records.all()
@@ -96,7 +111,14 @@ def sync(
         report = replace(planned, added=0, updated=0, deleted=0, planned=())
         files = (*todo.add, *todo.update)
         size = sum(file.size for file in files)
-        indexer = Indexer(writer, report, documents=len(files), size=size, on_progress=on_progress)
+        indexer = Indexer(
+            writer,
+            report,
+            documents=len(files),
+            size=size,
+            on_progress=on_progress,
+            machines=lambda: index.embedder.machines,
+        )
         with parsing(files, index, folder=scanned.name, pool=pool, stop=stop) as outcomes:
             if not todo.is_empty or scanned.name in writer.folders:  # Chroma opens while the parsers start
                 writer.claim(scanned.name, SyncedFolder(str(scanned.root), include, exclude))

@@ -1,8 +1,9 @@
 """`ingest sync`: bring an index up to date with a folder, once or for as long as the folder changes."""
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -26,7 +27,13 @@ from retrieval.console import (
     printable,
 )
 from retrieval.directory.pointer import POINTER
-from retrieval.errors import ConfigError, DeletionsRefusedError, EncoderUnavailableError, IndexLockedError
+from retrieval.errors import (
+    ClusterUnavailableError,
+    ConfigError,
+    DeletionsRefusedError,
+    EncoderUnavailableError,
+    IndexLockedError,
+)
 
 if TYPE_CHECKING:
     from ingest.parser_pool import Parsers
@@ -34,6 +41,15 @@ if TYPE_CHECKING:
 
 _RETRY_SECONDS = 5.0
 """How often --watch looks whether the folder or the index can be used again."""
+
+_WAITED_FOR = (
+    IndexLockedError,
+    ConfigError,
+    DeletionsRefusedError,
+    EncoderUnavailableError,
+    ClusterUnavailableError,
+)
+"""What may be over by itself: --watch then goes on."""
 
 _KEPT = "what was finished is kept, and the next sync goes on from there."
 _KEPT_REBUILD = "the index is as it was, and the next --rebuild goes on from there."
@@ -49,6 +65,13 @@ def sync(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan, and do nothing.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Then follow changes as they happen, until Ctrl-C.")] = False,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Build a new index with other settings.")] = False,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Parse and embed on a Ray cluster: HOST:PORT, ray://HOST:PORT, auto or local.",
+        ),
+    ] = None,
     allow_deletions: Annotated[
         bool, typer.Option("--allow-deletions", help="Delete also most documents of a folder that is nearly empty now.")
     ] = False,
@@ -59,10 +82,11 @@ def sync(
     as_json: JsonOption = False,
 ) -> None:
     """Add new files, replace changed ones, and delete those that are gone. Patterns are those of .gitignore."""
-    if dry_run and (watch or rebuild):
-        raise ConfigError("--dry-run goes with neither --watch nor --rebuild; leave one out.")
+    if dry_run and (watch or rebuild or ray):
+        raise ConfigError("--dry-run goes with none of --watch, --rebuild and --ray; leave one out.")
     with stop_on_interrupt() as stop:
-        chosen = _Choice(folder, name, include, exclude, allow_deletions, context.obj, stop)
+        pool = context.obj if ray is None else None
+        chosen = _Choice(folder, name, include, exclude, allow_deletions, pool, ray, stop)
         report = SyncReport()
         if rebuild:
             report = _rebuild(chosen, index, config)
@@ -87,6 +111,7 @@ class _Choice(NamedTuple):
     exclude: list[str] | None
     allow_deletions: bool
     pool: "Parsers | None"
+    ray: str | None
     stop: Stop
 
 
@@ -98,15 +123,15 @@ def _syncs(
     Yields the report of each sync and, if `verbose`, a line for each document that changed.
 
     The first sync raises what ingest.sync.sync raises. With `watch`, refused deletions are printed and tried again
-    instead, and so are, from the second sync on, a locked index, a folder that is missing and an encoder that does not
-    answer.
+    instead, and so are, from the second sync on, a locked index, a folder that is missing, and an encoder or a Ray
+    cluster that does not answer.
     """
     from ingest.sync import sync as run_sync
     from ingest.watch import changes
     from retrieval.index import HybridIndex
 
     with HybridIndex.open(index, config=config) as opened, ExitStack() as stack:
-        if watch and chosen.pool is None:
+        if watch and chosen.pool is None and chosen.ray is None:
             from ingest.parser_pool import ParserPool
 
             chosen = chosen._replace(pool=stack.enter_context(ParserPool(workers=opened.config.parse_workers)))
@@ -115,7 +140,7 @@ def _syncs(
         while True:
             try:
                 before = opened.documents() if verbose else ()
-                with showing_progress() as on_progress:
+                with showing_progress() as on_progress, _without_ray_printing(chosen):
                     report = run_sync(
                         index=opened,
                         retry_failed=is_first,
@@ -129,7 +154,7 @@ def _syncs(
                 is_first, told = False, ""
                 if chosen.stop.is_set() or next(pending, None) is None:
                     return
-            except (IndexLockedError, ConfigError, DeletionsRefusedError, EncoderUnavailableError) as error:
+            except _WAITED_FOR as error:
                 is_waited_for = watch and isinstance(error, DeletionsRefusedError)
                 if is_first and not is_waited_for:
                     raise
@@ -140,6 +165,16 @@ def _syncs(
                 pending = _changes_once_possible(chosen, index)
                 if chosen.stop.is_set():
                     return
+
+
+@contextmanager
+def _without_ray_printing(chosen: _Choice) -> Iterator[None]:
+    """Ray prints the last log lines of a node that died, to standard output; what matters of it is logged."""
+    if chosen.ray is None:
+        yield
+        return
+    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+        yield
 
 
 def _done(before: "Sequence[DocumentRecord]", after: "Sequence[DocumentRecord]") -> list[str]:
@@ -172,7 +207,7 @@ def _changes_once_possible(chosen: _Choice, index: Path) -> Iterator[set[Path]]:
 def _rebuild(chosen: _Choice, index: Path, config: Path | None) -> SyncReport:
     from ingest.rebuild import rebuild
 
-    with showing_progress() as on_progress:
+    with showing_progress() as on_progress, _without_ray_printing(chosen):
         return rebuild(index, config=config, on_progress=chosen.stop.hearing(on_progress), **chosen._asdict())
 
 

@@ -165,6 +165,15 @@ class Config(BaseModel):
     """Requests to an endpoint under way at once, at most."""
     encoder_seconds: float = Field(60, gt=0)
     """Seconds that an endpoint may take to answer a request."""
+    store: Literal["chroma", "milvus"] = "chroma"
+    """What keeps the index: Chroma with search files beside it, or, past one machine, a Milvus that finds candidates
+    too (extra `milvus`; docs/past-one-machine.md)."""
+    store_uri: str | None = Field(None, min_length=1)
+    """For `store: milvus`, its address: http://HOST:19530."""
+    store_token: SecretStr | None = None
+    """For `store: milvus`, USER:PASSWORD or an API key, if it needs one."""
+    store_name: str = Field("retrieval", pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")
+    """For `store: milvus`, how the names of the index's collections begin; indexes that share one need a name each."""
     chroma_host: str | None = None
     """A Chroma server (`chroma run`); None keeps an embedded Chroma in the index directory."""
     chroma_port: int = Field(8000, ge=1, le=65535)
@@ -217,6 +226,15 @@ class Config(BaseModel):
     def _base_url(cls, url: str | None) -> str | None:
         return url if url is None else base_url(url)
 
+    @field_validator("store_uri")
+    @classmethod
+    def _address(cls, uri: str | None) -> str | None:
+        if uri is not None and not uri.startswith(("http://", "https://")):
+            raise ValueError("it is no address of a server; write http://HOST:19530")
+        if uri is not None and "@" in uri:
+            raise ValueError("it has a name or a password in it; put USER:PASSWORD into store_token")
+        return uri
+
     @field_validator("encoder_api_key")
     @classmethod
     def _as_sent(cls, key: SecretStr | None) -> SecretStr | None:
@@ -239,6 +257,12 @@ class Config(BaseModel):
         if "auto" not in (self.backend, self.precision) and self.precision not in PRECISIONS[self.backend]:
             offers = ", ".join(PRECISIONS[self.backend])
             raise ValueError(f"backend {self.backend} has no precision {self.precision}; it has {offers}")
+        if self.store == "milvus" and self.store_uri is None:
+            raise ValueError("store milvus needs store_uri, the address of the server: http://HOST:19530")
+        if self.store == "chroma" and (self.store_uri is not None or self.store_token is not None):
+            raise ValueError("store_uri and store_token belong to store milvus; set `store: milvus` too")
+        if self.store == "milvus" and self.chroma_host is not None:
+            raise ValueError("chroma_host belongs to store chroma; leave it out with `store: milvus`")
         check_model(self.model, {name: getattr(self, name) for name in ENDPOINT_SETTINGS})
         return self
 
@@ -282,11 +306,19 @@ class Config(BaseModel):
         return {name: value for name, value in settings.items() if value is not None or name not in OPTIONAL_SETTINGS}
 
     def server_settings(self) -> dict[str, Any]:
-        """Which Chroma server keeps the truth, JSON-able, without secrets; empty where Chroma is embedded."""
+        """Which server keeps the truth, JSON-able, without secrets; empty where Chroma is embedded."""
+        if self.store == "milvus":
+            return self.model_dump(include=set(STORE_SETTINGS))
         return self.model_dump(include=set(SERVER_SETTINGS)) if self.chroma_host else {}
+
+    def kept_locally(self) -> Self:
+        """The same for an index that no server keeps, such as one that is made for a while."""
+        return self.model_copy(update={"chroma_host": None, "store": "chroma", "store_uri": None, "store_token": None})
 
 
 SERVER_SETTINGS = ("chroma_host", "chroma_port", "chroma_ssl", "chroma_tenant", "chroma_database")
+
+STORE_SETTINGS = ("store", "store_uri", "store_name")
 
 MODEL_SETTINGS = (
     "model", "revision", "trust_remote_code", "pooling", "output_layer", "truncate_dim", "encoder_url",
@@ -300,7 +332,7 @@ INDEX_SETTINGS = (
 OPTIONAL_SETTINGS = ("output_layer", "truncate_dim", "encoder_url", "encoder_max_tokens", "encoder_tokenizer")
 """Left out where they are None, as in indexes that were made before there were such settings."""
 
-_SECRET = {"chroma_headers", "encoder_api_key"}
+_SECRET = {"chroma_headers", "encoder_api_key", "store_token", "store_uri"}
 
 
 def base_for(model: str | None, base: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from retrieval import __version__
 from retrieval.context import context_header
 from retrieval.errors import (
     ChatUnavailableError,
+    ClusterUnavailableError,
     EncoderUnavailableError,
     IndexNotFoundError,
     IndexUnusableError,
@@ -229,7 +230,7 @@ def _explain(hit: SearchHit) -> str:
 
 
 def _is_unusable(error: RetrievalError) -> bool:
-    unavailable = EncoderUnavailableError | RerankerUnavailableError | ChatUnavailableError
+    unavailable = EncoderUnavailableError | RerankerUnavailableError | ChatUnavailableError | ClusterUnavailableError
     return isinstance(error, IndexUnusableError | unavailable) and not isinstance(error, IndexNotFoundError)
 
 

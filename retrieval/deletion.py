@@ -3,10 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from retrieval.search.filter_hints import warn
-from retrieval.segments.reader import IndexReader
 from retrieval.writer.writer import Writer
 
 
@@ -31,17 +28,4 @@ def delete_sources(writer: Writer, sources: Collection[str]) -> Deleted:
 def delete_matching(writer: Writer, where: Mapping[str, Any]) -> Deleted:
     """Delete the documents of the last generation all of whose chunks pass Chroma's filter."""
     warn(writer.reader, where)
-    return delete_sources(writer, _matching_sources(writer.reader, where))
-
-
-def _matching_sources(reader: IndexReader, where: Mapping[str, Any]) -> set[str]:
-    """The sources of the documents all of whose chunks pass the filter."""
-    passes = reader.select(where, None)
-    if passes is None:
-        return set()
-    rows, starts = reader.rows_by_document
-    if not len(rows):
-        return set()
-    whole = np.logical_and.reduceat(passes[rows], starts)
-    documents = reader.documents[rows[starts[whole]]].tolist()
-    return {record.source for id_ in documents if (record := reader.record(id_.decode())) is not None}
+    return delete_sources(writer, writer.reader.documents_passing(where))

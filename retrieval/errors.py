@@ -10,6 +10,7 @@
     │   ├── PassagesRefusedError    it takes some texts and not others, such as those that are too long
     │   ├── RerankerUnavailableError the same of a server that reranks
     │   └── ChatUnavailableError    the same of a server that writes questions to train on
+    ├── ClusterUnavailableError     a Ray cluster does not answer, or has no machine free, now
     ├── TimeLimitError              a search took longer than its time limit
     ├── LoadError                   a file cannot be turned into a document
     ├── DeletionsRefusedError       a sync would delete most of a folder's documents, and was not told to
@@ -63,6 +64,10 @@ class PassagesRefusedError(ModelError):
         super().__init__("; ".join(dict.fromkeys(reasons.values())))
         self.reasons = reasons
 
+    def __reduce__(self) -> tuple[type, tuple[Mapping[int, str]]]:
+        """For another process: the message is made of the reasons again."""
+        return type(self), (self.reasons,)
+
 
 class RerankerUnavailableError(ModelError):
     """The server that reranks does not answer now. The same search may succeed later, or at once without it."""
@@ -70,6 +75,11 @@ class RerankerUnavailableError(ModelError):
 
 class ChatUnavailableError(ModelError):
     """The server that writes questions does not answer now. What it wrote is kept; the same call may succeed later."""
+
+
+class ClusterUnavailableError(RetrievalError):
+    """A Ray cluster does not answer, or none of its machines takes up work, now. What was finished is kept; the same
+    call may succeed later."""
 
 
 class TimeLimitError(RetrievalError):

@@ -276,7 +276,7 @@ def local_settings(kept: Path, given: Path | None) -> "Config":
     from retrieval.index import settings_for
 
     remembered = remembered_settings(IndexDirectory(kept).read_pointer())
-    return settings_for(given, remembered, None).model_copy(update={"chroma_host": None})
+    return settings_for(given, remembered, None).kept_locally()
 
 
 def patterns_within(folder: Path, files: Sequence[Path]) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """HybridIndex: an index directory, open. It searches the newest generation, and lets one process write the next."""
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from retrieval.directory.index_directory import IndexDirectory
 from retrieval.encoders import Embedder, model_settings, shared_encoder
 from retrieval.errors import ConfigError, IndexMismatchError, IndexNotFoundError, QueryError
 from retrieval.fingerprint import Fingerprint, remembered_settings
+from retrieval.generations import Generations
 from retrieval.inspection.embedding_stats import EmbeddingStats
 from retrieval.inspection.similar import SimilarDocument, SimilarPair
 from retrieval.inspection.stats import Stats, place_of
@@ -45,7 +46,7 @@ class HybridIndex:
         self.path = directory.path
         self.config = config
         self.read_only = read_only
-        self._manager = SearcherManager(directory, config, self._embedder_of_passages)
+        self._manager = _generations(directory, config, self._embedder_of_passages)
         self._embedder = Embedder(encoder, config) if encoder is not None else None
         self._checked_with: Fingerprint | None = None
         self._checked_probe: str | None = None
@@ -75,12 +76,13 @@ class HybridIndex:
         pointer = directory.read_pointer()
         given = config
         config = settings_for(config, remembered_settings(pointer), encoder)
-        if pointer is None and read_only and not config.chroma_host:
+        if pointer is None and read_only and not config.server_settings():
             raise IndexNotFoundError(f"There is no index at {path}; `ingest sync FOLDER --index {path}` makes one.")
         if pointer is not None and pointer.chroma != config.server_settings():
             raise IndexMismatchError(
                 f"The index {path} keeps its chunks in {place_of(pointer.chroma)}, not in "
-                f"{place_of(config.server_settings())}; open it without chroma_* settings, or use another directory."
+                f"{place_of(config.server_settings())}; open it without chroma_* and store settings, or use another "
+                "directory."
             )
         index = cls(directory, config, encoder=encoder, read_only=read_only)
         try:
@@ -110,7 +112,7 @@ class HybridIndex:
 
     def searcher(self) -> Searcher:
         """The newest generation, for several searches of the same one. Raises as `open`."""
-        return Searcher(self._manager.current(), self.config, embedder=lambda: self.embedder, rerankers=self._rerankers)
+        return self._manager.searcher(embedder=lambda: self.embedder, rerankers=self._rerankers)
 
     def search(self, query: str, top_k: int = 10, **options: Unpack[SearchKeywords]) -> SearchHits:
         """The `top_k` best chunks for a question, best first, and how the question was read. An option that is None has
@@ -332,6 +334,15 @@ class HybridIndex:
         if self._manager.made_with is not None:
             self._manager.made_with.check_numerics(embedder, index=str(self.path))
         return embedder
+
+
+def _generations(directory: IndexDirectory, config: Config, embedder: Callable[[], Embedder]) -> Generations:
+    """Those of the store that the settings name."""
+    if config.store == "milvus":
+        from retrieval.shared_store.manager import SharedManager  # it needs an extra
+
+        return SharedManager(directory, config, embedder)
+    return SearcherManager(directory, config, embedder)
 
 
 def settings_for(given: Config | Path | str | None, remembered: Mapping[str, Any], encoder: Encoder | None) -> Config:

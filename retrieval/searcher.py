@@ -1,7 +1,7 @@
 """Searcher: one generation of an index, and everything that can be asked of it."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Unpack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 
@@ -17,10 +17,17 @@ from retrieval.search.exclusion_hints import exclusion_hints
 from retrieval.search.filter_hints import warn
 from retrieval.search.operators import has_word
 from retrieval.search.query_analysis import analyse
-from retrieval.search_hits import SearchHits
+from retrieval.search_hits import SearchHit, SearchHits
 from retrieval.segments.reader import IndexReader
 from retrieval.timing import stage
-from retrieval.types import Chunk, DocumentRecord, SyncedFolder, clean_text
+from retrieval.types import Chunk, DocumentRecord, Reranker, SyncedFolder, clean_text
+
+
+class Found(NamedTuple):
+    """The hits of one query, and what there is to say of how it was read."""
+
+    hits: list[SearchHit]
+    hints: tuple[str, ...]
 
 
 class Searcher:
@@ -58,19 +65,16 @@ class Searcher:
         if isinstance(queries, str) or not all(isinstance(query, str) for query in queries):
             raise QueryError("A query is a string, and a batch is a list of them.")
         chosen = SearchOptions.of(self.config, top_k, options)
-        warnings = warn(self.reader, chosen.where, chosen.within)
+        warnings = self._warnings(chosen)
         reranker = self._rerankers.get(chosen.rerank)
         asked = [_checked(query) for query in queries]
         if not self.reader.size:
             return [SearchHits() for _ in asked]
         with self.reader.explaining_damage():
             read = self._analyse(asked, chosen)
-            found = search_all(self.reader, read, chosen, reranker=reranker)
             return [
-                query.answered(
-                    hits, warnings=warnings + exclusion_hints(self.reader, text, hits, operators=chosen.operators)
-                )
-                for query, text, hits in zip(read, asked, found, strict=True)
+                query.answered(found.hits, warnings=warnings + found.hints)
+                for query, found in zip(read, self._found(read, asked, chosen, reranker), strict=True)
             ]
 
     def queries(self, texts: Sequence[str]) -> list[Query]:
@@ -117,7 +121,7 @@ class Searcher:
         min_score: float | None = None,
     ) -> list[SimilarDocument]:
         """As HybridIndex.similar, in this generation."""
-        _check_cosine(min_score)
+        check_cosine(min_score)
         warn(self.reader, where)
         return similar_documents(self.reader, source, top_k=top_k, where=where, min_score=min_score)
 
@@ -132,7 +136,7 @@ class Searcher:
         corpus_chunk_size: int = 100_000,
     ) -> list[SimilarPair]:
         """As HybridIndex.similar_pairs, in this generation."""
-        _check_cosine(min_score)
+        check_cosine(min_score)
         warn(self.reader, where)
         return similar_pairs(
             self.reader,
@@ -143,6 +147,18 @@ class Searcher:
             query_chunk_size=query_chunk_size,
             corpus_chunk_size=corpus_chunk_size,
         )
+
+    def _warnings(self, options: SearchOptions) -> tuple[str, ...]:
+        """What is wrong with the filters, which is logged too. Raises QueryError for one that cannot be read."""
+        return warn(self.reader, options.where, options.within)
+
+    def _found(
+        self, queries: Sequence[Query], texts: Sequence[str], options: SearchOptions, reranker: Reranker | None
+    ) -> Iterator[Found]:
+        """What is found for each query, which was written as the text of the same place says."""
+        found = search_all(self.reader, queries, options, reranker=reranker)
+        for text, hits in zip(texts, found, strict=True):
+            yield Found(hits, exclusion_hints(self.reader, text, hits, operators=options.operators))
 
     def _analyse(self, queries: Sequence[str], options: SearchOptions) -> list[Query]:
         embedder = self._embedder() if options.sides != "lexical" else None
@@ -158,6 +174,7 @@ def _checked(query: str) -> str:
     return query
 
 
-def _check_cosine(min_score: float | None) -> None:
+def check_cosine(min_score: float | None) -> None:
+    """Raises QueryError unless it is one."""
     if min_score is not None and not (isinstance(min_score, int | float | np.number) and -1 <= min_score <= 1):
         raise QueryError(f"min_score is {min_score!r}; it must be a cosine, a number between -1 and 1.")

@@ -16,6 +16,8 @@ from retrieval.encoders import Embedder
 from retrieval.errors import IndexDamagedError, IndexLockedError
 from retrieval.fingerprint import Fingerprint
 from retrieval.newest_generation import NewestGeneration
+from retrieval.rerankers import Rerankers
+from retrieval.searcher import Searcher
 from retrieval.segments.reader import IndexReader
 from retrieval.server_watch import ServerWatch
 from retrieval.writer.writer import Writer
@@ -79,6 +81,10 @@ class SearcherManager:
         if self._server is not None:
             self._server.ask()
         return self._newest.reader
+
+    def searcher(self, *, embedder: Callable[[], Embedder], rerankers: Rerankers) -> Searcher:
+        """Searches the newest generation. Raises as `current`."""
+        return Searcher(self.current(), self._config, embedder=embedder, rerankers=rerankers)
 
     @contextmanager
     def writing(self) -> Iterator[Writer]:

@@ -21,6 +21,7 @@ from retrieval.index import HybridIndex
 from tests.embedding_server import EmbeddingServer, embedding_server
 from tests.forked_probes import ForkedProbes
 from tests.ingesting import POOL
+from tests.milvus_server import MilvusProcess
 from tests.scheduling import TorchInOneProcess, torch_first
 
 REPOSITORY = Path(__file__).parent.parent
@@ -180,6 +181,21 @@ def server_config(chroma_server: int) -> Config:
     headers = {"Content-Type": "application/json"}
     with urllib.request.urlopen(urllib.request.Request(url, body, headers)):
         return Config(chroma_host="127.0.0.1", chroma_port=chroma_server, chroma_database=database)
+
+
+@pytest.fixture(scope="session")
+def milvus_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MilvusProcess]:
+    """A real Milvus on loopback."""
+    process = MilvusProcess(tmp_path_factory.mktemp("milvus-server"))
+    process.start()
+    yield process
+    process.kill()
+
+
+@pytest.fixture
+def milvus_config(milvus_server: MilvusProcess) -> Config:
+    """A name of its own on the server."""
+    return Config(store="milvus", store_uri=milvus_server.uri, store_name=f"test_{uuid.uuid4().hex}")
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 HEAVY = {
     "torch", "sentence_transformers", "transformers", "chromadb", "lxml", "docx", "pypdfium2", "matplotlib", "scipy",
-    "httpx",
+    "httpx", "pymilvus", "ray",
 }  # fmt: skip
 FRAMEWORKS = {"fastapi", "uvicorn", "mcp", "langchain_core", "llama_index", "haystack"}
 # From the bottom up: a module imports from its own layer and from those below. A package stands for all in it.
@@ -37,9 +37,11 @@ LAYERS = {
         {"chroma", "encoders", "fusion", "lexical", "mmr", "rerankers", "fingerprint", "server_watch"}
         | {"cross_encoders", "endpoint_reranker"},
         {"segments"},
+        {"storage"},
         {"search", "writer"},
-        {"deletion", "inspection", "newest_generation", "searcher_manager"},
+        {"deletion", "inspection", "newest_generation"},
         {"searcher"},
+        {"searcher_manager", "generations", "shared_store"},
         {"index", "evaluation"},
         {"model_comparison"},
         {"training"},
@@ -69,8 +71,8 @@ LAYERS = {
         },
         {"skipped_kinds"},
         {"chunking", "parsing", "plan", "report", "diff", "deletions", "overlaps"},
-        {"parser_worker", "parser_pool", "indexer"},
-        {"pipeline", "adding", "sync", "rebuild", "status", "checks", "damaged_chroma"},
+        {"parser_worker", "parser_pool", "indexer", "ray_worker", "ray_cluster", "ray_nodes", "ray_tasks"},
+        {"pipeline", "adding", "sync", "rebuild", "status", "checks", "damaged_chroma", "ray_pool"},
         {"doctor", "model_trials"},
     ],
 }

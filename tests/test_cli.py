@@ -155,6 +155,8 @@ def test_watching_follows_changes_until_it_is_interrupted(folder: Path) -> None:
         (["ingest", "sync", "nowhere"], 2, "nowhere"),
         (["ingest", "sync", "docs", "--bogus"], 2, "--bogus"),
         (["ingest", "sync", "docs", "--dry-run", "--watch"], 2, "leave one out"),
+        (["ingest", "sync", "docs", "--dry-run", "--ray", "auto"], 2, "leave one out"),
+        (["ingest", "sync", "docs", "--ray", "10.0.0.7"], 2, "HOST:PORT"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

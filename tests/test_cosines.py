@@ -40,10 +40,11 @@ class Rows:
     rows are alike in great numbers."""
 
     products = IndexReader.products
+    require = IndexReader.require
 
     def __init__(self, vectors: np.ndarray, cut: int, alive: np.ndarray | None) -> None:
         parts = [vectors[:cut], vectors[cut:]]
-        self.slots = len(vectors)
+        self.slots = self.size = len(vectors)
         self.vectors = StackedArray(parts)
         blocks = [SimpleNamespace(size=len(part), quantized=QuantizedVectors.of(part)) for part in parts]
         self.blocks = list(zip(blocks, (0, len(parts[0])), strict=True))

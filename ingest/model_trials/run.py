@@ -62,7 +62,7 @@ def try_models(
             TemporaryDirectory(dir=scratch, ignore_cleanup_errors=True) as directory,
             WorkerProcess(offline=offline, scratch=str(scratch)) as worker,
         ):
-            config = candidate.config.model_copy(update={"chroma_host": None})  # no server keeps what is only tried
+            config = candidate.config.kept_locally()  # no server keeps what is only tried
             task = Try(config, material, Path(directory) / "index")
             answer = worker.ask(task, on_message=listener_for(candidate, number))
         if isinstance(answer, Trial):

@@ -73,6 +73,11 @@ def save(index: HybridIndex | Path | str, file: Path | str) -> Saved:
     if not isinstance(index, HybridIndex):
         with HybridIndex.open(index, read_only=True) as opened:
             return save(opened, file)
+    if index.config.store == "milvus":
+        raise ConfigError(
+            "An index in Milvus has no search files to save; back it up with the server's own tool (milvus-backup), or "
+            "sync a local index (store: chroma) and save that."
+        )
     file = Path(file)
     if file.is_dir():
         raise ConfigError(f"{file} is a directory; name a file to save to.")

@@ -1,8 +1,10 @@
 """An encoder as an index uses it: with its prefixes, and with vectors that can be relied on."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 
@@ -28,6 +30,21 @@ _UNIT = 1e-4
 """How far from 1 the length of a vector may be that is taken as it is."""
 
 
+class RemotePassages(Protocol):
+    """The same model on other machines, which embeds passages there.
+
+    machines   how many embed at the same time
+    """
+
+    @property
+    def machines(self) -> int: ...
+
+    def begin(self, texts: Sequence[str]) -> "Future[Vectors]":
+        """Start to embed what begins with the passage prefix. The result, and what it raises, as
+        `Encoder.embed_passages`."""
+        ...
+
+
 class Embedder:
     """Puts the prefixes before texts and checks what the encoder makes of them. Threads may share it.
 
@@ -48,6 +65,7 @@ class Embedder:
         self.max_seq_length = int(encoder.max_seq_length)
         self.tokenizer: Tokenizer = encoder.tokenizer or character_tokenizer()
         self.pooling = self._local.pooling if self._local is not None else "the encoder's own"
+        self._remote: RemotePassages | None = None
 
     @classmethod
     def load(cls, config: Config) -> Self:
@@ -109,6 +127,29 @@ class Embedder:
         if not passages:
             return self._no_vectors()
         return self._checked(self.encoder.embed_passages(self.prefixes.as_passages(passages)), passages)
+
+    def begin_passages(self, passages: Sequence[str]) -> Callable[[], Vectors]:
+        """`embed_passages`, done when this returns, or begun where other machines do it. The function that is returned
+        gives the vectors, waiting for them if need be. Both raise as `embed_passages`."""
+        if self._remote is None or not passages:
+            vectors = self.embed_passages(passages)
+            return lambda: vectors
+        begun = self._remote.begin(self.prefixes.as_passages(passages))
+        return lambda: self._checked(begun.result(), passages)
+
+    @contextmanager
+    def passages_elsewhere(self, remote: RemotePassages) -> Iterator[None]:
+        """Within this block, `begin_passages` has `remote` embed."""
+        before, self._remote = self._remote, remote
+        try:
+            yield
+        finally:
+            self._remote = before
+
+    @property
+    def machines(self) -> int:
+        """How many embed what is begun, at the same time."""
+        return self._remote.machines if self._remote is not None else 1
 
     def count_tokens(self, text: str) -> int:
         """Tokens of the string as the encoder would read it, special tokens included."""

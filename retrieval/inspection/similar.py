@@ -1,6 +1,6 @@
 """Documents that are like each other, by the vectors of whole documents. No model takes part."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
@@ -14,7 +14,7 @@ from retrieval.errors import QueryError
 from retrieval.inspection.resemblance import Sketch, resemblance, sketch_of
 from retrieval.search.candidates import any_of
 from retrieval.segments.reader import IndexReader
-from retrieval.types import Vectors
+from retrieval.types import Chunk, DocumentRecord, Vectors
 
 Likeness = Literal["identical", "near-duplicate", "related"]
 """identical        the same text, white space aside
@@ -26,7 +26,7 @@ _NEAR_DUPLICATE = 0.5
 that share a quarter of their wording reached .96, and licences that share nine tenths stayed at .82; with other models
 it has another scale altogether."""
 
-_DIGITS = 6
+DIGITS = 6
 """Of a score: what float32 vectors are good for. So equal texts score 1.0, and ties are ties."""
 
 
@@ -65,7 +65,7 @@ def similar_documents(
     reader: IndexReader, source: str, *, top_k: int, where: Mapping[str, Any] | None, min_score: float | None
 ) -> list[SimilarDocument]:
     """The documents nearest to one, as HybridIndex.similar."""
-    _check_counts({"top_k": top_k})
+    check_counts({"top_k": top_k})
     if not reader.generation:
         raise QueryError(f"{source} is not in the index, which is empty; sync a folder first.")
     documents = _Documents(reader)
@@ -73,7 +73,7 @@ def similar_documents(
     chosen = documents.passing(where)
     chosen = chosen[chosen != this]
     vectors = reader.document_vectors
-    scores = _cosines(vectors[chosen], vectors[[this]])
+    scores = cosines(vectors[chosen], vectors[[this]])
     if len(chosen) > top_k:  # the rest cannot be among the best, whatever their names
         least = np.partition(scores, len(chosen) - top_k)[len(chosen) - top_k]
         chosen, scores = chosen[scores >= least], scores[scores >= least]
@@ -101,7 +101,7 @@ def similar_pairs(
 ) -> list[SimilarPair]:
     """All pairs of documents that are alike, as HybridIndex.similar_pairs."""
     blocks = {"query_chunk_size": query_chunk_size, "corpus_chunk_size": corpus_chunk_size}
-    _check_counts({"top_k": top_k, "max_pairs": max_pairs, **blocks})
+    check_counts({"top_k": top_k, "max_pairs": max_pairs, **blocks})
     documents = _Documents(reader)
     chosen = documents.passing(where)
     if len(chosen) < 2:
@@ -119,7 +119,7 @@ def similar_pairs(
     )
     pairs = np.array([pair for _, *pair in mined], np.intp).reshape(-1, 2)
     found = []
-    for score, pair in zip(_cosines(vectors[pairs[:, 0]], vectors[pairs[:, 1]]).tolist(), pairs, strict=True):
+    for score, pair in zip(cosines(vectors[pairs[:, 0]], vectors[pairs[:, 1]]).tolist(), pairs, strict=True):
         if min_score is None or score >= min_score:
             one, other = sorted((int(chosen[at]) for at in pair), key=lambda number: documents.records[number].source)
             found.append((score, documents.records[one], documents.records[other], one, other))
@@ -137,11 +137,11 @@ def similar_pairs(
     ]
 
 
-def _cosines(vectors: Vectors, others: Vectors) -> NDArray[np.float64]:
+def cosines(vectors: Vectors, others: Vectors) -> NDArray[np.float64]:
     """float64 [n], of rows [n, dim] with rows [n, dim] or with one [1, dim]. Added up in double precision: in single,
     the sixth digit depends on what else is computed in the same matrix product."""
     cosines: NDArray[np.float64] = np.einsum("ij,ij->i", vectors, others, dtype=np.float64)
-    return cosines.round(_DIGITS)
+    return cosines.round(DIGITS)
 
 
 class _Documents:
@@ -160,13 +160,7 @@ class _Documents:
         for number, record in enumerate(self.records):
             if record.source == source:
                 return number
-        for record in self._reader.records:
-            if record.source == source:
-                raise QueryError(f"{source} has no text in the index: {record.reason or 'it is empty'}.")
-        known = [record.source for record in self.records]
-        close = " or ".join(close_matches(source, known))
-        hint = f"did you mean {close}?" if close else "`ingest status` tells what is."
-        raise QueryError(f"{source} is not in the index; {hint}")
+        raise without_text(source, self._reader.records)
 
     def passing(self, where: Mapping[str, Any] | None) -> NDArray[np.intp]:
         """The numbers of those of which any chunk passes the filter. Raises QueryError."""
@@ -175,19 +169,41 @@ class _Documents:
 
     def likeness(self, one: int, other: int) -> tuple[float, Likeness]:
         """Overlap, and what it is called."""
-        first, second = self._sketch(one), self._sketch(other)
-        if first.digest == second.digest:
-            return 1.0, "identical"
-        overlap = round(resemblance(first, second), 3)
-        return overlap, "near-duplicate" if overlap >= _NEAR_DUPLICATE else "related"
+        return likeness(self._sketch(one), self._sketch(other))
 
     def _sketch_of(self, number: int) -> Sketch:
         rows = self._rows[self._bounds[number] : self._bounds[number + 1]].tolist()
-        parts, end = [], 0
-        for chunk in sorted(map(self._reader.chunk, rows), key=lambda chunk: chunk.ordinal):
-            parts.append(chunk.text[max(0, end - chunk.char_start) :])  # what chunks share is not repeated
-            end = max(end, chunk.char_end)
-        return sketch_of("\n".join(parts))
+        return sketch_of_chunks(map(self._reader.chunk, rows))
+
+
+def sketch_of_chunks(chunks: Iterable[Chunk]) -> Sketch:
+    """Of a document's text, from all of its chunks."""
+    parts, end = [], 0
+    for chunk in sorted(chunks, key=lambda chunk: chunk.ordinal):
+        parts.append(chunk.text[max(0, end - chunk.char_start) :])  # what chunks share is not repeated
+        end = max(end, chunk.char_end)
+    return sketch_of("\n".join(parts))
+
+
+def likeness(one: Sketch, other: Sketch) -> tuple[float, Likeness]:
+    """Overlap, and what it is called."""
+    if one.digest == other.digest:
+        return 1.0, "identical"
+    overlap = round(resemblance(one, other), 3)
+    return overlap, "near-duplicate" if overlap >= _NEAR_DUPLICATE else "related"
+
+
+def without_text(source: str, ledger: Iterable[DocumentRecord]) -> QueryError:
+    """What to raise for a document that has no chunks: it is unknown, or has no text."""
+    known = []
+    for record in ledger:
+        if record.source == source:
+            return QueryError(f"{source} has no text in the index: {record.reason or 'it is empty'}.")
+        if record.chunk_ids:
+            known.append(record.source)
+    close = " or ".join(close_matches(source, known))
+    hint = f"did you mean {close}?" if close else "`ingest status` tells what is."
+    return QueryError(f"{source} is not in the index; {hint}")
 
 
 def close_matches(source: str, known: Sequence[str]) -> list[str]:
@@ -197,7 +213,7 @@ def close_matches(source: str, known: Sequence[str]) -> list[str]:
     return get_close_matches(source, same_name or known, n=3, cutoff=0.0 if same_name else 0.6)
 
 
-def _check_counts(counts: Mapping[str, int]) -> None:
+def check_counts(counts: Mapping[str, int]) -> None:
     for name, value in counts.items():
         if not isinstance(value, int) or value < 1:
             raise QueryError(f"{name} is {value!r}; it must be a whole number of at least 1.")

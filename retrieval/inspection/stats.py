@@ -136,5 +136,7 @@ def _neighbours(reader: IndexReader) -> NDArray[np.intp]:
 
 
 def place_of(server: Mapping[str, Any]) -> str:
-    """Where Chroma is, in words, from Config.server_settings."""
+    """Where the index is kept, in words, from Config.server_settings."""
+    if "store_uri" in server:
+        return f"{server['store_name']} in Milvus at {server['store_uri']}"
     return f"Chroma at {server['chroma_host']}:{server['chroma_port']}" if server else "its own directory"

@@ -103,8 +103,22 @@ class LexicalIndex(BM25Okapi):  # type: ignore[misc]  # rank_bm25 has no types
         delta: float | None = None,
     ) -> "LexicalIndex":
         """The living documents of several inverted files; nothing is copied."""
+        return cls.of(CompositePostings(tuple(parts)), variant=variant, idf=idf, k1=k1, b=b, delta=delta)
+
+    @classmethod
+    def of(
+        cls,
+        postings: CompositePostings,
+        *,
+        variant: Bm25Variant = "bm25",
+        idf: Bm25Idf | None = None,
+        k1: float = 1.5,
+        b: float = 0.75,
+        delta: float | None = None,
+    ) -> "LexicalIndex":
+        """The living documents of these postings."""
         index = cls(variant=variant, idf=idf, k1=k1, b=b, delta=delta)
-        index._postings = CompositePostings(tuple(parts))
+        index._postings = postings
         return index
 
     def save(self, directory: Path) -> None:
@@ -210,7 +224,7 @@ class LexicalIndex(BM25Okapi):  # type: ignore[misc]  # rank_bm25 has no types
 
     def __contains__(self, term: str) -> bool:
         """Whether some document has the term. What the term is worth is remembered for a search that follows."""
-        return self._term_scores().of(term).lowest < math.inf
+        return self._term_scores().of(term).living > 0
 
     def document_frequency(self, term: str) -> int:
         """How many documents have the term."""

@@ -74,4 +74,4 @@ class TermScores:
         scores = self._score(
             frequencies.astype(np.float64), lengths, idf=self._idf(living), k1=self._k1, delta=self._delta
         )
-        return TermScore(slots, scores, lowest=float(scores.min()), living=living)
+        return TermScore(slots, scores, lowest=float(scores.min(initial=math.inf)), living=living)

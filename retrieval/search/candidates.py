@@ -4,7 +4,7 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,7 @@ class QueryScores:
     lexical   scores the chunks in place of the reader's own BM25 index, with other parameters
     scan      takes the place of the reader's own
 
+    size      how many there are in the index, without deleted ones
     lexical   float64 [n], BM25
     coverage  the query's
     vectors   float32 [n, dim], unit rows
@@ -62,6 +63,8 @@ class QueryScores:
         lexical: LexicalIndex | None = None,
         scan: Scan | None = None,
     ) -> None:
+        self._query, self._reader = query, reader
+        self.size = reader.size
         self.vector = query.vector
         self.coverage = query.evidence.coverage
         self.vectors = reader.vectors
@@ -81,7 +84,11 @@ class QueryScores:
 
     def _near(self, most: int) -> Rows | None:
         """So many of the nearest rows; None where the query has no vector."""
-        return None if self.vector is None else self._cosines.best(most, None)[0]
+        if self.vector is None:
+            return None
+        rows, cosines = self._cosines.best(most, None)
+        self._require("dense", most, cosines, None)
+        return rows
 
     def by_document(self, reader: IndexReader) -> Self:
         """The same of whole documents, numbered as in `reader.rows_by_document`: the cosine of a document's mean
@@ -96,6 +103,7 @@ class QueryScores:
         documents.ordinals = lambda rows: np.zeros(len(rows))
         documents.in_its_language = lambda rows: np.ones(len(rows))
         documents._unfiltered = {}
+        documents.size = len(documents.vectors)
         return documents
 
     @property
@@ -109,6 +117,8 @@ class QueryScores:
 
     def living(self, scores: NDArray[Any]) -> NDArray[Any]:
         """Of scores [n], those of the rows that are not deleted."""
+        if scores.any():  # where a side's best have 0, as for words that no passage has, all have
+            self._reader.require_all("the scores of all passages")
         return scores if self._alive is None else scores[self._alive]
 
     def cosines(self, rows: Rows) -> Scores:
@@ -123,12 +133,19 @@ class QueryScores:
         if self._sides != "lexical":
             rows, cosines = self._cosines.best(depth, allowed)
             dense = rows[self.in_order(rows, cosines)][:depth]
+            self._require("dense", depth, cosines, allowed)
         if self._sides != "dense":
             rows = top_k_with_ties(self.lexical, depth, self._matching if allowed is None else self._matching & allowed)
             lexical = rows[self.in_order(rows, self.lexical[rows])][:depth]
+            self._require("lexical", depth, self.lexical[rows], allowed)
         if allowed is None:
             self._unfiltered[depth] = dense, lexical  # fusion asks again, for its scale
         return dense, lexical
+
+    def _require(self, side: Literal["dense", "lexical"], depth: int, scores: Scores, allowed: Mask | None) -> None:
+        """Check that the best of a side, which have these scores, are the best of the whole index."""
+        least = float(scores.min()) if len(scores) >= depth else -np.inf
+        self._reader.require(self._query, side, depth=depth, least=least, is_filtered=allowed is not None)
 
     def in_order(self, rows: Rows, scores: Scores) -> NDArray[np.intp]:
         """The places in `rows`, best score first; ties by id."""

@@ -15,7 +15,6 @@ import regex
 from retrieval.search.nearest_spelling import LETTERS_FOR, Languages, all_function_words
 from retrieval.search.operators import Clause
 from retrieval.search_hits import Correction
-from retrieval.segments.reader import IndexReader
 
 _LONGEST = 40
 """Letters of a word that is corrected."""
@@ -39,13 +38,13 @@ class Replacement(NamedTuple):
     correction: Correction
 
 
-def find_corrections(reader: IndexReader, text: str, clauses: Sequence[Clause]) -> list[Replacement]:
+def find_corrections(languages: Languages, text: str, clauses: Sequence[Clause]) -> list[Replacement]:
     """The words of a query to be tried in another spelling, in order.
 
+    languages   of the index
     text      without operators
     clauses   of the same query: their words stay as they are
     """
-    languages = Languages(reader)
     exact = {word.lower() for clause in clauses for word in _LETTERS.findall(clause.text)}
     places = [match for match in _plain_words(text) if match["word"].lower() not in exact]
     unknown = languages.unknown(text, places)
@@ -61,7 +60,7 @@ def find_corrections(reader: IndexReader, text: str, clauses: Sequence[Clause]) 
     for word in sorted(unknown, key=lambda word: (-len(word), word)):  # the longer, the surer
         if (other := languages.nearest(word, company)) is not None:
             nearest[word] = other
-            company |= languages.having([other])
+            company = company | languages.having([other])
     return [
         Replacement(*match.span("word"), Correction(match["word"], nearest[word]))
         for match in places

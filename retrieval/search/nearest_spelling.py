@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cache
+from typing import Any, Protocol
 
 import numpy as np
 import regex
@@ -22,6 +23,18 @@ LETTERS_FOR = {1: 4, 2: 8}
 
 _READ = 1000
 """Passages that are read at most, to see whether two words stand side by side in them."""
+
+
+class Company(Protocol):
+    """The passages that have one of some words."""
+
+    def any(self) -> Any:
+        """Whether there are any."""
+        ...
+
+    def __or__(self, other: Any, /) -> Any:
+        """Those of either."""
+        ...
 
 
 class Languages:
@@ -48,12 +61,12 @@ class Languages:
         pairs = (pair for pair in neighbours(text.lower()) if self._passages("".join(pair)))
         return {word for pair in pairs for word in pair}
 
-    def nearest(self, word: str, company: Mask) -> str | None:
+    def nearest(self, word: str, company: Company) -> str | None:
         """The word with the fewest edits, a blank in it being one; of those alike one that is near in its own letters
         rather than in its stem's, then by _preference. None where there is none, or a function word is as near: then
         that was meant.
 
-        company   bool [slots]: the passages that have another word of the query
+        company   the passages that have another word of the query
         """
         for most in (1, 2):
             if len(word) < LETTERS_FOR[most]:
@@ -75,7 +88,7 @@ class Languages:
         counted = {word: self._passages(word) for word in words}
         return {word: passages for word, passages in counted.items() if passages or word in all_function_words()}
 
-    def _shared(self, word: str, company: Mask) -> int:
+    def _shared(self, word: str, company: Any) -> int:
         """How many of these passages have the word."""
         return int((company & self.having([word])).sum()) if company.any() else 0
 
@@ -86,9 +99,13 @@ class Languages:
             content = [part for part in parts if part not in all_function_words()]
             if content and all(map(self._is_term, content)) and 0 < min(map(self._passages, content)) <= _READ:
                 phrase = " ".join(parts)
-                found = satisfying(self._reader, [Clause(phrase, is_phrase=True, is_excluded=False)])
-                if found is not None and found.any():
-                    yield phrase, int(found.sum())
+                if count := self._side_by_side(phrase):
+                    yield phrase, count
+
+    def _side_by_side(self, phrase: str) -> int:
+        """How many passages have these words in a row."""
+        found = satisfying(self._reader, [Clause(phrase, is_phrase=True, is_excluded=False)])
+        return int(found.sum()) if found is not None else 0
 
     def _is_term(self, word: str) -> bool:
         """Whether any passage may have the word; less work than to count those that do."""
@@ -115,9 +132,9 @@ class Languages:
     def _terms(self, word: str, language: str) -> Collection[str]:
         return query_terms(word, analyzer(language)).keys()
 
-    def having(self, words: Iterable[str]) -> Mask:
+    def having(self, words: Iterable[str]) -> Company:
         """bool [slots]: the passages that have one of the words, deleted ones among them."""
-        found = np.zeros(self._reader.slots, np.bool_)
+        found: Mask = np.zeros(self._reader.slots, np.bool_)
         for word in words:
             for number, language in enumerate(self._reader.languages):
                 for slots in map(self._reader.lexical.matching_slots, self._terms(word, language)):

@@ -84,6 +84,7 @@ def _ranked(reader: IndexReader, scores: QueryScores, options: SearchOptions, al
 
 def _best_documents(reader: IndexReader, scores: QueryScores, options: SearchOptions, allowed: Mask | None) -> Ranking:
     """Documents by the scores of the whole, each shown by its chunk that the dense side, or else BM25, likes best."""
+    reader.require_all("the mean vectors of all documents")
     rows, starts = reader.rows_by_document
     ends = np.append(starts[1:], reader.size)
 

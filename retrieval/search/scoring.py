@@ -51,7 +51,7 @@ class Scorer:
         if choose is None:
             return ranking
         chosen = ranking.take(choose(ranking.rows))
-        while len(chosen.rows) < min(options.top_k, len(rows)) and depth < len(self._scores.lexical):
+        while len(chosen.rows) < min(options.top_k, len(rows)) and depth < self._scores.size:
             depth *= 4  # many are alike
             known, rows = len(rows), self._rows(options, depth)
             if len(rows) == known:

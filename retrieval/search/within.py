@@ -15,7 +15,6 @@ def within(reader: IndexReader, prefixes: str | Sequence[str] | None) -> Mask | 
         return None
     mask = np.zeros(reader.slots, dtype=np.bool_)
     for prefix in [prefixes] if isinstance(prefixes, str) else prefixes:
-        for segment, start in zip(reader.segments, reader.starts, strict=False):
-            mask[start : start + segment.size] |= segment.columns.beginning("source", prefix)
+        mask |= reader.beginning("source", prefix)
     mask[reader.dead] = False
     return mask

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -194,6 +194,18 @@ class IndexReader:
         products[self.dead] = -np.inf
         return products, error
 
+    # What a search counts on
+
+    def require(
+        self, query: object, side: Literal["dense", "lexical"], *, depth: int, least: float, is_filtered: bool
+    ) -> None:
+        """A search takes the `depth` best rows of a side, the last of which scores `least` (-inf where there are
+        fewer). Here are all rows; where only candidates are, this raises unless no other row belongs among them."""
+
+    def require_all(self, what: str) -> None:
+        """A search takes the scores of all rows. Here are all; where only candidates are, this raises, and says what
+        is asked for."""
+
     # Languages
 
     @cached_property
@@ -318,6 +330,23 @@ class IndexReader:
                 check_time()
                 chosen[row] = text_passes(self.text(row))
         return chosen
+
+    def beginning(self, field: str, prefix: str) -> Mask:
+        """bool [slots]: the rows whose value in `field` is a string that begins so, deleted ones among them."""
+        mask = np.zeros(self.slots, np.bool_)
+        for segment, start in zip(self.segments, self.starts, strict=False):
+            mask[start : start + segment.size] = segment.columns.beginning(field, prefix)
+        return mask
+
+    def documents_passing(self, where: Mapping[str, Any]) -> set[str]:
+        """The sources of the documents all of whose chunks pass the filter. Raises QueryError."""
+        passes = self.select(where, None)
+        rows, starts = self.rows_by_document
+        if passes is None or not len(rows):
+            return set()
+        whole = np.logical_and.reduceat(passes[rows], starts)
+        documents = self.documents[rows[starts[whole]]].tolist()
+        return {record.source for id_ in documents if (record := self.record(id_.decode())) is not None}
 
     @cached_property
     def metadata_kinds(self) -> Mapping[str, frozenset[Kind]]:

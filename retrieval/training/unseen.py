@@ -134,7 +134,7 @@ def _alignment(unseen: Unseen, index: HybridIndex) -> float | None:
 @contextmanager
 def _indexed(texts: Sequence[Text], config: Config, scratch: Path | None) -> Iterator[HybridIndex]:
     # Models are compared under a fusion that was fitted to neither.
-    config = for_another_model(config).model_copy(update={"chroma_host": None})
+    config = for_another_model(config).kept_locally()
     documents: dict[str, list[Text]] = {}
     for text in texts:
         documents.setdefault(text.chunk.source, []).append(text)

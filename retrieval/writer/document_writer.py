@@ -21,9 +21,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.chroma.store import Store
 from retrieval.fingerprint import Fingerprint
 from retrieval.segments.reader import IndexReader
+from retrieval.storage import RowStore
 from retrieval.types import DocumentRecord, Metadata, Vectors
 from retrieval.writer.changes import Change, Step, Written
 from retrieval.writer.commit import Changes
@@ -46,7 +46,7 @@ class DocumentWriter:
     `dimension` is that of the vectors, and `made_with` says which settings and model make them.
     """
 
-    def __init__(self, store: Callable[[], Store], pool: VectorPool, reader: IndexReader) -> None:
+    def __init__(self, store: Callable[[], RowStore], pool: VectorPool, reader: IndexReader) -> None:
         self.records = Ledger(reader)
         self.touched: set[str] = set()
         self.orphans: list[DocumentRecord] = []
@@ -56,7 +56,7 @@ class DocumentWriter:
         self._pool.start_from(reader)
 
     @property
-    def store(self) -> Store:
+    def store(self) -> RowStore:
         """Chroma, opened at the first use."""
         return self._store()
 

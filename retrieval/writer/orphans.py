@@ -2,14 +2,14 @@
 
 from collections.abc import Collection, Sequence
 
-from retrieval.chroma.store import Store
+from retrieval.storage import RowStore
 from retrieval.types import DocumentRecord, folder_of
 
 _OURS = {"source", "document_id"}
 """Keys that a row has unless others put it there."""
 
 
-def orphans(store: Store, recorded: Sequence[DocumentRecord], folders: Collection[str]) -> list[DocumentRecord]:
+def orphans(store: RowStore, recorded: Sequence[DocumentRecord], folders: Collection[str]) -> list[DocumentRecord]:
     """A record for each document that has rows and none, by source; `folders` are the names of the synced ones."""
     named = {id_ for record in recorded for id_ in record.chunk_ids}
     known = {record.id for record in recorded}

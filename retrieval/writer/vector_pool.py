@@ -6,11 +6,11 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from retrieval.chroma.store import Store
 from retrieval.context import embedded_digest, embedded_text
 from retrieval.encoders import Embedder
 from retrieval.errors import PassagesRefusedError
 from retrieval.segments.reader import IndexReader
+from retrieval.storage import RowStore
 from retrieval.types import Chunk, Vectors
 
 _SLICE = 64
@@ -44,7 +44,7 @@ class VectorPool:
 
     def __init__(
         self,
-        store: Callable[[], Store],
+        store: Callable[[], RowStore],
         embedder: Callable[[], Embedder],
         *,
         context_header: bool,
@@ -57,7 +57,7 @@ class VectorPool:
         self._reader: IndexReader | None = None
         self._written: dict[str, str] = {}
         self._ahead = ThreadPoolExecutor(_SLICES_AT_ONCE, "slices")
-        self._under_way: dict[str, Future[_Embedded]] = {}
+        self._under_way: dict[str, Future[Callable[[], _Embedded]]] = {}
         self._refused: dict[str, str] = {}
 
     def close(self) -> None:
@@ -106,7 +106,7 @@ class VectorPool:
         alike: dict[str, list[Chunk]] = {}
         for chunk in chunks:
             alike.setdefault(self._digest(chunk), []).append(chunk)
-        embedding: dict[Future[_Embedded], list[str]] = {}
+        embedding: dict[Future[Callable[[], _Embedded]], list[str]] = {}
         for digest in alike:
             if digest in self._under_way:
                 embedding.setdefault(self._under_way[digest], []).append(digest)
@@ -114,22 +114,29 @@ class VectorPool:
         for digests in _sliced(there):
             yield _filled(alike, self._committed(digests) | self._in_store(digests), embedded=0)
         for future, digests in embedding.items():
-            vectors, refused = future.result()
+            vectors, refused = future.result()()
             self._refused.update(refused)
             if found := {digest: vectors[digest] for digest in digests if digest in vectors}:
                 yield _filled(alike, found, embedded=len(found))
             for digest in digests:
                 del self._under_way[digest]
 
-    def _embed(self, texts: Mapping[str, str]) -> _Embedded:
-        embedder, refused = self._embedder(), dict[str, str]()
+    def _embed(self, texts: Mapping[str, str]) -> Callable[[], _Embedded]:
+        """Embed here, or begin to where other machines do it; the function gives what came of it."""
+        embedder = self._embedder()
         try:
-            vectors = embedder.embed_passages(list(texts.values()))
+            begun = embedder.begin_passages(list(texts.values()))
         except PassagesRefusedError as error:
-            refused = {digest: error.reasons[at] for at, digest in enumerate(texts) if at in error.reasons}
-            texts = {digest: text for digest, text in texts.items() if digest not in refused}
-            vectors = embedder.embed_passages(list(texts.values()))
-        return _Embedded(dict(zip(texts, vectors, strict=True)), refused)
+            others = _without_refused(embedder, texts, error)
+            return lambda: others
+
+        def embedded() -> _Embedded:
+            try:
+                return _Embedded(dict(zip(texts, begun(), strict=True)), {})
+            except PassagesRefusedError as error:
+                return _without_refused(embedder, texts, error)
+
+        return embedded
 
     def _committed(self, digests: Sequence[str]) -> dict[str, Vectors]:
         found: dict[str, Vectors] = {}
@@ -150,6 +157,14 @@ class VectorPool:
 
     def _text(self, chunk: Chunk) -> str:
         return embedded_text(chunk, context_header=self._context_header)
+
+
+def _without_refused(embedder: Embedder, texts: Mapping[str, str], error: PassagesRefusedError) -> _Embedded:
+    """The vectors of the texts that the model takes, and why it does not take the others."""
+    refused = {digest: error.reasons[at] for at, digest in enumerate(texts) if at in error.reasons}
+    taken = {digest: text for digest, text in texts.items() if digest not in refused}
+    vectors = embedder.begin_passages(list(taken.values()))()
+    return _Embedded(dict(zip(taken, vectors, strict=True)), refused)
 
 
 def _filled(alike: Mapping[str, list[Chunk]], found: Mapping[str, Vectors], *, embedded: int) -> Filled:

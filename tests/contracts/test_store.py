@@ -1,5 +1,6 @@
-"""What the rest of the house asks of Chroma, held against an embedded one and a real server."""
+"""What the rest of the house asks of a store: of an embedded Chroma, of a server, and of Milvus."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
@@ -12,9 +13,32 @@ from retrieval.chroma.rows import chunk_metadata
 from retrieval.chroma.store import State, Store
 from retrieval.config import Config
 from retrieval.errors import IndexUnusableError
+from retrieval.shared_store.engine import Engine
+from retrieval.shared_store.pending import PendingStore
+from retrieval.shared_store.reader import SharedReader
+from retrieval.shared_store.state import SharedState
+from retrieval.storage import RowStore
 from retrieval.types import MAX_MEMBERS, Chunk, DocumentRecord, SyncedFolder, Vectors, chunk_ids, document_id
 
 DIMENSION = 8
+
+
+@pytest.fixture(params=["embedded", "server", pytest.param("milvus", marks=pytest.mark.slow)])
+def rows(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RowStore]:
+    """Any store of rows and ledger."""
+    if request.param == "milvus":
+        config = request.getfixturevalue("milvus_config")
+        engine = Engine(config)
+        engine.create(DIMENSION)
+        pending = PendingStore(engine, SharedReader(engine, SharedState(), config), config, born=1, check=lambda: None)
+        pending.languages = defaultdict(lambda: "english")
+        yield pending
+        engine.close()
+        return
+    config = request.getfixturevalue("server_config") if request.param == "server" else Config()
+    opened = Store.open(tmp_path / "chroma", config)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(params=["embedded", "server"])
@@ -75,19 +99,19 @@ def make_record(source: str, *, ids: tuple[str, ...] = ()) -> DocumentRecord:
     )
 
 
-def read(store: Store, ids: list[str]) -> tuple[list[Chunk], Vectors]:
+def read(store: RowStore, ids: list[str]) -> tuple[list[Chunk], Vectors]:
     pages = list(store.read_chunks(ids))
     chunks = [chunk for page, _ in pages for chunk in page]
     return chunks, np.concatenate([vectors for _, vectors in pages]) if pages else np.empty((0, DIMENSION))
 
 
-def test_what_is_written_is_read_in_the_order_asked(store: Store) -> None:
+def test_what_is_written_is_read_in_the_order_asked(rows: RowStore) -> None:
     chunks, vectors = make_chunks("a.md", "eins", "zwei 😀", "three\n\tfour", language="de", year=2024), make_vectors(3)
-    store.put_chunks(chunks, vectors, {})
-    found, found_vectors = read(store, [chunks[2].id, "f" * 32, chunks[0].id])
+    rows.put_chunks(chunks, vectors, {})
+    found, found_vectors = read(rows, [chunks[2].id, "f" * 32, chunks[0].id])
     assert found == [chunks[2], chunks[0]]
     np.testing.assert_allclose(found_vectors, vectors[[2, 0]], atol=1e-6)
-    assert sorted(store.chunk_ids()) == sorted(chunk.id for chunk in chunks)
+    assert sorted(rows.chunk_ids()) == sorted(chunk.id for chunk in chunks)
 
 
 def test_more_rows_than_a_batch_or_a_page_holds(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,15 +128,15 @@ def test_more_rows_than_a_batch_or_a_page_holds(store: Store, monkeypatch: pytes
     assert store.chunk_ids() == []
 
 
-def test_a_rewritten_row_keeps_nothing_of_the_old_one(store: Store) -> None:
+def test_a_rewritten_row_keeps_nothing_of_the_old_one(rows: RowStore) -> None:
     (before,) = make_chunks("a.md", "same", draft=True, team="x")
-    store.put_chunks([before], make_vectors(1), {})
+    rows.put_chunks([before], make_vectors(1), {})
     after = replace(before, metadata={"team": "y"}, ordinal=4, char_start=99, char_end=103)
-    previous = store.chunk_metadata([before.id])
-    store.update_chunks([after], previous)
-    assert read(store, [after.id])[0] == [after]
-    store.put_chunks([before], make_vectors(1, seed=1), store.chunk_metadata([before.id]))
-    found, vectors = read(store, [before.id])
+    previous = rows.chunk_metadata([before.id])
+    rows.update_chunks([after], previous)
+    assert read(rows, [after.id])[0] == [after]
+    rows.put_chunks([before], make_vectors(1, seed=1), rows.chunk_metadata([before.id]))
+    found, vectors = read(rows, [before.id])
     assert found == [before]
     np.testing.assert_allclose(vectors, make_vectors(1, seed=1), atol=1e-6)
 
@@ -135,27 +159,27 @@ def test_a_list_is_replaced_whole(store: Store) -> None:
         store.delete_chunks([old.id])
 
 
-def test_as_many_members_come_back_as_a_document_may_have(store: Store) -> None:
+def test_as_many_members_come_back_as_a_document_may_have(rows: RowStore) -> None:
     chunks = make_chunks("a.md", *map(str, range(20)), k=list(range(MAX_MEMBERS - 1, -1, -1)))
-    store.put_chunks(chunks, make_vectors(20), {})
-    assert read(store, [chunk.id for chunk in chunks])[0] == chunks
+    rows.put_chunks(chunks, make_vectors(20), {})
+    assert read(rows, [chunk.id for chunk in chunks])[0] == chunks
 
 
-def test_rows_of_one_document(store: Store) -> None:
+def test_rows_of_one_document(rows: RowStore) -> None:
     a, b = make_chunks("a", "1", "2"), make_chunks("b", "1")
-    store.put_chunks([*a, *b], make_vectors(3), {})
-    assert sorted(store.chunk_ids(document_id("a"))) == sorted(chunk.id for chunk in a)
-    assert store.chunk_metadata([b[0].id, "0" * 32]) == {b[0].id: chunk_metadata(b[0])}
+    rows.put_chunks([*a, *b], make_vectors(3), {})
+    assert sorted(rows.chunk_ids(document_id("a"))) == sorted(chunk.id for chunk in a)
+    assert rows.chunk_metadata([b[0].id, "0" * 32]) == {b[0].id: chunk_metadata(b[0])}
 
 
-def test_the_ledger_comes_back_whole_and_sorted(store: Store) -> None:
+def test_the_ledger_comes_back_whole_and_sorted(rows: RowStore) -> None:
     records = [make_record(f"d/{n:04}", ids=("a" * 32,) * (n % 3)) for n in range(1500)]
-    store.put_records(records[::-1], np.zeros((1500, DIMENSION), np.float32))
-    assert store.records() == records
+    rows.put_records(records[::-1], np.zeros((1500, DIMENSION), np.float32))
+    assert rows.records() == records
     failed = replace(records[7], status="failed", reason="no text", title="T")
-    store.update_records([failed])
-    store.delete_records([records[0].id])
-    assert store.records() == [*records[1:7], failed, *records[8:]]
+    rows.update_records([failed])
+    rows.delete_records([records[0].id])
+    assert rows.records() == [*records[1:7], failed, *records[8:]]
 
 
 def test_the_state_is_replaced_whole(store: Store) -> None:

@@ -1,0 +1,1 @@
+"""An index in Milvus, which many machines share: it keeps rows and ledger and finds candidates; ranking is ours."""
