@@ -74,10 +74,13 @@ def served(directory: Path | None) -> Iterator[tuple[MilvusProcess, Config]]:
 
 
 def grow(index: HybridIndex, made_up: MadeUp, records: Iterator[DocumentRecord], chunks: int) -> None:
-    """Write the next documents, of so many chunks, with the commits that a long sync makes."""
+    """Write the next documents, of so many chunks, with the commits that a long sync makes. Rows are inserted, not
+    upserted: none is there that could be replaced, and milvus-lite looks for it the longer, the more there are."""
     with index.writing() as opened:
         writer = cast(Any, opened)
         writer.begin()
+        client = writer._engine._client
+        client.upsert = client.insert
         while chunks > 0:
             page = list(islice(records, PAGE // 10))
             ids = [id_ for record in page for id_ in record.chunk_ids]

@@ -18,7 +18,7 @@ def exposed_labels() -> dict[str, set[str]]:
     metrics.stage("queue", 0.001)
     no_hits: list[SearchHit] = []
     metrics.answered([no_hits], is_hybrid=True)
-    text = metrics.exposed(None).decode()
+    text = metrics.exposed({"docs": None}).decode()
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     return {sample.name: set(sample.labels) for sample in samples}
 

@@ -182,7 +182,7 @@ def test_watching_waits_until_the_files_are_back(
         path = index.path
     (docs / "guide").rename(docs / ".guide")
     stop = Stop()
-    chosen = sync_cli._Choice(docs, None, None, None, False, POOL, stop)
+    chosen = sync_cli._Choice(docs, None, None, None, False, POOL, None, stop)
     found: list[Any] = []
 
     def watch() -> None:

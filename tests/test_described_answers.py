@@ -38,7 +38,7 @@ def nullable(type_: type) -> dict[str, bool]:
         (http.FailureOut, Failure, (), ()),
         (http.FailureOut, Skip, (), ()),
         (http.StepOut, PlannedStep, (), ()),
-        (http.ProgressOut, Progress, (), {"in_hand"}),
+        (http.ProgressOut, Progress, (), {"in_hand", "nodes"}),
         (http.DeletedOut, Deleted, (), ()),
         (http.JobOut, Job, (), {"changed"}),
         (http.StatsOut, Stats, {"generation", "folders", "reranker"}, {"chroma"}),

@@ -109,6 +109,34 @@ def test_every_argument_of_search_is_a_field(index: HybridIndex) -> None:
     assert (odd.metadata["source"], odd.metadata["parity"]) == ("snow.txt", [False])
 
 
+async def test_k_and_filter_are_top_k_and_where(index: HybridIndex) -> None:
+    made = HybridRetriever(index=index, k=1, filter={"n": {"$gte": 1}}, mode="lexical")
+    assert (made.top_k, made.where) == (1, {"n": {"$gte": 1}})
+    assert [d.metadata["source"] for d in made.invoke("falls")] == ["snow.txt"]
+    given: dict[str, Any] = {"k": 2, "filter": {"n": {"$lte": 1}}}
+    found = made.invoke("falls", **given)
+    assert sorted(d.metadata["source"] for d in found) == ["rain.txt", "snow.txt"]
+    assert await made.ainvoke("falls", **given) == found
+    assert made.batch(["falls"], **given) == await made.abatch(["falls"], **given) == [found]
+    assert made.bind(**given).invoke("falls") == found
+
+
+async def test_what_a_call_cannot_be_given_is_named(retriever: HybridRetriever) -> None:
+    for given, says in (
+        ({"k": 1, "top_k": 1}, "k and top_k"),
+        ({"filter": None, "where": None}, "filter and where"),
+        ({"filters": {"n": 1}}, "no option 'filters'"),
+        ({"k": 0}, "top_k"),
+        ({"search_kwargs": {"k": 1}}, "no option 'search_kwargs'"),
+    ):
+        with pytest.raises(QueryError, match=says):
+            retriever.invoke("rain", **given)
+        with pytest.raises(QueryError, match=says):
+            await retriever.ainvoke("rain", **given)
+        with pytest.raises(QueryError, match=says):
+            retriever.batch(["rain"], **given)
+
+
 def test_one_bad_query_of_a_batch_spoils_no_other(retriever: HybridRetriever) -> None:
     found = retriever.batch(["rain", "??", "bread"], return_exceptions=True)
     assert isinstance(found[1], QueryError)
@@ -119,14 +147,16 @@ def test_one_bad_query_of_a_batch_spoils_no_other(retriever: HybridRetriever) ->
 
 def test_what_fails_outside_a_search_fails_each_query_of_a_batch(retriever: HybridRetriever) -> None:
     found: list[object] = [*retriever.batch(["rain", "bread"], return_exceptions=True, top_kk=3)]
-    assert [type(each) for each in found] == [TypeError, TypeError]
-    with pytest.raises(TypeError, match="found"):
+    assert [type(each) for each in found] == [QueryError, QueryError]
+    with pytest.raises(QueryError, match="no option 'found'"):
         retriever.invoke("rain", found={"rain": []})
 
 
 def test_what_is_no_option_is_refused(index: HybridIndex, retriever: HybridRetriever) -> None:
     with pytest.raises(ValidationError, match="top_kk"):
         HybridRetriever(index=index, top_kk=3)  # type: ignore[call-arg]
+    with pytest.raises(ValidationError, match="k and top_k"):
+        HybridRetriever(index=index, top_k=3, k=3)
     with pytest.raises(QueryError, match="top_k"):
         retriever.invoke("rain", top_k=0)
     with pytest.raises(QueryError, match="top_k"):

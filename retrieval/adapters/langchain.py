@@ -5,10 +5,11 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from pydantic import ConfigDict, PrivateAttr, create_model
+from pydantic import ConfigDict, PrivateAttr, create_model, model_validator
 
 from retrieval.adapters.extras import missing_extra
 from retrieval.adapters.hit_metadata import hit_from, metadata_of
+from retrieval.adapters.langchain_options import canonical, search_options
 from retrieval.adapters.search_options import option_fields
 from retrieval.errors import DocumentError
 from retrieval.index import HybridIndex
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
         """The keyword arguments of a HybridRetriever beside its index."""
 
         top_k: int
+        k: int
+        filter: Mapping[str, Any] | None
         name: str | None
         tags: list[str] | None
         metadata: dict[str, Any] | None
@@ -48,7 +51,9 @@ else:
 
 class HybridRetriever(_OptionFields):
     """Searches a HybridIndex. The fields are the arguments of `HybridIndex.search`; `invoke(query, top_k=3)` and the
-    like override them for one call.
+    like override them for one call, in `ainvoke`, `batch` and `abatch` too.
+
+    `k` and `filter`, LangChain's names for `top_k` and `where`, may stand in their place, here and in each call.
 
     A document's id is the chunk's. Its metadata are the document's own and the hit's fields (score, rank, both sides'
     scores and ranks, source, title, headings, page, lines, spans) with `citation`; where the names are the same, the
@@ -57,13 +62,18 @@ class HybridRetriever(_OptionFields):
     By default nothing is excluded: operators=True reads `-not` and `-"phrase"`. Where a word was searched for in
     another spelling, `corrections` in the metadata say so.
 
-    Raises what `HybridIndex.search` raises.
+    Raises what `HybridIndex.search` raises, and QueryError for an option of a call that a search lacks.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     index: HybridIndex
     _found: Mapping[str, SearchHits] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_canonical_names(cls, given: Any) -> Any:
+        return canonical(given) if isinstance(given, dict) else given
 
     def batch(
         self,
@@ -93,48 +103,38 @@ class HybridRetriever(_OptionFields):
         )
 
     def _get_relevant_documents(
-        self,
-        query: str,
-        *,
-        run_manager: CallbackManagerForRetrieverRun,
-        top_k: int | None = None,
-        **options: Unpack[SearchKeywords],
+        self, query: str, *, run_manager: CallbackManagerForRetrieverRun, **options: Any
     ) -> list[Document]:
         if query in self._found:
             return _documents(self._found[query])
-        return _documents(self.index.search(query, self._wanted(top_k), **self._options(options)))
+        top_k, chosen = self._chosen(options)
+        return _documents(self.index.search(query, top_k, **chosen))
 
     async def _aget_relevant_documents(
-        self,
-        query: str,
-        *,
-        run_manager: AsyncCallbackManagerForRetrieverRun,
-        top_k: int | None = None,
-        **options: Unpack[SearchKeywords],
+        self, query: str, *, run_manager: AsyncCallbackManagerForRetrieverRun, **options: Any
     ) -> list[Document]:
         if query in self._found:
             return _documents(self._found[query])
-        return _documents(await self.index.asearch(query, self._wanted(top_k), **self._options(options)))
+        top_k, chosen = self._chosen(options)
+        return _documents(await self.index.asearch(query, top_k, **chosen))
 
     def _answered(self, queries: Sequence[str], given: Mapping[str, Any]) -> Self:
         """A copy that has found already what will be asked; nothing where that fails, for whatever reason: then each
         query is searched for by itself, and tells its own callbacks and its own place in the answer why it fails."""
         answered = self.model_copy()
         try:
-            options: Any = dict(given)
-            wanted = self._wanted(options.pop("top_k", None))
-            found = self.index.search_batch(queries, wanted, **self._options(options))
+            top_k, chosen = self._chosen(given)
+            found = self.index.search_batch(queries, top_k, **chosen)
             answered._found = dict(zip(queries, found, strict=True))
         except Exception:
             log.debug("A batch is asked one by one.", exc_info=True)
         return answered
 
-    def _wanted(self, top_k: int | None) -> int:
-        return self.top_k if top_k is None else top_k
-
-    def _options(self, given: SearchKeywords) -> SearchKeywords:
-        chosen: Any = {name: getattr(self, name) for name in OPTIONS if name != "top_k"}
-        return {**chosen, **given}
+    def _chosen(self, given: Mapping[str, Any]) -> tuple[int, SearchKeywords]:
+        """`top_k` and the other options: the fields, and over them those of one call."""
+        top_k, options = search_options(given)
+        fields: Any = {name: getattr(self, name) for name in OPTIONS if name != "top_k"}
+        return self.top_k if top_k is None else top_k, {**fields, **options}
 
 
 def hits_of(documents: Sequence[Document]) -> list[SearchHit]:

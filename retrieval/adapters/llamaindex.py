@@ -6,7 +6,7 @@ from typing import Unpack
 from retrieval.adapters.extras import missing_extra
 from retrieval.adapters.hit_metadata import hit_from, metadata_of
 from retrieval.adapters.search_options import FRAMEWORK_DEFAULTS, checked
-from retrieval.errors import DocumentError
+from retrieval.errors import DocumentError, QueryError
 from retrieval.index import HybridIndex
 from retrieval.search import SearchKeywords
 from retrieval.search_hits import SearchHit, SearchHits
@@ -22,6 +22,9 @@ try:
         RelatedNodeInfo,
         TextNode,
     )
+    from llama_index.core.vector_stores import MetadataFilters
+
+    from retrieval.adapters.llamaindex_filters import where_from
 except ImportError as error:
     raise missing_extra("llamaindex", error) from error
 
@@ -31,6 +34,9 @@ _SHOWN_TO_THE_MODEL = {"citation", "title"}
 class HybridRetriever(BaseRetriever):
     """Searches a HybridIndex, with the arguments of `HybridIndex.search`.
 
+    filters   LlamaIndex's, in place of `where`; what they mean is said in llamaindex_filters. LlamaIndex passes none
+              with a query: a retriever for each set of filters costs nothing.
+
     A node's id is the chunk's, its source the document. Its metadata are the document's own and the hit's fields
     (rank, both sides' scores and ranks, source, title, headings, page, lines, spans) with `citation`; where the names
     are the same, the hit's are shown. Of these a language model is given `citation` and `title`. An embedding in the
@@ -39,7 +45,8 @@ class HybridRetriever(BaseRetriever):
     By default nothing is excluded: operators=True reads `-not` and `-"phrase"`. Where a word was searched for in
     another spelling, `corrections` in the metadata say so.
 
-    Raises QueryError for an option that a search lacks and for a value that makes no sense; a search raises what
+    Raises QueryError for an option that a search lacks, for a value that makes no sense, and for filters that the index
+    cannot be told; a search raises what
     `HybridIndex.search` raises.
     """
 
@@ -48,6 +55,7 @@ class HybridRetriever(BaseRetriever):
         index: HybridIndex,
         *,
         top_k: int = 10,
+        filters: MetadataFilters | None = None,
         callback_manager: CallbackManager | None = None,
         **options: Unpack[SearchKeywords],
     ) -> None:
@@ -55,6 +63,10 @@ class HybridRetriever(BaseRetriever):
         self._index = index
         self._top_k = top_k
         self._options: SearchKeywords = {**FRAMEWORK_DEFAULTS, **checked(options)}
+        if filters is not None:
+            if options.get("where") is not None:
+                raise QueryError("filters and where are the same option; give one of them.")
+            self._options["where"] = where_from(filters)
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         hits = self._index.search(query_bundle.query_str, self._top_k, **self._options)

@@ -204,5 +204,5 @@ def _counts(report: SyncReport) -> str:
 
 def _progress(progress: Progress) -> dict[str, int]:
     values = progress._asdict()
-    del values["in_hand"]
+    del values["in_hand"], values["nodes"]
     return values
