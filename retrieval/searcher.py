@@ -30,6 +30,7 @@ class Found(NamedTuple):
     hits: list[SearchHit]
     hints: tuple[str, ...]
 
+
 _KEPT_FILTERS = 64
 """Restricted searchers that are kept: keys of a service are asked with again and again."""
 

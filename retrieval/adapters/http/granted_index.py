@@ -1,7 +1,7 @@
 """An index as a request may use it: the only way by which routes reach one.
 
 To a grant with a filter, the documents that do not pass it are not there, as if the index had never held them: each
-answer comes from a reader in which they are deleted (retrieval.segments.restricted).
+answer comes from a reader in which they are deleted (retrieval.segments.restricted_reader).
 """
 
 import logging

@@ -19,7 +19,6 @@ from retrieval.adapters.http.work_queue import WorkQueue
 from retrieval.adapters.http.writes import Writes
 from retrieval.errors import IndexLockedError
 from retrieval.index import HybridIndex
-from retrieval.restricted_searcher import RestrictedSearcher
 from retrieval.searcher import Searcher
 from retrieval.timing import hearing
 from retrieval.types import SyncedFolder
@@ -83,7 +82,7 @@ class ServedIndex:
             known = self._granted.get(key)
             if known is not None and known[0] == searcher.generation:
                 return known[1]
-        made = RestrictedSearcher.of(searcher, where)
+        made = searcher.restricted(where)
         with self._guard:
             self._granted = {**dict(list(self._granted.items())[1 - _KEPT_GRANTS :]), key: (searcher.generation, made)}
         return made
