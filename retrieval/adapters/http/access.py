@@ -1,13 +1,13 @@
 """Access control: the host, the origin, the API key, the rate and the size of a request.
 
-The headers decide, before a byte of the body is read. The rules hold for every path: one that no rule names needs the
-scope `write`.
+The headers decide, before a byte of the body is read. The rules hold for every path: a change that no rule names needs
+the scope `admin`, and a path that no rule names is not for a key with a filter.
 """
 
 import asyncio
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -32,6 +32,7 @@ IN_FLIGHT = 32_000_000
 as much."""
 
 _WITHIN_INDEX = re.compile(r"^/indexes/[^/]+(?=/)")
+_WRITING = ("/documents", "/sync")
 _READING = ("/search", "/mcp", "/retrieval", "/v1", "/feedback")
 _UPLOADS = ("multipart/form-data", *MEDIA_TYPES)
 """Bodies that go to files."""
@@ -50,19 +51,20 @@ def scope_needed(method: str, path: str) -> grants.Scope | None:
     """The scope that a request needs; None if it needs no key."""
     if path in PUBLIC:
         return None
-    if path == "/metrics" or (path.startswith("/indexes") and method not in _SAFE and not _WITHIN_INDEX.match(path)):
-        return "admin"
-    if _WITHIN_INDEX.sub("", path, count=1) == "/rebuild":
-        return "admin"
     within = _WITHIN_INDEX.sub("", path, count=1)
-    is_reading = method in _SAFE or any(within == start or within.startswith(f"{start}/") for start in _READING)
-    return "read" if is_reading else "write"
+    if path != "/metrics" and (method in _SAFE or _is_below(within, _READING)):
+        return "read"
+    return "write" if _is_below(within, _WRITING) else "admin"
+
+
+def _is_below(path: str, starts: Sequence[str]) -> bool:
+    return any(path == start or path.startswith(f"{start}/") for start in starts)
 
 
 def is_of_documents(path: str) -> bool:
     """Whether what is asked there is answered with documents alone, so that a filter can be held against it."""
     within = _WITHIN_INDEX.sub("", path, count=1)
-    return within in _OF_DOCUMENTS or any(within.startswith(f"{start}/") for start in ("/documents", "/v1"))
+    return within in _OF_DOCUMENTS or _is_below(within, ("/documents", "/v1"))
 
 
 class AccessControl:
