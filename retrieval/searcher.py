@@ -55,7 +55,7 @@ class Searcher:
 
     def restricted(self, where: Mapping[str, Any]) -> "Searcher":
         """The same generation as if it had never held the documents outside a filter: whatever is asked of it, the
-        answers, warnings and counts tell nothing of them.
+        answers, warnings and counts tell nothing of them, but for scores in their last digits.
 
         A document of which some chunk does not pass, or that has no chunk, is outside. The last filters' are kept.
         Raises QueryError for a filter that is empty or cannot be read.
