@@ -61,9 +61,14 @@ class GrantedIndex:
     # Changing
 
     async def write(self, change: Callable[[HybridIndex], T], *, action: str, documents: Sequence[str]) -> T:
-        """As ServedIndex.write. What is changed was checked before: see `check_writable`. Who did what to which
-        documents, by their ids, is logged once it is done."""
-        done = await self._served.write(change)
+        """As ServedIndex.write; see `check_writable`. Who did what to which documents, by their ids, is logged once it
+        is done. Raises Refusal for one that is there by now, and not for the grant."""
+
+        def checked(opened: HybridIndex) -> T:
+            self._check_shown(opened.searcher(), documents)
+            return change(opened)
+
+        done = await self._served.write(checked)
         fields = {
             "caller": self._grant.name or None,
             "index": self.name,
@@ -84,21 +89,20 @@ class GrantedIndex:
         outside = [
             document.source for document, passed in zip(given, passes(Columns.of(rows)), strict=True) if not passed
         ]
-        if not outside:
-            ids = {document.source: document_id(document.source) for document in given}
-            shown = await self.read(
-                lambda searcher: {source for source, id_ in ids.items() if searcher.reader.record(id_)}
-            )
-            all_ = await self._served.read(
-                lambda searcher: {source for source, id_ in ids.items() if searcher.reader.record(id_)}, None
-            )
-            outside = sorted(all_ - shown)
         if outside:
             raise Refusal(
-                "forbidden",
-                f"This key may not write {outside[0]!r}: its metadata must pass the key's filter, and no document that "
-                "does not may have its source.",
+                "forbidden", f"This key may not write {outside[0]!r}: its metadata must pass the key's filter."
             )
+        ids = [document_id(document.source) for document in given]
+        await self._served.read(lambda searcher: self._check_shown(searcher, ids), None)
+
+    def _check_shown(self, searcher: Searcher, documents: Sequence[str]) -> None:
+        """Raises Refusal where one of these is in the index, and not there for the grant."""
+        if self._grant.where is None:
+            return
+        shown = searcher.restricted(self._grant.where)
+        if any(searcher.reader.record(id_) and not shown.reader.record(id_) for id_ in documents):
+            raise Refusal("forbidden", "This key may not write there: a document that it may not see has that source.")
 
     def written(self, report: SyncReport) -> None:
         self._served.written(report)
