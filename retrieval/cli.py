@@ -24,6 +24,7 @@ from retrieval.console import (
 from retrieval.errors import QueryError
 from retrieval.evaluation_cli import evaluate, tune
 from retrieval.inspection_cli import similar, stats
+from retrieval.keys_cli import keys_app
 from retrieval.mcp_cli import mcp
 from retrieval.models_cli import app as models_app
 from retrieval.serve_cli import serve
@@ -78,6 +79,7 @@ app.command()(evaluate)
 app.command()(tune)
 app.command()(train)
 app.add_typer(models_app, name="models")
+app.add_typer(keys_app, name="keys")
 app.command()(mcp)
 app.command()(serve)
 

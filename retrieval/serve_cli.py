@@ -18,6 +18,7 @@ from retrieval.errors import ConfigError
 if TYPE_CHECKING:
     from retrieval.adapters.http.keys import Keys
     from retrieval.adapters.http.settings import ConfiguredReranker
+    from retrieval.adapters.http.tokens import Tokens
     from retrieval.token_counts import TokenCount
 
 _PREFIX = "SERVE_"
@@ -65,7 +66,29 @@ def serve(
         Path | None,
         typer.Option(
             envvar="SERVE_KEYS_FILE",
-            help="File of API keys, read:KEY or write:KEY a line; SERVE_KEYS has them too, between commas.",
+            help="File of API keys, which `retrieve keys` keeps; SERVE_KEYS has some too: read:KEY, write:KEY or "
+            "admin:KEY, between commas.",
+        ),
+    ] = None,
+    token_key: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="SERVE_TOKEN_KEY",
+            help="For signed tokens (JWT): the identity provider's public key (PEM, RS256), or a secret (HS256).",
+        ),
+    ] = None,
+    token_issuer: Annotated[
+        str | None, typer.Option(envvar="SERVE_TOKEN_ISSUER", help="The claim `iss` that tokens must have.")
+    ] = None,
+    token_audience: Annotated[
+        str | None, typer.Option(envvar="SERVE_TOKEN_AUDIENCE", help="The claim `aud` that tokens must have.")
+    ] = None,
+    token_where: Annotated[
+        str | None,
+        typer.Option(
+            envvar="SERVE_TOKEN_WHERE",
+            metavar="JSON",
+            help='Filter of tokens, with claims in braces: {"readers": {"$contains": "{sub}"}}.',
         ),
     ] = None,
     allowed_host: Annotated[
@@ -125,10 +148,11 @@ def serve(
     from retrieval.adapters.http.settings import ServeSettings
 
     keys, is_local = _keys(keys_file), _is_loopback(host)
-    if not is_local and not keys:
+    tokens = _tokens(token_key, token_issuer, token_audience, token_where)
+    if not is_local and not keys and tokens is None:
         raise ConfigError(
             f"--host {host} opens the index to other machines, and there is no API key: name a file with --keys-file, "
-            f"or set {_KEYS_VARIABLE}=write:KEY."
+            f"which `retrieve keys add` makes, or set {_KEYS_VARIABLE}=write:KEY."
         )
     named = _indexes(index or [], indexes)
     settings = ServeSettings(
@@ -139,6 +163,7 @@ def serve(
         feedback=feedback,
         open_indexes=open_indexes,
         keys=keys,
+        tokens=tokens,
         hosts=_hosts(host, allowed_host or [], is_local=is_local),
         origins=frozenset(map(_origin, allowed_origin or [])),
         tokenizers=dict(map(_tokenizer, tokenizer or [])),
@@ -167,7 +192,20 @@ def _keys(file: Path | None) -> "Keys":
 
     given = os.environ.get(_KEYS_VARIABLE, "").replace(",", "\n").splitlines()
     from_environment = Keys.parse(given, origin=_KEYS_VARIABLE)
-    return Keys((*(Keys.read(file).known if file is not None else ()), *from_environment.known))
+    return from_environment.with_file(file) if file is not None else from_environment
+
+
+def _tokens(key: Path | None, issuer: str | None, audience: str | None, where: str | None) -> "Tokens | None":
+    """Raises ConfigError."""
+    from retrieval.adapters.http.tokens import Tokens
+
+    if key is None:
+        if issuer or audience or where:
+            raise ConfigError("--token-issuer, --token-audience and --token-where go with --token-key.")
+        return None
+    if not issuer or not audience:
+        raise ConfigError("--token-key needs --token-issuer and --token-audience: a token may be meant for others.")
+    return Tokens.of(key, issuer=issuer, audience=audience, where=where)
 
 
 def _hosts(host: str, allowed: list[str], *, is_local: bool) -> frozenset[str]:

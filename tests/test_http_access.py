@@ -24,7 +24,7 @@ from uvicorn.server import ServerState
 from retrieval import serve_cli
 from retrieval.adapters.http import access, connections, jobs, server_sent
 from retrieval.adapters.http.app import create_app
-from retrieval.adapters.http.keys import Keys
+from retrieval.adapters.http.keys import KeyFile, Keys
 from retrieval.adapters.http.logs import JsonFormatter
 from retrieval.adapters.http.metrics import Metrics
 from retrieval.adapters.http.problems import Refusal
@@ -108,9 +108,12 @@ def test_a_key_does_what_its_scope_says(start: Start) -> None:
     assert client.post("/documents", json=body, headers=bearer(WRITE)).status_code == 201
 
 
-def test_a_route_that_nobody_thought_of_needs_the_scope_write() -> None:
-    assert access.scope_needed("POST", "/anything") == "write"
-    assert access.scope_needed("PATCH", "/search-and-destroy") == "write"
+def test_a_route_that_nobody_thought_of_needs_the_scope_admin() -> None:
+    assert access.scope_needed("POST", "/anything") == "admin"
+    assert access.scope_needed("PATCH", "/search-and-destroy") == "admin"
+    assert access.scope_needed("POST", "/indexes/a/documents") == access.scope_needed("POST", "/sync") == "write"
+    assert access.scope_needed("DELETE", "/indexes/documents") == access.scope_needed("GET", "/metrics") == "admin"
+    assert not access.is_of_documents("/indexes/a/anything")
     assert access.scope_needed("POST", "/mcp") == access.scope_needed("POST", "/mcp/messages") == "read"
 
 
@@ -122,7 +125,7 @@ def test_every_known_key_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (found.scope, len(compared)) == ("read", 2)
 
 
-@pytest.mark.parametrize("line", ["admin:0123456789abcdef", "0123456789abcdef", "read:short", "write:two words in it"])
+@pytest.mark.parametrize("line", ["root:0123456789abcdef", "0123456789abcdef", "read:short", "write:two words in it"])
 def test_a_key_that_is_none_is_refused_without_showing_it(line: str) -> None:
     with pytest.raises(ConfigError) as refusal:
         Keys.parse([line], origin="SERVE_KEYS")
@@ -131,16 +134,16 @@ def test_a_key_that_is_none_is_refused_without_showing_it(line: str) -> None:
 
 
 def test_a_file_of_keys_that_others_can_read_is_refused(tmp_path: Path) -> None:
-    file = tmp_path / "keys"
-    file.write_text(f"# the page\nread:{READ}\n\nwrite:{WRITE}\n")
+    file = tmp_path / "keys.json"
+    KeyFile(file).write([])
     file.chmod(0o644)
     with pytest.raises(ConfigError, match="chmod"):
-        Keys.read(file)
+        Keys().with_file(file)
     file.chmod(0o600)
-    assert Keys.read(file) == KEYS
-    file.write_text("# none\n")
-    with pytest.raises(ConfigError, match="no key"):
-        Keys.read(file)
+    assert Keys().with_file(file)
+    file.write_text(f"read:{READ}\n")
+    with pytest.raises(ConfigError, match="is not one that `retrieve keys` keeps"):
+        Keys().with_file(file)
 
 
 def test_each_key_has_a_rate_of_its_own(start: Start) -> None:

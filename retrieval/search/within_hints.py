@@ -50,4 +50,4 @@ def _folders(sources: Iterable[str]) -> list[str]:
 
 
 def _sources(reader: IndexReader) -> Iterator[str]:
-    return islice(chain.from_iterable(segment.columns.strings("source") for segment in reader.segments), _SOURCES)
+    return islice(chain.from_iterable(part.sources() for part in reader.live), _SOURCES)

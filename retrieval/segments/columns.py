@@ -82,6 +82,14 @@ class Columns:
         """What the values of each field are."""
         return {field: frozenset(columns) for field, columns in self._columns.items()}
 
+    def kinds_among(self, rows: Mask) -> Mapping[str, frozenset[Kind]]:
+        """The same of these rows, bool [n], alone; fields that none of them has are left out."""
+        found: dict[str, frozenset[Kind]] = {}
+        for field, kind, column in self:
+            if (rows if column.rows is None else rows[column.rows]).any():
+                found[field] = found.get(field, frozenset()) | {kind}
+        return found
+
     def description(self) -> list[list[Any]]:
         """What the arrays are, for JSON: [field, type, whether lists] of each column."""
         return [[field, *kind] for field, kind, _ in self]

@@ -1,6 +1,7 @@
 """A segment less what was deleted from it since it was written."""
 
 import secrets
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -10,8 +11,10 @@ from numpy.typing import NDArray
 
 from retrieval.errors import IndexDamagedError
 from retrieval.lexical.postings import Postings
+from retrieval.segments.column import Kind
 from retrieval.segments.pack import Pack, PackWriter
 from retrieval.segments.segment import Segment
+from retrieval.segments.words import Words
 from retrieval.topk import Mask, Rows
 
 SUFFIX = ".deletions"
@@ -60,6 +63,30 @@ class LiveSegment:
     @cached_property
     def postings(self) -> Postings:
         return self.segment.postings if self.rows is None else self.segment.postings.masked(self.rows)
+
+    @property
+    def words(self) -> Words:
+        """Of texts and headings; those of some deleted rows may be among them."""
+        return self.segment.words
+
+    @property
+    def stems(self) -> Words:
+        """Of such words."""
+        return self.segment.stems
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Those that rows were analysed in."""
+        return self.segment.languages
+
+    @property
+    def metadata_kinds(self) -> Mapping[str, frozenset[Kind]]:
+        """What the values of each field are."""
+        return self.segment.columns.kinds()
+
+    def sources(self) -> Iterator[str]:
+        """The documents that rows are of, ascending."""
+        return self.segment.columns.strings("source")
 
     def without(self, rows: Rows, records: Rows) -> "LiveSegment":
         """The same less these rows and records too."""

@@ -37,6 +37,8 @@ _ID = re.compile(r"[0-9a-f]{32}")
 _BLOCK = 4096
 """Rows averaged at once."""
 
+_NO_LANGUAGE = 255
+
 _CHECKED = 32 << 20
 """Bytes of new segments that are checked when a generation is opened, in some 10 ms; `ingest doctor` checks all."""
 
@@ -211,13 +213,15 @@ class IndexReader:
     @cached_property
     def languages(self) -> tuple[str, ...]:
         """The languages that chunks were analysed in, sorted."""
-        return tuple(sorted({name for segment in self.segments for name in segment.languages}))
+        return tuple(sorted({name for part in self.live for name in part.languages}))
 
     @cached_property
     def language_of_row(self) -> NDArray[np.uint8]:
-        """uint8 [slots]: the place of each row's language in `languages`."""
+        """uint8 [slots]: the place of each row's language in `languages`; _NO_LANGUAGE of a hidden row whose language
+        no other row has."""
+        place = {name: number for number, name in enumerate(self.languages)}
         numbers = [
-            np.array([self.languages.index(name) for name in segment.languages], np.uint8)[segment.language_of_row]
+            np.array([place.get(name, _NO_LANGUAGE) for name in segment.languages], np.uint8)[segment.language_of_row]
             for segment in self.segments
         ]
         return np.concatenate(numbers) if numbers else np.empty(0, np.uint8)
@@ -225,7 +229,7 @@ class IndexReader:
     @cached_property
     def languages_by_size(self) -> tuple[str, ...]:
         """The same, those of the most chunks first."""
-        counts = np.bincount(self.language_of_row, minlength=len(self.languages))
+        counts = np.bincount(self.language_of_row[self.living], minlength=len(self.languages))
         return tuple(self.languages[number] for number in np.argsort(-counts, kind="stable").tolist())
 
     def language(self, row: int) -> str:
@@ -254,17 +258,17 @@ class IndexReader:
     def words_near(self, word: str, *, most: int) -> dict[str, int]:
         """The words of texts and headings at most so many edits away from one, and how many, as Words.near; words of
         deleted rows may be among them."""
-        near = (segment.words.near(word, most=most) for segment in self.segments)
+        near = (part.words.near(word, most=most) for part in self.live)
         return {other: edits for found in near for other, edits in found.items()}
 
     def stems_near(self, stem: str, *, most: int) -> dict[str, int]:
         """The same of the stems of such words."""
-        near = (segment.stems.near(stem, most=most) for segment in self.segments)
+        near = (part.stems.near(stem, most=most) for part in self.live)
         return {other: edits for found in near for other, edits in found.items()}
 
     def words_beginning(self, prefix: str) -> set[str]:
         """The words of texts and headings that begin so; words of deleted rows may be among them."""
-        return {word for segment in self.segments for word in segment.words.beginning(prefix)}
+        return {word for part in self.live for word in part.words.beginning(prefix)}
 
     def vectors_of(self, digests: Sequence[str]) -> dict[str, Vectors]:
         """float32 [dim] of each embedded text that has a vector here, by its context.embedded_digest. That of a deleted
@@ -352,8 +356,8 @@ class IndexReader:
     def metadata_kinds(self) -> Mapping[str, frozenset[Kind]]:
         """What the values of each field are."""
         found: dict[str, frozenset[Kind]] = {}
-        for segment in self.segments:
-            for field, kinds in segment.columns.kinds().items():
+        for part in self.live:
+            for field, kinds in part.metadata_kinds.items():
                 found[field] = found.get(field, frozenset()) | kinds
         return found
 

@@ -95,6 +95,9 @@ class SharedSearcher(Searcher):
             lambda: similar_documents(self._shared, source, top_k=top_k, where=where, min_score=min_score)
         )
 
+    def restricted(self, where: Mapping[str, Any]) -> NoReturn:
+        _refuse("keys with filters", "all passages at hand")
+
     def similar_pairs(self, **options: Any) -> list[SimilarPair]:
         _refuse("similar pairs", "the vectors of all documents")
 

@@ -1,19 +1,20 @@
 """Access control: the host, the origin, the API key, the rate and the size of a request.
 
-The headers decide, before a byte of the body is read. The rules hold for every path: one that no rule names needs the
-scope `write`.
+The headers decide, before a byte of the body is read. The rules hold for every path: a change that no rule names needs
+the scope `admin`, and a path that no rule names is not for a key with a filter.
 """
 
 import asyncio
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from retrieval.adapters.http import keys
+from retrieval.adapters.http import grants
 from retrieval.adapters.http.document_lines import MEDIA_TYPES
+from retrieval.adapters.http.grants import EVERYTHING, GRANT, Grant
 from retrieval.adapters.http.problems import Refusal, response_of
 from retrieval.adapters.http.settings import ServeSettings
 
@@ -26,31 +27,44 @@ MAX_JSON = 4_000_000
 MAX_QUESTION = 1_000_000
 """Bytes of any other body: the event loop reads it."""
 
-CALLER = "retrieval.caller"
-"""Key of the ASGI scope for the name of the API key."""
-
 IN_FLIGHT = 32_000_000
 """Bytes of JSON bodies that are held at the same time, all requests together: what is made of them takes several times
 as much."""
 
-_READING = ("/search", "/mcp", "/retrieval", "/v1", "/feedback")
 _WITHIN_INDEX = re.compile(r"^/indexes/[^/]+(?=/)")
+_WRITING = ("/documents", "/sync")
+_READING = ("/search", "/mcp", "/retrieval", "/v1", "/feedback")
 _UPLOADS = ("multipart/form-data", *MEDIA_TYPES)
 """Bodies that go to files."""
 
+_OF_DOCUMENTS = frozenset(
+    {"/search", "/feedback", "/documents", "/stats", "/mcp", "/retrieval", "/indexes", "/v1/embeddings"}
+)
+_BUCKETS = 10_000
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 _HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[^][\s:/?#@\\]+)(?::\d{0,5})?")
 """A Host header in small letters: a name or an address, and perhaps a port; nothing else (RFC 9110, 7.2)."""
 
 
-def scope_needed(method: str, path: str) -> keys.Scope | None:
+def scope_needed(method: str, path: str) -> grants.Scope | None:
     """The scope that a request needs; None if it needs no key."""
     if path in PUBLIC:
         return None
     within = _WITHIN_INDEX.sub("", path, count=1)
-    is_reading = method in _SAFE or any(within == start or within.startswith(f"{start}/") for start in _READING)
-    return "read" if is_reading else "write"
+    if path != "/metrics" and (method in _SAFE or _is_below(within, _READING)):
+        return "read"
+    return "write" if _is_below(within, _WRITING) else "admin"
+
+
+def _is_below(path: str, starts: Sequence[str]) -> bool:
+    return any(path == start or path.startswith(f"{start}/") for start in starts)
+
+
+def is_of_documents(path: str) -> bool:
+    """Whether what is asked there is answered with documents alone, so that a filter can be held against it."""
+    within = _WITHIN_INDEX.sub("", path, count=1)
+    return within in _OF_DOCUMENTS or _is_below(within, ("/documents", "/v1"))
 
 
 class AccessControl:
@@ -59,7 +73,7 @@ class AccessControl:
     def __init__(self, app: ASGIApp, settings: ServeSettings) -> None:
         self._app = app
         self._settings = settings
-        self._buckets = {key.name: Bucket(settings.rate) for key in settings.keys.known}
+        self._buckets: dict[str, Bucket] = {}
         self._in_flight = _InFlight(IN_FLIGHT)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -84,18 +98,29 @@ class AccessControl:
                 held.give_back()
 
     def _check_key(self, scope: Scope, headers: Mapping[str, str]) -> None:
+        scope[GRANT] = EVERYTHING
         needed = scope_needed(scope["method"], scope["path"])
-        if needed is None or not self._settings.keys:
+        if needed is None or not self._settings.has_keys:
             return
-        key = self._settings.keys.find(_secret(headers))
-        if key is None:
+        grant = self._settings.find(_secret(headers))
+        if grant is None:
             raise Refusal(
                 "unauthorized", "Send a key that the service knows: Authorization: Bearer KEY.", headers=_CHALLENGE
             )
-        if not key.may(needed):
-            raise Refusal("forbidden", "This key may read, and the request writes; send one with the scope write.")
-        scope[CALLER] = key.name
-        self._buckets[key.name].take()
+        scope[GRANT] = grant
+        self._bucket(grant).take()
+        if not grant.may(needed):
+            detail = f"This key has the scope {grant.scope}, and the request needs {needed}; send one that has it."
+            raise Refusal("forbidden", detail)
+        if grant.where is not None and not is_of_documents(scope["path"]):
+            raise Refusal("forbidden", "This key has a filter, and the request is about all documents.")
+
+    def _bucket(self, grant: Grant) -> "Bucket":
+        if grant.name not in self._buckets:
+            if len(self._buckets) >= _BUCKETS:  # of tokens there may be any number
+                self._buckets.pop(next(iter(self._buckets)))
+            self._buckets[grant.name] = Bucket(self._settings.rate)
+        return self._buckets[grant.name]
 
     def _most(self, scope: Scope, headers: Mapping[str, str]) -> int:
         """The size limit of the body, in bytes. Raises Refusal for a media type that the route does not read, and for a

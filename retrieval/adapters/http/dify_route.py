@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from retrieval.adapters.filter_limits import check_filter
+from retrieval.adapters.http.choice import granted
 from retrieval.adapters.http.openapi import problems
 from retrieval.adapters.http.problems import Refusal, problem, problem_response
 from retrieval.adapters.http.requests import MAX_QUERY, MOST
@@ -83,10 +84,10 @@ def dify_route(service: Service) -> APIRouter:
     router = APIRouter(tags=["other clients"])
 
     @router.post("/retrieval", response_model=RetrievalOut, responses=problems(404, 415, 503))
-    async def retrieval(body: RetrievalBody) -> JSONResponse:
+    async def retrieval(request: Request, body: RetrievalBody) -> JSONResponse:
         """What Dify's External Knowledge API asks: register this service's address, a key, and the index's name."""
         try:
-            index = service.indexes.get(body.knowledge_id)
+            index = granted(service, request, body.knowledge_id)
         except Refusal as refusal:
             code = {"error_code": _UNKNOWN_KNOWLEDGE, "error_msg": refusal.detail}
             return problem_response(problem(refusal.kind, refusal.detail, **code))

@@ -13,9 +13,9 @@ from starlette.requests import Request
 
 from ingest import add
 from ingest.root import check_free
-from retrieval.adapters.http.problems import problem_of
+from retrieval.adapters.http.granted_index import GrantedIndex
+from retrieval.adapters.http.problems import Refusal, problem_of
 from retrieval.adapters.http.requests import MAX_DOCUMENTS, DocumentBody
-from retrieval.adapters.http.served_index import ServedIndex
 from retrieval.adapters.redaction import redact_paths
 from retrieval.adapters.sources import check_source
 from retrieval.errors import RetrievalError
@@ -39,7 +39,7 @@ async def spooled(request: Request) -> AsyncIterator[IO[bytes]]:
         yield file
 
 
-async def results(index: ServedIndex, file: IO[bytes]) -> AsyncIterator[bytes]:
+async def results(index: GrantedIndex, file: IO[bytes]) -> AsyncIterator[bytes]:
     """A line of JSON for each line that is not empty: {line, source, id, status: indexed or failed, detail}."""
     lines = ((number, line) for number, line in enumerate(file, 1) if line.strip())
     while batch := await asyncio.to_thread(_batch, lines):
@@ -58,7 +58,7 @@ def _batch(lines: Iterator[Line]) -> list[Line]:
     return batch
 
 
-async def _indexed(index: ServedIndex, batch: Sequence[Line]) -> list[dict[str, Any]]:
+async def _indexed(index: GrantedIndex, batch: Sequence[Line]) -> list[dict[str, Any]]:
     """What became of each line."""
     read = await asyncio.to_thread(lambda: [_read(line) for _, line in batch])
     found: dict[int, dict[str, Any]] = {}
@@ -74,7 +74,8 @@ async def _indexed(index: ServedIndex, batch: Sequence[Line]) -> list[dict[str, 
         try:
             check_source(document.source)
             check_free([document.source], folders)
-        except RetrievalError as error:
+            await index.check_writable([document])
+        except (RetrievalError, Refusal) as error:
             found[number] = _failed(number, document.source, error)
             continue
         if document.source in last:  # the later one replaces it
@@ -83,7 +84,8 @@ async def _indexed(index: ServedIndex, batch: Sequence[Line]) -> list[dict[str, 
         last[document.source] = number, document
     documents = [document for _, document in last.values()]
     try:
-        report = await index.write(lambda opened: add(documents, opened)) if documents else None
+        ids = [document_id(document.source) for document in documents]
+        report = await index.write(lambda opened: add(documents, opened), action="add", documents=ids) if ids else None
     except Exception as error:
         found.update((number, _failed(number, source, error)) for source, (number, _) in last.items())
         return [found[number] for number, _ in batch]

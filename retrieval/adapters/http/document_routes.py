@@ -17,11 +17,11 @@ from ingest.root import check_deletable, check_free
 from retrieval.adapters.http import serializers
 from retrieval.adapters.http.choice import Chosen
 from retrieval.adapters.http.document_lines import MEDIA_TYPES, results, spooled
+from retrieval.adapters.http.granted_index import GrantedIndex
 from retrieval.adapters.http.openapi import problems
 from retrieval.adapters.http.problems import Refusal, problem, problem_response
 from retrieval.adapters.http.requests import MAX_PAGE, DocumentBody, DocumentsBody
 from retrieval.adapters.http.responses import AddedOut, DeletedOut, DocumentOut, RecordsOut
-from retrieval.adapters.http.served_index import ServedIndex
 from retrieval.adapters.http.service import Service
 from retrieval.adapters.http.uploads import MAX_FILES, uploaded
 from retrieval.adapters.redaction import redacted_report
@@ -85,7 +85,7 @@ def document_routes(service: Service, chosen: Chosen) -> APIRouter:
 
     @router.get("", response_model=RecordsOut, responses=problems(503))
     async def list_documents(
-        index: Annotated[ServedIndex, Depends(chosen)],
+        index: Annotated[GrantedIndex, Depends(chosen)],
         source: Annotated[str | None, Query(max_length=MAX_SOURCE, description="That one document's source.")] = None,
         prefix: Annotated[str, Query(max_length=MAX_SOURCE, description="How sources begin.")] = "",
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100,
@@ -108,7 +108,7 @@ def document_routes(service: Service, chosen: Chosen) -> APIRouter:
         return await index.read(records)
 
     @router.get("/{document_id}", response_model=DocumentOut, responses=problems(404, 503))
-    async def get_document(index: Annotated[ServedIndex, Depends(chosen)], document_id: DocumentId) -> JSONResponse:
+    async def get_document(index: Annotated[GrantedIndex, Depends(chosen)], document_id: DocumentId) -> JSONResponse:
         """A document with its passages."""
 
         def whole(searcher: Searcher) -> JSONResponse:
@@ -126,7 +126,7 @@ def document_routes(service: Service, chosen: Chosen) -> APIRouter:
         responses={200: {"model": AddedOut, "description": "Nothing changed"}, **problems(409, 415, 503)},
         openapi_extra={"requestBody": _BODIES},
     )
-    async def add_documents(index: Annotated[ServedIndex, Depends(chosen)], request: Request) -> Response:
+    async def add_documents(index: Annotated[GrantedIndex, Depends(chosen)], request: Request) -> Response:
         """Index texts, or files. One with the same source is replaced; one that did not change costs nothing. JSON
         lines (application/x-ndjson), a document each, are answered with a line each, as they are indexed."""
         if request.headers["content-type"].partition(";")[0].strip().lower() in MEDIA_TYPES:
@@ -134,15 +134,17 @@ def document_routes(service: Service, chosen: Chosen) -> APIRouter:
         if request.headers["content-type"].lower().startswith("multipart/"):
             with service.uploading():
                 async with uploaded(request) as files:
+                    await index.check_writable(Document(source, "") for source in files)
                     return await _added(index, files, lambda opened: add_files(files, opened, pool=service.pool))
         else:
             bodies = await asyncio.to_thread(_bodies, await request.body())  # which may be megabytes
             documents = [Document(**body.model_dump()) for body in bodies]
+            await index.check_writable(documents)
             sources = [document.source for document in documents]
             return await _added(index, sources, lambda opened: add(documents, opened))
 
     @router.delete("/{document_id}", response_model=DeletedOut, responses=problems(404, 409, 503))
-    async def delete_document(index: Annotated[ServedIndex, Depends(chosen)], document_id: DocumentId) -> JSONResponse:
+    async def delete_document(index: Annotated[GrantedIndex, Depends(chosen)], document_id: DocumentId) -> JSONResponse:
         """Take a document away; one that belongs to a synced folder is not, since it would come back."""
 
         def delete(opened: HybridIndex) -> dict[str, int]:
@@ -155,12 +157,12 @@ def document_routes(service: Service, chosen: Chosen) -> APIRouter:
 
         if await index.read(lambda searcher: searcher.reader.record(document_id)) is None:
             raise Refusal("not-found", _GONE.format(document_id))
-        return JSONResponse(await index.write(delete))
+        return JSONResponse(await index.write(delete, action="delete", documents=[document_id]))
 
     return router
 
 
-async def _by_lines(service: Service, index: ServedIndex, request: Request) -> StreamingResponse:
+async def _by_lines(service: Service, index: GrantedIndex, request: Request) -> StreamingResponse:
     stack = AsyncExitStack()
     try:
         stack.enter_context(service.uploading())
@@ -178,14 +180,14 @@ async def _by_lines(service: Service, index: ServedIndex, request: Request) -> S
 
 
 async def _added(
-    index: ServedIndex, sources: Collection[str], change: Callable[[HybridIndex], SyncReport]
+    index: GrantedIndex, sources: Collection[str], change: Callable[[HybridIndex], SyncReport]
 ) -> JSONResponse:
     """What became of the documents. Raises DocumentError for a source that is none, or that belongs to a folder which
     is synced, or may be."""
     for source in sources:
         check_source(source)
     check_free(sources, await index.read(index.folders))
-    report = await index.write(change)
+    report = await index.write(change, action="add", documents=[document_id(source) for source in sources])
     index.written(report)
     return _answered(redacted_report(report), sources)
 

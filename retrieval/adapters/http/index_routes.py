@@ -3,9 +3,10 @@
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Request
 from fastapi.responses import JSONResponse
 
+from retrieval.adapters.http.choice import grant_of
 from retrieval.adapters.http.indexes import NAME
 from retrieval.adapters.http.openapi import problems
 from retrieval.adapters.http.requests import IndexBody
@@ -17,9 +18,9 @@ def index_routes(service: Service) -> APIRouter:
     router = APIRouter(prefix="/indexes", tags=["indexes"])
 
     @router.get("", response_model=IndexesOut, responses=problems())
-    async def list_indexes() -> JSONResponse:
-        """The indexes that there are; each is asked below /indexes/{index}."""
-        names = await asyncio.to_thread(service.indexes.names)
+    async def list_indexes(request: Request) -> JSONResponse:
+        """The indexes that there are for the key; each is asked below /indexes/{index}."""
+        names = await asyncio.to_thread(service.indexes.names, grant_of(request))
         return JSONResponse({"indexes": [_index(name) for name in names]})
 
     @router.post("", status_code=201, response_model=IndexOut, responses=problems(409, 415))

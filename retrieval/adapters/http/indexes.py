@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from retrieval.adapters.http.grants import EVERYTHING, Grant
 from retrieval.adapters.http.problems import Refusal
 from retrieval.adapters.http.served_index import ServedIndex
 from retrieval.adapters.http.settings import DEFAULT, ServeSettings
@@ -31,25 +32,25 @@ class Indexes:
         self._guard = threading.Lock()
         self._served: dict[str, ServedIndex] = {}
 
-    def names(self) -> list[str]:
-        """Those that there are now, sorted."""
-        return sorted({*self._settings.indexes, *(path.name for path in self._made())})
+    def names(self, grant: Grant = EVERYTHING) -> list[str]:
+        """Those that there are now for a grant, sorted."""
+        return sorted(filter(grant.knows, {*self._settings.indexes, *(path.name for path in self._made())}))
 
     def only(self) -> str | None:
         """The name of the index where there is one alone, and none can be made."""
         return next(iter(self._settings.indexes)) if self._settings.is_single else None
 
-    def get(self, name: str | None = None) -> ServedIndex:
-        """By its name; None and "default" mean the only one. Raises Refusal for one that is not there."""
+    def get(self, name: str | None = None, grant: Grant = EVERYTHING) -> ServedIndex:
+        """By its name; None and "default" mean the only one. Raises Refusal for one that is not there for the grant."""
         only = self.only()
         if only is not None and name in (None, DEFAULT):
             name = only
         if name is None:
-            raise Refusal("not-found", f"This service has several indexes; {_there(self.names())}")
+            raise Refusal("not-found", f"This service has several indexes; {_there(self.names(grant))}")
         with self._guard:
             path = self._settings.indexes.get(name) or self._path(name)
-            if path is None:
-                raise Refusal("not-found", f"There is no index {name[:64]!r}; {_there(self.names())}")
+            if path is None or not grant.knows(name):
+                raise Refusal("not-found", f"There is no index {name[:64]!r}; {_there(self.names(grant))}")
             if name not in self._served:
                 self._served[name] = self._serve(name, path)
             served = self._served[name]

@@ -9,13 +9,15 @@ from contextvars import ContextVar
 from importlib.util import find_spec
 
 from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from retrieval.adapters.http.choice import granted
+from retrieval.adapters.http.granted_index import GrantedIndex
 from retrieval.adapters.http.problems import Refusal
 from retrieval.adapters.http.service import Service
 from retrieval.errors import ConfigError, RetrievalError
-from retrieval.index import HybridIndex
 from retrieval.time_limit import time_limit
 from retrieval.timing import hearing
 
@@ -23,8 +25,8 @@ log = logging.getLogger(__name__)
 
 PATH = "/mcp"
 
-_ASKED: ContextVar[str | None] = ContextVar("asked", default=None)
-"""The name of the index that a request asks; tools run in its context."""
+_ASKED: ContextVar[GrantedIndex] = ContextVar("asked")
+"""The index that a request asks; tools run in its context."""
 
 
 def mcp_app(service: Service) -> Starlette | None:
@@ -49,10 +51,7 @@ def mcp_app(service: Service) -> Starlette | None:
         except Refusal as refusal:
             raise RetrievalError(refusal.detail) from None
 
-    def current() -> HybridIndex:
-        return service.indexes.get(_ASKED.get()).current()
-
-    return http_app(current, path=PATH, check_host=False, turn=turn)
+    return http_app(_ASKED.get, path=PATH, check_host=False, turn=turn)
 
 
 def mcp_routes(app: Starlette, service: Service) -> list[Route]:
@@ -70,9 +69,7 @@ class _OfIndex:
         self._service = service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        name = scope["path_params"].get("index")
-        self._service.indexes.get(name)
-        token = _ASKED.set(name)
+        token = _ASKED.set(granted(self._service, Request(scope), scope["path_params"].get("index")))
         try:
             await self._app({**scope, "path": PATH, "raw_path": PATH.encode(), "path_params": {}}, receive, send)
         finally:

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from retrieval.adapters.filter_limits import check_filter
+from retrieval.adapters.http.choice import granted
 from retrieval.adapters.http.openapi import problems
 from retrieval.adapters.http.problems import Refusal
 from retrieval.adapters.http.requests import MAX_QUERIES, MAX_QUERY
@@ -121,10 +122,10 @@ def openai_routes(service: Service) -> APIRouter:
         "/vector_stores/{vector_store_id}/search", response_model=VectorStorePageOut, responses=problems(404, 415, 503)
     )
     async def search_vector_store(
-        body: VectorStoreSearchBody, vector_store_id: Annotated[str, Path(max_length=200)]
+        request: Request, body: VectorStoreSearchBody, vector_store_id: Annotated[str, Path(max_length=200)]
     ) -> JSONResponse:
         """What `client.vector_stores.search` of OpenAI's clients asks; the id is the index's name."""
-        index = service.indexes.get(vector_store_id)
+        index = granted(service, request, vector_store_id)
         if body.rewrite_query:
             raise Refusal("query", "rewrite_query: what is asked is searched for here; leave it out.")
         where = where_of(body.filters) if body.filters else None
@@ -163,10 +164,10 @@ def openai_routes(service: Service) -> APIRouter:
         return await index.read(answered)
 
     @router.post("/embeddings", response_model=EmbeddingsOut, responses=problems(404, 415, 503))
-    async def create_embeddings(body: EmbeddingsBody) -> JSONResponse:
+    async def create_embeddings(request: Request, body: EmbeddingsBody) -> JSONResponse:
         """Vectors of the index's own model, with its prefix; a text that it would not read whole is refused."""
 
-        index = service.indexes.get(body.index)
+        index = granted(service, request, body.index)
 
         def answered(searcher: Searcher) -> JSONResponse:
             model = searcher.config.model
@@ -174,7 +175,7 @@ def openai_routes(service: Service) -> APIRouter:
                 raise Refusal(
                     "not-found", f"There is no model {body.model[:200]!r} here; ask for {model!r} or 'default'."
                 )
-            embedder = index.current().embedder
+            embedder = index.embedder
             if body.dimensions not in (None, embedder.dimension):
                 raise Refusal("query", f"dimensions: the vectors have {embedder.dimension}; leave it out.")
             texts = _texts(body.input)

@@ -10,7 +10,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from retrieval.adapters.http.access import CALLER
+from retrieval.adapters.http.grants import EVERYTHING, GRANT
 from retrieval.adapters.http.logs import FIELDS
 from retrieval.adapters.http.metrics import Metrics
 from retrieval.adapters.http.problems import Refusal, response_of
@@ -92,6 +92,6 @@ class RequestLog:
             "route": route,
             "status": status,
             "seconds": round(seconds, 6),
-            "caller": scope.get(CALLER),
+            "caller": scope.get(GRANT, EVERYTHING).name or None,
         }
         log.info("answered", extra={FIELDS: fields})

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from retrieval.adapters.filter_limits import MAX_PREFIXES, check_filter
 from retrieval.adapters.http import serializers
 from retrieval.adapters.http.choice import Chosen
+from retrieval.adapters.http.granted_index import GrantedIndex
 from retrieval.adapters.http.metrics import Metrics
 from retrieval.adapters.http.openapi import problems
 from retrieval.adapters.http.problems import Refusal
@@ -23,7 +24,6 @@ from retrieval.adapters.http.requests import (
     SearchBody,
 )
 from retrieval.adapters.http.responses import FeedbackOut, SearchOut
-from retrieval.adapters.http.served_index import ServedIndex
 from retrieval.adapters.http.service import Service
 from retrieval.adapters.http.settings import ConfiguredReranker
 from retrieval.config import Mode
@@ -40,7 +40,7 @@ _LONGEST = 10_000_000
 def search_routes(service: Service, chosen: Chosen) -> APIRouter:
     router = APIRouter(tags=["search"])
 
-    async def answered(index: ServedIndex, body: SearchBody) -> JSONResponse:
+    async def answered(index: GrantedIndex, body: SearchBody) -> JSONResponse:
         started = time.monotonic()
         options = body.options
         options["rerank"] = _reranker(options["rerank"], service.settings.reranker)
@@ -62,13 +62,13 @@ def search_routes(service: Service, chosen: Chosen) -> APIRouter:
         return await index.read(results)
 
     @router.post("/search", response_model=SearchOut, responses=problems(415, 503))
-    async def search(index: Annotated[ServedIndex, Depends(chosen)], body: SearchBody) -> JSONResponse:
+    async def search(index: Annotated[GrantedIndex, Depends(chosen)], body: SearchBody) -> JSONResponse:
         """The passages that answer one query, or each of several, best first."""
         return await answered(index, body)
 
     @router.get("/search", response_model=SearchOut, responses=problems(503))
     async def search_by_address(
-        index: Annotated[ServedIndex, Depends(chosen)],
+        index: Annotated[GrantedIndex, Depends(chosen)],
         q: Annotated[str, Query(min_length=1, max_length=MAX_QUERY, description="A question, or words.")],
         top_k: Annotated[int, Query(ge=1, le=MOST["top_k"], description="Hits at most.")] = 10,
         mode: Annotated[Mode, Query(description="By meaning and words, meaning, or words alone.")] = "hybrid",
@@ -84,7 +84,7 @@ def search_routes(service: Service, chosen: Chosen) -> APIRouter:
         return await answered(index, SearchBody.model_validate({"query": q, **options}))
 
     @router.post("/feedback", status_code=201, response_model=FeedbackOut, responses=problems(404, 409, 415, 503))
-    async def give_feedback(index: Annotated[ServedIndex, Depends(chosen)], body: FeedbackBody) -> JSONResponse:
+    async def give_feedback(index: Annotated[GrantedIndex, Depends(chosen)], body: FeedbackBody) -> JSONResponse:
         """Say whether a hit was useful. It is kept as a judgement of its document, in files that `retrieve evaluate`
         and `retrieve tune` read."""
         feedback = index.feedback
@@ -106,12 +106,12 @@ def search_routes(service: Service, chosen: Chosen) -> APIRouter:
     return router
 
 
-def _token_count(service: Service, index: ServedIndex, context: ContextBody | None) -> TokenCount | None:
+def _token_count(service: Service, index: GrantedIndex, context: ContextBody | None) -> TokenCount | None:
     """What a context is counted with. Raises Refusal for a tokenizer that the service does not have."""
     if context is None:
         return None
     if context.tokenizer == INDEX_TOKENIZER:
-        return token_counter(index.current().embedder.tokenizer)
+        return token_counter(index.embedder.tokenizer)
     known = service.settings.tokenizers
     if context.tokenizer not in known:
         there = ", ".join([INDEX_TOKENIZER, *known])

@@ -1,10 +1,11 @@
 """One index of a service: read on the service's threads, changed one change after the other."""
 
+import json
 import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ingest import SyncReport
 from ingest.parser_pool import Parsers
@@ -23,6 +24,9 @@ from retrieval.timing import hearing
 from retrieval.types import SyncedFolder
 
 T = TypeVar("T")
+
+_KEPT_GRANTS = 64
+"""Searchers of filters that are kept, those made last."""
 
 
 class ServedIndex:
@@ -54,6 +58,7 @@ class ServedIndex:
         self._opened = OpenedIndex(path, settings.config)
         self._writes = Writes(path, settings.config)
         self.feedback = Feedback(settings.feedback / name) if settings.feedback is not None else None
+        self._granted: dict[str, tuple[str, Searcher]] = {}
         self._guard = threading.Lock()
         self._reading = 0
         self._used = 0.0
@@ -66,15 +71,31 @@ class ServedIndex:
         self._used = time.monotonic()
         return self._opened.now()
 
-    async def read(self, work: Callable[[Searcher], T]) -> T:
-        """What `work` makes of the newest generation, on a thread. Raises as WorkQueue.run, and what `work` raises."""
+    def granted(self, where: Mapping[str, Any] | None) -> Searcher:
+        """The newest generation; with `where`, less the documents that do not pass. Raises as `current`, and
+        ConfigError for an index in Milvus, which cannot be had less some documents."""
+        searcher = self.current().searcher()
+        if where is None:
+            return searcher
+        key = json.dumps(where, sort_keys=True)
+        with self._guard:
+            known = self._granted.get(key)
+            if known is not None and known[0] == searcher.generation:
+                return known[1]
+        made = searcher.restricted(where)
+        with self._guard:
+            self._granted = {**dict(list(self._granted.items())[1 - _KEPT_GRANTS :]), key: (searcher.generation, made)}
+        return made
+
+    async def read(self, work: Callable[[Searcher], T], where: Mapping[str, Any] | None) -> T:
+        """What `work` makes of `granted`, on a thread. Raises as WorkQueue.run, and what `work` raises."""
 
         def heard() -> T:
             with self._guard:
                 self._reading += 1
             try:
                 with hearing(self._metrics.stage):
-                    return work(self.current().searcher())
+                    return work(self.granted(where))
             finally:
                 with self._guard:
                     self._reading -= 1
@@ -131,6 +152,7 @@ class ServedIndex:
         with self._guard:
             if self._reading or self._writes.is_busy:
                 return False
+            self._granted = {}
             self._opened.drop()
             return True
 

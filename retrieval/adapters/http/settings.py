@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from retrieval.adapters.http.grants import Grant
 from retrieval.adapters.http.keys import Keys
+from retrieval.adapters.http.tokens import Tokens
 from retrieval.token_counts import TokenCount
 from retrieval.types import Reranker
 
@@ -33,7 +35,7 @@ class ServeSettings:
     config          settings for all of them, as HybridIndex.open takes them.
     folders         those that may be synced, beside those that an index is synced with already: index -> name ->
                     absolute path.
-    keys            who may do what; without any, everything is open to this machine.
+    keys, tokens    who may do what; without any, everything is open to this machine.
     hosts           the names that requests may give in their Host header; empty allows any.
     origins         those of other sites' pages that may ask, in small letters, as https://app.example.
     feedback        where judgements of hits are kept, a directory for each index; None takes none.
@@ -54,6 +56,7 @@ class ServeSettings:
     config: Path | None = None
     folders: Mapping[str, Mapping[str, Path]] = field(default_factory=dict)
     keys: Keys = field(default_factory=Keys)
+    tokens: Tokens | None = None
     feedback: Path | None = None
     open_indexes: int = 16
     idle: float = 900.0
@@ -67,6 +70,16 @@ class ServeSettings:
     grace: float = 30.0
     rate: int = 3000
     upload_megabytes: float = 50.0
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether a request needs one."""
+        return bool(self.keys) or self.tokens is not None
+
+    def find(self, secret: str) -> Grant | None:
+        """What a key or a token may do; None for one that is not known."""
+        found = self.keys.find(secret)
+        return self.tokens.find(secret) if found is None and self.tokens is not None and "." in secret else found
 
     @property
     def is_single(self) -> bool:

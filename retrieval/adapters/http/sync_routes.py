@@ -6,12 +6,12 @@ from fastapi import APIRouter, Depends, Header, Path, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from retrieval.adapters.http.choice import Chosen
+from retrieval.adapters.http.granted_index import GrantedIndex
 from retrieval.adapters.http.jobs import Job
 from retrieval.adapters.http.openapi import problems
 from retrieval.adapters.http.problems import Refusal
 from retrieval.adapters.http.requests import RebuildBody, SyncBody
 from retrieval.adapters.http.responses import JobOut, JobsOut, StatsOut
-from retrieval.adapters.http.served_index import ServedIndex
 from retrieval.adapters.http.server_sent import EVENT_STREAM, as_stream
 from retrieval.adapters.http.service import Service
 from retrieval.searcher import Searcher
@@ -24,7 +24,7 @@ def sync_routes(service: Service, chosen: Chosen) -> APIRouter:
 
     @router.post("/sync", status_code=202, response_model=JobOut, responses=problems(404, 415, 503))
     async def start_sync(
-        index: Annotated[ServedIndex, Depends(chosen)], body: SyncBody, request: Request
+        index: Annotated[GrantedIndex, Depends(chosen)], body: SyncBody, request: Request
     ) -> JSONResponse:
         """Bring the index in step with a folder. One that is being synced already is not begun again. Where too many of
         its documents would be deleted, as when a share is not mounted, the job fails; `allow_deletions` allows it."""
@@ -34,7 +34,7 @@ def sync_routes(service: Service, chosen: Chosen) -> APIRouter:
 
     @router.post("/rebuild", status_code=202, response_model=JobOut, responses=problems(404, 409, 415, 503))
     async def start_rebuild(
-        index: Annotated[ServedIndex, Depends(chosen)], body: RebuildBody, request: Request
+        index: Annotated[GrantedIndex, Depends(chosen)], body: RebuildBody, request: Request
     ) -> JSONResponse:
         """Build the index anew from all of its folders and documents, with the settings of the service's configuration
         file as it is now, such as another model; searches go on from the old one until the new one takes its place."""
@@ -43,13 +43,13 @@ def sync_routes(service: Service, chosen: Chosen) -> APIRouter:
         return JSONResponse(job.as_dict(), 202, {"Location": f"{place}/jobs/{job.id}"})
 
     @router.get("/jobs", response_model=JobsOut, responses=problems())
-    async def list_jobs(index: Annotated[ServedIndex, Depends(chosen)]) -> JSONResponse:
+    async def list_jobs(index: Annotated[GrantedIndex, Depends(chosen)]) -> JSONResponse:
         """The latest syncs and rebuilds that were begun here, the newest first."""
         return JSONResponse({"jobs": [job.as_dict() for job in index.jobs.latest()]})
 
     @router.get("/jobs/{job_id}", response_model=JobOut, responses={200: _AS_STREAM, **problems(404)})
     async def get_job(
-        index: Annotated[ServedIndex, Depends(chosen)],
+        index: Annotated[GrantedIndex, Depends(chosen)],
         job_id: Annotated[str, Path(pattern="^[0-9a-f]{32}$")],
         accept: Annotated[str, Header()] = "*/*",
     ) -> Response:
@@ -63,7 +63,7 @@ def sync_routes(service: Service, chosen: Chosen) -> APIRouter:
         return JSONResponse(job.as_dict())
 
     @router.get("/stats", response_model=StatsOut, responses=problems(503))
-    async def stats(index: Annotated[ServedIndex, Depends(chosen)]) -> JSONResponse:
+    async def stats(index: Annotated[GrantedIndex, Depends(chosen)]) -> JSONResponse:
         """What the index holds, what made it, and which folders may be synced."""
 
         def described(searcher: Searcher) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def sync_routes(service: Service, chosen: Chosen) -> APIRouter:
     return router
 
 
-async def _started(index: ServedIndex, body: SyncBody) -> Job:
+async def _started(index: GrantedIndex, body: SyncBody) -> Job:
     """Raises Refusal for a folder that is not one of those that may be synced."""
     name = body.folder
     folders = await index.read(index.folders)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
@@ -17,15 +17,24 @@ from retrieval.adapters.redaction import client_message
 from retrieval.adapters.search_options import FRAMEWORK_DEFAULTS
 from retrieval.config import Mode
 from retrieval.errors import QueryError, RetrievalError
-from retrieval.index import HybridIndex
 from retrieval.search import SearchKeywords
+from retrieval.searcher import Searcher
 from retrieval.types import DocumentRecord, document_metadata
 
 _READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 _LIKE_IT = 3
 
-Current = Callable[[], HybridIndex]
-"""Gives the open index; every call of a tool asks again."""
+
+class Searched(Protocol):
+    """An open index, as the tools that read it need it."""
+
+    def searcher(self) -> Searcher:
+        """The newest generation."""
+        ...
+
+
+Current = Callable[[], Searched]
+"""Gives it; every call of a tool asks again."""
 
 Source = Annotated[str, Field(description="The document's name, as search and list_documents give it.")]
 

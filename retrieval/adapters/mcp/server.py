@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ingest.parser_pool import Parsers
 from retrieval import __version__
@@ -37,7 +37,8 @@ def server(index: HybridIndex | Current, *, allow_writes: bool = False, pool: Pa
     """An MCP server with the tools search, get_document and list_documents; `run("stdio")` serves it.
 
     index          open, best read_only; the caller closes it. New generations are seen. Or a function that
-                   gives the open index, for a caller who opens it again when it is rebuilt.
+                   gives the open index, for a caller who opens it again when it is rebuilt; a HybridIndex, where
+                   tools may write.
     allow_writes   add the tools add_document, delete_document and sync_folder. Each opens the index by its path a
                    second time and closes it again, so that other processes can write in between.
     pool           as in `ingest.sync`, for sync_folder.
@@ -46,7 +47,8 @@ def server(index: HybridIndex | Current, *, allow_writes: bool = False, pool: Pa
     the client is told that the tool failed.
     """
     current = (lambda: index) if isinstance(index, HybridIndex) else index
-    tools = read_tools(current) + (write_tools(current, pool=pool) if allow_writes else [])
+    written = cast(Callable[[], HybridIndex], current)
+    tools = read_tools(current) + (write_tools(written, pool=pool) if allow_writes else [])
     return MCPServer(
         "hybrid-retrieval", version=__version__, instructions=_INSTRUCTIONS, tools=tools, log_level="WARNING"
     )

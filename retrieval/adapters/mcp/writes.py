@@ -19,7 +19,7 @@ from ingest.root import check_deletable
 from ingest.sync import resync
 from retrieval.adapters.given_metadata import GivenValue
 from retrieval.adapters.mcp.models import Deletion, Report
-from retrieval.adapters.mcp.reads import Current, Source, named, told_to_the_model
+from retrieval.adapters.mcp.reads import Source, named, told_to_the_model
 from retrieval.adapters.mcp.tools import strict_tool
 from retrieval.adapters.sources import check_source
 from retrieval.errors import IndexLockedError, QueryError
@@ -36,14 +36,16 @@ Writable = Callable[[], AbstractContextManager[HybridIndex]]
 """The index for one change."""
 
 
-def write_tools(current: Current, *, pool: Parsers | None = None, seconds: float = _WAIT_SECONDS) -> list[Tool]:
+def write_tools(
+    current: Callable[[], HybridIndex], *, pool: Parsers | None = None, seconds: float = _WAIT_SECONDS
+) -> list[Tool]:
     """`pool` as in `sync`; `seconds`: how long a change waits for another one of these tools before it is given up."""
     writable = one_at_a_time(current, seconds)
     changes = (_add_document(writable), _delete_document(writable), _sync_folder(writable, pool))
     return [strict_tool(tool, _ADDS) for tool in changes]
 
 
-def one_at_a_time(current: Current, seconds: float) -> Writable:
+def one_at_a_time(current: Callable[[], HybridIndex], seconds: float) -> Writable:
     """Opens the index for a change, once the one before is done: clients call tools at the same time. The index's lock
     is given back at the end, so that other processes can write in between. Raises ToolError for what opening raises and
     where the one before takes longer than so many seconds."""
