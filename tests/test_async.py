@@ -69,7 +69,13 @@ async def ask_haystack(index: HybridIndex, reranker: GatedReranker) -> object:
 Ask = Callable[[HybridIndex, GatedReranker], Awaitable[object]]
 
 
-@pytest.mark.parametrize("ask", [ask_index, ask_langchain, ask_langchain_for_many, ask_llamaindex, ask_haystack])
+@pytest.mark.parametrize(
+    "ask",
+    [
+        ask_index, ask_langchain, pytest.param(ask_langchain_for_many, marks=pytest.mark.slow),
+        pytest.param(ask_llamaindex, marks=pytest.mark.slow), pytest.param(ask_haystack, marks=pytest.mark.slow),
+    ],
+)  # fmt: skip
 async def test_the_loop_goes_on_while_a_search_runs(index: HybridIndex, ask: Ask) -> None:
     """The search can only end once the loop has gone on to open the gate."""
     reranker, ticks = GatedReranker(), 0

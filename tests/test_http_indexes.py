@@ -14,6 +14,7 @@ from ingest import add
 from retrieval import Document, HybridIndex, serve_cli
 from retrieval.adapters.http.app import create_app
 from retrieval.adapters.http.feedback import Feedback
+from retrieval.adapters.http.keys import Keys
 from retrieval.adapters.http.service import Service
 from retrieval.adapters.http.settings import ServeSettings
 from retrieval.encoders import Embedder
@@ -266,3 +267,11 @@ def test_documents_come_as_json_lines_with_a_result_for_each(start: Start) -> No
     whole = client.get(f"/indexes/kitchen/documents/{results[3]['id']}").json()
     assert whole["chunks"][0]["text"].endswith("new boilers.")
     assert client.get("/indexes/kitchen/documents").json()["total"] == 122
+
+
+def test_each_index_has_the_page_at_an_address_of_its_own(start: Start) -> None:
+    client, _ = start(keys=Keys.parse(["read:0123456789abcdef"], origin="test"))
+    page = client.get("/")
+    assert client.get("/indexes/weather/").text == page.text
+    assert client.get("/indexes/weather").status_code == 401
+    assert client.get("/indexes/weather/stats").status_code == 401

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from lxml.html import fromstring
 from selenium.webdriver.common.keys import Keys
+from typer.testing import CliRunner
 
 from ingest import add
 from retrieval import HybridIndex
 from retrieval.adapters.http.page import whole_page
+from retrieval.cli import app
 from retrieval.types import Document, Heading
 from tests.browser import Browser, chromium, foreign
 from tests.scripted_server import STATS, Answer, found, scripted
@@ -394,6 +396,30 @@ def test_a_server_with_keys_is_searched_with_one(browser: Browser, index_path: P
         browser.says(".hit:first-child", "bread.md")
         browser.one("#index-button").click()
         browser.one("#index-body .facts")
+
+
+@pytest.mark.slow
+def test_of_several_indexes_one_is_chosen_and_a_key_with_a_filter_sees_its_documents(
+    browser: Browser, index_path: Path, tmp_path: Path
+) -> None:
+    where = json.dumps({"year": 2024})
+    command = ["keys", "add", "baker", "--where", where, "--file", str(tmp_path / "keys.json")]
+    made = CliRunner().invoke(app, command)
+    key = made.stdout.strip().splitlines()[-1]
+    options = ["--index", f"second={index_path}", "--keys-file", str(tmp_path / "keys.json")]
+    with Serving(index_path, *options) as served:
+        browser.open(served.page())
+        browser.one("#key-input").send_keys(key, Keys.ENTER)
+        browser.says(".note", "Which index?")
+        next(link for link in browser.all(".note a") if link.text == "second").click()
+        browser.until(lambda: browser.run("return location.pathname") == "/indexes/second/")
+        browser.says("#index-button", "1 document")
+        browser.one("#query").send_keys("wombat", Keys.ENTER)
+        browser.says(".hit:first-child", "notes/tame")
+        assert len(browser.all(".hit")) == 1
+        browser.one("#index-button").click()
+        browser.one("#index-body .facts")
+        assert not any(element.is_displayed() for element in browser.all("#sync-form"))
 
 
 # Hands, eyes and screens

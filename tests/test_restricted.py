@@ -150,7 +150,9 @@ def whole_sources(searcher: Searcher) -> list[str]:
     return [record.source for record in searcher.documents()]
 
 
-@pytest.mark.parametrize("number", range(len(WHERES)))
+@pytest.mark.parametrize(
+    "number", [0, 1, *(pytest.param(number, marks=pytest.mark.slow) for number in range(2, len(WHERES)))]
+)
 def test_a_restricted_searcher_tells_nothing_of_what_is_hidden(tmp_path: Path, number: int) -> None:
     check(number, tmp_path, WHERES[number])
 

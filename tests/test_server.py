@@ -179,7 +179,7 @@ def test_a_server_that_never_answers_hangs_nobody(
 def test_searches_go_on_while_another_thread_waits_for_a_silent_server(
     open_index: Open, docs: Path, own_config: Config, silent: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chroma, "_TIMEOUT", 2.0)
+    monkeypatch.setattr(chroma, "_TIMEOUT", 1.0)
     monkeypatch.setattr(chroma, "_PATIENCE", 0.1)
     with open_index(config=own_config) as index:
         sync(docs, index)

@@ -128,6 +128,7 @@ def test_no_more_is_changed_than_held_out_questions_ask_for(of_half, of_whole, s
     assert blend(model, first, last, shares=(0.75,), figure=None) == Blend(0.75, None) and model.weight.item() == 3.5
 
 
+@pytest.mark.slow
 def test_adapters_are_merged_and_an_interruption_changes_nothing(loaded, tmp_path: Path) -> None:
     pytest.importorskip("peft")
     import torch
@@ -155,6 +156,7 @@ def test_adapters_are_merged_and_an_interruption_changes_nothing(loaded, tmp_pat
     assert changed and all(".layer.1." in name and name.endswith("weight") and "Norm" not in name for name in changed)
 
 
+@pytest.mark.slow
 def test_later_epochs_have_other_columns(loaded, tmp_path: Path) -> None:
     from datasets import Dataset
 

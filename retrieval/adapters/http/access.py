@@ -32,6 +32,7 @@ IN_FLIGHT = 32_000_000
 as much."""
 
 _WITHIN_INDEX = re.compile(r"^/indexes/[^/]+(?=/)")
+_PAGE_OF_INDEX = re.compile(r"/indexes/[^/]+/")
 _WRITING = ("/documents", "/sync")
 _READING = ("/search", "/mcp", "/retrieval", "/v1", "/feedback")
 _UPLOADS = ("multipart/form-data", *MEDIA_TYPES)
@@ -49,7 +50,7 @@ _HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[^][\s:/?#@\\]+)(?::\d{0,5})?")
 
 def scope_needed(method: str, path: str) -> grants.Scope | None:
     """The scope that a request needs; None if it needs no key."""
-    if path in PUBLIC:
+    if path in PUBLIC or (method in _SAFE and _PAGE_OF_INDEX.fullmatch(path)):
         return None
     within = _WITHIN_INDEX.sub("", path, count=1)
     if path != "/metrics" and (method in _SAFE or _is_below(within, _READING)):

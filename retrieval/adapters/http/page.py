@@ -27,6 +27,7 @@ def page_routes(app: FastAPI) -> APIRouter:
     headers = {"Content-Security-Policy": policy(html)}
 
     @router.api_route("/", methods=_READING)
+    @router.api_route("/indexes/{index}/", methods=_READING)
     async def page() -> HTMLResponse:
         return HTMLResponse(html, headers=headers)
 

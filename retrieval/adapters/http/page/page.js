@@ -300,8 +300,25 @@ async function welcome(state, signal) {
     const { documents } = await loadStats(signal);
     if (!documents) made.append(element("p", { class: "note" }, "The index is empty. Sync a folder: see Index, above."));
   } catch (error) {
-    if (!signal.aborted) made.append(failure(inWords(error), again, signal));
+    if (signal.aborted) return;
+    const indexes = error.status === 404 ? await otherIndexes(signal) : [];
+    made.append(...(indexes.length ? [whichIndex(indexes)] : [failure(inWords(error), again, signal)]));
   }
+}
+
+/** The names of the indexes of a service that has several, where none is named by the address. */
+async function otherIndexes(signal) {
+  try {
+    return (await call("indexes", { signal })).indexes.map(({ name }) => name);
+  } catch {
+    return [];
+  }
+}
+
+/** Each index has this page at an address of its own. */
+function whichIndex(names) {
+  const links = names.map((name) => element("li", {}, element("a", { href: `indexes/${encodeURIComponent(name)}/` }, name)));
+  return element("div", { class: "note" }, element("p", {}, "Which index?"), element("ul", {}, ...links));
 }
 
 /** Asks the server once more. What is being typed stays as it is. */
@@ -579,10 +596,20 @@ function openIndex() {
   fillIndex();
 }
 
+/** None for a key with a filter, which may not see what is about all documents. */
+async function jobsThatMayBeSeen() {
+  try {
+    return await call("jobs");
+  } catch (error) {
+    if (error.status === 403) return { jobs: [] };
+    throw error;
+  }
+}
+
 async function fillIndex() {
   try {
     const [stats, failed, { jobs }] = await Promise.all([
-      loadStats(), call("documents?status=failed&limit=20"), call("jobs")]);
+      loadStats(), call("documents?status=failed&limit=20"), jobsThatMayBeSeen()]);
     $("index-body").replaceChildren(indexFacts(stats), ...failedDocuments(failed));
     $("folder").replaceChildren(...stats.folders.map(({ name }) => element("option", {}, name)));
     $("sync-form").hidden = !stats.folders.length;
@@ -776,5 +803,6 @@ function listen() {
 
 listen();
 $("key-button").hidden = !sessionStorage.getItem(KEY);
+if (/\/indexes\/[^/]+\/$/.test(location.pathname)) $("docs").href = "../../docs";
 if (asked().q) loadStats().catch(() => {}); // what is shown says what is wrong
 show();
