@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from tests.serving import Serving
 
+pytestmark = pytest.mark.slow
+
 SECRET = "0123456789abcdef"
 SECONDS = 30
 
@@ -144,21 +146,18 @@ def test_headers_without_end_are_refused(serving: Serving) -> None:
     assert serving.client.get("/health").status_code == 200
 
 
-@pytest.mark.slow
 @at_length
 @given(body=ALMOST_RIGHT | ANYTHING)
 def test_any_search_is_answered_at_length(serving: Serving, body: dict[str, Any]) -> None:
     check_search(serving, body)
 
 
-@pytest.mark.slow
 @settings(briefly, max_examples=40)
 @given(name=NAME, content=CONTENT)
 def test_any_upload_is_answered(serving: Serving, name: str, content: bytes) -> None:
     check_upload(serving, name, content)
 
 
-@pytest.mark.slow
 def test_the_service_does_what_its_description_says(tmp_path: Path) -> None:
     """Schemathesis makes requests from the service's own OpenAPI, fitting and not, and holds the answers to it.
 

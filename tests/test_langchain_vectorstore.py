@@ -46,6 +46,7 @@ def store(empty: HybridVectorStore) -> HybridVectorStore:
     return empty
 
 
+@pytest.mark.slow
 class TestAsLangchainExpects(VectorStoreIntegrationTests):
     @pytest.fixture
     def vectorstore(self, empty: HybridVectorStore) -> HybridVectorStore:

@@ -151,7 +151,7 @@ def whole_sources(searcher: Searcher) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "number", [0, 1, *(pytest.param(number, marks=pytest.mark.slow) for number in range(2, len(WHERES)))]
+    "number", [0, *(pytest.param(number, marks=pytest.mark.slow) for number in range(1, len(WHERES)))]
 )
 def test_a_restricted_searcher_tells_nothing_of_what_is_hidden(tmp_path: Path, number: int) -> None:
     check(number, tmp_path, WHERES[number])

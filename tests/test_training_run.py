@@ -143,6 +143,7 @@ def test_questions_are_trained_with_if_they_find_their_passage(
     assert of_judged.dropped == {"passages without an answer": of_judged.passages}
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_is_resumed_and_makes_a_model(
     index: HybridIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: EmbeddingServer
 ) -> None:
@@ -246,6 +247,7 @@ def test_what_is_held_out_is_not_trained_on(index: HybridIndex) -> None:
     assert len(hasty.examples) == WANTED.recipe.batch_size
 
 
+@pytest.mark.slow
 def test_where_nothing_is_held_out_all_is_trained_on(
     index: HybridIndex, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

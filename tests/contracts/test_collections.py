@@ -38,6 +38,7 @@ def make_vectors(count: int, *, seed: int) -> np.ndarray[Any, np.dtype[np.float3
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
 
 
+@pytest.mark.slow
 def test_a_query_of_the_collection_itself_finds_99_of_the_100_nearest(opened: Open) -> None:
     vectors, queries = make_vectors(3000, seed=1), make_vectors(20, seed=2)
     with opened() as chroma:
