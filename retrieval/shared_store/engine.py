@@ -216,8 +216,11 @@ class Engine:
             return call()
         except (MilvusException, RpcError, OSError, RuntimeError, ValueError) as error:
             log.debug("a call to Milvus failed", exc_info=True)
-            said = " ".join(str(error).split())[:_LONGEST].rstrip(".")
-            raise IndexUnusableError(f"Milvus at {self._uri} does not answer as it should: {said}.") from error
+            said = " ".join(str(getattr(error, "message", error)).split())[:_LONGEST].rstrip(".")
+            raise IndexUnusableError(
+                f"Milvus at {self._uri} does not answer as it should: {said}. See to it, or correct store_uri, then "
+                "try again."
+            ) from error
 
 
 def _pages(rows: Sequence[Mapping[str, Any]]) -> Iterator[list[dict[str, Any]]]:
