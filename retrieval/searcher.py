@@ -31,10 +31,6 @@ class Found(NamedTuple):
     hints: tuple[str, ...]
 
 
-_KEPT_FILTERS = 64
-"""Restricted searchers that are kept: keys of a service are asked with again and again."""
-
-
 class Searcher:
     """One generation, immutable: whatever is written meanwhile, all that it answers belongs together. Threads may
     share it. HybridIndex.searcher() gives the newest.
@@ -51,22 +47,16 @@ class Searcher:
         self.config = config
         self._embedder = embedder
         self._rerankers = rerankers
-        self._restricted: dict[str, Searcher] = {}
 
     def restricted(self, where: Mapping[str, Any]) -> "Searcher":
         """The same generation as if it had never held the documents outside a filter: whatever is asked of it, the
         answers, warnings and counts tell nothing of them, but for scores in their last digits.
 
-        A document of which some chunk does not pass, or that has no chunk, is outside. The last filters' are kept.
+        A document of which some chunk does not pass, or that has no chunk, is outside.
         Raises QueryError for a filter that is empty or cannot be read.
         """
-        key = repr(where)
-        known = self._restricted.get(key)
-        if known is None:
-            reader = restricted(self.reader, where, self.config)
-            known = Searcher(reader, self.config, embedder=self._embedder, rerankers=self._rerankers)
-            self._restricted = {**dict(list(self._restricted.items())[1 - _KEPT_FILTERS :]), key: known}
-        return known
+        reader = restricted(self.reader, where, self.config)
+        return Searcher(reader, self.config, embedder=self._embedder, rerankers=self._rerankers)
 
     @property
     def generation(self) -> str:

@@ -100,7 +100,7 @@ class GrantedIndex:
         """Raises Refusal where one of these is in the index, and not there for the grant."""
         if self._grant.where is None:
             return
-        shown = searcher.restricted(self._grant.where)
+        shown = self.searcher()
         if any(searcher.reader.record(id_) and not shown.reader.record(id_) for id_ in documents):
             raise Refusal("forbidden", "This key may not write there: a document that it may not see has that source.")
 

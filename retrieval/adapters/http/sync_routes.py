@@ -36,8 +36,8 @@ def sync_routes(service: Service, chosen: Chosen) -> APIRouter:
     async def start_rebuild(
         index: Annotated[GrantedIndex, Depends(chosen)], body: RebuildBody, request: Request
     ) -> JSONResponse:
-        """Build the index anew from all of its folders and documents, with the settings of the service's configuration
-        file as it is now, such as another model; searches go on from the old one until the new one takes its place."""
+        """Rebuild the index from all of its folders and documents, with the present settings of the service's
+        configuration file, such as another model. Searches go on from the old index until the new one replaces it."""
         job = index.jobs.unfinished("") or index.rebuild(allow_deletions=body.allow_deletions)
         place = request.url.path.removesuffix("/rebuild")
         return JSONResponse(job.as_dict(), 202, {"Location": f"{place}/jobs/{job.id}"})
