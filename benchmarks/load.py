@@ -1,10 +1,12 @@
 """How the service holds out: concurrent clients that search a large index while a folder is being synced into it.
 
-    python -m benchmarks.load [--chunks 100000] [--clients 16] [--seconds 60] [--no-sync] [--keep DIR] [--json FILE]
+    python -m benchmarks.load [--chunks 100000] [--indexes 1] [--clients 16] [--seconds 60] [--no-sync] [--keep DIR]
+        [--json FILE]
 
 The index is made up (speed/made_up.py), and then restored from its search files, so that it has a Chroma to write
-to. `retrieve serve` runs as a process of its own; each client asks its next question when it has the last answer. Of
-the answers, all are counted by status, and the seconds are those of the ones that were given (200).
+to. `retrieve serve` runs as a process of its own, with as many copies of the index as asked for; each client asks one
+of them after the other, its next question when it has the last answer. The folder is synced into the first index. All
+answers are counted by status, and the seconds are those of answers with status 200.
 """
 
 import argparse
@@ -16,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,7 +34,8 @@ QUESTIONS = 1000
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--chunks", type=int, default=100_000)
+    parser.add_argument("--chunks", type=int, default=100_000, help="of each index")
+    parser.add_argument("--indexes", type=int, default=1)
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--threads", type=int, default=2, help="of the service")
@@ -42,10 +45,12 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         index = writable_index(arguments.keep or Path(temporary), arguments.chunks)
-        work, folder = Path(temporary) / "index", Path(temporary) / "load"
-        shutil.copytree(index, work)
+        copies = [Path(temporary) / f"index{number}" for number in range(arguments.indexes)]
+        for copy in copies:
+            shutil.copytree(index, copy)
+        folder = Path(temporary) / "load"
         write_files(folder, seed=0)
-        with serving(work, folder, threads=arguments.threads) as url:
+        with serving(copies, folder, threads=arguments.threads) as url:
             measured = asyncio.run(measure(url, arguments, folder))
     print_table(measured)
     if arguments.json:
@@ -72,9 +77,11 @@ def write_files(folder: Path, *, seed: int) -> None:
 
 
 @contextmanager
-def serving(index: Path, folder: Path, *, threads: int) -> Iterator[str]:
-    """The URL of a service that is ready, in a process of its own."""
-    options = ["--index", index, "--folder", folder, "--port", "0", "--threads", str(threads)]
+def serving(indexes: Sequence[Path], folder: Path, *, threads: int) -> Iterator[str]:
+    """The URL of a service that is ready, in a process of its own; the folder is the first index's."""
+    named = [f"--index={index.name}={index}" for index in indexes]
+    of_first = folder if len(indexes) == 1 else f"{indexes[0].name}:{folder.name}={folder}"
+    options = [*named, "--folder", of_first, "--port", "0", "--threads", str(threads)]
     with tempfile.TemporaryDirectory() as temporary:
         log = Path(temporary) / "log"
         with log.open("w") as out:
@@ -109,32 +116,38 @@ async def measure(url: str, arguments: argparse.Namespace, folder: Path) -> dict
     statuses: Counter[str] = Counter()
     seconds: list[float] = []
     asked = questions(QUESTIONS, seed=1)
-    deadline = time.monotonic() + arguments.seconds
+    places = [f"/indexes/index{number}" for number in range(arguments.indexes)]
     async with httpx.AsyncClient(base_url=url, timeout=60) as client:
-        generations: set[str] = set()
+        for place in places:  # the first search opens an index
+            (await client.post(f"{place}/search", json={"query": asked[0]})).raise_for_status()
+        generations: set[tuple[str, str]] = set()
+        deadline = time.monotonic() + arguments.seconds
 
         async def ask(number: int) -> None:
             while time.monotonic() < deadline:
+                number += 1
+                place = places[number % len(places)]
                 started = time.perf_counter()
                 try:
-                    query = asked[(number := number + arguments.clients) % QUESTIONS]
-                    answer = await client.post("/search", json={"query": query})
+                    answer = await client.post(f"{place}/search", json={"query": asked[number % QUESTIONS]})
                 except httpx.TransportError as error:
                     statuses[type(error).__name__] += 1
                     continue
                 statuses[str(answer.status_code)] += 1
                 if answer.status_code == 200:
                     seconds.append(time.perf_counter() - started)
-                    generations.add(answer.json()["generation"])
+                    generations.add((place, answer.json()["generation"]))
                 else:
                     await asyncio.sleep(float(answer.headers.get("retry-after", "1")))
 
-        syncing = None if arguments.no_sync else asyncio.create_task(keep_syncing(client, folder, deadline))
-        await asyncio.gather(*(ask(number) for number in range(arguments.clients)))
+        syncing = None if arguments.no_sync else asyncio.create_task(keep_syncing(client, places[0], folder, deadline))
+        apart = QUESTIONS // arguments.clients
+        await asyncio.gather(*(ask(apart * number) for number in range(arguments.clients)))
         syncs = await syncing if syncing is not None else Counter()
     p50, p95, p99 = (1000 * np.quantile(seconds, (0.5, 0.95, 0.99))).tolist()
     return {
-        "chunks": arguments.chunks,
+        "indexes": arguments.indexes,
+        "chunks of each": arguments.chunks,
         "clients": arguments.clients,
         "seconds": arguments.seconds,
         **{f"status {status}": count for status, count in sorted(statuses.items())},
@@ -148,15 +161,15 @@ async def measure(url: str, arguments: argparse.Namespace, folder: Path) -> dict
     }
 
 
-async def keep_syncing(client: httpx.AsyncClient, folder: Path, deadline: float) -> "Counter[str]":
+async def keep_syncing(client: httpx.AsyncClient, place: str, folder: Path, deadline: float) -> "Counter[str]":
     """One sync after the other, each of new files, until the time is over; what became of each."""
     ended: Counter[str] = Counter()
     seed = 0
     while time.monotonic() < deadline:
-        job = (await client.post("/sync", json={"folder": folder.name})).json()
+        job = (await client.post(f"{place}/sync", json={"folder": folder.name})).json()
         while job["finished"] is None and time.monotonic() < deadline:
             await asyncio.sleep(0.5)
-            job = (await client.get(f"/jobs/{job['id']}")).json()
+            job = (await client.get(f"{place}/jobs/{job['id']}")).json()
         ended[job["status"]] += 1
         await asyncio.to_thread(write_files, folder, seed=(seed := seed + 1))
     return ended
