@@ -261,7 +261,7 @@ def _troubles(index: HybridIndex) -> list[Trouble]:
             troubles = [*wrong, *differences.without(_documents_of(wrong)).troubles()]
         config = index.config
         told = {trouble.name for trouble in troubles if trouble.name}
-        ledger = writer.records.all()
+        ledger = writer.documents
         for name, folder in sorted(writer.folders.items()):
             found = examine_folder(name, folder, ledger, max_bytes=config.max_file_bytes, converters=config.converters)
             troubles += [trouble for trouble in found if trouble.name not in told]

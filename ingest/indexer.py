@@ -35,6 +35,9 @@ class Indexer:
     One document's trouble costs only itself: it is noted in the ledger with its reason, and the last version that
     could be read stays searchable.
 
+    With `holds`, documents that come faster than they can be embedded are parsed first, all of them, and searches find
+    them by their words meanwhile; a few are embedded at once.
+
     documents, size   how many there will be, and their bytes together
     machines          how many embed at the same time, a batch each; it is asked once, for the first batch
     """
@@ -48,6 +51,7 @@ class Indexer:
         size: int,
         on_progress: OnProgress | None,
         machines: Callable[[], int] = lambda: 1,
+        holds: bool = False,
     ) -> None:
         self.report = report
         self._writer = writer
@@ -55,6 +59,8 @@ class Indexer:
         self._on_progress = on_progress
         self._batch: list[_Put] = []
         self._embedding: deque[list[_Put]] = deque()
+        self._holds = holds and writer.can_hold
+        self._held: set[str] = set()
         self._ask_machines = machines
 
     @cached_property
@@ -87,10 +93,33 @@ class Indexer:
 
     def put(self, record: DocumentRecord, chunks: Sequence[Chunk], *, size: int, content: str = "") -> None:
         """Index a document's chunks; `content` as in Change."""
-        self._batch.append(_Put(Change(record, chunks, content), size))
-        enough = _BATCH_CHUNKS if self._embedding else _BATCH_CHUNKS // _FIRST_SHARE
+        self._fill(_Put(Change(record, chunks, content), size), self._hold if self._holds else self._turn)
+
+    def _fill(self, put: _Put, empty: Callable[[], None]) -> None:
+        """Add to the batch, and empty it where it is full."""
+        self._batch.append(put)
+        is_first = not (self._holds or self._embedding)
+        enough = _BATCH_CHUNKS // _FIRST_SHARE if is_first else _BATCH_CHUNKS
         if sum(len(put.change.chunks) or 1 for put in self._batch) >= enough:
-            self._turn()
+            empty()
+
+    def _hold(self) -> None:
+        """Let words find what was put; it is embedded when all is parsed."""
+        if not self._batch:
+            return
+        changes = [put.change for put in self._batch]
+        self._batch = []
+        self._writer.hold(changes)
+        self._writer.commit_when_due()
+        self._held.update(change.record.folder for change in changes)
+        self._progress = self._progress._replace(
+            held=self._progress.held + sum(len(change.chunks) for change in changes)
+        )
+        self._advance(0, 0)
+
+    def embed_held(self, folder: str) -> None:
+        """Have `flush` embed the documents that an earlier sync of the folder has held, too."""
+        self._held.add(folder)
 
     def fail(self, record: DocumentRecord, reason: str, *, size: int) -> None:
         """Report a document that cannot be indexed, and note it in the ledger unless that says so already.
@@ -121,7 +150,18 @@ class Indexer:
 
     def flush(self, stop: threading.Event | None = None) -> bool:
         """Write what has been put, batch by batch until `stop` is set. Returns whether all is written."""
-        while (self._embedding or self._batch) and not (stop is not None and stop.is_set()):
+
+        def is_stopped() -> bool:
+            return stop is not None and stop.is_set()
+
+        if self._held:
+            self._hold()
+            self._writer.commit_now()
+            for change in self._writer.backlog.changes(self._held):
+                if is_stopped():
+                    return False
+                self._fill(_Put(change, change.record.size), self._turn)
+        while (self._embedding or self._batch) and not is_stopped():
             self._turn()
         return not (self._embedding or self._batch)
 

@@ -55,7 +55,7 @@ def needs_reading(file: ScannedFile, record: DocumentRecord | None) -> bool:
 
 def is_read_so(file: ScannedFile, record: DocumentRecord) -> bool:
     """Whether the document is in the index, and made as it would be made of the same content now."""
-    return record.status == "ready" and (file.read_as, file.given) == (record.read_as, record.given)
+    return record.status in ("ready", "pending") and (file.read_as, file.given) == (record.read_as, record.given)
 
 
 def is_as_recorded(file: ScannedFile, record: DocumentRecord) -> bool:

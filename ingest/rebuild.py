@@ -276,6 +276,7 @@ def _fill(
             include=include,
             exclude=exclude,
             metadata=lambda source, _: given_metadata(reader.record_of(source)),
+            wait_for_vectors=True,  # nobody searches it yet
             allow_deletions=True,  # of what an earlier rebuild has left; against the old index it is held elsewhere
             pool=pool,
             stop=stop,

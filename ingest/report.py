@@ -111,6 +111,7 @@ class NodeProgress(NamedTuple):
 class Progress(NamedTuple):
     """How far a sync is: documents and bytes done of those to do, and the chunks and tokens that went into them.
 
+    held      chunks that were parsed, and that words find while they await their vectors
     in_hand   chunks of the batch that is being written which are still to come; a sync that is asked to stop finishes
               them.
     nodes     those that share the work, where other machines do it
@@ -124,6 +125,7 @@ class Progress(NamedTuple):
     tokens: int
     in_hand: int = 0
     nodes: tuple[NodeProgress, ...] = ()
+    held: int = 0
 
 
 OnProgress = Callable[[Progress], None]

@@ -11,11 +11,18 @@ from retrieval.types import SyncedFolder
 
 
 class FolderStatus(NamedTuple):
-    """indexed: documents that searches can return, also where a later version failed; over all folders, and with the
-    documents added from memory, these are `Stats.documents`. failed: what the next sync cannot index either, unless it
-    changes. pending: what the next sync would do. refused: why it would refuse to, else "". notices: what is indexed in
-    part. unreachable: why the folder could not be looked at, else ""; then failed and skipped are what the ledger
-    says of the last sync, and pending is None."""
+    """How one folder stands.
+
+    indexed   documents that searches can return, also where a later version failed; over all folders, and with the
+              documents added from memory, these are `Stats.documents`
+    awaiting  those of them that a sync has parsed and not embedded yet: words find them
+    failed    what the next sync cannot index either, unless it changes
+    pending   what the next sync would do, beside embedding those that await it
+    refused   why the next sync would refuse to, else ""
+    notices   what is indexed in part
+    unreachable   why the folder could not be looked at, else ""; then failed and skipped are what the ledger says of the
+              last sync, and pending is None
+    """
 
     name: str
     folder: SyncedFolder
@@ -26,6 +33,7 @@ class FolderStatus(NamedTuple):
     notices: tuple[Notice, ...] = ()
     unreachable: str = ""
     refused: str = ""
+    awaiting: int = 0
 
 
 def folder_status(index: HybridIndex) -> list[FolderStatus]:
@@ -39,12 +47,15 @@ def _status_of(name: str, folder: SyncedFolder, index: HybridIndex, indexed: int
     notices = tuple(
         Notice(record.source, record.reason) for record in records if record.status == "ready" and record.reason
     )
+    awaiting = sum(record.status == "pending" for record in records)
     try:
         planned = resync(name, folder, index, dry_run=True)
     except ConfigError as error:
         failed = tuple(Failure(record.source, record.reason) for record in records if record.status == "failed")
         skipped = tuple(Skip(record.source, record.reason) for record in records if record.status == "skipped")
-        return FolderStatus(name, folder, indexed, failed, None, skipped, notices, unreachable=str(error))
+        return FolderStatus(
+            name, folder, indexed, failed, None, skipped, notices, unreachable=str(error), awaiting=awaiting
+        )
     return FolderStatus(
         name,
         folder,
@@ -54,4 +65,5 @@ def _status_of(name: str, folder: SyncedFolder, index: HybridIndex, indexed: int
         planned.skipped,
         notices,
         refused=planned.refused,
+        awaiting=awaiting,
     )

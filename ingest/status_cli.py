@@ -38,6 +38,9 @@ def status(index: IndexOption = DEFAULT_INDEX, config: ConfigOption = None, as_j
         f"in {index}",
         markup=False,
     )
+    if stats.pending_chunks:
+        awaiting = counted(stats.pending_chunks, "chunk")
+        out.print(f"{awaiting} of these await their vectors: words find them; `ingest sync` embeds the rest")
     chunk = "" if stats.chunk_size == "auto" else f", chunks of at most {stats.chunk_size}"
     estimated = f" (an estimate: {ESTIMATE}; encoder_tokenizer counts exactly)" if stats.limit_is_estimated else ""
     out.print(
@@ -68,6 +71,10 @@ def _print_folder(folder: "FolderStatus") -> None:
         out.print(f"  unreachable: {folder.unreachable}", markup=False)
     if folder.refused:
         out.print(f"  the next sync would be refused: {folder.refused}", markup=False)
+    if folder.awaiting:
+        out.print(
+            f"  {counted(folder.awaiting, 'document')} of these found by words alone, until a sync has embedded them"
+        )
     for failure in folder.failed:
         out.print(f"  failed: {printable(failure.source)}: {failure.reason}", markup=False)
     for notice in folder.notices:
@@ -89,4 +96,5 @@ def _folder_as_dict(folder: "FolderStatus") -> dict[str, Any]:
         "notices": [notice._asdict() for notice in folder.notices],
         "unreachable": folder.unreachable,
         "refused": folder.refused,
+        "awaiting": folder.awaiting,
     }

@@ -40,6 +40,7 @@ def sync(
     metadata: MetadataOf | None = None,
     retry_failed: bool = True,
     allow_deletions: bool = False,
+    wait_for_vectors: bool = False,
     dry_run: bool = False,
     pool: "Parsers | None" = None,
     ray: str | None = None,
@@ -56,6 +57,9 @@ def sync(
     retry_failed   whether files that failed, and have not changed since, are tried again.
     allow_deletions   whether all documents of the folder may be deleted, or more than half of at least 20. Without, as
               when a share is not mounted, nothing is done.
+    wait_for_vectors   whether a document is searchable only once it is embedded. Without, where there is more to embed
+              than takes a few seconds, all files are parsed first, and searches find them by their words at once; their
+              vectors follow, those of the files modified last first. With `ray` and in Milvus it is always so.
     dry_run   report what would be done, and do nothing; where a sync would raise DeletionsRefusedError, the report's
               `refused` says why.
     pool      parses the files, such as a ParserPool that serves many syncs; the caller closes it. None starts processes
@@ -100,7 +104,7 @@ def sync(
         writer = stack.enter_context(index.writing())
         check_claim(writer.folders, scanned.name, str(scanned.root))
         read_ns = time.time_ns()  # before any file is
-        ledger = writer.records.all()
+        ledger = writer.documents
         _warn_of_overlap(scanned, ledger.values(), writer.folders)
         todo, planned = diff(
             scanned, ledger, metadata=metadata, retry_failed=retry_failed, converters=config.converters
@@ -108,21 +112,24 @@ def sync(
         if not allow_deletions:
             documents = searchable(ledger.values(), scanned.name)
             check_deletions(todo.delete, documents, _unread(scanned, todo, planned), root=scanned.root)
-        report = replace(planned, added=0, updated=0, deleted=0, planned=())
-        files = (*todo.add, *todo.update)
-        size = sum(file.size for file in files)
+        files = sorted((*todo.add, *todo.update), key=lambda file: (-file.mtime_ns, file.source))
+        held = _held(writer, scanned.name, todo)
+        report = replace(planned, added=0, updated=0, deleted=0, unchanged=planned.unchanged - len(held), planned=())
         indexer = Indexer(
             writer,
             report,
-            documents=len(files),
-            size=size,
+            documents=len(files) + len(held),
+            size=sum(file.size for file in files) + sum(record.size for record in held),
             on_progress=on_progress,
             machines=lambda: index.embedder.machines,
+            holds=not (wait_for_vectors or ray is not None),
         )
+        if held:
+            indexer.embed_held(scanned.name)
         with parsing(files, index, folder=scanned.name, pool=pool, stop=stop) as outcomes:
             if not todo.is_empty or scanned.name in writer.folders:  # Chroma opens while the parsers start
                 writer.claim(scanned.name, SyncedFolder(str(scanned.root), include, exclude))
-            stopped = bool(files) and index_files(outcomes, indexer, folder=scanned.name, stop=stop)
+            stopped = bool(files or held) and index_files(outcomes, indexer, folder=scanned.name, stop=stop)
         if not stopped:
             _touch(writer, todo, read_ns)
             indexer.remove(todo.delete)
@@ -147,9 +154,17 @@ def _unread(scanned: Scan, todo: Plan, planned: SyncReport) -> tuple[ScannedFile
     return (*todo.add, *todo.update, *(file for file in scanned.files if file.source in failed))
 
 
+def _held(writer: Writer, folder: str, todo: Plan) -> list[DocumentRecord]:
+    """The documents of the folder that an earlier sync has parsed, and that are still as they were."""
+    changed = {file.source for file in (*todo.add, *todo.update)} | {record.source for record in todo.delete}
+    records = writer.backlog.records.values()
+    return [record for record in records if record.folder == folder and record.source not in changed]
+
+
 def _touch(writer: Writer, todo: Plan, read_ns: int) -> None:
     """Note what files of equal content are like now."""
-    touched = [(replace(seen(file, old), indexed_ns=read_ns), modified_seconds(old)) for file, old in todo.touch]
+    known = ((file, old) for file, old in todo.touch if old.status != "pending")  # by now Chroma has it as it was
+    touched = [(replace(seen(file, old), indexed_ns=read_ns), modified_seconds(old)) for file, old in known]
     writer.update_records([record for record, then in touched if modified_seconds(record) == then])
     modified = [record for record, then in touched if modified_seconds(record) != then]
     writer.amend([(record, {"modified": modified_seconds(record)}) for record in modified])

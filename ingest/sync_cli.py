@@ -75,6 +75,10 @@ def sync(
     allow_deletions: Annotated[
         bool, typer.Option("--allow-deletions", help="Delete also most documents of a folder that is nearly empty now.")
     ] = False,
+    wait_for_vectors: Annotated[
+        bool,
+        typer.Option("--wait-for-vectors", help="Let searches find a new document only when it is embedded."),
+    ] = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Name what was added, updated, deleted and, with reasons, skipped.")
     ] = False,
@@ -84,6 +88,8 @@ def sync(
     """Add new files, replace changed ones, and delete those that are gone. Patterns are those of .gitignore."""
     if dry_run and (watch or rebuild or ray):
         raise ConfigError("--dry-run goes with none of --watch, --rebuild and --ray; leave one out.")
+    if wait_for_vectors and rebuild:
+        raise ConfigError("--wait-for-vectors does not go with --rebuild, which replaces the index when it is whole.")
     with stop_on_interrupt() as stop:
         pool = context.obj if ray is None else None
         chosen = _Choice(folder, name, include, exclude, allow_deletions, pool, ray, stop)
@@ -92,7 +98,16 @@ def sync(
             report = _rebuild(chosen, index, config)
             _show(report, index, as_json=as_json, verbose=verbose, kept=_KEPT_REBUILD)
         if not rebuild or (watch and not report.interrupted):
-            for report, done in _syncs(chosen, index, config, dry_run=dry_run, watch=watch, verbose=verbose):
+            syncs = _syncs(
+                chosen,
+                index,
+                config,
+                dry_run=dry_run,
+                wait_for_vectors=wait_for_vectors,
+                watch=watch,
+                verbose=verbose,
+            )
+            for report, done in syncs:
                 _show(report, index, as_json=as_json, verbose=verbose, done=done)
     if report.interrupted or (watch and stop.is_set()):
         sys.exit(INTERRUPTED)  # not typer's way: the report has said so
@@ -116,7 +131,14 @@ class _Choice(NamedTuple):
 
 
 def _syncs(
-    chosen: _Choice, index: Path, config: Path | None, *, dry_run: bool, watch: bool, verbose: bool
+    chosen: _Choice,
+    index: Path,
+    config: Path | None,
+    *,
+    dry_run: bool,
+    wait_for_vectors: bool,
+    watch: bool,
+    verbose: bool,
 ) -> Iterator[tuple[SyncReport, list[str]]]:
     """Sync once and, with `watch`, again after each change.
 
@@ -145,6 +167,7 @@ def _syncs(
                         index=opened,
                         retry_failed=is_first,
                         dry_run=dry_run,
+                        wait_for_vectors=wait_for_vectors,
                         on_progress=chosen.stop.hearing(on_progress),
                         **chosen._asdict(),
                     )

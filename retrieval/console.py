@@ -220,7 +220,8 @@ def _cut(text: Text, hit: SearchHit) -> Iterator[Text]:
 def _explain(hit: SearchHit) -> str:
     def side(name: str, score: float | None, rank: int | None) -> str:
         place = f"rank {rank}" if rank else "not a candidate"
-        return f"{name} {score:.4f} ({place})" if score is not None else f"{name} not asked"
+        missing = "awaits its vector" if hit.pending else "not asked"
+        return f"{name} {score:.4f} ({place})" if score is not None else f"{name} {missing}"
 
     parts = [f"relevance {hit.relevance:.2f}"]
     parts += [side("dense", hit.dense_score, hit.dense_rank), side("lexical", hit.lexical_score, hit.lexical_rank)]

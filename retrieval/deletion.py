@@ -19,13 +19,12 @@ def delete_sources(writer: Writer, sources: Collection[str]) -> Deleted:
     unknown one is ignored."""
     chosen = set(sources)
     below = tuple(source for source in chosen if source.endswith("/"))
-    known = writer.records.all() if below else writer.records
-    named = chosen.union(source for source in known if source.startswith(below)) if below else chosen
-    records = [record for source in named if (record := known.get(source)) is not None]
+    named = chosen.union(source for source in writer.documents if source.startswith(below)) if below else chosen
+    records = [record for source in named if (record := writer.find(source)) is not None]
     return Deleted(documents=len(records), chunks=writer.remove(records).chunks_deleted)
 
 
 def delete_matching(writer: Writer, where: Mapping[str, Any]) -> Deleted:
     """Delete the documents of the last generation all of whose chunks pass Chroma's filter."""
-    warn(writer.reader, where)
-    return delete_sources(writer, writer.reader.documents_passing(where))
+    warn(writer.shown, where)
+    return delete_sources(writer, writer.shown.documents_passing(where))

@@ -74,7 +74,9 @@ def spread(scores: Scores, reference: Scores) -> Scores:
 
 
 def is_constant(reference: Scores) -> bool:
-    """Whether the reference has no spread beyond rounding, and so no scale."""
+    """Whether the reference has no spread beyond rounding, and so no scale; so has an empty one."""
+    if not len(reference):
+        return True
     low, high = reference.min(), reference.max()
     return bool(high - low <= 1e-12 * max(1.0, abs(low), abs(high)))
 

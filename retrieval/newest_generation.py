@@ -9,6 +9,7 @@ from retrieval.directory.pointer import Pointer
 from retrieval.errors import IndexDamagedError, IndexMismatchError
 from retrieval.fingerprint import Fingerprint
 from retrieval.segments.manifest import Manifest
+from retrieval.segments.pending_reader import with_pending
 from retrieval.segments.reader import IndexReader
 
 log = logging.getLogger(__name__)
@@ -19,7 +20,7 @@ _REPAIRED = "The last generation answers; `ingest doctor --repair` makes the sea
 class NewestGeneration:
     """The newest generation of an open index. Only one thread at a time may call a method; any may read attributes.
 
-    reader      the generation; an empty one before the first
+    reader      the generation, without documents that await vectors; an empty one before the first
     made_with   the settings and model that made the index, as soon as they are known
     """
 
@@ -29,8 +30,17 @@ class NewestGeneration:
         self._directory = directory
         self._config = config
         self._stamp: tuple[int, int] | None = None
+        self._shown = self.reader
         self._reported = ""
         self._is_superseded = False
+
+    @property
+    def shown(self) -> IndexReader:
+        """What searches read: the generation with the documents that await vectors."""
+        shown, reader = self._shown, self.reader
+        if shown.committed is not reader:
+            shown = self._shown = with_pending(reader, self._config)
+        return shown
 
     @property
     def is_readable(self) -> bool:

@@ -41,7 +41,8 @@ class SearchHit:
     rank           from 1, without gaps.
     relevance      how likely the chunk has to do with what is asked, in [0, 1], comparable from query to query and from
                    index to index; below LIKELY, probably not at all. See retrieval.search.relevance.
-    dense_score    cosine of query and chunk in [-1, 1]; None only where the query was not embedded (mode "lexical").
+    dense_score    cosine of query and chunk in [-1, 1]; None where the query was not embedded (mode "lexical"), or the
+                   chunk is pending.
     lexical_score  BM25 of query and chunk; 0 where they share no term.
     dense_rank, lexical_rank   from 1; None where that side did not return the chunk among its candidates.
     page, page_end, line_start, line_end, char_start, char_end   as in Chunk, of all of `text`, neighbours included.
@@ -49,6 +50,8 @@ class SearchHit:
     duplicates     the other passages that have the text of the chunk, white space aside, and pass the filters, by
                    source; of many, MAX_DUPLICATES. Empty where passages are not collapsed.
     duplicates_total   how many there are.
+    pending        whether the chunk's vector is still to come: it was found by its words alone, and its fused score is
+                   that of the lexical side.
     """
 
     id: str
@@ -75,6 +78,7 @@ class SearchHit:
     highlights: tuple[tuple[int, int], ...]
     duplicates: tuple[Duplicate, ...] = ()
     duplicates_total: int = 0
+    pending: bool = False
 
     def citation(self) -> str:
         """Where it stands, on one line: `manual.pdf, page 3`, `manual.pdf, pages 3–4`, and where they bear other

@@ -84,7 +84,8 @@ class SearcherManager:
 
     def searcher(self, *, embedder: Callable[[], Embedder], rerankers: Rerankers) -> Searcher:
         """Searches the newest generation. Raises as `current`."""
-        return Searcher(self.current(), self._config, embedder=embedder, rerankers=rerankers)
+        self.current()
+        return Searcher(self._newest.shown, self._config, embedder=embedder, rerankers=rerankers)
 
     @contextmanager
     def writing(self) -> Iterator[Writer]:

@@ -113,7 +113,7 @@ class HybridVectorStore(VectorStore):
         if self.index.searcher().generation:
             with self.index.writing() as writer:
                 writer.commit()  # so that the generation has what an interrupted writer left
-                writer.remove([record for id_ in wanted if (record := writer.records.get(id_)) is not None])
+                writer.remove([record for id_ in wanted if (record := writer.find(id_)) is not None])
         return True
 
     @classmethod

@@ -40,7 +40,7 @@ FORMAT = 2
 
 _ABOUT = "archive.json"
 _MANIFEST = "manifest.json"
-_NAME = re.compile(r"[0-9a-f]{32}\.(segment|deletions)")
+_NAME = re.compile(r"[0-9a-f]{32}\.(segment|pending|deletions)")
 """What the files of segments are called; nothing else is written when restoring."""
 
 _BLOCK = 1 << 20
@@ -150,7 +150,7 @@ def _hold(index: HybridIndex, held: ExitStack) -> tuple[IndexReader, bytes, dict
     """The newest generation, its manifest, and its open files, which a writer may remove at any moment."""
     directory = IndexDirectory(index.path)
     while True:
-        reader = index.searcher().reader
+        reader = index.searcher().reader.committed
         if not reader.generation:
             raise IndexNotFoundError(f"Nothing was indexed in {directory.path} yet, and so there is nothing to save.")
         with ExitStack() as opened:
@@ -164,7 +164,7 @@ def _hold(index: HybridIndex, held: ExitStack) -> tuple[IndexReader, bytes, dict
                     name: opened.enter_context((directory.segments / name).open("rb")) for name in sorted(reader.files)
                 }
             except (FileNotFoundError, IndexDamagedError) as error:
-                if index.searcher().reader is not reader:
+                if index.searcher().reader.committed is not reader:
                     continue  # a writer has committed since, and removed what that does not need
                 raise IndexDamagedError(
                     f"{str(error).rstrip('.')}; `ingest doctor --repair` makes the search files again."

@@ -34,7 +34,7 @@ RESTORED = "`ingest doctor` says what the search files still have, and --repair 
 """How an error ends where search files may take the place of a Chroma that is lost."""
 
 _GENERATION = re.compile(r"[0-9a-f]{32}(\.json)?")
-_OWN_FILE = re.compile(r"[0-9a-f]{32}\.(json|tmp|segment|deletions)")
+_OWN_FILE = re.compile(r"[0-9a-f]{32}\.(json|tmp|segment|pending|deletions)")
 """A manifest, or what a manifest names."""
 
 _CHROMA = re.compile(r"chroma(-[0-9a-f]{8})?")

@@ -66,6 +66,10 @@ def similar_documents(
 ) -> list[SimilarDocument]:
     """The documents nearest to one, as HybridIndex.similar."""
     check_counts({"top_k": top_k})
+    record = reader.record_of(source)
+    reader = reader.committed
+    if record is not None and record.status == "pending" and reader.record(record.id) is None:
+        raise QueryError(f"{source} awaits its vectors; ask again when its sync is done.")
     if not reader.generation:
         raise QueryError(f"{source} is not in the index, which is empty; sync a folder first.")
     documents = _Documents(reader)
@@ -102,6 +106,7 @@ def similar_pairs(
     """All pairs of documents that are alike, as HybridIndex.similar_pairs."""
     blocks = {"query_chunk_size": query_chunk_size, "corpus_chunk_size": corpus_chunk_size}
     check_counts({"top_k": top_k, "max_pairs": max_pairs, **blocks})
+    reader = reader.committed
     documents = _Documents(reader)
     chosen = documents.passing(where)
     if len(chosen) < 2:

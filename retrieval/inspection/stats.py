@@ -34,6 +34,7 @@ class Stats(NamedTuple):
     recorded_failures   those whose last version the ledger has as failed; what was indexed before is among the
                 documents. The files that a sync reports as failed are more: folder_status looks at the folders, and
                 also finds dangling links, FIFOs, files over the limit and folders that cannot be listed.
+    pending_chunks   those of the chunks that await their vectors: words find them, and nothing else does yet
     tokens      of whole embedded strings
     limit_is_estimated   whether tokens are counted without the model's tokenizer
     languages   how the documents' text is analysed for BM25 -> how many documents; the most frequent first
@@ -42,6 +43,7 @@ class Stats(NamedTuple):
     documents: int
     recorded_failures: int
     chunks: int
+    pending_chunks: int
     tokens: int
     languages: Mapping[str, int]
     model: str
@@ -67,6 +69,7 @@ def describe(reader: IndexReader, config: Config) -> Stats:
         documents=len(searchable),
         recorded_failures=sum(record.status == "failed" for record in reader.records),
         chunks=reader.size,
+        pending_chunks=reader.pending,
         tokens=reader.tokens,
         # Records of old have no language but the index's own.
         languages=dict(Counter(record.language or config.language for record in searchable).most_common()),
@@ -87,6 +90,7 @@ def describe(reader: IndexReader, config: Config) -> Stats:
 
 def describe_embeddings(reader: IndexReader, *, sample: int, seed: int) -> EmbeddingStats:
     """As HybridIndex.embedding_stats. Raises QueryError."""
+    reader = reader.committed
     if not isinstance(sample, int) or sample < 2:
         raise QueryError(f"sample is {sample!r}; it must be a whole number of at least 2.")
     if not reader.size or reader.fingerprint is None:

@@ -56,7 +56,7 @@ def _scans(reader: IndexReader, queries: Sequence[Query]) -> list[Scan | None]:
     if not vectors or len(vectors) < len(queries) or _FEW * reader.slots > _SCORES:
         return [None] * len(queries)
     products, error = float32_products(reader.vectors.parts, np.stack(vectors))
-    products[:, reader.dead] = -np.inf
+    products[:, reader.without_cosine] = -np.inf
     return [partial(_known, rough=(row, error)) for row in products]
 
 

@@ -47,6 +47,8 @@ class QueryScores:
     lexical   float64 [n], BM25
     coverage  the query's
     vectors   float32 [n, dim], unit rows
+    awaits    bool [n], those whose vectors are still to come; None where all are there. The dense side does not score
+              them
     texts     [n], equal where texts are
     documents   [n], equal where documents are
     ordinals  intp [k] -> float64 [k], how many chunks of its document stand before each
@@ -68,18 +70,19 @@ class QueryScores:
         self.vector = query.vector
         self.coverage = query.evidence.coverage
         self.vectors = reader.vectors
+        self.awaits = reader.awaits
         self.texts: StackedArray[Any] | NDArray[Any] = reader.passages
         self.documents: StackedArray[Any] | NDArray[Any] = reader.documents
         self.ordinals: Callable[[Rows], Scores] = reader.ordinals
         self.in_its_language: Callable[[Rows], Scores] = partial(_in_language_of, query.text, reader)
         self.fusion_weights = reader.fusion_weights
-        self._cosines = Cosines(query.vector, reader.vectors, scan or reader.products, alive=reader.alive)
+        self._cosines = Cosines(query.vector, reader.vectors, scan or reader.products, eligible=reader.embedded)
         self.lexical, self._matching = _bm25(reader, lexical or reader.lexical, query.terms)
         if sides != "dense" and (phrase := phrase_scores(reader, query, self._matching, self._near)) is not None:
             self.lexical, self._matching = self.lexical + phrase[0], self._matching | phrase[1]
         self._sides = sides
         self._names: StackedArray[Any] | NDArray[Any] = reader.ids
-        self._alive = reader.alive
+        self._alive, self._embedded = reader.alive, reader.embedded
         self._unfiltered: dict[int, tuple[Rows, Rows]] = {}
 
     def _near(self, most: int) -> Rows | None:
@@ -95,8 +98,10 @@ class QueryScores:
         vector, and the BM25 score of its best chunk."""
         documents = copy.copy(self)
         documents.vectors = StackedArray([reader.document_vectors])
-        documents._cosines = Cosines(self.vector, documents.vectors, float32_scan(reader.document_vectors))
-        documents._alive = None
+        documents.awaits = None if self.awaits is None else any_of(self.awaits, reader)
+        documents._alive, documents._embedded = None, None if documents.awaits is None else ~documents.awaits
+        scan = float32_scan(reader.document_vectors, eligible=documents._embedded)
+        documents._cosines = Cosines(self.vector, documents.vectors, scan, eligible=documents._embedded)
         documents.lexical = highest(self.lexical, reader)
         documents._matching = any_of(self._matching, reader)
         documents.texts = documents.documents = documents._names = np.arange(len(documents.vectors))
@@ -115,15 +120,20 @@ class QueryScores:
         """float64 [n], as Cosines.ranked."""
         return self._cosines.ranked(rows)
 
-    def living(self, scores: NDArray[Any]) -> NDArray[Any]:
-        """Of scores [n], those of the rows that are not deleted."""
+    def of_side(self, scores: NDArray[Any], side: Literal["dense", "lexical"]) -> NDArray[Any]:
+        """Of one side's scores [n], those of the rows that it scores."""
         if scores.any():  # where a side's best have 0, as for words that no passage has, all have
             self._reader.require_all("the scores of all passages")
-        return scores if self._alive is None else scores[self._alive]
+        scored = self._embedded if side == "dense" else self._alive
+        return scores if scored is None else scores[scored]
 
     def cosines(self, rows: Rows) -> Scores:
-        """Exact, float64, whichever others are asked for."""
+        """Exact, float64, whichever others are asked for; 0 where the vector is still to come."""
         return self._cosines.of(rows)
+
+    def have_vectors(self, rows: Rows) -> Mask:
+        """bool [k]: which of the rows do not await their vectors."""
+        return np.ones(len(rows), np.bool_) if self.awaits is None else ~self.awaits[rows]
 
     def candidates(self, depth: int, allowed: Mask | None) -> tuple[Rows, Rows]:
         """The `depth` best of those allowed on the dense side, and on the lexical side, best first."""

@@ -26,10 +26,10 @@ class Cosines:
         vectors: "StackedArray[np.float32]",
         scan: Scan,
         *,
-        alive: Mask | None = None,
+        eligible: Mask | None = None,
     ) -> None:
-        """`scan` gives -inf for the rows that are not alive."""
-        self._alive = alive
+        """eligible   bool [n], the rows that may be found, None for all; `scan` gives -inf for others"""
+        self._eligible = eligible
         self._vector = vector
         self._vectors = vectors
         self._scan = scan
@@ -71,12 +71,13 @@ class Cosines:
     def best(self, depth: int, eligible: Mask | None) -> tuple[Rows, Scores]:
         """The `depth` best of those eligible, and all that tie with the last of them, with their exact cosines."""
         if self._vector is None:
-            rows = top_k_with_ties(np.zeros(len(self._vectors)), depth, self._alive if eligible is None else eligible)
+            chosen = self._eligible if eligible is None else eligible
+            rows = top_k_with_ties(np.zeros(len(self._vectors)), depth, chosen)
             return rows, np.zeros(len(rows))
         rough, error = self._rough
         rows = rough.top_k_with_ties(depth, eligible)
-        if self._alive is not None:
-            rows = rows[self._alive[rows]]  # there may be fewer than `depth`
+        if self._eligible is not None:
+            rows = rows[self._eligible[rows]]  # there may be fewer than `depth`
         bar = self.of(rows).min(initial=np.inf)  # so many are as good as that
         rows = rough.at_least(bar - error, eligible)
         cosines = self.of(rows)
@@ -102,11 +103,13 @@ def float32_products(parts: Sequence[Vectors], queries: Vectors) -> tuple[NDArra
     return products, queries.shape[1] * float(np.finfo(np.float32).eps)
 
 
-def float32_scan(vectors: Vectors) -> Scan:
-    """A scan that reads all of these."""
+def float32_scan(vectors: Vectors, *, eligible: Mask | None = None) -> Scan:
+    """A scan that reads all of these; `eligible` as in Cosines."""
 
     def scan(vector: Vectors) -> tuple[NDArray[np.float32], float]:
         products, error = float32_products([vectors], vector[None])
+        if eligible is not None:
+            products[:, ~eligible] = -np.inf
         return products[0], error
 
     return scan

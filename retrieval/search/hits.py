@@ -40,7 +40,7 @@ def hits_of(
     collapse    whether to name the other passages with the same text, of those allowed
     """
     dense_ranks, lexical_ranks = ({row: rank for rank, row in enumerate(side.tolist(), 1)} for side in ranks)
-    cosines = scores.cosines(ranking.rows)
+    cosines, awaits = scores.cosines(ranking.rows), ~scores.have_vectors(ranking.rows)
     marking = {language: Highlighter(terms, language) for language, terms in query.terms.items()}
     duplicates = duplicates_of(reader, ranking.rows, allowed) if collapse else [((), 0)] * len(ranking.rows)
     hits = []
@@ -67,7 +67,7 @@ def hits_of(
                 char_start=passage.char_start,
                 char_end=passage.char_end,
                 metadata=passage.metadata,
-                dense_score=None if scores.vector is None else float(cosines[at]),
+                dense_score=None if scores.vector is None or awaits[at] else float(cosines[at]),
                 dense_rank=dense_ranks.get(row),
                 lexical_score=float(scores.lexical[row]),
                 lexical_rank=lexical_ranks.get(row),
@@ -75,6 +75,7 @@ def hits_of(
                 highlights=_highlights(query, reader.language(row), marking, passage.text) if highlight else (),
                 duplicates=named,
                 duplicates_total=total,
+                pending=bool(awaits[at]),
             )
         )
     return hits

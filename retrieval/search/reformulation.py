@@ -29,7 +29,8 @@ def reformulated(reader: IndexReader, query: Query, scores: QueryScores, best: R
     """
     vector, terms = query.vector, query.terms
     if vector is not None and feedback in ("dense", "both"):
-        vector = rocchio(vector, reader.vectors[best[:_DENSE_HITS]], weight=_WEIGHT)
+        known = best[scores.have_vectors(best)]
+        vector = rocchio(vector, reader.vectors[known[:_DENSE_HITS]], weight=_WEIGHT)
     if feedback in ("lexical", "both"):
         rows = best[:_LEXICAL_HITS]
         terms = {language: _with_terms(reader, language, terms[language], scores, rows) for language in terms}

@@ -13,8 +13,8 @@ Words in common are the better evidence, since a model finds all of a subject ne
 answers usually do is one though it has none of the words.
 
 Where a model reads many languages, and the query is in another one than the passage, words say nothing, and answers lie
-less near. Where there are no vectors, coverage is all there is, and a third of the words is enough for one who asked
-for words.
+less near. Where there is no vector, or not yet, coverage is all there is, and a third of the words is enough for one
+who asked for words.
 """
 
 import numpy as np
@@ -53,4 +53,5 @@ def relevance(reader: IndexReader, query: Query, scores: QueryScores, rows: Rows
         return np.sqrt(coverage)
     nearness = scale.nearness(scores.cosines(rows))
     both = np.maximum((1 - _COVERAGE) * np.minimum(nearness, 1) + _COVERAGE * coverage, nearness / 2)
-    return np.where(foreign, np.minimum(nearness / _FOREIGN, 1.0), both)
+    found = np.where(foreign, np.minimum(nearness / _FOREIGN, 1.0), both)
+    return np.where(scores.have_vectors(rows), found, np.sqrt(coverage))

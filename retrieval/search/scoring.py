@@ -106,7 +106,10 @@ class Scorer:
         candidates = Candidates(rows[order], dense[order], lexical[order], fused[order])
         best, of_best = candidates.rows[:POOL], candidates.fused[:POOL]
         if options.smoothing:
-            of_best = smoothed(of_best, self._scores.vectors[best], self._scores.texts[best], weight=options.smoothing)
+            known = self._scores.have_vectors(best)
+            vectors, texts = self._scores.vectors[best[known]], self._scores.texts[best[known]]
+            of_best = of_best.copy()
+            of_best[known] = smoothed(of_best[known], vectors, texts, weight=options.smoothing)
         return candidates, of_best
 
     def _rows(self, options: SearchOptions, depth: int) -> Rows:
@@ -127,7 +130,7 @@ class Scorer:
         """Both sides' scores of the rows on the fusion's scale.
 
         The scale comes from the unfiltered candidates, or if those are all alike on one side, from all rows; for ranks
-        always from all rows.
+        always from all rows. A row that awaits its vector has the same score on both sides: that of its words.
         """
         method: FusionMethod = BASE if options.fusion == "learned" else options.fusion
         key = method, options.rrf_k, options.candidates, rows.tobytes()
@@ -136,19 +139,23 @@ class Scorer:
             if method == "rrf":
                 cosines = scores.ranked_cosines(rows)
                 dense, lexical = cosines[rows], scores.lexical[rows]
-                dense_reference, lexical_reference = scores.living(cosines), scores.living(scores.lexical)
+                dense_reference = scores.of_side(cosines, "dense")
+                lexical_reference = scores.of_side(scores.lexical, "lexical")
             else:
                 dense, lexical = scores.cosines(rows), scores.lexical[rows]
                 best = self._union("hybrid", options.candidates, filtered=False)
-                dense_reference, lexical_reference = scores.cosines(best), scores.lexical[best]
+                dense_reference = scores.cosines(best[scores.have_vectors(best)])
+                lexical_reference = scores.lexical[best]
                 if is_constant(dense_reference):
-                    dense_reference = scores.living(scores.dense).astype(np.float64)
+                    dense_reference = scores.of_side(scores.dense, "dense").astype(np.float64)
                 if is_constant(lexical_reference):
-                    lexical_reference = scores.living(scores.lexical)
-            self._scaled[key] = (
-                scaled(dense, dense_reference, method=method, rrf_k=options.rrf_k),
-                scaled(lexical, lexical_reference, method=method, rrf_k=options.rrf_k),
-            )
+                    lexical_reference = scores.of_side(scores.lexical, "lexical")
+            of_words = scaled(lexical, lexical_reference, method=method, rrf_k=options.rrf_k)
+            known = scores.have_vectors(rows)
+            of_vectors = of_words.copy()  # a side that does not know a row yet has no vote
+            if known.any():
+                of_vectors[known] = scaled(dense[known], dense_reference, method=method, rrf_k=options.rrf_k)
+            self._scaled[key] = of_vectors, of_words
         return self._scaled[key]
 
 

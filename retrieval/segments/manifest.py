@@ -1,7 +1,7 @@
 """What one generation consists of, in a small file: its segments, and what is true of the index as a whole."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -26,16 +26,18 @@ class Manifest:
     """state       as in Chroma, once the write that made the generation is settled
     segments    in the order of their rows
     documents   folder -> how many documents are its own; "" for those added from memory
+    pending     segments of documents that await vectors: Chroma does not have these versions of them yet
     """
 
     state: State
     segments: tuple[Entry, ...] = ()
     documents: Mapping[str, int] | None = None
+    pending: tuple[Entry, ...] = ()
 
     @property
     def files(self) -> set[str]:
         """The names of all files in the directory of segments that the generation needs."""
-        return {name for entry in self.segments for name in entry if name}
+        return {name for entry in (*self.segments, *self.pending) for name in entry if name}
 
     def write(self, directory: Path) -> None:
         """Write it into the directory of generations, atomically."""
@@ -48,6 +50,7 @@ class Manifest:
                 "cosine_scale": self.state.cosine_scale,
                 "documents": dict(self.documents or {}),
                 "segments": [list(entry) for entry in self.segments],
+                "pending": [list(entry) for entry in self.pending],
             },
         )
 
@@ -73,7 +76,12 @@ class Manifest:
             raise SealError("The manifest is not what was written.")
         folders, scale = folders_from(values["folders"]), scale_from(values.get("cosine_scale"))
         state = State(values["generation"], folders, values["fingerprint"], scale)
-        return cls(state, tuple(Entry(*names) for names in values["segments"]), values["documents"])
+        segments, pending = values["segments"], values.get("pending", ())  # which earlier versions do not write
+        return cls(state, _entries(segments), values["documents"], _entries(pending))
+
+
+def _entries(named: Iterable[Iterable[str]]) -> tuple[Entry, ...]:
+    return tuple(Entry(*names) for names in named)
 
 
 def manifest_path(directory: Path, generation: str) -> Path:

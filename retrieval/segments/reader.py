@@ -1,5 +1,6 @@
 """What a search reads: one generation, all its segments as one."""
 
+import logging
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,6 +33,8 @@ from retrieval.timing import stage
 from retrieval.topk import Mask, Rows
 from retrieval.types import Chunk, DocumentRecord, Vectors, document_id
 
+log = logging.getLogger(__name__)
+
 _ID = re.compile(r"[0-9a-f]{32}")
 
 _BLOCK = 4096
@@ -58,10 +61,22 @@ class IndexReader:
     vectors      float32 [slots, dim], unit rows
     ids, documents, digests   S32 [slots]
     passages     uint64 [slots], equal where texts are, as passage_numbers
+    pending_parts   segments of documents that await vectors, which are not among the rows
+    committed    the generation without the documents that await vectors: what Chroma has (pending_reader.py)
     """
 
-    def __init__(self, manifest: Manifest, live: Sequence[LiveSegment], config: Config) -> None:
+    def __init__(
+        self,
+        manifest: Manifest,
+        live: Sequence[LiveSegment],
+        config: Config,
+        *,
+        pending: Sequence[LiveSegment] = (),
+        committed: "IndexReader | None" = None,
+    ) -> None:
         self.live = tuple(live)
+        self.committed = committed or self
+        self.pending_parts = tuple(pending)
         self.state = manifest.state
         self.generation = manifest.state.generation
         self.documents_of_folder: Mapping[str, int] = manifest.documents or {}
@@ -86,8 +101,10 @@ class IndexReader:
         Files that are new are checked, the smallest first, up to _CHECKED bytes of them. Raises IndexDamagedError where
         one is missing, cut or altered.
         """
-        opened = {part.segment.name: part for part in known.live} if known is not None else {}
+        parts = (*known.live, *known.pending_parts) if known is not None else ()
+        opened = {part.segment.name: part for part in parts}
         live = [_opened(segments, entry, opened.get(entry.segment)) for entry in manifest.segments]
+        pending = [part for entry in manifest.pending if (part := _pending(segments, entry, opened)) is not None]
         unchecked = _CHECKED
         for part in sorted(live, key=lambda part: part.segment.bytes):
             if part.segment.name in opened:
@@ -97,7 +114,7 @@ class IndexReader:
                 break
             if altered := part.segment.altered():
                 raise IndexDamagedError(f"The search file {part.segment.name} is altered: {', '.join(altered)}.")
-        return cls(manifest, live, config)
+        return cls(manifest, live, config, pending=pending)
 
     @property
     def is_cut_off(self) -> bool:
@@ -128,7 +145,8 @@ class IndexReader:
     @property
     def files(self) -> set[str]:
         """The names of the files that it is read from."""
-        return {name for part in self.live for name in (part.segment.name, part.deletions) if name}
+        parts = (*self.live, *self.pending_parts)
+        return {name for part in parts for name in (part.segment.name, part.deletions) if name}
 
     @cached_property
     def alive(self) -> Mask | None:
@@ -145,6 +163,34 @@ class IndexReader:
     def living(self) -> Rows:
         """intp [size]: the rows that were not deleted."""
         return np.arange(self.slots) if self.alive is None else np.flatnonzero(self.alive)
+
+    @cached_property
+    def awaits(self) -> Mask | None:
+        """bool [slots]: the rows, not deleted, whose vectors are still to come; None where all are there."""
+        parts = [segment.awaits for segment in self.segments]
+        if all(part is None for part in parts):
+            return None
+        sizes = (segment.size for segment in self.segments)
+        known = [np.zeros(size, np.bool_) if part is None else part for part, size in zip(parts, sizes, strict=True)]
+        awaits = np.concatenate(known) if self.alive is None else np.concatenate(known) & self.alive
+        return awaits if awaits.any() else None
+
+    @property
+    def pending(self) -> int:
+        """How many rows await their vectors."""
+        return 0 if self.awaits is None else int(np.count_nonzero(self.awaits))
+
+    @cached_property
+    def embedded(self) -> Mask | None:
+        """bool [slots]: the rows that are not deleted and have a vector; None where all are such."""
+        if self.awaits is None:
+            return self.alive
+        return ~self.awaits if self.alive is None else self.alive & ~self.awaits
+
+    @cached_property
+    def without_cosine(self) -> Rows:
+        """intp [k]: the rows that are not `embedded`."""
+        return np.empty(0, np.intp) if self.embedded is None else np.flatnonzero(~self.embedded)
 
     @cached_property
     def vectors(self) -> "StackedArray[np.float32]":
@@ -187,13 +233,13 @@ class IndexReader:
 
     @stage("dense")
     def products(self, vector: Vectors) -> tuple[NDArray[np.float64], float]:
-        """float64 [slots], about the product of float32 [dim] with every row, -inf for deleted ones; and how far off
-        the true one each is at most."""
+        """float64 [slots], about the product of float32 [dim] with every row, -inf for those that are deleted or await
+        their vector; and how far off the true one each is at most."""
         products, error = np.empty(self.slots), 0.0
         query = QuantizedVectors.of(vector[None])
         for block, start in self.blocks:
             error = max(error, block.quantized.products(query, products[start : start + block.size]))
-        products[self.dead] = -np.inf
+        products[self.without_cosine] = -np.inf
         return products, error
 
     # What a search counts on
@@ -276,7 +322,11 @@ class IndexReader:
         found: dict[str, Vectors] = {}
         for segment in self.segments:
             rows = segment.rows_of_digests(keys_of(digests)).tolist()
-            found.update((digest, segment.vectors[row]) for digest, row in zip(digests, rows, strict=True) if row >= 0)
+            found.update(
+                (digest, segment.vectors[row])
+                for digest, row in zip(digests, rows, strict=True)
+                if row >= 0 and (segment.awaits is None or not segment.awaits[row])
+            )
         return found
 
     def chunks_of(self, document: str) -> list[Chunk]:
@@ -314,6 +364,23 @@ class IndexReader:
     def searchable(self) -> tuple[DocumentRecord, ...]:
         """The records of the documents that have chunks, whatever became of reading them since."""
         return tuple(record for record in self.records if record.chunk_ids)
+
+    def without_documents(self, ids: Sequence[str], *, rows: Rows | None = None) -> list[LiveSegment]:
+        """The segments less the records of these documents, and less these rows; None takes all their rows."""
+        if rows is None:
+            old = [record for id_ in ids if (record := self.record(id_)) is not None]
+            rows = self.rows_of_ids([chunk for record in old for chunk in record.chunk_ids])
+            rows = rows[rows >= 0]
+        keys = keys_of(ids)
+        live = []
+        for part, start in zip(self.live, self.starts, strict=False):
+            places = part.segment.places_of_records(keys)
+            places = places[places >= 0]
+            if part.records is not None:
+                places = places[part.records[places]]
+            here = rows[(rows >= start) & (rows < start + part.segment.size)] - start
+            live.append(part.without(here, places))
+        return live
 
     # Metadata
 
@@ -421,6 +488,21 @@ class IndexReader:
 
     def _stacked(self, parts: Sequence[NDArray[Any]], dtype: np.dtype[Any], *rest: int) -> StackedArray[Any]:
         return StackedArray(parts or [np.empty((0, *rest), dtype)])
+
+
+def _pending(directory: Path, entry: Entry, opened: Mapping[str, LiveSegment]) -> LiveSegment | None:
+    """A segment of documents that await vectors; None where it is damaged: their files are read again, and a search
+    does without."""
+    try:
+        part = _opened(directory, entry, opened.get(entry.segment))
+        altered = entry.segment not in opened and part.segment.altered()
+    except IndexDamagedError as error:
+        log.warning("%s Its documents cannot be found before the next sync.", error)
+        return None
+    if altered:
+        log.warning("The search file %s is altered. Its documents cannot be found before the next sync.", entry.segment)
+        return None
+    return part
 
 
 def _opened(directory: Path, entry: Entry, known: LiveSegment | None) -> LiveSegment:

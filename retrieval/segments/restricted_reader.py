@@ -73,7 +73,8 @@ def restricted(reader: IndexReader, where: Mapping[str, Any], config: Config) ->
     documents = reader.documents[reader.living] if reader.slots else np.empty(0, "S32")
     visible = np.setdiff1d(documents, documents[~passing[reader.living]])
     state: State = replace(reader.state, folders={})
-    return IndexReader(Manifest(state), [_part(part, visible) for part in reader.live], config)
+    committed = restricted(reader.committed, where, config) if reader.committed is not reader else None
+    return IndexReader(Manifest(state), [_part(part, visible) for part in reader.live], config, committed=committed)
 
 
 def _part(part: LiveSegment, visible: np.ndarray[Any, np.dtype[np.bytes_]]) -> RestrictedSegment:

@@ -29,6 +29,11 @@ from retrieval.types import Chunk, DocumentRecord, Vectors
 
 SUFFIX = ".segment"
 
+PENDING_SUFFIX = ".pending"
+"""Of a segment of documents that await vectors (pending_reader.py), which a repair of Chroma does not read."""
+
+AWAITS = "awaits"
+
 COLUMNS, WORDS, STEMS = "columns.", "words.", "stems."
 """How the names of the arrays begin: of columns, words and stems."""
 
@@ -43,6 +48,7 @@ class Segment:
     bytes              of the file
     vectors            float32 [n, dim], unit rows
     quantized          the same in a byte a dimension
+    awaits             bool [n], the rows whose vectors are still to come, and 0 here; None where all are there
     ids, documents     S32 [n]: each chunk's, and its document's
     digests            S32 [n]: context.embedded_digest of each chunk
     passages           of each chunk's text
@@ -65,6 +71,7 @@ class Segment:
         self.digests: Keys = pack["digests"]
         self.vectors: Vectors = pack["vectors"]
         self.quantized = QuantizedVectors(pack["codes"], pack["scales"])
+        self.awaits: Mask | None = pack[AWAITS].astype(np.bool_) if AWAITS in pack else None
         self.languages: tuple[str, ...] = tuple(pack.about["languages"])
         self.language_of_row: NDArray[np.uint8] = pack["languages"]
         self.postings = Postings(

@@ -20,7 +20,17 @@ from retrieval.segments.live_segment import LiveSegment
 from retrieval.segments.pack import PackWriter
 from retrieval.segments.passage_keys import PassageNumbers, passage_numbers
 from retrieval.segments.quantization import QuantizedVectors
-from retrieval.segments.segment import COLUMNS, STEMS, SUFFIX, WORDS, Segment, languages_of, record_to_json
+from retrieval.segments.segment import (
+    AWAITS,
+    COLUMNS,
+    PENDING_SUFFIX,
+    STEMS,
+    SUFFIX,
+    WORDS,
+    Segment,
+    languages_of,
+    record_to_json,
+)
 from retrieval.segments.sorted_keys import Keys, keys_of, order_of
 from retrieval.segments.words import Words, stems_of, words_of
 from retrieval.topk import Mask
@@ -33,13 +43,15 @@ _BLOCK = 4096
 class Rows(NamedTuple):
     """Chunks for a segment.
 
-    vectors     float32 [n, dim], unit rows
+    vectors     float32 [n, dim], unit rows; 0 where they are still to come
     languages   what each chunk is analysed in
+    awaits      bool [n], the chunks whose vectors are still to come; None where all are there
     """
 
     chunks: Sequence[Chunk]
     vectors: Vectors
     languages: Sequence[str]
+    awaits: Mask | None = None
 
 
 class Records(NamedTuple):
@@ -64,8 +76,10 @@ def write_segment(directory: Path, rows: Rows, records: Records, *, context_head
         terms_of(chunk, analyzers[language], context_header=context_header)
         for chunk, language in zip(chunks, rows.languages, strict=True)
     ]
-    path = directory / new_name()
+    path = directory / new_name(SUFFIX if rows.awaits is None else PENDING_SUFFIX)
     with PackWriter(path) as pack:
+        if rows.awaits is not None:
+            pack.write(AWAITS, rows.awaits.astype(np.uint8))
         pack.write("vectors", rows.vectors.astype("<f4", copy=False))
         pack.write("codes", quantized.codes)
         pack.write("scales", quantized.scales)
@@ -132,9 +146,9 @@ def merge_segments(directory: Path, parts: Sequence[LiveSegment]) -> Segment:
     return Segment(path)
 
 
-def new_name() -> str:
+def new_name(suffix: str = SUFFIX) -> str:
     """Of a segment that does not exist yet."""
-    return secrets.token_hex(16) + SUFFIX
+    return secrets.token_hex(16) + suffix
 
 
 def _write_keys(pack: PackWriter, *, ids: Keys, digests: Keys, records: Keys) -> None:

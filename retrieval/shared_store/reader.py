@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 import numpy as np
 
@@ -75,6 +75,13 @@ class SharedReader:
     # What an index knows of itself
 
     is_cut_off = False
+    pending = 0
+    pending_parts = ()
+
+    @property
+    def committed(self) -> Self:
+        """Nothing here awaits vectors."""
+        return self
 
     @contextmanager
     def explaining_damage(self) -> Iterator[None]:

@@ -103,7 +103,7 @@ class CandidateView:
     asked    the keys of all rows that were asked for
     """
 
-    alive = None
+    alive = embedded = awaits = None
     is_cut_off = False
 
     def __init__(

@@ -33,6 +33,7 @@ from retrieval.shared_store.statistics import (
     words_name,
 )
 from retrieval.types import DocumentRecord, SyncedFolder
+from retrieval.writer.backlog import Backlog
 from retrieval.writer.changes import Change, Written
 from retrieval.writer.document_writer import DocumentWriter
 from retrieval.writer.vector_pool import Filled, VectorPool
@@ -74,6 +75,7 @@ class SharedWriter(Writer):
         self._config = config
         self._embedder = embedder
         self._lender = lender
+        self.backlog = Backlog(directory.segments, ())
         self._token = ""
         self._leftovers: list[int] = []
         self._settle(read_state(self._notes))
@@ -84,6 +86,11 @@ class SharedWriter(Writer):
     def store(self) -> Any:
         """Passages and ledger, as they are to be."""
         return self._pending
+
+    @property
+    def can_hold(self) -> bool:
+        """Rows of Milvus have vectors."""
+        return False
 
     def recover(self) -> None:
         """There is nothing that could be behind."""

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple, Self
 
 from retrieval.types.ids import document_id
 
-Status = Literal["indexing", "ready", "failed", "skipped"]
+Status = Literal["indexing", "ready", "failed", "skipped", "pending"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,8 @@ class DocumentRecord:
     content_hash  a hash of the file's bytes, or of text and metadata; "" before anything was committed.
     size, mtime_ns, indexed_ns   bytes, and nanoseconds since the epoch; 0 for a document added from memory.
     status        "ready": indexed; "indexing": a write is under way; "failed": the document cannot be read, and the
-                  chunks are those of the last version that could be; "skipped": the file holds nothing to index.
+                  chunks are those of the last version that could be; "skipped": the file holds nothing to index;
+                  "pending": searches find it by its words, and Chroma gets it when its vectors are there.
     reason        why it failed or was skipped; the document's notices where it is ready.
     fingerprint   Fingerprint.id of the settings that made the chunks; "" where there are none.
     language      the language of retrieval.analysis that BM25 reads its text in; "" where nothing was indexed yet.

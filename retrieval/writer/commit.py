@@ -19,9 +19,9 @@ from retrieval.segments.manifest import Entry, Manifest
 from retrieval.segments.merger import Merger
 from retrieval.segments.reader import IndexReader
 from retrieval.segments.segment import Segment
-from retrieval.segments.sorted_keys import keys_of
 from retrieval.segments.write_segment import Records, Rows, write_segment
 from retrieval.types import Chunk, DocumentRecord, Vectors, document_id
+from retrieval.writer.backlog import Backlog
 
 log = logging.getLogger(__name__)
 
@@ -55,9 +55,10 @@ def commit(
     store: Store,
     config: Config,
     merger: Merger,
+    backlog: Backlog,
 ) -> IndexReader:
-    """Write the generation of `state`: what `base` has, with the changes. No pointer names it yet. Synced folders that
-    have no documents any more are left out of its state.
+    """Write the generation of `state`: what `base` has, with the changes, and apart from these what awaits vectors. No
+    pointer names it yet. Synced folders that have no documents any more are left out of its state.
 
     Rows of new and touched chunks are read from Chroma; all others stay where they are, or where a merge that has come
     to its end has put them. Chunks that the ledger names and Chroma does not hold are left out; a warning is logged.
@@ -66,11 +67,14 @@ def commit(
     merger.committed(new)
     live = merger.finish([*_without_replaced(changes, base), *map(LiveSegment, new)], wait=False)
     documents = _documents_of_folder(changes, base)
-    folders = {name: folder for name, folder in state.folders.items() if name in documents}
-    return _written(directory, replace(state, folders=folders), documents, live, config)
+    used = documents.keys() | {record.folder for record in backlog.records.values()}
+    folders = {name: folder for name, folder in state.folders.items() if name in used}
+    return _written(directory, replace(state, folders=folders), documents, live, config, backlog)
 
 
-def merge(directory: IndexDirectory, reader: IndexReader, *, config: Config, merger: Merger) -> IndexReader:
+def merge(
+    directory: IndexDirectory, reader: IndexReader, *, config: Config, merger: Merger, backlog: Backlog
+) -> IndexReader:
     """The same generation with the segments merged that are to be merged; the reader where none are.
 
     What can be found does not change, so that it keeps its name: the manifest is written again. Killed before that, the
@@ -81,7 +85,7 @@ def merge(directory: IndexDirectory, reader: IndexReader, *, config: Config, mer
     live = merger.finish(live, wait=True)
     if [part.segment for part in live] == list(reader.segments):
         return reader
-    return _written(directory, reader.state, reader.documents_of_folder, live, config)
+    return _written(directory, reader.state, reader.documents_of_folder, live, config, backlog)
 
 
 def _written(
@@ -90,15 +94,20 @@ def _written(
     documents: Mapping[str, int],
     live: Sequence[LiveSegment],
     config: Config,
+    backlog: Backlog,
 ) -> IndexReader:
     """Write the manifest, after all that it names is on disk."""
     live = [part.saved(directory.segments) for part in live if part.size or part.records_size]
     live.sort(key=lambda part: -part.segment.size)  # the small ones, which are read as one, lie side by side
-    entries = tuple(Entry(part.segment.name, part.deletions) for part in live)
-    manifest = Manifest(state, entries, documents)
+    backlog.save()
+    manifest = Manifest(state, _entries(live), documents, _entries(backlog.parts))
     sync_to_disk(directory.segments)
     manifest.write(directory.generations)
-    return IndexReader(manifest, live, config)
+    return IndexReader(manifest, live, config, pending=backlog.parts)
+
+
+def _entries(parts: Sequence[LiveSegment]) -> tuple[Entry, ...]:
+    return tuple(Entry(part.segment.name, part.deletions) for part in parts)
 
 
 def _without_replaced(changes: Changes, base: IndexReader) -> list[LiveSegment]:
@@ -110,17 +119,7 @@ def _without_replaced(changes: Changes, base: IndexReader) -> list[LiveSegment]:
             kept = set(record.chunk_ids) if record is not None else set()
             stale += [id_ for id_ in old.chunk_ids if id_ not in kept or id_ in changes.touched]
     rows = base.rows_of_ids(stale)
-    rows = rows[rows >= 0]
-    replaced = keys_of([document_id(source) for source in changes.records])
-    live = []
-    for part, start in zip(base.live, base.starts, strict=False):
-        places = part.segment.places_of_records(replaced)
-        places = places[places >= 0]
-        if part.records is not None:
-            places = places[part.records[places]]
-        here = rows[(rows >= start) & (rows < start + part.segment.size)] - start
-        live.append(part.without(here, places))
-    return live
+    return base.without_documents([document_id(source) for source in changes.records], rows=rows[rows >= 0])
 
 
 def _new_segments(

@@ -4,6 +4,7 @@ How a document is written is in retrieval.writer.document_writer. Around it, a w
 that a write is under way, and once all is written, which generation is the newest.
 """
 
+import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -16,8 +17,10 @@ from retrieval.encoders import Embedder
 from retrieval.errors import IndexDamagedError, IndexLockedError
 from retrieval.fingerprint import Fingerprint
 from retrieval.segments.merger import Merger
+from retrieval.segments.pending_reader import with_pending
 from retrieval.segments.reader import IndexReader
 from retrieval.types import CosineScale, DocumentRecord, Metadata, SyncedFolder
+from retrieval.writer.backlog import Backlog
 from retrieval.writer.changes import Change, Written
 from retrieval.writer.commit import commit, merge
 from retrieval.writer.document_writer import DocumentWriter
@@ -25,13 +28,20 @@ from retrieval.writer.ledger import Ledger
 from retrieval.writer.vector_pool import Filled, VectorPool
 
 _FIRST_COMMIT = 1000
-"""Chunks after which a long first sync becomes searchable; from there on each doubling of the index is committed."""
+"""Chunks after which a long first sync is committed; from there on each doubling of the index is."""
+
+_SECONDS = 5.0
+"""After so many it is committed as well, and"""
+
+_TIMES = 20
+"""so many times what the last commit took: a long sync spends a twentieth of its time on commits at most."""
 
 
 class Writer:
     """Changes an index; made by HybridIndex.writing(), which holds the lock. Chroma is opened at the first change.
 
     reader    the last generation
+    backlog   documents that were parsed, and await their vectors
     folders   name -> the synced folder that owns the sources below that name
 
     All that writes raises IndexLockedError where another process has written since the last generation was made.
@@ -48,6 +58,7 @@ class Writer:
         lender: IndexReader | None = None,
     ) -> None:
         self.reader = reader
+        self.backlog = Backlog(directory.segments, reader.pending_parts)
         self.folders = dict(reader.state.folders)
         self._directory = directory
         self._config = config
@@ -61,6 +72,9 @@ class Writer:
         pool = VectorPool(store, embedder, context_header=config.context_header, lender=lender)
         self._documents = DocumentWriter(store, pool, reader)
         self._token = ""
+        self._is_held = False
+        self._committed_at = time.monotonic()
+        self._commit_took = 0.0
 
     @property
     def store(self) -> Store:
@@ -71,6 +85,20 @@ class Writer:
     def records(self) -> Ledger:
         """The ledger by source, as of now."""
         return self._documents.records
+
+    @property
+    def documents(self) -> dict[str, DocumentRecord]:
+        """All records by source: as the ledger has them, or as they await their vectors."""
+        return self.records.all() | self.backlog.records
+
+    def find(self, source: str) -> DocumentRecord | None:
+        """One of `documents`."""
+        return self.backlog.records.get(source) or self.records.get(source)
+
+    @property
+    def shown(self) -> IndexReader:
+        """The last generation as searches read it."""
+        return with_pending(self.reader, self._config)
 
     @property
     def is_whole(self) -> bool:
@@ -95,6 +123,12 @@ class Writer:
             made_with.check_config(self._config, index=str(self._directory.path))
             made_with = made_with.moved_to(self._config.encoder_url)
             self._fingerprint = replace(made_with, analyzer=made_with.current_analyzer)
+        self.backlog.drop(
+            record.source
+            for record in list(self.backlog.records.values())
+            if (stored := self.records.get(record.source)) is not None
+            and (stored.status, stored.content_hash) == ("ready", record.content_hash)
+        )
         self._recovered = True
 
     def begin(self) -> None:
@@ -115,6 +149,20 @@ class Writer:
         self._token = token
         self._record_orphans()
 
+    @property
+    def can_hold(self) -> bool:
+        """Whether searches can find documents before their vectors are there."""
+        return True
+
+    def hold(self, changes: Sequence[Change]) -> None:
+        """Have searches find these documents by their words, from the next commit on, until `put` brings them into
+        Chroma with their vectors. A document that is there already keeps its rows in Chroma till then."""
+        made_with = self._made_with()
+        self.begin()
+        self._directory.make()
+        self.backlog.add(changes, made_with=made_with, reader=self.reader)
+        self._is_held = True
+
     def prefetch(self, changes: Sequence[Change]) -> None:
         """Start to embed what will be put next, while something else is being written."""
         self._documents.prefetch(changes)
@@ -125,13 +173,17 @@ class Writer:
         if self._cosine_scale is None and any(change.chunks for change in changes):
             self._cosine_scale = self._lent_scale(made_with) or self._embedder().cosine_scale(writing=True)
         self.begin()
-        return self._documents.put(changes, made_with=made_with, on_filled=on_filled)
+        written = self._documents.put(changes, made_with=made_with, on_filled=on_filled)
+        self.backlog.drop(change.record.source for change in changes)
+        return written
 
     def update_records(self, records: Sequence[DocumentRecord]) -> None:
-        """Write records of documents whose chunks stay as they are: of a failure, or of a new modification time."""
+        """Write records of documents whose chunks stay as they are: of a failure, or of a new modification time. A
+        version that awaits its vectors is forgotten."""
         if records:
             dimension = self._made_with().dimension
             self.begin()
+            self.backlog.drop(record.source for record in records)
             self._documents.write_records(records, dimension=dimension)
 
     def amend(self, amendments: Sequence[tuple[DocumentRecord, Metadata]]) -> None:
@@ -147,7 +199,8 @@ class Writer:
         if not records:
             return Written()
         self.begin()
-        return self._documents.remove(records)
+        self.backlog.drop(record.source for record in records)
+        return self._documents.remove([stored for each in records if (stored := self.records.get(each.source))])
 
     def claim(self, name: str, folder: SyncedFolder) -> None:
         """Record where the folder of that name lies, and which of its files were chosen."""
@@ -157,8 +210,16 @@ class Writer:
             self._announce(self._token)  # recovery tells by a folder's name which documents are the folder's
 
     def commit_when_due(self) -> None:
-        """Commit what a long run has written so far, once that is as much as the last generation has."""
-        if len(self._documents.touched) >= max(_FIRST_COMMIT, self.reader.size):
+        """Commit what a long run has written so far, once that is as much as the last generation has, or some seconds
+        have passed."""
+        written = len(self._documents.touched)
+        seconds = time.monotonic() - self._committed_at
+        if seconds > max(_SECONDS, _TIMES * self._commit_took) or written >= max(_FIRST_COMMIT, self.reader.size):
+            self.commit_now()
+
+    def commit_now(self) -> None:
+        """Commit what was written or held so far, if anything was; the write goes on."""
+        if self._is_held or self._documents.touched:
             self._commit(uuid.uuid4().hex, last=False)
 
     def commit(self) -> None:
@@ -199,6 +260,7 @@ class Writer:
         last          whether the write ends here: then merges are waited for, after searches can read the generation
         is_settling   whether to store the generation's name in Chroma, which says that no write is under way
         """
+        started = time.monotonic()
         state = self._state(generation)
         self._directory.make()
         reader = commit(
@@ -209,13 +271,15 @@ class Writer:
             store=self.store,
             config=self._config,
             merger=self._merger,
+            backlog=self.backlog,
         )
         if is_settling or (self._token and last):
             self.store.set_state(reader.state)
         self._point(generation, writing=not last)
         if last:
             self.store.seal()
-            if (merged := merge(self._directory, reader, config=self._config, merger=self._merger)) is not reader:
+            merged = merge(self._directory, reader, config=self._config, merger=self._merger, backlog=self.backlog)
+            if merged is not reader:
                 reader = merged
                 self._point(generation, writing=False)  # readers read the manifest again when the pointer is written
             self._directory.remove_leftovers(keep=reader.files)
@@ -225,7 +289,9 @@ class Writer:
         self.folders = dict(reader.state.folders)
         self.reader = reader
         self._documents.committed(reader)
-        self._recovered = False
+        self._recovered = self._is_held = False
+        self._committed_at = time.monotonic()
+        self._commit_took = self._committed_at - started
 
     def _refuse_an_emptied_chroma(self, state: State) -> None:
         shown = sum(self.reader.documents_of_folder.values())

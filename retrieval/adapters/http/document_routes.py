@@ -149,7 +149,7 @@ def document_routes(service: Service, chosen: Chosen) -> APIRouter:
 
         def delete(opened: HybridIndex) -> dict[str, int]:
             with opened.writing() as writer:
-                found = writer.reader.record(document_id)
+                found = writer.shown.record(document_id)
                 if found is None:
                     raise Refusal("not-found", _GONE.format(document_id))
                 check_deletable(found)

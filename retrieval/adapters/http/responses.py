@@ -51,6 +51,7 @@ class HitOut(BaseModel):
     highlights: list[tuple[int, int]]
     duplicates: list[DuplicateOut] = Field(description=f"{MAX_DUPLICATES} at most; empty without collapse.")
     duplicates_total: int
+    pending: bool = Field(description="Whether its vector is still to come, so that only its words were compared.")
     citation: str
 
 
@@ -258,6 +259,7 @@ class StatsOut(BaseModel):
     documents: int
     recorded_failures: int
     chunks: int
+    pending_chunks: int = Field(description="Those of the chunks that await their vectors: only words find them.")
     tokens: int
     languages: dict[str, int]
     model: str

@@ -100,7 +100,9 @@ class DocumentInfo(BaseModel):
     source: str
     title: str | None
     folder: str = Field(description='The synced folder that it is a file of; "" for one that was added.')
-    status: Status = Field(description="ready; failed and skipped with a reason; indexing while it is written.")
+    status: Status = Field(
+        description="ready; failed and skipped with a reason; indexing while written; pending until embedded."
+    )
     reason: str
     language: str
     parts: int = Field(description="How many parts its text has.")
