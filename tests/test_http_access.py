@@ -272,7 +272,7 @@ def test_a_folder_that_is_synced_meanwhile_is_a_conflict_too(start: Start, tmp_p
     (tmp_path / "docs" / "rain.md").write_text("Rain.")
     client = start()
     assert client.post("/documents", json={"source": "memo", "text": "There is an index."}).status_code == 201
-    written = client.app_state["service"].writes.submit(lambda index: sync(tmp_path / "docs", index))
+    written = client.app_state["service"].indexes.get()._writes.submit(lambda index: sync(tmp_path / "docs", index))
     answer = client.post("/documents", json={"source": "docs/snow.md", "text": "Snow."})
     assert written.result().added == 1
     assert (answer.status_code, kind_of(answer)) == (409, "conflict")

@@ -134,7 +134,15 @@ def test_what_makes_no_sense_is_refused_in_one_line(compare: Run, arguments: lis
 def test_real_processes_compare_an_index_and_leave_nothing(folder: Path) -> None:
     def start(*arguments: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", *arguments]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+        return subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+            # What a shell starts in the background ignores Ctrl-C, and so would its children.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
 
     environment = {**os.environ, "TMPDIR": str(folder / "temporary")}
     environment["PYTHONPATH"] = str(Path(__file__).parent.parent)

@@ -16,7 +16,6 @@ import pytest
 
 import ingest
 from ingest.doctor import examine
-from ingest.ray_pool import RayPool
 from retrieval import HybridIndex
 from retrieval.errors import ClusterUnavailableError, ConfigError
 from tests.equality import assert_same, told_by
@@ -160,25 +159,6 @@ def test_the_command_makes_the_index_that_one_machine_makes(
         cosines = np.sum([told["vectors"][id_] * usual["vectors"][id_] for id_ in ids], axis=1)
         assert cosines.min() >= 0.9999
         assert sync(docs, there).unchanged == 12
-
-
-def test_four_nodes_take_a_quarter_of_the_time(cluster: LocalNodes, open_index: Open, tmp_path: Path) -> None:
-    """With an encoder that only sleeps: this process keeps them at work."""
-    docs = make_folder(tmp_path / "docs", files=320, sections=20)
-    few = make_folder(tmp_path / "few", files=4, sections=20)
-    seconds = {}
-    for nodes in (1, 4):
-        cluster.add(nodes - len(cluster.nodes))
-        with (
-            open_index(f"index{nodes}", encoder=SleepingEncoder(0.04)) as index,
-            RayPool(cluster.address, index) as pool,
-        ):
-            ingest.sync(few, index, pool=pool)  # the workers have started
-            report = ingest.sync(docs, index, pool=pool)
-            assert (report.added, report.chunks_added) == (320, 6400)
-            seconds[nodes] = report.seconds
-            assert len(pool.nodes()) == nodes
-    assert seconds[4] <= 0.3 * seconds[1], seconds
 
 
 def test_a_cluster_that_does_not_answer(open_index: Open, tmp_path: Path) -> None:
