@@ -20,6 +20,9 @@ _BATCH_CHUNKS = 256
 """Chunks of whole documents written at once: enough to embed texts of like length together, and to make little of the
 records that go with each batch; few enough to be done in seconds when someone wants to stop."""
 
+_HELD_CHUNKS = 1 << 13
+"""The most that are held at once; as many as were held before, up to there: searches read few segments, and soon."""
+
 _FIRST_SHARE = 8
 """The first batch is so much smaller: the encoder waits for it."""
 
@@ -93,13 +96,16 @@ class Indexer:
 
     def put(self, record: DocumentRecord, chunks: Sequence[Chunk], *, size: int, content: str = "") -> None:
         """Index a document's chunks; `content` as in Change."""
-        self._fill(_Put(Change(record, chunks, content), size), self._hold if self._holds else self._turn)
+        put = _Put(Change(record, chunks, content), size)
+        if self._holds:
+            self._fill(put, self._hold, enough=min(max(_BATCH_CHUNKS, self._progress.held), _HELD_CHUNKS))
+        else:
+            enough = _BATCH_CHUNKS if self._embedding else _BATCH_CHUNKS // _FIRST_SHARE
+            self._fill(put, self._turn, enough=enough)
 
-    def _fill(self, put: _Put, empty: Callable[[], None]) -> None:
-        """Add to the batch, and empty it where it is full."""
+    def _fill(self, put: _Put, empty: Callable[[], None], *, enough: int) -> None:
+        """Add to the batch, and empty it once it has so many chunks."""
         self._batch.append(put)
-        is_first = not (self._holds or self._embedding)
-        enough = _BATCH_CHUNKS // _FIRST_SHARE if is_first else _BATCH_CHUNKS
         if sum(len(put.change.chunks) or 1 for put in self._batch) >= enough:
             empty()
 
@@ -160,7 +166,7 @@ class Indexer:
             for change in self._writer.backlog.changes(self._held):
                 if is_stopped():
                     return False
-                self._fill(_Put(change, change.record.size), self._turn)
+                self._fill(_Put(change, change.record.size), self._turn, enough=_BATCH_CHUNKS)
         while (self._embedding or self._batch) and not is_stopped():
             self._turn()
         return not (self._embedding or self._batch)

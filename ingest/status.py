@@ -20,8 +20,8 @@ class FolderStatus(NamedTuple):
     pending   what the next sync would do, beside embedding those that await it
     refused   why the next sync would refuse to, else ""
     notices   what is indexed in part
-    unreachable   why the folder could not be looked at, else ""; then failed and skipped are what the ledger says of the
-              last sync, and pending is None
+    unreachable   why the folder could not be looked at, else ""; then failed and skipped are what the ledger says of
+              the last sync, and pending is None
     """
 
     name: str

@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
 from fastapi import APIRouter, Path, Request
@@ -32,7 +32,11 @@ _COMPARISONS: Mapping[str, str] = {
     "eq": "$eq", "ne": "$ne", "gt": "$gt", "gte": "$gte", "lt": "$lt", "lte": "$lte", "in": "$in", "nin": "$nin",
 }  # fmt: skip
 
+_T = TypeVar("_T")
+
 Text = Annotated[str, Field(min_length=1, max_length=MAX_QUERY)]
+
+_Several = Annotated[list[_T], Field(min_length=1, max_length=MAX_INPUTS)]
 
 
 class RankingOptions(BaseModel):
@@ -86,7 +90,7 @@ class EmbeddingsBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"input": "rain", "model": "packaged"}]})
 
-    input: str | Annotated[list[str], Field(min_length=1, max_length=MAX_INPUTS)] | list[int] | list[list[int]] = Field(
+    input: str | _Several[str] | _Several[int] | _Several[list[int]] = Field(
         description="A text, or several; numbers of tokens are not read."
     )
     model: str = Field(description="The index's own, as GET /stats calls it.")
