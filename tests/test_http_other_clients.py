@@ -166,6 +166,7 @@ async def test_the_official_client_gets_the_indexs_own_vectors(
         ({"input": "bread " * 1000, "model": "packaged"}, "the model reads 256; send it in parts"),
         ({"input": "bread", "model": "packaged", "dimensions": 7}, "the vectors have 384"),
         ({"input": ["bread", " "], "model": "packaged"}, "input/1: the text is empty"),
+        ({"input": [], "model": "packaged"}, "at least 1 item"),
     ):
         with pytest.raises(openai.APIStatusError, match=says):
             await embeddings.create(**wrong)  # type: ignore[arg-type]

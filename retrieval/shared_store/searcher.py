@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, Unpack, cast
+from typing import Any, NoReturn, Protocol, TypeVar, Unpack, cast
 
 from retrieval.config import Config
 from retrieval.encoders import Embedder
@@ -22,15 +22,21 @@ from retrieval.shared_store.candidates import CandidateSearch
 from retrieval.shared_store.languages import SharedLanguages
 from retrieval.shared_store.reader import SharedReader
 from retrieval.shared_store.similar import similar_documents
+from retrieval.shared_store.state import SharedState
 from retrieval.types import Chunk, DocumentRecord, Reranker
-
-if TYPE_CHECKING:
-    from retrieval.shared_store.manager import SharedManager
 
 T = TypeVar("T")
 
 _THREADS = 4
 """Calls under way at once: two sides, filtered and not."""
+
+
+class Newest(Protocol):
+    """Tells what the newest generation is, now."""
+
+    def state(self) -> SharedState: ...
+
+    def newest(self) -> SharedReader: ...
 
 
 class SharedSearcher(Searcher):
@@ -42,7 +48,7 @@ class SharedSearcher(Searcher):
 
     def __init__(
         self,
-        manager: "SharedManager",
+        generations: Newest,
         reader: SharedReader,
         config: Config,
         *,
@@ -50,7 +56,7 @@ class SharedSearcher(Searcher):
         rerankers: Rerankers,
     ) -> None:
         super().__init__(cast(IndexReader, reader), config, embedder=embedder, rerankers=rerankers)
-        self._manager = manager
+        self._generations = generations
         self._shared = reader
         self._has_answered = False
 
@@ -125,7 +131,7 @@ class SharedSearcher(Searcher):
         """An answer of one generation, all of whose rows were there throughout."""
         while True:
             found = answer()
-            state = self._manager.state()
+            state = self._generations.state()
             if self._shared.shared.generation in (state.generation, *state.dead):
                 self._has_answered = True
                 return found
@@ -134,7 +140,7 @@ class SharedSearcher(Searcher):
                     "The index has been written twice since this searcher was taken, and its generation is gone; take "
                     "another: index.searcher()."
                 )
-            self._shared = self._manager.newest()
+            self._shared = self._generations.newest()
             self.reader = cast(IndexReader, self._shared)
 
 
