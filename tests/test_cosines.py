@@ -49,7 +49,8 @@ class Rows:
         blocks = [SimpleNamespace(size=len(part), quantized=QuantizedVectors.of(part)) for part in parts]
         self.blocks = list(zip(blocks, (0, len(parts[0])), strict=True))
         self.alive = None if alive is None or alive.all() else alive
-        self.dead = np.flatnonzero(~alive) if alive is not None else np.empty(0, np.intp)
+        self.awaits, self.embedded = None, self.alive
+        self.dead = self.without_cosine = np.flatnonzero(~alive) if alive is not None else np.empty(0, np.intp)
         self.ids = np.array([f"{(7 * row) % 1009:032x}" for row in range(self.slots)], dtype="S32")
         self.passages = self.documents = np.arange(self.slots)
         self.ordinals = lambda rows: np.zeros(len(rows))

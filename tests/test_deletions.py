@@ -186,7 +186,9 @@ def test_watching_waits_until_the_files_are_back(
     found: list[Any] = []
 
     def watch() -> None:
-        for report, _ in sync_cli._syncs(chosen, path, None, dry_run=False, watch=True, verbose=False):
+        for report, _ in sync_cli._syncs(
+            chosen, path, None, dry_run=False, wait_for_vectors=False, watch=True, verbose=False
+        ):
             found.append(report)
             stop.set()
 

@@ -1,6 +1,7 @@
 """An index whose vectors come from a server: what it remembers, what it notices, and what an outage costs."""
 
 import json
+import os
 from functools import partial
 from pathlib import Path
 
@@ -220,9 +221,11 @@ def test_an_outage_ends_a_sync_and_the_next_goes_on(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "docs").mkdir()
-    for number in range(60):
-        when = "early" if number < 32 else "late"
-        (tmp_path / "docs" / f"{number:02}.md").write_text(f"Note number {number} came {when}.\n", "utf-8")
+    for number in range(60):  # what was modified last is embedded first
+        file, when = tmp_path / "docs" / f"{number:02}.md", "early" if number < 32 else "late"
+        file.write_text(f"Note number {number} came {when}.\n", "utf-8")
+        os.utime(file, (2_000_000_000 - number, 2_000_000_000 - number))
+    monkeypatch.setattr("ingest.indexer._BATCH_CHUNKS", 32)
     Path("own.yaml").write_text(f"model: openai:words\nencoder_url: {server.url}\nparse_workers: 1\n", "utf-8")
 
     def run(*command: str) -> tuple[int, str, str]:
@@ -237,7 +240,7 @@ def test_an_outage_ends_a_sync_and_the_next_goes_on(
     assert f"openai:words at {server.url}/embeddings does not embed: it answers 503 (restarting)" in error
     embedded = {text for text in passages() if "came early" in text}
     status = json.loads(run("ingest", "status", "--json")[1])
-    assert status["documents"] == 32 and status["limit_is_estimated"]
+    assert (status["documents"], status["pending_chunks"], status["limit_is_estimated"]) == (60, 28, True)
     assert "note" in run("retrieve", "search", "note", "--mode", "lexical")[1].lower()
 
     server.reset()

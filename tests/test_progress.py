@@ -64,10 +64,10 @@ def test_progress_moves_within_a_batch_and_never_back(open_index: Callable[..., 
         sync(tmp_path / "few", index, on_progress=heard.append)
     documents = [progress.documents for progress in heard]
     assert documents == sorted(documents)
-    assert {0, 32, 96, 160, 200} <= set(documents), "32 chunks first, then 256, of which 64 are embedded at once"
+    assert {0, 64, 128, 192, 200} <= set(documents), "64 of a batch are embedded at once"
     assert [progress.bytes for progress in heard] == sorted(progress.bytes for progress in heard)
     assert heard[-1][:4] == (200, 200, heard[-1].total_bytes, heard[-1].total_bytes)
-    assert [heard[0].in_hand, heard[-1].in_hand] == [32, 0]
+    assert [heard[0].in_hand, heard[-1].in_hand] == [200, 0]
 
 
 @pytest.mark.parametrize(("in_hand", "says"), [(256, "Finishing 256 chunks, then stopping"), (0, "Stopping")])

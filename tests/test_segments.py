@@ -22,6 +22,7 @@ from retrieval.segments.merger import Merger
 from retrieval.segments.pack import Pack
 from retrieval.segments.reader import IndexReader
 from retrieval.types import Chunk, DocumentRecord, SyncedFolder, digest, document_id
+from retrieval.writer.backlog import Backlog
 from retrieval.writer.commit import Changes, commit, merge
 
 CONFIG = Config(language="none")
@@ -99,6 +100,7 @@ class History:
         self.directory.segments.mkdir(parents=True)
         self.directory.generations.mkdir()
         self.merger = Merger(self.directory.segments)
+        self.backlog = Backlog(self.directory.segments, ())
         self.reader = IndexReader.empty(CONFIG)
 
     def put(self, source: str, texts: Sequence[str], metadata: dict[str, Any], content: str, status: str) -> None:
@@ -135,10 +137,10 @@ class History:
         state = State(uuid.uuid4().hex, folders, fingerprint())
         self.reader = commit(
             self.directory, state, Changes(self.changed, self.touched), base=self.reader, store=self.rows,  # type: ignore[arg-type]
-            config=CONFIG, merger=self.merger,
+            config=CONFIG, merger=self.merger, backlog=self.backlog,
         )  # fmt: skip
         if last:
-            self.reader = merge(self.directory, self.reader, config=CONFIG, merger=self.merger)
+            self.reader = merge(self.directory, self.reader, config=CONFIG, merger=self.merger, backlog=self.backlog)
         else:
             self.merger.start(self.reader.live)
         self.changed, self.touched = {}, set()

@@ -182,8 +182,9 @@ def test_what_takes_no_time_is_not_stopped(open_index: Open, docs: Path) -> None
         assert (report.deleted, report.interrupted) == (1, False)
 
 
+@pytest.mark.parametrize("wait_for_vectors", [False, True])
 def test_stopping_finishes_what_is_in_hand_and_loses_nothing(
-    open_index: Open, docs: Path, monkeypatch: pytest.MonkeyPatch
+    open_index: Open, docs: Path, monkeypatch: pytest.MonkeyPatch, wait_for_vectors: bool
 ) -> None:
     monkeypatch.setattr("ingest.indexer._BATCH_CHUNKS", 2)
     for n in range(10):
@@ -195,12 +196,16 @@ def test_stopping_finishes_what_is_in_hand_and_loses_nothing(
             stop.set()
 
     with open_index() as index:
-        report = sync(docs, index, stop=stop, on_progress=stop_after_the_third)
+        report = sync(docs, index, stop=stop, on_progress=stop_after_the_third, wait_for_vectors=wait_for_vectors)
         assert report.interrupted
-        assert 3 <= report.added == len(index.documents()) < 14
-        assert all(record.status == "ready" for record in index.documents())
+        ready = [record for record in index.documents() if record.status == "ready"]
+        assert 3 <= report.added == len(ready) < 14
         (status,) = folder_status(index)
-        assert (status.indexed, len(status.pending)) == (report.added, 14 - report.added)
+        assert (status.indexed - status.awaiting, len(status.pending) + status.awaiting) == (
+            len(ready),
+            14 - len(ready),
+        )
+        assert status.awaiting == (0 if wait_for_vectors else 14 - len(ready))
         rest = sync(docs, index)
         assert not rest.interrupted
         assert rest.unchanged == report.added

@@ -212,6 +212,7 @@ class ProgressOut(BaseModel):
     total_bytes: int
     chunks: int
     tokens: int
+    held: int = Field(description="Chunks that words find already, while they await their vectors.")
 
 
 class ProblemOut(BaseModel):
