@@ -8,6 +8,7 @@ from typing import Any
 import ingest.indexer
 import retrieval.segments.merge_policy
 import retrieval.segments.merger
+import retrieval.writer.backlog
 import retrieval.writer.commit
 import retrieval.writer.writer
 from retrieval.chroma.store import Store
@@ -29,6 +30,7 @@ STEPS: tuple[tuple[Any, str], ...] = (
     (PackWriter, "finish"),
     (Manifest, "write"),
     (retrieval.writer.commit, "write_segment"),
+    (retrieval.writer.backlog, "write_segment"),
     (retrieval.segments.merger, "merge_segments"),
 )
 
@@ -61,6 +63,7 @@ def make_small(patch: Patch, *, is_in_order: bool) -> None:
     """
     patch(ingest.indexer, "_BATCH_CHUNKS", 8)
     patch(retrieval.writer.writer, "_FIRST_COMMIT", 8)
+    patch(retrieval.writer.writer, "_SECONDS", 1e9)
     patch(retrieval.segments.merge_policy, "TIER", 2)
     if is_in_order:
         patch(retrieval.segments.merger, "ThreadPoolExecutor", _Inline)
