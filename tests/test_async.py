@@ -120,6 +120,7 @@ async def test_an_error_reaches_who_awaits_it(index: HybridIndex) -> None:
     assert answers[1][0].source == "3.txt"
 
 
+@pytest.mark.slow
 def test_threads_share_one_index_with_a_thread_that_writes(open_index: Open) -> None:
     """Each answer is of one generation: all the documents of a publication, or none of them."""
     index, rounds = open_index(), 4

@@ -54,6 +54,7 @@ def test_vectors_are_unit_rows_of_the_prefixed_text() -> None:
     assert embedder.embed_passages([]).shape == (0, 384)
 
 
+@pytest.mark.slow
 def test_a_model_s_own_prompts_do_not_interfere(tmp_path: Path, loaded_embedder: Embedder) -> None:
     directory = copy_of_model(tmp_path / "prompted")
     file = directory / "config_sentence_transformers.json"
@@ -172,6 +173,7 @@ def layered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
+@pytest.mark.slow
 def test_another_layer_and_fewer_components_are_transformers_own_by_every_backend(
     layered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -195,6 +197,7 @@ def test_another_layer_and_fewer_components_are_transformers_own_by_every_backen
     assert len(list(tmp_path.glob("*/*/model.onnx"))) == 1, "exported once"
 
 
+@pytest.mark.slow
 def test_a_model_s_own_truncation_is_respected_and_a_layer_of_a_bare_transformer_taken(
     layered: Path, tmp_path: Path
 ) -> None:

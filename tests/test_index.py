@@ -556,6 +556,7 @@ def test_equal_text_is_embedded_once_wherever_it_stands(open_index: Open) -> Non
         assert np.ptp(scores) < 1e-6
 
 
+@pytest.mark.slow
 def test_a_server_keeps_the_truth_and_the_directory_can_be_lost(open_index: Open, server_config: Config) -> None:
     with open_index("here", config=server_config) as here:
         add(DOCUMENTS, here)

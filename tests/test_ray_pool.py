@@ -117,6 +117,7 @@ def test_an_encoder_that_fails_on_a_node_ends_the_sync_and_the_next_goes_on(docs
         assert on_nodes(docs, index, cluster_of("one")).added == 7
 
 
+@pytest.mark.slow
 def test_a_server_that_embeds_is_asked_from_here(docs: Path, open_index: Open, server: EmbeddingServer) -> None:
     config = Config(model="openai:words", encoder_url=server.url, encoder_api_key="secret")
     cluster = cluster_of("one")

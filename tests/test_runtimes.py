@@ -74,6 +74,7 @@ Embedder.load(Config()).embed_queries(["rain"])
     assert [path.name for path in tmp_path.iterdir()] == ["hybrid-retrieval"]
 
 
+@pytest.mark.slow
 def test_a_model_that_another_thread_lets_go_leaves_signals_alone() -> None:
     program = """
 import gc, signal, threading
@@ -220,6 +221,7 @@ def test_the_tokenizer_is_loaded_once(loaded_embedder: Embedder) -> None:
     assert loaded_embedder.tokenizer.to_str() == before
 
 
+@pytest.mark.slow
 def test_what_cannot_be_exported_is_run_by_torch_and_tried_once(
     empty_cache: Path, exact: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -93,6 +93,7 @@ def test_what_whole_segments_hold_is_saved(open_index: Open, path: Path) -> None
     assert (aside / "segments" / damaged.name).is_file()
 
 
+@pytest.mark.slow
 def test_a_folder_whose_records_are_all_lost_is_synced(open_index: Open, tmp_path: Path) -> None:
     docs, path = tmp_path / "docs", tmp_path / "index"
     docs.mkdir()

@@ -64,6 +64,7 @@ def weights_of(model) -> np.ndarray:
     return np.concatenate([parameter.detach().numpy().ravel() for parameter in model.parameters()])
 
 
+@pytest.mark.slow
 def test_a_planted_signal_is_learned_and_an_interruption_changes_nothing(
     loaded, tmp_path: Path, capfd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,6 +201,7 @@ def test_the_model_stays_as_it_is_where_training_makes_it_no_better(loaded, tmp_
     assert again == fitted, "what has stopped is not trained further"
 
 
+@pytest.mark.slow
 def test_figures_of_few_questions_choose_nothing(loaded, tmp_path: Path) -> None:
     recipe, told = Recipe(batch_size=6, learning_rate=0.01, patience=1, blend=0.75), []
     figures = {"columns": COLUMNS, "recipe": recipe, "chooses": False}

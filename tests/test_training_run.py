@@ -401,6 +401,7 @@ def test_the_command_sends_nothing_without_a_yes(
     assert code == 0 and "Pairs: " in told and " generated" in told and "they cost about" in told and server.requests
 
 
+@pytest.mark.slow
 def test_the_command_plans_trains_and_advises(
     index: HybridIndex, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
