@@ -7,7 +7,7 @@ import numpy as np
 
 from retrieval.config import Config
 from retrieval.encoders import Embedder
-from retrieval.errors import QueryError
+from retrieval.errors import ConfigError, QueryError
 from retrieval.inspection.embedding_stats import EmbeddingStats
 from retrieval.inspection.similar import SimilarDocument, SimilarPair, similar_documents, similar_pairs
 from retrieval.inspection.stats import Stats, describe, describe_embeddings
@@ -22,6 +22,7 @@ from retrieval.segments.reader import IndexReader
 from retrieval.segments.restricted_reader import restricted
 from retrieval.timing import stage
 from retrieval.types import Chunk, DocumentRecord, Reranker, SyncedFolder, clean_text
+from retrieval.words import counted
 
 
 class Found(NamedTuple):
@@ -92,6 +93,14 @@ class Searcher:
         """Plain texts, embedded and analysed, as `search` would with operators off. Raises as `search`."""
         options = SearchOptions.of(self.config, 1, {"mode": "hybrid", "alpha": 0.5, "operators": False})
         return self._analyse([_checked(text) for text in texts], options) if self.reader.size else []
+
+    def require_vectors(self, what: str) -> None:
+        """Raises ConfigError where chunks await their vectors: `what` would come of a part of the index."""
+        if self.reader.pending:
+            raise ConfigError(
+                f"{counted(self.reader.pending, 'chunk')} of the index await their vectors, and {what} needs them all; "
+                "let `ingest sync` come to its end first."
+            )
 
     # What is in it
 

@@ -17,7 +17,7 @@ from ingest.checks import compare_chroma, examine_documents, examine_segments
 from ingest.report import SyncReport
 from ingest.status import folder_status
 from retrieval import HybridIndex
-from retrieval.errors import QueryError
+from retrieval.errors import ConfigError, QueryError
 from retrieval.types import Vectors
 from tests.embedding_server import DIMENSION, of_words
 from tests.ingesting import rebuild, sync
@@ -303,6 +303,8 @@ def test_what_needs_vectors_leaves_pending_documents_out(docs: Path, tmp_path: P
         assert len(index.search("spring", 20, fusion="rrf")) == 10
         assert index.embedding_stats().chunks == done
         pending = {record.source for record in index.documents() if record.status == "pending"}
+        with pytest.raises(ConfigError, match="await their vectors"):
+            index.searcher().require_vectors("tuning")
         similar = index.similar(next(source for source in map(of_topic, TOPICS) if source not in pending), 20)
         assert not pending.intersection(other.source for other in similar)
         assert len(similar) == done - 1

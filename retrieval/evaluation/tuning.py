@@ -111,8 +111,10 @@ def tune(
     grid          the values to try
     on_progress   is told how many of how many settings have been scored
 
-    Raises ConfigError for fewer than 2 folds or 2 queries a fold, for an index without chunks, and as `Judge`.
+    Raises ConfigError for fewer than 2 folds or 2 queries a fold, for an index without chunks or of which some await
+    their vectors, and as `Judge`.
     """
+    searcher.require_vectors("tuning")
     check_folds(len(collection.queries), folds)
     present = Settings.of(searcher.config)
     candidates = candidate_settings(present, grid or Grid())

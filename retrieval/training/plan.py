@@ -83,6 +83,7 @@ def make_plan(
     Raises ConfigError where the index gives no pairs, or a package is missing, and as a search.
     """
     searcher, recipe, prompts = index.searcher(), wanted.recipe, index.embedder.prefixes
+    searcher.require_vectors("training")
     check_packages(lora=recipe.lora_rank > 0)
     texts = texts_of(searcher, wanted.seed)
     split, generated = split_of(texts, wanted), generated or Generated()
