@@ -25,6 +25,7 @@ from retrieval.fingerprint import Fingerprint
 from retrieval.segments.merger import Merger
 from retrieval.segments.reader import IndexReader
 from retrieval.types import Chunk, DocumentRecord, Vectors, document_id
+from retrieval.writer.backlog import Backlog
 from retrieval.writer.commit import Changes, commit, merge
 
 CONFIG = Config(language="english")
@@ -53,8 +54,17 @@ def build(path: Path, size: int) -> float:
     started = time.perf_counter()
     changes = Changes({record.source: record for record in made_up.records()}, ())
     empty = IndexReader.empty(CONFIG)
-    reader = commit(directory, state, changes, base=empty, store=made_up, config=CONFIG, merger=merger)
-    reader = merge(directory, reader, config=CONFIG, merger=merger)
+    reader = commit(
+        directory,
+        state,
+        changes,
+        base=empty,
+        store=made_up,
+        config=CONFIG,
+        merger=merger,
+        backlog=Backlog(directory.segments, ()),
+    )
+    reader = merge(directory, reader, config=CONFIG, merger=merger, backlog=Backlog(directory.segments, ()))
     directory.write_pointer(Pointer(generation=_GENERATION, fingerprint=state.fingerprint))
     directory.remove_leftovers(keep=reader.files)
     merger.close()
