@@ -21,7 +21,7 @@ from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from retrieval import serve_cli
+from retrieval import serve_names_cli
 from retrieval.adapters.http import access, connections, jobs, server_sent
 from retrieval.adapters.http.app import create_app
 from retrieval.adapters.http.keys import KeyFile, Keys
@@ -616,9 +616,9 @@ def test_so_many_uploads_at_once_are_taken_and_no_more(start: Start) -> None:
 
 
 def test_a_service_answers_to_the_address_that_it_listens_at() -> None:
-    assert "127.0.0.2" in serve_cli._hosts("127.0.0.2", [], is_local=True)
-    assert serve_cli._hosts("0.0.0.0", [], is_local=False) == frozenset()
-    assert "0.0.0.0" not in serve_cli._hosts("0.0.0.0", ["search.example"], is_local=False)
+    assert "127.0.0.2" in serve_names_cli.hosts("127.0.0.2", [], is_local=True)
+    assert serve_names_cli.hosts("0.0.0.0", [], is_local=False) == frozenset()
+    assert "0.0.0.0" not in serve_names_cli.hosts("0.0.0.0", ["search.example"], is_local=False)
 
 
 def test_a_folder_may_have_an_equals_sign_in_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -627,7 +627,7 @@ def test_a_folder_may_have_an_equals_sign_in_its_path(tmp_path: Path, monkeypatc
     year = tmp_path / "year=2024"
 
     def folders(*given: str) -> dict[str, Path]:
-        return serve_cli._folders(list(given), {"index": tmp_path}, is_single=True)["index"]
+        return serve_names_cli.folders(list(given), {"index": tmp_path}, is_single=True)["index"]
 
     assert folders(str(year)) == {"year=2024": year}
     assert folders(f"notes={year}") == {"notes": year}

@@ -11,7 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from ingest import add
-from retrieval import Document, HybridIndex, serve_cli
+from retrieval import Document, HybridIndex, serve_names_cli
 from retrieval.adapters.http.app import create_app
 from retrieval.adapters.http.feedback import Feedback
 from retrieval.adapters.http.keys import Keys
@@ -183,16 +183,16 @@ def test_one_that_is_being_written_stays_open(start: Start) -> None:
 def test_names_on_the_command_line(tmp_path: Path) -> None:
     for name in ("docs", ".retrieval", "made"):
         (tmp_path / name).mkdir()
-    named = serve_cli._indexes([f"code={tmp_path / 'docs'}", str(tmp_path / ".retrieval")], None)
+    named = serve_names_cli.indexes([f"code={tmp_path / 'docs'}", str(tmp_path / ".retrieval")], None)
     assert named == {"code": tmp_path / "docs", "retrieval": tmp_path / ".retrieval"}
-    assert serve_cli._indexes([], tmp_path / "made") == {}
+    assert serve_names_cli.indexes([], tmp_path / "made") == {}
     with pytest.raises(ConfigError, match="two indexes are called 'docs'"):
-        serve_cli._indexes([str(tmp_path / "docs"), f"docs={tmp_path / '.retrieval'}"], None)
+        serve_names_cli.indexes([str(tmp_path / "docs"), f"docs={tmp_path / '.retrieval'}"], None)
     with pytest.raises(ConfigError, match="is not a directory that exists"):
-        serve_cli._indexes([], tmp_path / "nowhere")
+        serve_names_cli.indexes([], tmp_path / "nowhere")
     with pytest.raises(ConfigError, match="write INDEX:NAME=DIR; there are code, retrieval"):
-        serve_cli._folders([str(tmp_path / "docs")], named, is_single=False)
-    assert serve_cli._folders([f"code:x={tmp_path / 'docs'}"], named, is_single=False) == {
+        serve_names_cli.folders([str(tmp_path / "docs")], named, is_single=False)
+    assert serve_names_cli.folders([f"code:x={tmp_path / 'docs'}"], named, is_single=False) == {
         "code": {"x": tmp_path / "docs"}
     }
 

@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 from ingest import add
-from retrieval import Document, HybridIndex, serve_cli
+from retrieval import Document, HybridIndex, serve_names_cli
 from retrieval.adapters.http.app import create_app
 from retrieval.adapters.http.keys import KeyFile, Keys
 from retrieval.adapters.http.service import Service
@@ -350,7 +350,7 @@ def test_a_token_is_checked_by_the_one_algorithm_of_the_key(tmp_path: Path) -> N
     with pytest.raises(ConfigError, match="is no filter"):
         tokens(tmp_path, where={"a": {"$like": "{sub}"}})
     with pytest.raises(ConfigError, match="a token may be meant for others"):
-        serve_cli._tokens(tmp_path / "token.key", None, None, None)
+        serve_names_cli.tokens(tmp_path / "token.key", None, None, None)
 
 
 def test_a_template_takes_claims_as_they_are() -> None:
