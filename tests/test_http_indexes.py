@@ -1,6 +1,7 @@
 """Several indexes in one service: named, opened when they are asked, closed when they are idle, made and deleted."""
 
 import json
+import logging
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -91,6 +92,25 @@ def test_of_several_a_request_names_one(start: Start) -> None:
         assert answer.status_code == 404
         assert "GET /indexes lists chess, kitchen, weather: ask /indexes/NAME/search" in answer.json()["detail"]
     assert client.get("/stats").status_code == 404
+
+
+def test_the_log_and_the_figures_name_the_routes_of_an_index_as_they_are_declared(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    client, _ = start()
+    asked = {
+        "/indexes/chess/stats": "/indexes/{index}/stats", "/indexes/nowhere/stats": "/indexes/{index}/stats",
+        "/indexes/chess/documents/" + "0" * 32: "/indexes/{index}/documents/{document_id}",
+        "/indexes/chess/": "/indexes/{index}/", "/indexes/chess/mcp": "/indexes/{index}/mcp",
+        "/indexes/stats": "/indexes/{index}", "/indexes": "/indexes", "/stats": "/stats",
+        "/indexes/chess/nowhere": "none",
+    }  # fmt: skip
+    with caplog.at_level(logging.INFO):
+        for path in asked:
+            client.get(path)
+    lines = [record.fields for record in caplog.records if record.getMessage() == "answered"]  # type: ignore[attr-defined]
+    assert [line["route"] for line in lines] == list(asked.values())
+    assert 'route="/indexes/{index}/stats",status="200"' in client.get("/metrics").text
 
 
 def test_tools_for_models_search_the_index_that_is_named(start: Start) -> None:
