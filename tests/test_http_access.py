@@ -187,6 +187,16 @@ def test_a_body_that_a_plain_form_could_send_is_not_read(start: Start, kind: str
     assert (answer.status_code, kind_of(answer)) == (415, "unsupported-media-type")
 
 
+def test_uploads_are_forms_alone(start: Start) -> None:
+    client = start(keys=KEYS)
+    form = {"file": ("a.md", b"# A\n\nSea.")}
+    answer = client.post("/uploads", json={"source": "a", "text": "Sea."}, headers=bearer(WRITE))
+    assert (answer.status_code, kind_of(answer)) == (415, "unsupported-media-type")
+    assert "multipart/form-data" in answer.json()["detail"]
+    assert client.post("/uploads", files=form, headers=bearer(READ)).status_code == 403
+    assert client.post("/uploads", files=form, headers=bearer(WRITE)).json()["documents"][0]["source"] == "uploads/a.md"
+
+
 def test_every_answer_tells_browsers_to_be_careful(start: Start) -> None:
     client = start()
     for path in ("/", "/stats", "/nowhere"):

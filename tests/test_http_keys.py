@@ -280,8 +280,9 @@ def test_a_key_with_a_filter_writes_what_passes_and_nothing_else(
     assert (line["caller"], line["index"], line["action"], len(line["documents"])) == ("alice", "notes", "add", 1)
     assert added("mine.md", ["bob"]) == 403
     assert added("hush/zeppelin.md", ["alice"]) == 403
-    upload = client.post("/indexes/notes/documents", files={"file": ("a.md", b"# A")}, headers=alice)
-    assert upload.status_code == 403
+    for path in ("documents", "uploads"):
+        upload = client.post(f"/indexes/notes/{path}", files={"file": ("a.md", b"# A")}, headers=alice)
+        assert (upload.status_code, "uploads/a.md" in upload.json()["detail"]) == (403, True)
     lines = "\n".join(
         json.dumps({"source": source, "text": "x", "metadata": {"readers": readers}})
         for source, readers in (("ok.md", ["alice"]), ("no.md", ["bob"]), ("hush/copy.md", ["alice"]))

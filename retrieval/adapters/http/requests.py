@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import PydanticCustomError, PydanticKnownError
+from typing_extensions import TypeAliasType
 
 from retrieval.adapters.filter_limits import MAX_PREFIXES
 from retrieval.adapters.given_metadata import GivenValue
@@ -47,11 +48,6 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _never_null(schema: dict[str, Any]) -> None:
-    """Leave null out of the schema: a client should omit the field instead."""
-    schema.update(next(one for one in schema.pop("anyOf") if one.get("type") != "null"))
-
-
 def _at_most(most: int) -> BeforeValidator:
     """Count the values before any is validated: each bad value would be an error of its own."""
 
@@ -75,6 +71,18 @@ def _up_to_the_first(values: Any, validated: ValidatorFunctionWrapHandler) -> An
 Prefix = Annotated[str, Field(min_length=1, max_length=MAX_SOURCE)]
 QueryText = Annotated[str, Field(min_length=1, max_length=MAX_QUERY)]
 Queries = Annotated[list[QueryText], Field(min_length=1, max_length=MAX_QUERIES)]
+Filter = TypeAliasType(
+    "Filter",
+    Annotated[
+        dict[str, Any],
+        Field(
+            description="A filter in Chroma's form: of metadata, such as {field: {$gte: 2020}}, or of text, such as "
+            "{$contains: word}; $and and $or join several.",
+            examples=[{"source": "docs/guide/rain.md"}],
+        ),
+    ],
+)
+"""A schema of its own, so that generated clients have one class for it."""
 
 
 class _Asked(BaseModel):
@@ -112,7 +120,7 @@ def _json_type(option: Option, type_: Any) -> Any:
         return Annotated[str, Field(min_length=1, max_length=MAX_SOURCE)]
     if get_origin(type_) is Sequence:
         return Annotated[list[Prefix], Field(min_length=1, max_length=MAX_PREFIXES), _at_most(MAX_PREFIXES)]
-    return dict[str, Any] if get_origin(type_) is Mapping else type_
+    return Filter if get_origin(type_) is Mapping else type_
 
 
 def _with_search_options(model: type[M]) -> type[M]:
@@ -134,11 +142,10 @@ class ContextBody(_Asked):
 
 @_with_search_options
 class SearchBody(_Asked):
-    """One query or several, and how to search: the arguments of HybridIndex.search, by their names."""
+    """One query or several, and how to search: either `query` or `queries` is needed, and all else is optional."""
 
     model_config = ConfigDict(
         json_schema_extra={
-            "oneOf": [{"required": ["query"]}, {"required": ["queries"]}],
             "examples": [
                 {"query": "what causes rain?"},
                 {"query": "what causes rain?", "top_k": 3, "where": {"source": "docs/guide/rain.md"}},
@@ -147,9 +154,9 @@ class SearchBody(_Asked):
         }
     )
 
-    query: QueryText | None = Field(None, description="A question, or words.", json_schema_extra=_never_null)
+    query: QueryText | None = Field(None, description="A question, or words.")
     queries: Annotated[Queries, _at_most(MAX_QUERIES)] | None = Field(
-        None, description="Several, answered from the same state of the index.", json_schema_extra=_never_null
+        None, description="Several instead of `query`, answered from the same state of the index."
     )
 
     context: ContextBody | None = Field(
@@ -198,15 +205,30 @@ class DocumentBody(_Asked):
     )
 
     source: str = Field(min_length=1, max_length=MAX_SOURCE, description="What it is cited by.")
-    text: str = Field(min_length=1)
-    title: str | None = None
+    text: str = Field(min_length=1, description="All of its text: Markdown, or plain.")
+    title: str | None = Field(None, description="Its title; null: its first heading, or none.")
     metadata: Annotated[Mapping[str, GivenValue], WrapValidator(_up_to_the_first), _at_most(MAX_METADATA)] = Field(
-        default_factory=dict, json_schema_extra={"maxProperties": MAX_METADATA}
+        default_factory=dict,
+        description="What filters ask for, by name: texts, numbers, booleans, or lists of one of these.",
+        json_schema_extra={"maxProperties": MAX_METADATA},
     )
 
 
 class DocumentsBody(_Asked):
-    documents: Annotated[list[DocumentBody], _at_most(MAX_DOCUMENTS)] = Field(min_length=1, max_length=MAX_DOCUMENTS)
+    """Documents to index together."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"documents": [{"source": "notes/rain.md", "text": "# Rain\n\nIt falls.", "metadata": {"year": 2024}}]},
+                {"documents": [{"source": "memo-7", "text": "The boiler is new.", "title": "Boiler"}]},
+            ]
+        }
+    )
+
+    documents: Annotated[list[DocumentBody], _at_most(MAX_DOCUMENTS)] = Field(
+        min_length=1, max_length=MAX_DOCUMENTS, description="Each replaces the one with the same source."
+    )
 
 
 class IndexBody(_Asked):
@@ -221,12 +243,16 @@ _ALLOW_DELETIONS = "Whether all documents of a folder may be deleted, or more th
 
 
 class RebuildBody(_Asked):
+    """How to rebuild the index."""
+
     model_config = ConfigDict(json_schema_extra={"examples": [{}]})
 
     allow_deletions: bool = Field(False, description=_ALLOW_DELETIONS)
 
 
 class SyncBody(_Asked):
+    """Which folder to sync, and how."""
+
     model_config = ConfigDict(json_schema_extra={"examples": [{"folder": "docs"}]})
 
     folder: str = Field(min_length=1, max_length=MAX_SOURCE, description="A name that GET /stats lists.")

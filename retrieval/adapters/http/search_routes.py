@@ -23,7 +23,7 @@ from retrieval.adapters.http.requests import (
     Prefix,
     SearchBody,
 )
-from retrieval.adapters.http.responses import FeedbackOut, SearchOut
+from retrieval.adapters.http.search_responses import FeedbackOut, SearchOut
 from retrieval.adapters.http.service import Service
 from retrieval.adapters.http.settings import ConfiguredReranker
 from retrieval.config import Mode
