@@ -45,8 +45,13 @@ def document_routes(service: Service, chosen: Chosen) -> APIRouter:
     @router.get("/documents", response_model=RecordsOut, responses=problems(503))
     async def list_documents(
         index: Annotated[GrantedIndex, Depends(chosen)],
-        source: Annotated[str | None, Query(max_length=MAX_SOURCE, description="That one document's source.")] = None,
-        prefix: Annotated[str, Query(max_length=MAX_SOURCE, description="How sources begin.")] = "",
+        source: Annotated[
+            str | None,
+            Query(max_length=MAX_SOURCE, description="That one document's source.", examples=["docs/guide/rain.md"]),
+        ] = None,
+        prefix: Annotated[
+            str, Query(max_length=MAX_SOURCE, description="How sources begin.", examples=["docs/guide/"])
+        ] = "",
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="Documents of a page.")] = 100,
         offset: Annotated[int, Query(ge=0, description="Documents before the page.")] = 0,
         status: Annotated[Status | None, Query(description="How documents are; all without it.")] = None,
