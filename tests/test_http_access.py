@@ -24,12 +24,13 @@ from uvicorn.server import ServerState
 from retrieval import serve_names_cli
 from retrieval.adapters.http import access, connections, jobs, server_sent
 from retrieval.adapters.http.app import create_app
+from retrieval.adapters.http.document_requests import DocumentBody, DocumentsBody
 from retrieval.adapters.http.keys import KeyFile, Keys
 from retrieval.adapters.http.logs import JsonFormatter
 from retrieval.adapters.http.metrics import Metrics
 from retrieval.adapters.http.problems import Refusal
 from retrieval.adapters.http.request_log import RequestLog
-from retrieval.adapters.http.requests import MAX_QUERIES, DocumentBody, DocumentsBody, SearchBody
+from retrieval.adapters.http.requests import MAX_QUERIES, SearchBody
 from retrieval.adapters.http.service import Service
 from retrieval.adapters.http.settings import ConfiguredReranker, ServeSettings
 from retrieval.encoders import Embedder

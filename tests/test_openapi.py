@@ -16,7 +16,11 @@ from retrieval.adapters.http.service import Service
 from retrieval.adapters.http.settings import ServeSettings
 
 NULL = {"type": "null"}
-MESSAGES = {"application/json", "application/problem+json", "multipart/form-data", "text/event-stream", "text/plain"}
+MESSAGES = {
+    "application/json", "application/octet-stream", "application/problem+json", "multipart/form-data",
+    "text/event-stream", "text/plain",
+}  # fmt: skip
+"""The media types that openapi-python-client reads."""
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,9 @@ from ingest import SyncReport, add, add_files
 from ingest.report import Failure
 from ingest.root import check_free
 from retrieval.adapters.http.document_lines import MEDIA_TYPES, results, spooled
+from retrieval.adapters.http.document_requests import DocumentBody, DocumentsBody
 from retrieval.adapters.http.granted_index import GrantedIndex
 from retrieval.adapters.http.problems import Refusal, problem, problem_response
-from retrieval.adapters.http.requests import DocumentBody, DocumentsBody
 from retrieval.adapters.http.service import Service
 from retrieval.adapters.http.uploads import uploaded
 from retrieval.adapters.redaction import redacted_report

@@ -15,7 +15,6 @@ from retrieval.adapters.http.granted_index import GrantedIndex
 from retrieval.adapters.http.openapi import problems
 from retrieval.adapters.http.plain_schemas import reference
 from retrieval.adapters.http.problems import Refusal
-from retrieval.adapters.http.requests import MAX_PAGE
 from retrieval.adapters.http.service import Service
 from retrieval.adapters.http.uploads import FORM
 from retrieval.adapters.sources import MAX_SOURCE
@@ -24,6 +23,8 @@ from retrieval.searcher import Searcher
 from retrieval.types import Status
 
 DocumentId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="As in a hit's document_id.")]
+
+_MAX_PAGE = 1_000
 
 _TEXTS = {
     "required": True,
@@ -52,7 +53,7 @@ def document_routes(service: Service, chosen: Chosen) -> APIRouter:
         prefix: Annotated[
             str, Query(max_length=MAX_SOURCE, description="How sources begin.", examples=["docs/guide/"])
         ] = "",
-        limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="Documents of a page.")] = 100,
+        limit: Annotated[int, Query(ge=1, le=_MAX_PAGE, description="Documents of a page.")] = 100,
         offset: Annotated[int, Query(ge=0, description="Documents before the page.")] = 0,
         status: Annotated[Status | None, Query(description="How documents are; all without it.")] = None,
     ) -> JSONResponse:

@@ -7,9 +7,9 @@ from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
 from retrieval.adapters.http.access import scope_needed
+from retrieval.adapters.http.document_requests import DocumentsBody
 from retrieval.adapters.http.plain_schemas import choices, never_null, plain, reference
 from retrieval.adapters.http.problems import KINDS, MEDIA_TYPE, OPENAI
-from retrieval.adapters.http.requests import DocumentsBody
 from retrieval.adapters.http.responses import OpenAIProblemOut, ProblemOut
 from retrieval.adapters.http.uploads import FILES_BODY
 

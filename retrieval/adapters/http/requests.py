@@ -11,8 +11,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
     create_model,
     model_validator,
 )
@@ -20,10 +18,8 @@ from pydantic_core import PydanticCustomError, PydanticKnownError
 from typing_extensions import TypeAliasType
 
 from retrieval.adapters.filter_limits import MAX_PREFIXES
-from retrieval.adapters.given_metadata import GivenValue
 from retrieval.adapters.sources import MAX_SOURCE
 from retrieval.search import OPTIONS, Option
-from retrieval.types import MAX_METADATA
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -39,16 +35,13 @@ INDEX_TOKENIZER = "index"
 MAX_TOKENS = 1_000_000
 """Of a context."""
 
-MAX_DOCUMENTS = 100
-MAX_PAGE = 1_000
-
 
 def _whole(value: Any) -> Any:
     """1.0 is 1: JSON has one kind of number."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _at_most(most: int) -> BeforeValidator:
+def at_most(most: int) -> BeforeValidator:
     """Count the values before any is validated: each bad value would be an error of its own."""
 
     def counted(values: Any) -> Any:
@@ -59,13 +52,6 @@ def _at_most(most: int) -> BeforeValidator:
         return values
 
     return BeforeValidator(counted)
-
-
-def _up_to_the_first(values: Any, validated: ValidatorFunctionWrapHandler) -> Any:
-    """Validate entry by entry, so that only the first bad one is reported."""
-    if not isinstance(values, dict):
-        return validated(values)
-    return {name: value for entry in values.items() for name, value in validated(dict([entry])).items()}
 
 
 Prefix = Annotated[str, Field(min_length=1, max_length=MAX_SOURCE)]
@@ -85,7 +71,7 @@ Filter = TypeAliasType(
 """A schema of its own, so that generated clients have one class for it."""
 
 
-class _Asked(BaseModel):
+class Asked(BaseModel):
     """A body in JSON's own types, with known fields alone."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
@@ -119,7 +105,7 @@ def _json_type(option: Option, type_: Any) -> Any:
     if type_ is str:
         return Annotated[str, Field(min_length=1, max_length=MAX_SOURCE)]
     if get_origin(type_) is Sequence:
-        return Annotated[list[Prefix], Field(min_length=1, max_length=MAX_PREFIXES), _at_most(MAX_PREFIXES)]
+        return Annotated[list[Prefix], Field(min_length=1, max_length=MAX_PREFIXES), at_most(MAX_PREFIXES)]
     return Filter if get_origin(type_) is Mapping else type_
 
 
@@ -129,7 +115,7 @@ def _with_search_options(model: type[M]) -> type[M]:
     return create_model(model.__name__, __base__=model, __module__=model.__module__, __doc__=model.__doc__, **fields)
 
 
-class ContextBody(_Asked):
+class ContextBody(Asked):
     """How long a prompt's passages may be."""
 
     max_tokens: int = Field(ge=1, le=MAX_TOKENS, description="Of the whole text, all told.")
@@ -141,7 +127,7 @@ class ContextBody(_Asked):
 
 
 @_with_search_options
-class SearchBody(_Asked):
+class SearchBody(Asked):
     """One query or several, and how to search: either `query` or `queries` is needed, and all else is optional."""
 
     model_config = ConfigDict(
@@ -155,7 +141,7 @@ class SearchBody(_Asked):
     )
 
     query: QueryText | None = Field(None, description="A question, or words.")
-    queries: Annotated[Queries, _at_most(MAX_QUERIES)] | None = Field(
+    queries: Annotated[Queries, at_most(MAX_QUERIES)] | None = Field(
         None, description="Several instead of `query`, answered from the same state of the index."
     )
 
@@ -181,7 +167,7 @@ class SearchBody(_Asked):
         return {name: getattr(self, name) for name in OPTIONS}
 
 
-class FeedbackBody(_Asked):
+class FeedbackBody(Asked):
     """What somebody says of a hit."""
 
     model_config = ConfigDict(
@@ -193,45 +179,7 @@ class FeedbackBody(_Asked):
     useful: bool = Field(description="Whether it answers.")
 
 
-class DocumentBody(_Asked):
-    """A document; it replaces the one with the same source."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {"source": "notes/rain.md", "text": "# Rain\n\nIt falls.", "metadata": {"year": 2024, "tags": ["sky"]}}
-            ]
-        }
-    )
-
-    source: str = Field(min_length=1, max_length=MAX_SOURCE, description="What it is cited by.")
-    text: str = Field(min_length=1, description="All of its text: Markdown, or plain.")
-    title: str | None = Field(None, description="Its title; null: its first heading, or none.")
-    metadata: Annotated[Mapping[str, GivenValue], WrapValidator(_up_to_the_first), _at_most(MAX_METADATA)] = Field(
-        default_factory=dict,
-        description="What filters ask for, by name: texts, numbers, booleans, or lists of one of these.",
-        json_schema_extra={"maxProperties": MAX_METADATA},
-    )
-
-
-class DocumentsBody(_Asked):
-    """Documents to index together."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {"documents": [{"source": "notes/rain.md", "text": "# Rain\n\nIt falls.", "metadata": {"year": 2024}}]},
-                {"documents": [{"source": "memo-7", "text": "The boiler is new.", "title": "Boiler"}]},
-            ]
-        }
-    )
-
-    documents: Annotated[list[DocumentBody], _at_most(MAX_DOCUMENTS)] = Field(
-        min_length=1, max_length=MAX_DOCUMENTS, description="Each replaces the one with the same source."
-    )
-
-
-class IndexBody(_Asked):
+class IndexBody(Asked):
     """A new index."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"name": "handbook"}]})
@@ -242,7 +190,7 @@ class IndexBody(_Asked):
 _ALLOW_DELETIONS = "Whether all documents of a folder may be deleted, or more than half of at least 20."
 
 
-class RebuildBody(_Asked):
+class RebuildBody(Asked):
     """How to rebuild the index."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{}]})
@@ -250,7 +198,7 @@ class RebuildBody(_Asked):
     allow_deletions: bool = Field(False, description=_ALLOW_DELETIONS)
 
 
-class SyncBody(_Asked):
+class SyncBody(Asked):
     """Which folder to sync, and how."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"folder": "docs"}]})
