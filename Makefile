@@ -12,7 +12,9 @@ DEMO := $(VENV)/demo/$(notdir $(abspath $(DOCS)))
 CHUNKS ?= 100000
 PEERS  := .benchmarks/peers
 
-.PHONY: setup demo serve test test-all browser lint format typecheck bench bench-quality bench-recall load clean
+CLIENTS := .clients
+
+.PHONY: setup demo serve test test-all browser clients lint format typecheck bench bench-quality bench-recall load clean
 
 setup: $(READY)
 
@@ -46,6 +48,17 @@ test-all: $(READY)
 # The browser that the page is tested in, from Debian; as root. Without it those tests are skipped.
 browser:
 	apt-get update -qq && apt-get install -qq --yes --no-install-recommends chromium chromium-driver
+
+# What makes clients from the service's description, and what they need; node and npm must be there. Without it, the tests
+# of generated clients are skipped.
+clients: $(CLIENTS)/.ready
+
+$(CLIENTS)/.ready: tests/clients/requirements.txt tests/clients/package-lock.json
+	@test -x $(CLIENTS)/bin/python || $(PYTHON) -m venv $(CLIENTS)
+	@$(CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@cp tests/clients/package.json tests/clients/package-lock.json $(CLIENTS)
+	@npm ci --prefix $(CLIENTS) --no-audit --no-fund
+	@touch $@
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -9,7 +9,9 @@ from pydantic import BaseModel
 from ingest.report import Failure, PlannedStep, Progress, Skip, SyncReport
 from ingest.skipped_kinds import SkippedKind
 from retrieval import SearchHit
+from retrieval.adapters.http import document_responses as documents
 from retrieval.adapters.http import responses as http
+from retrieval.adapters.http import search_responses as search
 from retrieval.adapters.http.jobs import Job
 from retrieval.adapters.mcp import models as mcp
 from retrieval.deletion import Deleted
@@ -30,16 +32,16 @@ def nullable(type_: type) -> dict[str, bool]:
 @pytest.mark.parametrize(
     ("model", "type_", "added", "left_out"),
     [
-        (http.HitOut, SearchHit, {"citation"}, ()),
-        (http.ChunkOut, Chunk, (), {"document_id", "source", "title", "metadata"}),
-        (http.RecordOut, DocumentRecord, {"indexed", "chunks"}, IN_LEDGER_ALONE),
-        (http.ReportOut, SyncReport, {"skipped_kinds"}, ()),
-        (http.SkippedKindOut, SkippedKind, (), ()),
-        (http.FailureOut, Failure, (), ()),
-        (http.FailureOut, Skip, (), ()),
-        (http.StepOut, PlannedStep, (), ()),
+        (search.HitOut, SearchHit, {"citation"}, ()),
+        (documents.ChunkOut, Chunk, (), {"document_id", "source", "title", "metadata"}),
+        (documents.RecordOut, DocumentRecord, {"indexed", "chunks"}, IN_LEDGER_ALONE),
+        (documents.ReportOut, SyncReport, {"skipped_kinds"}, ()),
+        (documents.SkippedKindOut, SkippedKind, (), ()),
+        (documents.FailureOut, Failure, (), ()),
+        (documents.FailureOut, Skip, (), ()),
+        (documents.StepOut, PlannedStep, (), ()),
         (http.ProgressOut, Progress, (), {"in_hand", "nodes"}),
-        (http.DeletedOut, Deleted, (), ()),
+        (documents.DeletedOut, Deleted, (), ()),
         (http.JobOut, Job, (), {"changed"}),
         (http.StatsOut, Stats, {"generation", "folders", "reranker"}, {"chroma"}),
         (mcp.Problem, Failure, (), ()),

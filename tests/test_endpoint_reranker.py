@@ -11,7 +11,7 @@ from retrieval import Config
 from retrieval.endpoint_reranker import EndpointReranker, is_address, scores_of
 from retrieval.errors import ConfigError, ModelError, RerankerUnavailableError
 from retrieval.rerankers import Rerankers
-from retrieval.serve_cli import _reranker
+from retrieval.serve_names_cli import reranker
 from retrieval.types import Reranker
 from tests.embedding_server import EmbeddingServer, Fault
 
@@ -201,6 +201,6 @@ def test_an_address_is_where_a_name_may_be_and_is_opened_once(server: EmbeddingS
 
 def test_a_service_calls_the_server_of_its_start_by_the_name_of_its_model(server: EmbeddingServer) -> None:
     for model, name in (("#m", "m"), ("", "reranker")):
-        configured = _reranker(f"{address(server)}{model}")
+        configured = reranker(f"{address(server)}{model}")
         assert configured is not None and configured.name == name
         assert configured.model.score(QUERY, passages(1)).tolist() == [relevance("passage 0")]

@@ -21,15 +21,16 @@ from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from retrieval import serve_cli
+from retrieval import serve_names_cli
 from retrieval.adapters.http import access, connections, jobs, server_sent
 from retrieval.adapters.http.app import create_app
+from retrieval.adapters.http.document_requests import DocumentBody, DocumentsBody
 from retrieval.adapters.http.keys import KeyFile, Keys
 from retrieval.adapters.http.logs import JsonFormatter
 from retrieval.adapters.http.metrics import Metrics
 from retrieval.adapters.http.problems import Refusal
 from retrieval.adapters.http.request_log import RequestLog
-from retrieval.adapters.http.requests import MAX_QUERIES, DocumentBody, DocumentsBody, SearchBody
+from retrieval.adapters.http.requests import MAX_QUERIES, SearchBody
 from retrieval.adapters.http.service import Service
 from retrieval.adapters.http.settings import ConfiguredReranker, ServeSettings
 from retrieval.encoders import Embedder
@@ -185,6 +186,16 @@ def test_a_page_of_another_site_can_do_nothing(start: Start, origin: str) -> Non
 def test_a_body_that_a_plain_form_could_send_is_not_read(start: Start, kind: str) -> None:
     answer = start().post("/search", content=b'{"query": "x"}', headers={"Content-Type": kind} if kind else {})
     assert (answer.status_code, kind_of(answer)) == (415, "unsupported-media-type")
+
+
+def test_uploads_are_forms_alone(start: Start) -> None:
+    client = start(keys=KEYS)
+    form = {"file": ("a.md", b"# A\n\nSea.")}
+    answer = client.post("/uploads", json={"source": "a", "text": "Sea."}, headers=bearer(WRITE))
+    assert (answer.status_code, kind_of(answer)) == (415, "unsupported-media-type")
+    assert "multipart/form-data" in answer.json()["detail"]
+    assert client.post("/uploads", files=form, headers=bearer(READ)).status_code == 403
+    assert client.post("/uploads", files=form, headers=bearer(WRITE)).json()["documents"][0]["source"] == "uploads/a.md"
 
 
 def test_every_answer_tells_browsers_to_be_careful(start: Start) -> None:
@@ -616,9 +627,9 @@ def test_so_many_uploads_at_once_are_taken_and_no_more(start: Start) -> None:
 
 
 def test_a_service_answers_to_the_address_that_it_listens_at() -> None:
-    assert "127.0.0.2" in serve_cli._hosts("127.0.0.2", [], is_local=True)
-    assert serve_cli._hosts("0.0.0.0", [], is_local=False) == frozenset()
-    assert "0.0.0.0" not in serve_cli._hosts("0.0.0.0", ["search.example"], is_local=False)
+    assert "127.0.0.2" in serve_names_cli.hosts("127.0.0.2", [], is_local=True)
+    assert serve_names_cli.hosts("0.0.0.0", [], is_local=False) == frozenset()
+    assert "0.0.0.0" not in serve_names_cli.hosts("0.0.0.0", ["search.example"], is_local=False)
 
 
 def test_a_folder_may_have_an_equals_sign_in_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -627,7 +638,7 @@ def test_a_folder_may_have_an_equals_sign_in_its_path(tmp_path: Path, monkeypatc
     year = tmp_path / "year=2024"
 
     def folders(*given: str) -> dict[str, Path]:
-        return serve_cli._folders(list(given), {"index": tmp_path}, is_single=True)["index"]
+        return serve_names_cli.folders(list(given), {"index": tmp_path}, is_single=True)["index"]
 
     assert folders(str(year)) == {"year=2024": year}
     assert folders(f"notes={year}") == {"notes": year}

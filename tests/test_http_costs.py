@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
-from retrieval import serve_cli
+from retrieval import serve_names_cli
 from retrieval.adapters.http import access
 from retrieval.adapters.http.access import AccessControl
 from retrieval.adapters.http.app import create_app
@@ -197,8 +197,8 @@ def test_another_sites_page_may_ask_where_it_was_allowed_and_nowhere_else(start:
 @pytest.mark.parametrize("given", ["app.example", "https://", "https://app.example/page", "ftp://app.example", "*"])
 def test_what_is_no_origin_is_not_allowed_as_one(given: str) -> None:
     with pytest.raises(ConfigError, match="is no origin; write https://"):
-        serve_cli._origin(given)
-    assert serve_cli._origin("https://App.Example:8443/") == "https://app.example:8443"
+        serve_names_cli.origin(given)
+    assert serve_names_cli.origin("https://App.Example:8443/") == "https://app.example:8443"
 
 
 # What is not there

@@ -1,6 +1,7 @@
 """Several indexes in one service: named, opened when they are asked, closed when they are idle, made and deleted."""
 
 import json
+import logging
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from ingest import add
-from retrieval import Document, HybridIndex, serve_cli
+from retrieval import Document, HybridIndex, serve_names_cli
 from retrieval.adapters.http.app import create_app
 from retrieval.adapters.http.feedback import Feedback
 from retrieval.adapters.http.keys import Keys
@@ -91,6 +92,25 @@ def test_of_several_a_request_names_one(start: Start) -> None:
         assert answer.status_code == 404
         assert "GET /indexes lists chess, kitchen, weather: ask /indexes/NAME/search" in answer.json()["detail"]
     assert client.get("/stats").status_code == 404
+
+
+def test_the_log_and_the_figures_name_the_routes_of_an_index_as_they_are_declared(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    client, _ = start()
+    asked = {
+        "/indexes/chess/stats": "/indexes/{index}/stats", "/indexes/nowhere/stats": "/indexes/{index}/stats",
+        "/indexes/chess/documents/" + "0" * 32: "/indexes/{index}/documents/{document_id}",
+        "/indexes/chess/": "/indexes/{index}/", "/indexes/chess/mcp": "/indexes/{index}/mcp",
+        "/indexes/stats": "/indexes/{index}", "/indexes": "/indexes", "/stats": "/stats",
+        "/indexes/chess/nowhere": "none",
+    }  # fmt: skip
+    with caplog.at_level(logging.INFO):
+        for path in asked:
+            client.get(path)
+    lines = [record.fields for record in caplog.records if record.getMessage() == "answered"]  # type: ignore[attr-defined]
+    assert [line["route"] for line in lines] == list(asked.values())
+    assert 'route="/indexes/{index}/stats",status="200"' in client.get("/metrics").text
 
 
 def test_tools_for_models_search_the_index_that_is_named(start: Start) -> None:
@@ -183,16 +203,16 @@ def test_one_that_is_being_written_stays_open(start: Start) -> None:
 def test_names_on_the_command_line(tmp_path: Path) -> None:
     for name in ("docs", ".retrieval", "made"):
         (tmp_path / name).mkdir()
-    named = serve_cli._indexes([f"code={tmp_path / 'docs'}", str(tmp_path / ".retrieval")], None)
+    named = serve_names_cli.indexes([f"code={tmp_path / 'docs'}", str(tmp_path / ".retrieval")], None)
     assert named == {"code": tmp_path / "docs", "retrieval": tmp_path / ".retrieval"}
-    assert serve_cli._indexes([], tmp_path / "made") == {}
+    assert serve_names_cli.indexes([], tmp_path / "made") == {}
     with pytest.raises(ConfigError, match="two indexes are called 'docs'"):
-        serve_cli._indexes([str(tmp_path / "docs"), f"docs={tmp_path / '.retrieval'}"], None)
+        serve_names_cli.indexes([str(tmp_path / "docs"), f"docs={tmp_path / '.retrieval'}"], None)
     with pytest.raises(ConfigError, match="is not a directory that exists"):
-        serve_cli._indexes([], tmp_path / "nowhere")
+        serve_names_cli.indexes([], tmp_path / "nowhere")
     with pytest.raises(ConfigError, match="write INDEX:NAME=DIR; there are code, retrieval"):
-        serve_cli._folders([str(tmp_path / "docs")], named, is_single=False)
-    assert serve_cli._folders([f"code:x={tmp_path / 'docs'}"], named, is_single=False) == {
+        serve_names_cli.folders([str(tmp_path / "docs")], named, is_single=False)
+    assert serve_names_cli.folders([f"code:x={tmp_path / 'docs'}"], named, is_single=False) == {
         "code": {"x": tmp_path / "docs"}
     }
 

@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 from ingest import add
-from retrieval import Document, HybridIndex, serve_cli
+from retrieval import Document, HybridIndex, serve_names_cli
 from retrieval.adapters.http.app import create_app
 from retrieval.adapters.http.keys import KeyFile, Keys
 from retrieval.adapters.http.service import Service
@@ -280,8 +280,9 @@ def test_a_key_with_a_filter_writes_what_passes_and_nothing_else(
     assert (line["caller"], line["index"], line["action"], len(line["documents"])) == ("alice", "notes", "add", 1)
     assert added("mine.md", ["bob"]) == 403
     assert added("hush/zeppelin.md", ["alice"]) == 403
-    upload = client.post("/indexes/notes/documents", files={"file": ("a.md", b"# A")}, headers=alice)
-    assert upload.status_code == 403
+    for path in ("documents", "uploads"):
+        upload = client.post(f"/indexes/notes/{path}", files={"file": ("a.md", b"# A")}, headers=alice)
+        assert (upload.status_code, "uploads/a.md" in upload.json()["detail"]) == (403, True)
     lines = "\n".join(
         json.dumps({"source": source, "text": "x", "metadata": {"readers": readers}})
         for source, readers in (("ok.md", ["alice"]), ("no.md", ["bob"]), ("hush/copy.md", ["alice"]))
@@ -350,7 +351,7 @@ def test_a_token_is_checked_by_the_one_algorithm_of_the_key(tmp_path: Path) -> N
     with pytest.raises(ConfigError, match="is no filter"):
         tokens(tmp_path, where={"a": {"$like": "{sub}"}})
     with pytest.raises(ConfigError, match="a token may be meant for others"):
-        serve_cli._tokens(tmp_path / "token.key", None, None, None)
+        serve_names_cli.tokens(tmp_path / "token.key", None, None, None)
 
 
 def test_a_template_takes_claims_as_they_are() -> None:

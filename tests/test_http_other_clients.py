@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from ingest import add
-from retrieval import Document, serve_cli
+from retrieval import Document, serve_names_cli
 from retrieval.adapters.http.app import create_app
 from retrieval.adapters.http.dify_route import MetadataCondition, filters_of
 from retrieval.adapters.http.openai_routes import where_of
@@ -209,7 +209,7 @@ async def test_a_context_comes_on_request(client: httpx.AsyncClient, share_model
 def test_a_tokenizer_that_cannot_be_loaded_is_said_so(tmp_path: Path, share_model: Embedder) -> None:
     file = tmp_path / "tokenizer.json"
     share_model.tokenizer.save(str(file))
-    name, count = serve_cli._tokenizer(f"mine={file}")
+    name, count = serve_names_cli.tokenizer(f"mine={file}")
     assert (name, count("rain falls")) == ("mine", 2)
     with pytest.raises(ConfigError, match=r"--tokenizer mine=.* cannot be loaded: .* Name a file"):
-        serve_cli._tokenizer(f"mine={tmp_path / 'nowhere.json'}")
+        serve_names_cli.tokenizer(f"mine={tmp_path / 'nowhere.json'}")

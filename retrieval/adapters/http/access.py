@@ -17,6 +17,7 @@ from retrieval.adapters.http.document_lines import MEDIA_TYPES
 from retrieval.adapters.http.grants import EVERYTHING, GRANT, Grant
 from retrieval.adapters.http.problems import Refusal, response_of
 from retrieval.adapters.http.settings import ServeSettings
+from retrieval.adapters.http.uploads import FORM
 
 PUBLIC = frozenset({"/", "/docs", "/health", "/openapi.json", "/ready"})
 """Paths that need no key: the page, the description and the probes. None of them tells what is in the index."""
@@ -33,13 +34,14 @@ as much."""
 
 _WITHIN_INDEX = re.compile(r"^/indexes/[^/]+(?=/)")
 _PAGE_OF_INDEX = re.compile(r"/indexes/[^/]+/")
-_WRITING = ("/documents", "/sync")
+_WRITING = ("/documents", "/uploads", "/sync")
 _READING = ("/search", "/mcp", "/retrieval", "/v1", "/feedback")
-_UPLOADS = ("multipart/form-data", *MEDIA_TYPES)
-"""Bodies that go to files."""
+_JSON = "application/json"
+_BODIES: Mapping[str, Sequence[str]] = {"/documents": (_JSON, FORM, *MEDIA_TYPES), "/uploads": (FORM,)}
+"""The media types that a route reads; every other reads JSON. Bodies of other types than JSON go to files."""
 
 _OF_DOCUMENTS = frozenset(
-    {"/search", "/feedback", "/documents", "/stats", "/mcp", "/retrieval", "/indexes", "/v1/embeddings"}
+    {"/search", "/feedback", "/documents", "/uploads", "/stats", "/mcp", "/retrieval", "/indexes", "/v1/embeddings"}
 )
 _BUCKETS = 10_000
 _SAFE = ("GET", "HEAD", "OPTIONS")
@@ -129,12 +131,13 @@ class AccessControl:
         if scope["method"] != "POST" or scope["path"] in PUBLIC:
             return MAX_JSON
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-        are_documents = _WITHIN_INDEX.sub("", scope["path"]) == "/documents"
-        is_upload = are_documents and kind in _UPLOADS
-        if not is_upload and kind != "application/json":
-            raise Refusal("unsupported-media-type", "The body must be JSON: send Content-Type: application/json.")
-        most_json = MAX_JSON if are_documents else MAX_QUESTION
-        most = self._settings.upload_bytes if is_upload else most_json
+        within = _WITHIN_INDEX.sub("", scope["path"])
+        read = _BODIES.get(within, (_JSON,))
+        if kind not in read:
+            what = "JSON" if _JSON in read else "a form with files"
+            raise Refusal("unsupported-media-type", f"The body must be {what}: send Content-Type: {read[0]}.")
+        most_json = MAX_JSON if within in _BODIES else MAX_QUESTION
+        most = most_json if kind == _JSON else self._settings.upload_bytes
         length = headers.get("content-length", "0")
         if length.isdecimal() and int(length) > most:
             raise _too_large(most)

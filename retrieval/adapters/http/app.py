@@ -20,7 +20,7 @@ from retrieval.adapters.http.document_routes import document_routes
 from retrieval.adapters.http.index_routes import index_routes
 from retrieval.adapters.http.mcp_route import mcp_app, mcp_routes
 from retrieval.adapters.http.openai_routes import openai_routes
-from retrieval.adapters.http.openapi import DescribedApp
+from retrieval.adapters.http.openapi import TAGS, DescribedApp
 from retrieval.adapters.http.operation_routes import operation_routes
 from retrieval.adapters.http.page import page_routes
 from retrieval.adapters.http.problems import Refusal, response_of
@@ -57,6 +57,7 @@ def create_app(service: Service) -> FastAPI:
         title="hybrid-retrieval",
         version=__version__,
         summary="Hybrid search over documents: BM25 and dense vectors, fused.",
+        openapi_tags=TAGS,
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,

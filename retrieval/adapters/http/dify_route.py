@@ -29,6 +29,8 @@ _OF_NUMBERS = frozenset("=≠><≥≤")
 
 
 class RetrievalSetting(BaseModel):
+    """How many passages Dify wants, and how good they must be."""
+
     top_k: int = Field(default=10, ge=1, le=MOST["top_k"], description="Passages at most.")
     score_threshold: float | None = Field(
         default=None, ge=0, le=1, description="The least relevance of a passage, 0 to 1; 0 lists what is nearest."
@@ -36,6 +38,8 @@ class RetrievalSetting(BaseModel):
 
 
 class MetadataTest(BaseModel):
+    """What a field of the metadata must be."""
+
     name: Annotated[list[str], Field(min_length=1, max_length=10)] | str = Field(
         description="A field of the metadata; of several, any."
     )
@@ -44,8 +48,10 @@ class MetadataTest(BaseModel):
 
 
 class MetadataCondition(BaseModel):
-    logical_operator: Literal["and", "or"] = "and"
-    conditions: list[MetadataTest] | None = Field(default=None, max_length=100)
+    """Which documents may answer."""
+
+    logical_operator: Literal["and", "or"] = Field(default="and", description="Whether all must hold, or any.")
+    conditions: list[MetadataTest] | None = Field(default=None, max_length=100, description="What must hold.")
 
 
 class RetrievalBody(BaseModel):
@@ -65,11 +71,15 @@ class RetrievalBody(BaseModel):
 
     knowledge_id: str = Field(max_length=200, description="The name of the index.")
     query: str = Field(min_length=1, max_length=MAX_QUERY, description="A question, or words.")
-    retrieval_setting: RetrievalSetting = Field(default=RetrievalSetting())
+    retrieval_setting: RetrievalSetting = Field(
+        default=RetrievalSetting(), description="How many passages, and how good."
+    )
     metadata_condition: MetadataCondition | None = Field(default=None, description="Which documents may answer.")
 
 
-class RecordOut(BaseModel):
+class RetrievedOut(BaseModel):
+    """A passage as Dify reads it."""
+
     content: str = Field(description="The text of a passage.")
     score: float = Field(description="Its relevance, 0 to 1.")
     title: str = Field(description="The title of its document, or else its source.")
@@ -77,14 +87,16 @@ class RecordOut(BaseModel):
 
 
 class RetrievalOut(BaseModel):
-    records: list[RecordOut]
+    """What Dify reads."""
+
+    records: list[RetrievedOut] = Field(description="The passages that answer, best first.")
 
 
 def dify_route(service: Service) -> APIRouter:
     router = APIRouter(tags=["other clients"])
 
     @router.post("/retrieval", response_model=RetrievalOut, responses=problems(404, 415, 503))
-    async def retrieval(request: Request, body: RetrievalBody) -> JSONResponse:
+    async def retrieve_for_dify(request: Request, body: RetrievalBody) -> JSONResponse:
         """What Dify's External Knowledge API asks: register this service's address, a key, and the index's name."""
         try:
             index = granted(service, request, body.knowledge_id)

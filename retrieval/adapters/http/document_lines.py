@@ -13,9 +13,9 @@ from starlette.requests import Request
 
 from ingest import add
 from ingest.root import check_free
+from retrieval.adapters.http.document_requests import MAX_DOCUMENTS, DocumentBody
 from retrieval.adapters.http.granted_index import GrantedIndex
 from retrieval.adapters.http.problems import Refusal, problem_of
-from retrieval.adapters.http.requests import MAX_DOCUMENTS, DocumentBody
 from retrieval.adapters.redaction import redact_paths
 from retrieval.adapters.sources import check_source
 from retrieval.errors import RetrievalError

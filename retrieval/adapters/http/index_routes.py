@@ -30,7 +30,9 @@ def index_routes(service: Service) -> APIRouter:
         return JSONResponse(_index(body.name), 201, {"Location": f"/indexes/{body.name}"})
 
     @router.delete("/{index}", response_model=IndexOut, responses=problems(404, 409))
-    async def delete_index(index: Annotated[str, Path(pattern=NAME)]) -> JSONResponse:
+    async def delete_index(
+        index: Annotated[str, Path(pattern=NAME, description="The name of an index.")],
+    ) -> JSONResponse:
         """Delete an index of that directory, with all that it holds."""
         await asyncio.to_thread(service.indexes.delete, index)
         return JSONResponse(_index(index))

@@ -2,18 +2,23 @@
 
 import base64
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
 
 from retrieval.adapters.filter_limits import check_filter
 from retrieval.adapters.http.choice import granted
+from retrieval.adapters.http.openai_bodies import (
+    EmbeddingsBody,
+    EmbeddingsOut,
+    RankingOptions,
+    VectorStorePageOut,
+    VectorStoreSearchBody,
+)
 from retrieval.adapters.http.openapi import problems
 from retrieval.adapters.http.problems import Refusal
-from retrieval.adapters.http.requests import MAX_QUERIES, MAX_QUERY
 from retrieval.adapters.http.service import Service
 from retrieval.encoders import Embedder
 from retrieval.errors import QueryError
@@ -22,9 +27,6 @@ from retrieval.searcher import Searcher
 from retrieval.time_limit import check_time
 from retrieval.types import Vectors
 
-MAX_INPUTS = 2_048
-"""Texts of one request for embeddings, as OpenAI's."""
-
 _SLICE = 32
 """Texts embedded between two looks at the time."""
 
@@ -32,91 +34,7 @@ _COMPARISONS: Mapping[str, str] = {
     "eq": "$eq", "ne": "$ne", "gt": "$gt", "gte": "$gte", "lt": "$lt", "lte": "$lte", "in": "$in", "nin": "$nin",
 }  # fmt: skip
 
-_T = TypeVar("_T")
-
-Text = Annotated[str, Field(min_length=1, max_length=MAX_QUERY)]
-
-_Several = Annotated[list[_T], Field(min_length=1, max_length=MAX_INPUTS)]
-
-
-class RankingOptions(BaseModel):
-    ranker: Literal["none", "auto", "default-2024-11-15"] = Field(
-        default="auto", description="none leaves out the cross-encoder that the service was started with, if it was."
-    )
-    score_threshold: float | None = Field(
-        default=None, ge=0, le=1, description="The least relevance of a passage, 0 to 1."
-    )
-
-
-class VectorStoreSearchBody(BaseModel):
-    """As OpenAI's search of a vector store."""
-
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"query": "what causes rain?"}]})
-
-    query: Text | Annotated[list[Text], Field(min_length=1, max_length=MAX_QUERIES)] = Field(
-        description="A question; of several, the passages that answer any."
-    )
-    max_num_results: int = Field(default=10, ge=1, le=50)
-    filters: dict[str, Any] | None = Field(
-        default=None, description="{type: eq, key, value} and the like, or {type: and, filters: [...]}."
-    )
-    ranking_options: RankingOptions | None = None
-    rewrite_query: bool = Field(default=False, description="Not done here: what is asked is searched for.")
-
-
-class ContentOut(BaseModel):
-    type: Literal["text"]
-    text: str
-
-
-class FoundOut(BaseModel):
-    file_id: str = Field(description="The document's id.")
-    filename: str = Field(description="The document's source.")
-    score: float = Field(description="The passage's relevance, 0 to 1.")
-    attributes: dict[str, str | float | bool] = Field(description="The document's metadata, with the citation.")
-    content: list[ContentOut] = Field(description="The passage.")
-
-
-class VectorStorePageOut(BaseModel):
-    object: Literal["vector_store.search_results.page"]
-    search_query: list[str]
-    data: list[FoundOut]
-    has_more: bool
-    next_page: str | None
-
-
-class EmbeddingsBody(BaseModel):
-    """As OpenAI's, with `input_type`, since queries and passages are embedded with different prefixes."""
-
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"input": "rain", "model": "packaged"}]})
-
-    input: str | _Several[str] | _Several[int] | _Several[list[int]] = Field(
-        description="A text, or several; numbers of tokens are not read."
-    )
-    model: str = Field(description="The index's own, as GET /stats calls it.")
-    index: str | None = Field(default=None, max_length=64, description="Whose model, where there are several.")
-    input_type: Literal["query", "passage"] = Field(default="query", description="What the texts are.")
-    encoding_format: Literal["float", "base64"] = "float"
-    dimensions: int | None = Field(default=None, description="Those of the model, or none.")
-    user: str | None = Field(default=None, description="Whom it is for; nothing is kept of it.")
-
-
-class EmbeddingOut(BaseModel):
-    object: Literal["embedding"]
-    index: int
-    embedding: list[float] | str = Field(description="A unit vector; base64 of little-endian float32 if asked so.")
-
-
-class UsageOut(BaseModel):
-    prompt_tokens: int
-    total_tokens: int
-
-
-class EmbeddingsOut(BaseModel):
-    object: Literal["list"]
-    data: list[EmbeddingOut]
-    model: str
-    usage: UsageOut
+VectorStoreId = Annotated[str, Path(max_length=200, description="The name of an index.")]
 
 
 def openai_routes(service: Service) -> APIRouter:
@@ -126,7 +44,7 @@ def openai_routes(service: Service) -> APIRouter:
         "/vector_stores/{vector_store_id}/search", response_model=VectorStorePageOut, responses=problems(404, 415, 503)
     )
     async def search_vector_store(
-        request: Request, body: VectorStoreSearchBody, vector_store_id: Annotated[str, Path(max_length=200)]
+        request: Request, body: VectorStoreSearchBody, vector_store_id: VectorStoreId
     ) -> JSONResponse:
         """What `client.vector_stores.search` of OpenAI's clients asks; the id is the index's name."""
         index = granted(service, request, vector_store_id)

@@ -29,7 +29,9 @@ def operation_routes(service: Service) -> APIRouter:
             return problem_response(loading, headers={"Retry-After": "1"})
         return JSONResponse({"status": "ok"})
 
-    @router.get("/metrics", response_class=PlainTextResponse, responses=problems(503))
+    @router.get(
+        "/metrics", response_class=PlainTextResponse, response_description="The figures.", responses=problems(503)
+    )
     async def metrics() -> Response:
         """For Prometheus: requests, seconds by stage, overlap of the two sides, queries without hits, sizes of the
         indexes that are open."""

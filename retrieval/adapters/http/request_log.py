@@ -22,6 +22,9 @@ _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"
 _ROUTES = frozenset({"/mcp", "/openapi.json"})
 """Routes that the framework does not put into the scope."""
 
+_OF_INDEX = "/indexes/{index}"
+"""How the routes of a named index begin."""
+
 _GONE = 499
 """The status that is logged and counted where the client went away before its whole request was there, as of nginx."""
 
@@ -83,8 +86,7 @@ class RequestLog:
 
     def _tell(self, scope: Scope, request_id: str, status: int, *, seconds: float) -> None:
         method = scope["method"] if scope["method"] in _METHODS else "other"
-        named = scope["path"] if scope["path"] in _ROUTES else "none"
-        route = str(getattr(scope.get("route"), "path", named))
+        route = _route(scope)
         self._metrics.request(method, route, status, seconds=seconds)
         fields = {
             "request_id": request_id,
@@ -95,3 +97,12 @@ class RequestLog:
             "caller": scope.get(GRANT, EVERYTHING).name or None,
         }
         log.info("answered", extra={FIELDS: fields})
+
+
+def _route(scope: Scope) -> str:
+    """The path of the route that answered, as it is declared: of an index's, the framework names what follows alone."""
+    asked = scope.get("path_params", {}).get("index")
+    path = scope["path"] if asked is None else scope["path"].removeprefix(f"/indexes/{asked}")
+    route = str(getattr(scope.get("route"), "path", path if path in _ROUTES else "none"))
+    is_within = asked is not None and route != "none" and not route.startswith(_OF_INDEX)
+    return _OF_INDEX + route if is_within else route

@@ -11,18 +11,15 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
     create_model,
     model_validator,
 )
 from pydantic_core import PydanticCustomError, PydanticKnownError
+from typing_extensions import TypeAliasType
 
 from retrieval.adapters.filter_limits import MAX_PREFIXES
-from retrieval.adapters.given_metadata import GivenValue
 from retrieval.adapters.sources import MAX_SOURCE
 from retrieval.search import OPTIONS, Option
-from retrieval.types import MAX_METADATA
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -38,21 +35,13 @@ INDEX_TOKENIZER = "index"
 MAX_TOKENS = 1_000_000
 """Of a context."""
 
-MAX_DOCUMENTS = 100
-MAX_PAGE = 1_000
-
 
 def _whole(value: Any) -> Any:
     """1.0 is 1: JSON has one kind of number."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _never_null(schema: dict[str, Any]) -> None:
-    """Leave null out of the schema: a client should omit the field instead."""
-    schema.update(next(one for one in schema.pop("anyOf") if one.get("type") != "null"))
-
-
-def _at_most(most: int) -> BeforeValidator:
+def at_most(most: int) -> BeforeValidator:
     """Count the values before any is validated: each bad value would be an error of its own."""
 
     def counted(values: Any) -> Any:
@@ -65,19 +54,24 @@ def _at_most(most: int) -> BeforeValidator:
     return BeforeValidator(counted)
 
 
-def _up_to_the_first(values: Any, validated: ValidatorFunctionWrapHandler) -> Any:
-    """Validate entry by entry, so that only the first bad one is reported."""
-    if not isinstance(values, dict):
-        return validated(values)
-    return {name: value for entry in values.items() for name, value in validated(dict([entry])).items()}
-
-
 Prefix = Annotated[str, Field(min_length=1, max_length=MAX_SOURCE)]
 QueryText = Annotated[str, Field(min_length=1, max_length=MAX_QUERY)]
 Queries = Annotated[list[QueryText], Field(min_length=1, max_length=MAX_QUERIES)]
+Filter = TypeAliasType(
+    "Filter",
+    Annotated[
+        dict[str, Any],
+        Field(
+            description="A filter in Chroma's form: of metadata, such as {field: {$gte: 2020}}, or of text, such as "
+            "{$contains: word}; $and and $or join several.",
+            examples=[{"source": "docs/guide/rain.md"}],
+        ),
+    ],
+)
+"""A schema of its own, so that generated clients have one class for it."""
 
 
-class _Asked(BaseModel):
+class Asked(BaseModel):
     """A body in JSON's own types, with known fields alone."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
@@ -111,8 +105,8 @@ def _json_type(option: Option, type_: Any) -> Any:
     if type_ is str:
         return Annotated[str, Field(min_length=1, max_length=MAX_SOURCE)]
     if get_origin(type_) is Sequence:
-        return Annotated[list[Prefix], Field(min_length=1, max_length=MAX_PREFIXES), _at_most(MAX_PREFIXES)]
-    return dict[str, Any] if get_origin(type_) is Mapping else type_
+        return Annotated[list[Prefix], Field(min_length=1, max_length=MAX_PREFIXES), at_most(MAX_PREFIXES)]
+    return Filter if get_origin(type_) is Mapping else type_
 
 
 def _with_search_options(model: type[M]) -> type[M]:
@@ -121,7 +115,7 @@ def _with_search_options(model: type[M]) -> type[M]:
     return create_model(model.__name__, __base__=model, __module__=model.__module__, __doc__=model.__doc__, **fields)
 
 
-class ContextBody(_Asked):
+class ContextBody(Asked):
     """How long a prompt's passages may be."""
 
     max_tokens: int = Field(ge=1, le=MAX_TOKENS, description="Of the whole text, all told.")
@@ -133,12 +127,11 @@ class ContextBody(_Asked):
 
 
 @_with_search_options
-class SearchBody(_Asked):
-    """One query or several, and how to search: the arguments of HybridIndex.search, by their names."""
+class SearchBody(Asked):
+    """One query or several, and how to search: either `query` or `queries` is needed, and all else is optional."""
 
     model_config = ConfigDict(
         json_schema_extra={
-            "oneOf": [{"required": ["query"]}, {"required": ["queries"]}],
             "examples": [
                 {"query": "what causes rain?"},
                 {"query": "what causes rain?", "top_k": 3, "where": {"source": "docs/guide/rain.md"}},
@@ -147,9 +140,9 @@ class SearchBody(_Asked):
         }
     )
 
-    query: QueryText | None = Field(None, description="A question, or words.", json_schema_extra=_never_null)
-    queries: Annotated[Queries, _at_most(MAX_QUERIES)] | None = Field(
-        None, description="Several, answered from the same state of the index.", json_schema_extra=_never_null
+    query: QueryText | None = Field(None, description="A question, or words.")
+    queries: Annotated[Queries, at_most(MAX_QUERIES)] | None = Field(
+        None, description="Several instead of `query`, answered from the same state of the index."
     )
 
     context: ContextBody | None = Field(
@@ -174,7 +167,7 @@ class SearchBody(_Asked):
         return {name: getattr(self, name) for name in OPTIONS}
 
 
-class FeedbackBody(_Asked):
+class FeedbackBody(Asked):
     """What somebody says of a hit."""
 
     model_config = ConfigDict(
@@ -186,30 +179,7 @@ class FeedbackBody(_Asked):
     useful: bool = Field(description="Whether it answers.")
 
 
-class DocumentBody(_Asked):
-    """A document; it replaces the one with the same source."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {"source": "notes/rain.md", "text": "# Rain\n\nIt falls.", "metadata": {"year": 2024, "tags": ["sky"]}}
-            ]
-        }
-    )
-
-    source: str = Field(min_length=1, max_length=MAX_SOURCE, description="What it is cited by.")
-    text: str = Field(min_length=1)
-    title: str | None = None
-    metadata: Annotated[Mapping[str, GivenValue], WrapValidator(_up_to_the_first), _at_most(MAX_METADATA)] = Field(
-        default_factory=dict, json_schema_extra={"maxProperties": MAX_METADATA}
-    )
-
-
-class DocumentsBody(_Asked):
-    documents: Annotated[list[DocumentBody], _at_most(MAX_DOCUMENTS)] = Field(min_length=1, max_length=MAX_DOCUMENTS)
-
-
-class IndexBody(_Asked):
+class IndexBody(Asked):
     """A new index."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"name": "handbook"}]})
@@ -220,13 +190,17 @@ class IndexBody(_Asked):
 _ALLOW_DELETIONS = "Whether all documents of a folder may be deleted, or more than half of at least 20."
 
 
-class RebuildBody(_Asked):
+class RebuildBody(Asked):
+    """How to rebuild the index."""
+
     model_config = ConfigDict(json_schema_extra={"examples": [{}]})
 
     allow_deletions: bool = Field(False, description=_ALLOW_DELETIONS)
 
 
-class SyncBody(_Asked):
+class SyncBody(Asked):
+    """Which folder to sync, and how."""
+
     model_config = ConfigDict(json_schema_extra={"examples": [{"folder": "docs"}]})
 
     folder: str = Field(min_length=1, max_length=MAX_SOURCE, description="A name that GET /stats lists.")

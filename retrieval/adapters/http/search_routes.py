@@ -23,7 +23,7 @@ from retrieval.adapters.http.requests import (
     Prefix,
     SearchBody,
 )
-from retrieval.adapters.http.responses import FeedbackOut, SearchOut
+from retrieval.adapters.http.search_responses import FeedbackOut, SearchOut
 from retrieval.adapters.http.service import Service
 from retrieval.adapters.http.settings import ConfiguredReranker
 from retrieval.config import Mode
@@ -69,11 +69,17 @@ def search_routes(service: Service, chosen: Chosen) -> APIRouter:
     @router.get("/search", response_model=SearchOut, responses=problems(503))
     async def search_by_address(
         index: Annotated[GrantedIndex, Depends(chosen)],
-        q: Annotated[str, Query(min_length=1, max_length=MAX_QUERY, description="A question, or words.")],
+        q: Annotated[
+            str,
+            Query(
+                min_length=1, max_length=MAX_QUERY, description="A question, or words.", examples=["what causes rain?"]
+            ),
+        ],
         top_k: Annotated[int, Query(ge=1, le=MOST["top_k"], description="Hits at most.")] = 10,
         mode: Annotated[Mode, Query(description="By meaning and words, meaning, or words alone.")] = "hybrid",
         within: Annotated[
-            list[Prefix] | None, Query(max_length=MAX_PREFIXES, description="How sources begin; repeatable.")
+            list[Prefix] | None,
+            Query(max_length=MAX_PREFIXES, description="How sources begin; repeatable.", examples=[["docs/guide/"]]),
         ] = None,
         min_relevance: Annotated[
             float | None, Query(ge=0, le=1, description="Leave out passages with less relevance.")

@@ -16,7 +16,14 @@ from retrieval.adapters.http.server_sent import EVENT_STREAM, as_stream
 from retrieval.adapters.http.service import Service
 from retrieval.searcher import Searcher
 
-_AS_STREAM: dict[str, Any] = {"content": {EVENT_STREAM: {"schema": {"type": "string"}}}}
+JobId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="The id that the job was given.")]
+
+_EVENTS: dict[str, Any] = {
+    "description": "The events, until the job is over.",
+    "content": {
+        EVENT_STREAM: {"schema": {"description": "Lines of `event: NAME` and `data: JSON`, with an empty one."}}
+    },
+}
 
 
 def sync_routes(service: Service, chosen: Chosen) -> APIRouter:
@@ -47,20 +54,21 @@ def sync_routes(service: Service, chosen: Chosen) -> APIRouter:
         """The latest syncs and rebuilds that were begun here, the newest first."""
         return JSONResponse({"jobs": [job.as_dict() for job in index.jobs.latest()]})
 
-    @router.get("/jobs/{job_id}", response_model=JobOut, responses={200: _AS_STREAM, **problems(404)})
+    @router.get("/jobs/{job_id}", response_model=JobOut, responses=problems(404))
     async def get_job(
         index: Annotated[GrantedIndex, Depends(chosen)],
-        job_id: Annotated[str, Path(pattern="^[0-9a-f]{32}$")],
-        accept: Annotated[str, Header()] = "*/*",
+        job_id: JobId,
+        accept: Annotated[str, Header(include_in_schema=False)] = "*/*",
     ) -> Response:
-        """How a sync or a rebuild is; with `Accept: text/event-stream` as it happens: `progress` events, then one of
-        `done`, `interrupted` and `failed`."""
-        job = index.jobs.find(job_id)
-        if job is None:
-            raise Refusal("not-found", f"There is no job {job_id!r}; GET /jobs lists the latest.")
-        if EVENT_STREAM in accept:
-            return StreamingResponse(as_stream(job.events()), media_type=EVENT_STREAM)
-        return JSONResponse(job.as_dict())
+        """How a sync or a rebuild is. With `Accept: text/event-stream` it is answered as GET /jobs/{job_id}/events."""
+        job = _found(index, job_id)
+        return _followed(job) if EVENT_STREAM in accept else JSONResponse(job.as_dict())
+
+    @router.get("/jobs/{job_id}/events", response_class=Response, responses={200: _EVENTS, **problems(404)})
+    async def follow_job(index: Annotated[GrantedIndex, Depends(chosen)], job_id: JobId) -> Response:
+        """How a sync or a rebuild goes, as it happens: server-sent events called `progress`, then one of `done`,
+        `interrupted` and `failed`."""
+        return _followed(_found(index, job_id))
 
     @router.get("/stats", response_model=StatsOut, responses=problems(503))
     async def stats(index: Annotated[GrantedIndex, Depends(chosen)]) -> JSONResponse:
@@ -81,6 +89,17 @@ def sync_routes(service: Service, chosen: Chosen) -> APIRouter:
         return JSONResponse(await index.read(described))
 
     return router
+
+
+def _found(index: GrantedIndex, job_id: str) -> Job:
+    job = index.jobs.find(job_id)
+    if job is None:
+        raise Refusal("not-found", f"There is no job {job_id!r}; GET /jobs lists the latest.")
+    return job
+
+
+def _followed(job: Job) -> Response:
+    return StreamingResponse(as_stream(job.events()), media_type=EVENT_STREAM)
 
 
 async def _started(index: GrantedIndex, body: SyncBody) -> Job:

@@ -18,8 +18,32 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from retrieval.adapters.http.problems import Refusal
+from retrieval.adapters.sources import MAX_SOURCE
 
+FORM = "multipart/form-data"
 MAX_FILES = 20
+FILES_BODY = {
+    "type": "object",
+    "description": "Files to index.",
+    "required": ["file"],
+    "properties": {
+        "file": {
+            "type": "array",
+            "items": {"type": "string", "format": "binary"},
+            "minItems": 1,
+            "maxItems": MAX_FILES,
+            "description": "One part for each file, with its name.",
+        },
+        "source": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": MAX_SOURCE,
+            "description": "What one file alone is cited by, instead of uploads/NAME.",
+        },
+    },
+}
+"""The schema of a form: nothing else says what it may have."""
+
 _LONGEST_NAME = 200
 _BELOW = "uploads/"
 _FIELDS = {"source"}
