@@ -40,7 +40,7 @@ class HitOut(BaseModel):
     char_end: int = Field(description="Where it ends in the document's text, exclusive.")
     metadata: Metadata = Field(description="The metadata of its document.")
     dense_score: float | None = Field(
-        description="Cosine of query and passage, -1 to 1; null where the query was not embedded (mode lexical), or it is pending."
+        description="Cosine of query and passage, -1 to 1; null in mode lexical, and where it is pending."
     )
     dense_rank: int | None = Field(description="Its rank by meaning; null where it was no candidate of that side.")
     lexical_score: float = Field(description="BM25 of query and passage; 0 where they share no word.")
