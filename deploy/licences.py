@@ -22,6 +22,7 @@ ACCEPTED = frozenset({
 SPELLINGS = {
     "3-clause bsd license": "BSD-3-Clause",
     "academic free license (afl)": "AFL-2.1",
+    "apache": "Apache-2.0",
     "apache 2.0": "Apache-2.0",
     "apache 2.0 license": "Apache-2.0",
     "apache license, version 2.0": "Apache-2.0",
