@@ -20,7 +20,7 @@ EXTRAS = ("server", "tracing", "mcp", "office")
 OF_TORCH = re.compile(r"(torch|triton|nvidia-|cuda-)")
 _HEADER = "# What the image installs (with --no-deps), from constraints.txt; `make lock` makes this file.\n"
 _COMPILE = (
-    "pip", "compile", "pyproject.toml", "--constraint", "constraints.txt", "--python-version", "3.11",
+    "pip", "compile", "pyproject.toml", "--constraint", "constraints.txt", "--python-version", "3.11.14",
     "--python-platform", "x86_64-manylinux_2_36", "--generate-hashes", "--no-emit-index-url", "--no-annotate",
     "--no-header", "--quiet",
 )  # fmt: skip
