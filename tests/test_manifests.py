@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +15,7 @@ import typer.main
 import yaml
 from pydantic import ValidationError
 
+from ingest.cli import app as ingest_app
 from retrieval.adapters.http.access import PUBLIC
 from retrieval.cli import app
 
@@ -156,3 +158,24 @@ def test_what_compose_mounts_from_here_is_there() -> None:
     assert str(Path("deploy") / COMPOSE["secrets"]["metrics-key"]["file"]) in ignored
     for name in ("prometheus", "datasource", "dashboards"):
         yaml.safe_load(COMPOSE["configs"][name]["content"])
+
+
+def commands_of_the_page() -> list[str]:
+    page = (ROOT / "docs" / "operating.md").read_text("utf-8")
+    shell = "\n".join(re.findall(r"```sh\n(.*?)```", page, re.DOTALL)) + "\n".join(re.findall(r"`(dc [^`]+)`", page))
+    return re.findall(r"(?:^|retrieval )((?:retrieve|ingest) [^#>\n]+)", shell, re.MULTILINE)
+
+
+@pytest.mark.parametrize("line", commands_of_the_page())
+def test_the_commands_of_the_operating_page_are_taken(line: str) -> None:
+    """As far as reading their arguments; they are not run."""
+    program, *arguments = shlex.split(line)
+    command = typer.main.get_command({"retrieve": app, "ingest": ingest_app}[program])
+    while arguments and arguments[0] in getattr(command, "commands", {}):
+        command = command.commands[arguments.pop(0)]  # type: ignore[attr-defined]
+    assert not hasattr(command, "commands")
+    command.make_context(line, arguments)
+
+
+def test_the_page_has_its_commands() -> None:
+    assert len(commands_of_the_page()) >= 8
