@@ -11,10 +11,12 @@ DEMO := $(VENV)/demo/$(notdir $(abspath $(DOCS)))
 
 CHUNKS ?= 100000
 PEERS  := .benchmarks/peers
+TOOLS  := $(VENV)/tools
 
 CLIENTS := .clients
 
-.PHONY: setup demo serve test test-all browser clients lint format typecheck bench bench-quality bench-recall load clean
+.PHONY: setup demo serve test test-all browser clients lint format typecheck lock audit bench bench-quality \
+	bench-recall load clean
 
 setup: $(READY)
 
@@ -70,6 +72,23 @@ format: $(READY)
 
 typecheck: $(READY)
 	$(BIN)/mypy
+
+# What the image installs, with the hashes of all files: deploy/*.lock, from constraints.txt. Asks the package index.
+lock: $(TOOLS)/.ready
+	$(TOOLS)/bin/python -m deploy.lock
+
+# Licences of all that is installed here, without the network; then known vulnerabilities of what the image installs.
+audit: $(READY) $(TOOLS)/.ready
+	$(BIN)/python -m deploy.licences
+	$(TOOLS)/bin/pip-audit --strict --require-hashes --disable-pip --progress-spinner off \
+		--requirement deploy/requirements.lock --requirement deploy/torch.lock \
+		|| { echo "There is a vulnerability, or PyPI's database of them could not be asked: the lines above say which." >&2; \
+		exit 1; }
+
+$(TOOLS)/.ready: deploy/tools.txt
+	@test -x $(TOOLS)/bin/python || $(PYTHON) -m venv $(TOOLS)
+	@$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
 
 # How fast all is next to what people use, on COLLECTIONS="path ..." or DOCS=FOLDER; about an hour. A quarter of it goes
 # to an index of a million chunks, which SIZES=1000,10000,100000 leaves out.

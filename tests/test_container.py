@@ -36,7 +36,7 @@ def test_base_images_are_pinned_to_a_version(instructions: list[Instruction]) ->
 def test_it_does_not_run_as_root(instructions: list[Instruction]) -> None:
     stage = last_stage(instructions)
     names = [name for name, _ in stage]
-    assert dict(stage)["USER"] not in ("0", "root")
+    assert dict(stage)["USER"] == "10001:10001"  # a number, as Kubernetes demands to see that it is not root
     assert "RUN" not in names[names.index("USER") :]
 
 
@@ -64,9 +64,20 @@ def test_all_that_is_written_at_run_time_lies_in_the_volume(instructions: list[I
     assert values["SERVE_HOST"] == "0.0.0.0"  # where no key is given, it refuses to start
 
 
+def test_nothing_is_fetched_without_its_hash_but_a_torch_of_the_builders_choice(
+    instructions: list[Instruction],
+) -> None:
+    installs = [part for name, rest in instructions if name == "RUN" for part in re.findall(r"pip install[^;&]*", rest)]
+    assert len(installs) == 4
+    for install in installs:
+        assert "--no-deps" in install
+        assert "--require-hashes" in install or "--no-build-isolation ." in install or '"$TORCH_INDEX"' in install
+
+
 def test_what_is_copied_is_there_and_reaches_the_builder(instructions: list[Instruction]) -> None:
     ignored = (ROOT / ".containerignore").read_text().splitlines()
     assert ignored[1] == "*"
+    assert ignored == (ROOT / ".dockerignore").read_text().splitlines()  # each engine reads its own
     for name, rest in instructions:
         if name == "COPY" and not rest.startswith("--from"):
             for source in rest.split()[:-1]:
