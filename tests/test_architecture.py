@@ -220,3 +220,34 @@ print(*sorted({HEAVY | FRAMEWORKS!r} & sys.modules.keys()))
 """
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert run.stdout.split() == []
+
+
+@pytest.mark.slow
+def test_no_pattern_of_re_repeats_a_group_possessively() -> None:
+    """Python before 3.11.5, such as Debian 12's, may never come to the end of one; `regex` does."""
+    code = """
+import importlib, pkgutil, re
+from re import _constants, _parser
+
+def parts(pattern):
+    for operation, argument in pattern:
+        if operation is _constants.POSSESSIVE_REPEAT and (len(argument[2]) > 1 or argument[2][0][0] not in SINGLE):
+            yield argument
+        for each in argument if isinstance(argument, (tuple, list)) else (argument,):
+            for inner in each if isinstance(each, list) else (each,):
+                if isinstance(inner, _parser.SubPattern):
+                    yield from parts(inner)
+
+SINGLE = (_constants.IN, _constants.LITERAL, _constants.NOT_LITERAL, _constants.ANY)
+assert list(parts(_parser.parse("(?:ab|c)*+"))) and not list(parts(_parser.parse("[ab]*+")))
+patterns = {"ascii tokens": importlib.import_module("retrieval.analysis.tokens")._ascii_tokens(True)}
+for package in ("retrieval", "ingest"):
+    for found in pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}."):
+        names = vars(importlib.import_module(found.name)).items()
+        patterns |= {f"{found.name} {name}": value for name, value in names if isinstance(value, re.Pattern)}
+for name, pattern in patterns.items():
+    if list(parts(_parser.parse(pattern.pattern, pattern.flags))):
+        print(name)
+"""
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert printed.stdout == ""

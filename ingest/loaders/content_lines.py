@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import regex
+
 from ingest.loaders.mail.charsets import decode_body
 from ingest.loaders.text.decoding import Decoded, decode_noting
 
@@ -12,8 +14,8 @@ _FOLD = re.compile(rb"(?:\r\n?|\n)[ \t]")
 _SOFT_BREAK = re.compile(rb"=(?:\r\n?|\n)")
 _SOFT_BREAKS = re.compile(rb"(?<![^\r\n])[^:\r\n]*QUOTED-PRINTABLE[^:\r\n]*:(?:[^\r\n]*=(?:\r\n?|\n))+", re.I)
 _LINE_END = re.compile(r"\r\n?|\n")
-_LINE = re.compile(
-    r"""(?:[\w-]+\.)*(?P<name>[A-Za-z][\w-]*)(?P<parameters>(?:;(?:[^";:]|"[^"]*+")*+)*+):(?P<value>.*)""", re.S
+_LINE = regex.compile(
+    r"""(?:[\w-]+\.)*(?P<name>[A-Za-z][\w-]*)(?P<parameters>(?:;(?:[^";:]|"[^"]*+")*+)*+):(?P<value>.*)""", regex.S
 )
 _PARAMETER = re.compile(r""";(?:(?P<name>[\w-]+)=)?(?P<value>(?:"[^"]*"|[^;"])*)""")
 _ESCAPE = re.compile(r"\\([\\;,:nN])")

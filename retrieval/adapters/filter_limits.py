@@ -1,7 +1,8 @@
 """Limits on filters where strangers may ask."""
 
-import re
 from collections.abc import Iterator
+
+import regex
 
 from retrieval.errors import QueryError
 
@@ -20,10 +21,10 @@ _LARGEST = 2_000
 _CLASS = 20
 """What a class of characters, such as \\w, counts: it is compiled to a hundred times the memory of a letter."""
 
-_PART = re.compile(
+_PART = regex.compile(
     r"(?P<class>\\[pP](?:\{[^}]*\}|.)|\\[wWdDsS]|\[\^?+\]?+(?:\\.|[^]\\])*+\]|\])"
     r"|\{(?P<least>\d+)(?:,(?P<most>\d*))?\}|(?P<opening>\()|(?P<closing>\))|\\.|.",
-    re.DOTALL,
+    regex.DOTALL,
 )
 
 

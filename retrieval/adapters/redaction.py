@@ -1,7 +1,8 @@
 """Redaction: messages to a client name a path of this machine by its last part alone."""
 
-import re
 from dataclasses import replace
+
+import regex
 
 from ingest.report import SyncReport
 from retrieval.errors import QueryError, RetrievalError
@@ -12,7 +13,7 @@ _LONGEST = 1_000
 _LEFT_OUT = " ... "
 
 _BEGINS = r"(?:\bfile:/*+|(?<![\w./])(?<!:(?=//))/++)"
-_PLACE = re.compile(
+_PLACE = regex.compile(
     rf"""(?<=')/(?:[^/'\n]++/)++(?P<quoted>[^/'\n]*+)(?=')"""
     rf"""|(?<=")/(?:[^/"\n]++/)++(?P<named>[^/"\n]*+)(?=")"""
     rf"""|{_BEGINS}(?:[^\s/'"]++/)++(?P<bare>[^\s/'";:,]*+)"""

@@ -75,7 +75,8 @@ def _ascii_tokens(apostrophe_joins: bool) -> re.Pattern[str]:
     token = _token("[A-Za-z0-9]", "[A-Za-z0-9]", apostrophe_joins=apostrophe_joins)
     for unicode, in_ascii in ((r"\p{L}", "A-Za-z"), (r"\p{M}", ""), (r"\p{N}", "0-9")):
         token = token.replace(unicode, in_ascii)
-    return re.compile(f"(?P<word>{token})")
+    # Greedy is as good, since nothing behind a group has to match, and Python before 3.11.5 might not come to the end.
+    return re.compile(f"(?P<word>{token.replace(')*+', ')*').replace(')?+', ')?')})")
 
 
 def _token(first: str, other: str, *, apostrophe_joins: bool) -> str:

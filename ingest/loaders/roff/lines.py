@@ -4,12 +4,14 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import regex
+
 from ingest.loaders.roff.escapes import STRINGS, unescape
 
-_COMMENT = re.compile(r'(?<!\\)((?:\\\\)*+)\\["#].*')
-_CONTINUED = re.compile(r"(?<!\\)(?:\\\\)*+\\\Z")
+_COMMENT = regex.compile(r'(?<!\\)((?:\\\\)*+)\\["#].*')
+_CONTINUED = regex.compile(r"(?<!\\)(?:\\\\)*+\\\Z")
 _CONTROL = re.compile(r"[.'][ \t]*(?P<name>[^\s\\]*)[ \t]*(?P<rest>.*)", re.S)
-_ARGUMENT = re.compile(r'[ \t]*(?:"(?P<quoted>(?:[^"]|"")*+)"?|(?P<plain>(?:[^\s\\]|\\.?)++))', re.S)
+_ARGUMENT = regex.compile(r'[ \t]*(?:"(?P<quoted>(?:[^"]|"")*+)"?|(?P<plain>(?:[^\s\\]|\\.?)++))', regex.S)
 _DEFINITIONS = frozenset({"de", "de1", "dei", "am", "am1", "ami", "ig"})
 _CONDITION = re.compile(
     r"[ \t]*(?P<not>!*)(?:(?P<mode>[notev])(?![a-z])|[drcmFS][ \t]*[^\s\\]+"

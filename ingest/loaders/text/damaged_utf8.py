@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import regex
+
 from ingest.loaders.text.legacy_encodings import detected_encoding, is_latin
 
 _SEQUENCE = re.compile(
@@ -12,7 +14,7 @@ _SEQUENCE = re.compile(
 )
 """A character beyond ASCII, as the Unicode Standard has it in table 3-7."""
 
-_RUNS = re.compile(
+_RUNS = regex.compile(
     rb"(?:[\x00-\x7f]|%(sequence)s)++|(?P<invalid>(?:(?!%(sequence)s)[\x80-\xff])++)" % {b"sequence": _SEQUENCE.pattern}
 )
 _CUT_SIGN = re.compile(rb"\xe2\x80")  # the beginning of a dash or a quotation mark

@@ -3,6 +3,8 @@ r"""LaTeX and BibTeX: the file's text with its accents composed, and with its se
 import re
 from collections.abc import Iterator
 
+import regex
+
 from ingest.loaders.text.decoding import decode_noting
 from ingest.loaders.text.latex_accents import decode_accents
 from ingest.loaders.text.latex_verbatim import BEGINS, end_of_verbatim
@@ -14,7 +16,7 @@ _LEVELS = {
     "part": 1, "chapter": 2, "section": 3, "subsection": 4, "subsubsection": 5, "paragraph": 6, "subparagraph": 7,
     "frametitle": 6,
 }  # fmt: skip
-_TOKEN = re.compile(
+_TOKEN = regex.compile(
     rf"{BEGINS}|(?P<end>\\end\s*+\{{document\}})"
     rf"|\\(?P<command>{'|'.join((*_LEVELS, _TITLE))})(?![A-Za-z@])\s*+\*?\s*+"
     r"(?:\[(?:[^\[\]{}]|\{[^{}]{0,300}\}){0,300}+\]\s*+)?\{"

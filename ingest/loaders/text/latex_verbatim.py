@@ -2,6 +2,8 @@ r"""What LaTeX takes as it is written: verbatim environments, and the arguments 
 
 import re
 
+import regex
+
 BEGINS = (
     r"\\begin\s*+\{(?P<verbatim>verbatim\*?|[BLV]?Verbatim\*?|lstlisting|minted|alltt|comment|filecontents\*?)\}"
     r"|\\(?:verb\*?|lstinline)(?P<delimiter>[^\w\s{\[*])"
@@ -11,7 +13,7 @@ BEGINS = (
 _MAX_VERB = 1000
 
 
-def end_of_verbatim(text: str, begin: re.Match[str]) -> int:
+def end_of_verbatim(text: str, begin: re.Match[str] | regex.Match[str]) -> int:
     r"""Where what `begin`, a match of BEGINS, has begun is over; an environment without an end goes on to the end of
     the text. What looks like \verb but has no end on its line has begun nothing."""
     start = begin.end()

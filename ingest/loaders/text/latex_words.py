@@ -3,7 +3,9 @@ r"""The words of a LaTeX title: without commands, notes and grouping, accents co
 import re
 import unicodedata
 
-_NOTES = re.compile(
+import regex
+
+_NOTES = regex.compile(
     r"\\(?:label|footnote|footnotemark|thanks|index|cite[a-z]*|vspace|hspace)\*?(?:\[[^\[\]]*\])?\{(?:[^{}]|\{[^{}]*\})*+\}"
 )
 _TEX_OR_PDF = re.compile(r"\\texorpdfstring\s*\{[^{}]*\}\s*\{([^{}]*)\}")

@@ -2,16 +2,19 @@
 
 import re
 
+import regex
+
 from ingest.loaders.text.ruby import without_ruby
 from ingest.loaders.text_builder import TextBuilder
 from ingest.whole_numbers import unescape_html
 
-_VERBATIM = re.compile(
-    r"<(pre|syntaxhighlight|source)\b[^<>]*(?<!/)>((?:(?!</?(?:pre|syntaxhighlight|source)\b).)*+)</\1\s*>", re.S | re.I
+_VERBATIM = regex.compile(
+    r"<(pre|syntaxhighlight|source)\b[^<>]*(?<!/)>((?:(?!</?(?:pre|syntaxhighlight|source)\b).)*+)</\1\s*>",
+    regex.S | regex.I,
 )
-_COMMENT = re.compile(r"<!--(?:(?!<!--|-->).)*+-->", re.S)
-_NOTE = re.compile(r"<ref\b[^<>]*/>|<ref\b[^<>]*>(?P<words>(?:(?!</?ref\b).)*+)</ref\s*>", re.S | re.I)
-_INNERMOST = re.compile(
+_COMMENT = regex.compile(r"<!--(?:(?!<!--|-->).)*+-->", regex.S)
+_NOTE = regex.compile(r"<ref\b[^<>]*/>|<ref\b[^<>]*>(?P<words>(?:(?!</?ref\b).)*+)</ref\s*>", regex.S | regex.I)
+_INNERMOST = regex.compile(
     r"\{\{(?P<template>(?:[^{}\[\]]|\{(?!\{)|\}(?!\})|\[(?!\[)|\](?!\]))*+)\}\}"
     r"|\[\[(?P<link>(?:[^{}\[\]]|\{(?!\{)|\}(?!\})|\[(?!\[)|\](?!\]))*+)\]\]"
 )
@@ -60,7 +63,7 @@ def _shown(text: str) -> str:
     return unescape_html(_TAG.sub("", _BREAK.sub("\n", _SWITCH.sub("", _QUOTES.sub("", text)))))
 
 
-def _replaced(match: re.Match[str]) -> str:
+def _replaced(match: regex.Match[str]) -> str:
     if match["template"] is not None:
         arguments = [argument.strip() for argument in match["template"].split("|")[1:]]
         named = (argument.partition("=") for argument in arguments if argument)
