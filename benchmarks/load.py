@@ -62,7 +62,10 @@ def writable_index(place: Path, chunks: int) -> Path:
     index = place / f"load-{chunks}"
     if not index.is_dir():
         place.mkdir(parents=True, exist_ok=True)
-        build_with_chroma(index, chunks)
+        unfinished = place / f"{index.name}-unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        build_with_chroma(unfinished, chunks)
+        unfinished.rename(index)
     return index
 
 
@@ -119,7 +122,8 @@ async def measure(url: str, arguments: argparse.Namespace, folder: Path) -> dict
     places = [f"/indexes/index{number}" for number in range(arguments.indexes)]
     async with httpx.AsyncClient(base_url=url, timeout=60) as client:
         for place in places:  # the first search opens an index
-            (await client.post(f"{place}/search", json={"query": asked[0]})).raise_for_status()
+            answer = await client.post(f"{place}/search", json={"query": asked[0]})
+            assert answer.raise_for_status().json()["results"][0]["hits"], "the index is empty"
         generations: set[tuple[str, str]] = set()
         deadline = time.monotonic() + arguments.seconds
 
