@@ -14,6 +14,7 @@ from retrieval.lexical.postings import Postings
 from retrieval.segments.column import Kind
 from retrieval.segments.pack import Pack, PackWriter
 from retrieval.segments.segment import Segment
+from retrieval.segments.sorted_keys import Keys
 from retrieval.segments.words import Words
 from retrieval.topk import Mask, Rows
 
@@ -48,6 +49,19 @@ class LiveSegment:
         everywhere = np.arange(self.segment.records_size) if self.records is None else np.flatnonzero(self.records)
         places: list[int] = everywhere.tolist()
         return places
+
+    def places_of_records(self, documents: Keys) -> Rows:
+        """intp [k]: where the records of these documents lie in the segment, -1 where they are not there."""
+        places = self.segment.places_of_records(documents)
+        if self.records is not None:
+            found = np.flatnonzero(places >= 0)
+            places[found[~self.records[places[found]]]] = -1
+        return places
+
+    @property
+    def record_keys(self) -> Keys:
+        """S32 [records_size]: the ids of the records that are there."""
+        return self.segment.record_ids if self.records is None else self.segment.record_ids[self.records]
 
     @property
     def bytes(self) -> float:

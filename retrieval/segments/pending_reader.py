@@ -4,6 +4,8 @@ The manifest names their segments apart. Chroma holds their last version, or not
 them, which is what is written, repaired and saved.
 """
 
+import numpy as np
+
 from retrieval.config import Config
 from retrieval.segments.manifest import Manifest
 from retrieval.segments.reader import IndexReader
@@ -15,13 +17,6 @@ def with_pending(reader: IndexReader, config: Config) -> IndexReader:
     parts = [part for part in reader.pending_parts if part.records_size]
     if not parts:
         return reader
-    ids = [part.segment.record_ids[place].decode() for part in parts for place in part.record_places]
-    live = reader.without_documents(ids)
-    documents = dict(reader.documents_of_folder)
-    for part in parts:
-        for place in part.record_places:
-            record = part.segment.record(place)
-            if reader.record(record.id) is None:
-                documents[record.folder] = documents.get(record.folder, 0) + 1
-    manifest = Manifest(reader.state, documents=documents)
-    return IndexReader(manifest, [*live, *parts], config, committed=reader)
+    keys = np.concatenate([part.record_keys for part in parts])
+    live = reader.without_documents(keys[reader.has_records(keys)])
+    return IndexReader(Manifest(reader.state), [*live, *parts], config, committed=reader)

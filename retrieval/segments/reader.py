@@ -365,21 +365,25 @@ class IndexReader:
         """The records of the documents that have chunks, whatever became of reading them since."""
         return tuple(record for record in self.records if record.chunk_ids)
 
-    def without_documents(self, ids: Sequence[str], *, rows: Rows | None = None) -> list[LiveSegment]:
-        """The segments less the records of these documents, and less these rows; None takes all their rows."""
+    def has_records(self, documents: Keys) -> Mask:
+        """bool [k]: which of these documents the ledger has, by their ids."""
+        found = np.zeros(len(documents), np.bool_)
+        for part in self.live:
+            found |= part.places_of_records(documents) >= 0
+        return found
+
+    def without_documents(self, documents: Keys, *, rows: Rows | None = None) -> list[LiveSegment]:
+        """The segments less the records of these documents, by their ids, and less these rows; None takes all that
+        the records name."""
         if rows is None:
-            old = [record for id_ in ids if (record := self.record(id_)) is not None]
+            old = [record for id_ in documents.tolist() if (record := self.record(id_.decode())) is not None]
             rows = self.rows_of_ids([chunk for record in old for chunk in record.chunk_ids])
             rows = rows[rows >= 0]
-        keys = keys_of(ids)
         live = []
         for part, start in zip(self.live, self.starts, strict=False):
-            places = part.segment.places_of_records(keys)
-            places = places[places >= 0]
-            if part.records is not None:
-                places = places[part.records[places]]
+            places = part.places_of_records(documents)
             here = rows[(rows >= start) & (rows < start + part.segment.size)] - start
-            live.append(part.without(here, places))
+            live.append(part.without(here, places[places >= 0]))
         return live
 
     # Metadata
@@ -471,8 +475,8 @@ class IndexReader:
             return None
         key = keys_of([document])
         for part in reversed(self.live):
-            place = int(part.segment.places_of_records(key)[0])
-            if place >= 0 and (part.records is None or part.records[place]):
+            place = int(part.places_of_records(key)[0])
+            if place >= 0:
                 return part, place
         return None
 

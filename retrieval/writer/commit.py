@@ -19,6 +19,7 @@ from retrieval.segments.manifest import Entry, Manifest
 from retrieval.segments.merger import Merger
 from retrieval.segments.reader import IndexReader
 from retrieval.segments.segment import Segment
+from retrieval.segments.sorted_keys import keys_of
 from retrieval.segments.write_segment import Records, Rows, write_segment
 from retrieval.types import Chunk, DocumentRecord, Vectors, document_id
 from retrieval.writer.backlog import Backlog
@@ -119,7 +120,7 @@ def _without_replaced(changes: Changes, base: IndexReader) -> list[LiveSegment]:
             kept = set(record.chunk_ids) if record is not None else set()
             stale += [id_ for id_ in old.chunk_ids if id_ not in kept or id_ in changes.touched]
     rows = base.rows_of_ids(stale)
-    return base.without_documents([document_id(source) for source in changes.records], rows=rows[rows >= 0])
+    return base.without_documents(keys_of([document_id(source) for source in changes.records]), rows=rows[rows >= 0])
 
 
 def _new_segments(

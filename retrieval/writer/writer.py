@@ -151,8 +151,9 @@ class Writer:
 
     @property
     def can_hold(self) -> bool:
-        """Whether searches can find documents before their vectors are there."""
-        return True
+        """Whether searches can find documents before their vectors are there. What a server keeps is for other machines
+        too, which have no files of this one."""
+        return not self._config.chroma_host
 
     def hold(self, changes: Sequence[Change]) -> None:
         """Have searches find these documents by their words, from the next commit on, until `put` brings them into
