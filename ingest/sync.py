@@ -59,8 +59,8 @@ def sync(
               when a share is not mounted, nothing is done.
     wait_for_vectors   whether a document is searchable only once it is embedded. Without, where there is more to embed
               than takes a few seconds, all files are parsed first, and searches find them by their words at once; their
-              vectors follow, those of the files modified last first. With `ray`, and where a server keeps the chunks, it
-              is always so.
+              vectors follow, those of the files modified last first. With `ray`, and where a server keeps the chunks,
+              it is always so.
     dry_run   report what would be done, and do nothing; where a sync would raise DeletionsRefusedError, the report's
               `refused` says why.
     pool      parses the files, such as a ParserPool that serves many syncs; the caller closes it. None starts processes
