@@ -21,6 +21,9 @@ from retrieval.adapters.http.settings import ServeSettings
 PUBLIC = frozenset({"/", "/docs", "/health", "/openapi.json", "/ready"})
 """Paths that need no key: the page, the description and the probes. None of them tells what is in the index."""
 
+_OF_PAGE = re.compile(r"/page/[a-z]+\.(?:css|js)")
+"""The page's own files, which need none either."""
+
 MAX_JSON = 4_000_000
 """Bytes of a JSON body with documents."""
 
@@ -39,7 +42,7 @@ _UPLOADS = ("multipart/form-data", *MEDIA_TYPES)
 """Bodies that go to files."""
 
 _OF_DOCUMENTS = frozenset(
-    {"/search", "/feedback", "/documents", "/stats", "/mcp", "/retrieval", "/indexes", "/v1/embeddings"}
+    {"/search", "/feedback", "/documents", "/facets", "/stats", "/mcp", "/retrieval", "/indexes", "/v1/embeddings"}
 )
 _BUCKETS = 10_000
 _SAFE = ("GET", "HEAD", "OPTIONS")
@@ -50,7 +53,7 @@ _HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[^][\s:/?#@\\]+)(?::\d{0,5})?")
 
 def scope_needed(method: str, path: str) -> grants.Scope | None:
     """The scope that a request needs; None if it needs no key."""
-    if path in PUBLIC or (method in _SAFE and _PAGE_OF_INDEX.fullmatch(path)):
+    if path in PUBLIC or (method in _SAFE and (_PAGE_OF_INDEX.fullmatch(path) or _OF_PAGE.fullmatch(path))):
         return None
     within = _WITHIN_INDEX.sub("", path, count=1)
     if path != "/metrics" and (method in _SAFE or _is_below(within, _READING)):

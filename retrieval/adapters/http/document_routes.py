@@ -17,11 +17,12 @@ from ingest.root import check_deletable, check_free
 from retrieval.adapters.http import serializers
 from retrieval.adapters.http.choice import Chosen
 from retrieval.adapters.http.document_lines import MEDIA_TYPES, results, spooled
-from retrieval.adapters.http.granted_index import GrantedIndex
+from retrieval.adapters.http.granted_index import GONE, GrantedIndex
 from retrieval.adapters.http.openapi import problems
 from retrieval.adapters.http.problems import Refusal, problem, problem_response
 from retrieval.adapters.http.requests import MAX_PAGE, DocumentBody, DocumentsBody
 from retrieval.adapters.http.responses import AddedOut, DeletedOut, DocumentOut, RecordsOut
+from retrieval.adapters.http.served_file import AS_FILE
 from retrieval.adapters.http.service import Service
 from retrieval.adapters.http.uploads import MAX_FILES, uploaded
 from retrieval.adapters.redaction import redacted_report
@@ -77,8 +78,6 @@ _BODIES = {
 _SHOWN = 3
 """Reasons that are put into words; all are listed."""
 
-_GONE = "There is no document {!r}; GET /documents lists those there are."
-
 
 def document_routes(service: Service, chosen: Chosen) -> APIRouter:
     router = APIRouter(prefix="/documents", tags=["documents"])
@@ -114,10 +113,16 @@ def document_routes(service: Service, chosen: Chosen) -> APIRouter:
         def whole(searcher: Searcher) -> JSONResponse:
             found = searcher.reader.record(document_id)
             if found is None:
-                raise Refusal("not-found", _GONE.format(document_id))
+                raise Refusal("not-found", GONE.format(document_id))
             return JSONResponse(serializers.whole(found, searcher.chunks(found.source)))
 
         return await index.read(whole)
+
+    @router.get("/{document_id}/file", response_class=Response, responses={200: AS_FILE, **problems(404, 409, 503)})
+    async def get_file(index: Annotated[GrantedIndex, Depends(chosen)], document_id: DocumentId) -> Response:
+        """The file that a document was read from, where its folder was named when the service was started (--folder)
+        and the file is as it was indexed. PDF and text can be shown; anything else is a download."""
+        return (await index.open_file(document_id)).response()
 
     @router.post(
         "",
@@ -151,12 +156,12 @@ def document_routes(service: Service, chosen: Chosen) -> APIRouter:
             with opened.writing() as writer:
                 found = writer.reader.record(document_id)
                 if found is None:
-                    raise Refusal("not-found", _GONE.format(document_id))
+                    raise Refusal("not-found", GONE.format(document_id))
                 check_deletable(found)
                 return {"documents": 1, "chunks": writer.remove([found]).chunks_deleted}
 
         if await index.read(lambda searcher: searcher.reader.record(document_id)) is None:
-            raise Refusal("not-found", _GONE.format(document_id))
+            raise Refusal("not-found", GONE.format(document_id))
         return JSONResponse(await index.write(delete, action="delete", documents=[document_id]))
 
     return router
