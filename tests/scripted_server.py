@@ -64,6 +64,7 @@ class ScriptedServer:
     """On a port of loopback that stays the same when it is stopped and started."""
 
     def __init__(self) -> None:
+        self.facets: dict[str, Any] = {}  # beside those of FACETS; to be set before it starts
         self.answer: Script = lambda path, body, headers: Answer(STATS)
         self._server: ThreadingHTTPServer | None = None
         self._port = 0
@@ -74,7 +75,7 @@ class ScriptedServer:
 
     def start(self) -> None:
         headers = {"Content-Type": "text/html", "Content-Security-Policy": PAGE_POLICY}
-        own = {"/": Answer(page_html(), headers=headers), "/facets": Answer(FACETS)}
+        own = {"/": Answer(page_html(), headers=headers), "/facets": Answer(FACETS | self.facets)}
         for name, content in page_files().items():
             kind = "text/css" if name.endswith(".css") else "text/javascript"
             own[f"/page/{name}"] = Answer(content, headers={"Content-Type": kind})
@@ -125,8 +126,9 @@ def _pieces(body: Any) -> Iterator[str]:
 
 
 @contextmanager
-def scripted() -> Iterator[ScriptedServer]:
+def scripted(**facets: Any) -> Iterator[ScriptedServer]:
     server = ScriptedServer()
+    server.facets = facets
     server.start()
     try:
         yield server

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lxml.html import fromstring
@@ -17,7 +18,7 @@ from retrieval.adapters.http.page import page_files, page_html
 from retrieval.cli import app
 from retrieval.types import Document, Heading
 from tests.browser import Browser, chromium, foreign
-from tests.scripted_server import STATS, Answer, found, scripted
+from tests.scripted_server import STATS, Answer, Headers, found, scripted
 from tests.serving import Serving
 
 DOCS = {
@@ -354,6 +355,100 @@ def test_a_question_that_makes_no_sense_is_answered_with_the_servers_words(brows
     browser.open(served.page(q="??"))
     browser.says(".failure", "has no word in it")
     assert not browser.all(".failure button")  # to ask the same again would not help
+
+
+def test_pickers_say_what_there_is_and_narrow_the_search(browser: Browser) -> None:
+    facets = {
+        "folders": [{"value": "docs/", "documents": 3}, {"value": "docs/guide/", "documents": 2}],
+        "suffixes": [{"value": ".pdf", "documents": 2}, {"value": "", "documents": 1}],
+        "languages": [{"value": "english", "documents": 3}],
+        "dates": [{"field": "modified", "in_seconds": True, "first": "2024-01-05", "last": "2024-03-01"}],
+    }
+    bodies: list[Any] = []
+
+    def answer(path: str, body: Any, headers: Headers) -> Answer:
+        bodies.append(body)
+        return found("rain") if path == "/search" else Answer(STATS)
+
+    with scripted(**facets) as server:
+        server.answer = answer
+        browser.open(f"{server.origin}/?q=rain&since=2024-02-01&where=%7B%22year%22%3A+1%7D")
+        browser.one(".hit")
+        assert browser.one("#type").text.split() == ["any", ".pdf", "(2)", "no", "suffix", "(1)"]
+        assert browser.gone("[data-picker=language]")  # there is one alone
+        browser.one("#prefix option[value='docs/guide/']").click()
+        browser.until(lambda: bodies and bodies[-1] and bodies[-1]["within"] == ["docs/guide/"])
+        browser.one("#type option[value=none]").click()
+        browser.one("#group").click()
+        browser.until(lambda: bodies[-1] and bodies[-1]["group_by_document"])
+        assert bodies[-1]["where"] == {"$and": [{"year": 1}, {"suffix": ""}, {"modified": {"$gte": 1706745600}}]}
+        browser.says("#filters-button", "Filters (4)")
+        browser.one("#clear").click()
+        browser.until(lambda: bodies[-1] and bodies[-1]["where"] is None and bodies[-1]["within"] is None)
+        browser.open("about:blank")
+
+
+def test_a_hit_is_cut_at_words_and_cited_and_leads_to_its_file(browser: Browser) -> None:
+    prose = "An otter, " + "whoseveryname is long, " * 30 + "swims."
+    fenced = "Run this:\n\n```sh\ndive --deep\n```\n\nand then `surface` again."
+    hits = found(prose, fenced)
+    first, second = hits.body["results"][0]["hits"]
+    first |= {"source": "docs/otter.pdf", "citation": "docs/otter.pdf, page 3", "page": 3, "duplicates_total": 5}
+    place = {"id": "x", "document_id": "y"}
+    first["duplicates"] = [place | {"citation": f"copy/{n}.pdf"} for n in range(5)]
+    second |= {"source": "other/dive.md"}
+    with scripted(folders_with_files=["docs"]) as server:
+        server.answer = lambda path, body, headers: hits if path == "/search" else Answer(STATS)
+        browser.open(f"{server.origin}/?q=otter")
+        shown = browser.one(".excerpt").text
+        assert shown.endswith(" …") and shown.removesuffix(" …").split()[-1] in {"whoseveryname", "is", "long,"}
+        assert browser.texts(".excerpt code") == ["dive --deep", "surface"]
+        assert "`" not in browser.texts(".excerpt")[1]
+        font = "return getComputedStyle(document.querySelector('.excerpt code')).fontFamily"
+        assert "mono" in browser.run(font)
+        [link] = browser.all("a.file")
+        assert link.text == "Open PDF at page 3"
+        assert link.get_attribute("href") == f"{server.origin}/documents/d1/file#page=3"
+        browser.one(".also .more").click()
+        assert browser.texts(".also")[0].count("copy/") == 5
+        browser.run(
+            "window.copied = []; navigator.clipboard.writeText = async (text) => { window.copied.push(text); };"
+        )
+        browser.one(".actions button").click()
+        browser.says(".actions button", "Copied")
+        assert browser.run("return window.copied") == ["docs/otter.pdf, page 3"]
+        browser.open("about:blank")
+
+
+def test_on_a_phone_the_sides_of_a_comparison_are_tabs(browser: Browser) -> None:
+    browser.resize(390, 844)
+    with scripted() as server:
+        server.answer = lambda path, body, headers: found(body["mode"]) if path == "/search" else Answer(STATS)
+        browser.open(f"{server.origin}/?q=rain&view=compare")
+        browser.one(".hit")
+        assert [text for text in browser.texts(".excerpt") if text] == ["hybrid"]
+        browser.one("#tabs [aria-selected=true]").send_keys(Keys.ARROW_RIGHT)
+        assert browser.focused.text == "Dense"
+        assert [text for text in browser.texts(".excerpt") if text] == ["dense"]
+        browser.one("#tabs button:last-child").click()
+        assert browser.one("[role=tabpanel]").get_attribute("aria-label") == "Lexical"
+        assert browser.run("return document.documentElement.scrollWidth") == 390
+        browser.open("about:blank")
+
+
+def test_an_empty_page_says_what_is_indexed_and_what_to_ask(browser: Browser) -> None:
+    facets = {
+        "examples": ["Why does it rain?"],
+        "folders": [{"value": "docs/", "documents": 3}, {"value": "docs/guide/", "documents": 2}],
+    }
+    with scripted(**facets) as server:
+        server.answer = lambda path, body, headers: found("rain") if path == "/search" else Answer(STATS)
+        browser.open(server.origin)
+        assert "docs/ 3" in browser.says(".welcome", "3 documents to search")
+        browser.one(".examples button").click()
+        browser.one(".hit")
+        assert browser.one("#query").get_attribute("value") == "Why does it rain?"
+        browser.open("about:blank")
 
 
 # The server itself

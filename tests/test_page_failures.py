@@ -120,6 +120,7 @@ def test_a_side_that_fails_leaves_the_others(browser: Browser, server: ScriptedS
 
     server.answer = answer
     browser.open(f"{server.origin}/?q=rain&view=compare")
+    browser.one("#tab-side-dense").click()
     browser.says(".column:nth-child(2) .failure", "The model is gone.")
     assert len(browser.all(".hit")) == 2
 

@@ -29,7 +29,7 @@ class FacetsOut(BaseModel):
     documents: int = Field(description="How many documents searches can return.")
     folders: list[ValueOut] = Field(description="By name, for `within`; of very many the least deep.")
     suffixes: list[ValueOut] = Field(
-        description="Of files: what their names end in, such as .md, the most frequent first, for `where` with `suffix`."
+        description="Of files: how names end, such as .md, the most frequent first, for `where` with `suffix`."
     )
     languages: list[ValueOut] = Field(
         description="Of files: the language that they are analysed in, for `where` with `language`."
