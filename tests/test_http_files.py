@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from ingest import add, sync
+from ingest import add
 from retrieval import Document, HybridIndex
 from retrieval.adapters.http.app import create_app
 from retrieval.adapters.http.keys import Keys
@@ -17,7 +17,7 @@ from retrieval.adapters.http.service import Service
 from retrieval.adapters.http.settings import ServeSettings
 from retrieval.encoders import Embedder
 from retrieval.types import document_id
-from tests.ingesting import POOL
+from tests.ingesting import POOL, sync
 from tests.loaders_samples import pdf
 from tests.test_http_keys import make_key
 
@@ -33,7 +33,7 @@ def docs(tmp_path: Path) -> Path:
     (docs / "guide").mkdir(parents=True)
     (docs / "guide" / "rain.html").write_text(SCRIPT)
     (docs / "guide" / "why it rains – ?.md").write_text("---\nday: 2024-03-05\n---\n# Why does it rain?\n\nBecause.")
-    (docs / "manual.pdf").write_bytes(pdf("The manual of rain."))
+    (docs / "manual.pdf").write_bytes(pdf([["The manual of rain."]]))
     (docs / "latin.txt").write_bytes("Der Regen fällt, und die Bäche schwellen.".encode("latin-1"))
     (tmp_path / "secret.txt").write_text(SECRET)
     return docs
@@ -110,7 +110,7 @@ def test_only_folders_that_were_named_are_served(start: Start, tmp_path: Path) -
     assert client.get(path_of("docs/manual.pdf")).status_code == 404
     assert client.get("/facets").json()["folders_with_files"] == []
     (tmp_path / "other").mkdir()
-    (tmp_path / "other" / "manual.pdf").write_bytes(pdf("Another manual."))
+    (tmp_path / "other" / "manual.pdf").write_bytes(pdf([["Another manual."]]))
     client = start(folders={"notes": {"docs": tmp_path / "other"}})
     assert client.get(path_of("docs/manual.pdf")).status_code == 404
 

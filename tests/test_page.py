@@ -18,6 +18,8 @@ from retrieval.adapters.http.page import page_files, page_html
 from retrieval.cli import app
 from retrieval.types import Document, Heading
 from tests.browser import Browser, chromium, foreign
+from tests.ingesting import sync
+from tests.loaders_samples import pdf
 from tests.scripted_server import STATS, Answer, Headers, found, scripted
 from tests.serving import Serving
 
@@ -522,6 +524,42 @@ def test_of_several_indexes_one_is_chosen_and_a_key_with_a_filter_sees_its_docum
         browser.one("#index-button").click()
         browser.one("#index-body .facts")
         assert not any(element.is_displayed() for element in browser.all("#sync-form"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("key", ["", "k" * 32])
+def test_a_file_opens_at_its_page_and_nothing_in_it_runs(browser: Browser, tmp_path: Path, key: str) -> None:
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (docs / "manual.pdf").write_bytes(pdf([[], ["On page two, the harbour of Hammerfest."]]))
+    (docs / "harbour.html").write_text("<p>The harbour of Hammerfest.</p><script>document.title = 'ran'</script>")
+    with HybridIndex.open(tmp_path / "index") as index:
+        sync(docs, index)
+    environment = {"SERVE_KEYS": f"read:{key}"} if key else {}
+    with Serving(tmp_path / "index", "--folder", str(docs), environment=environment) as served:
+        browser.open(served.page(q="harbour of Hammerfest"))
+        if key:
+            browser.one("#key-input").send_keys(key, Keys.ENTER)
+        first = browser.driver.current_window_handle
+        browser.one("a.file")
+        opened = {}
+        for link in browser.all("a.file"):
+            before = set(browser.driver.window_handles)
+            name = link.text
+            link.click()
+            [new] = browser.until(lambda before=before: set(browser.driver.window_handles) - before)
+            browser.driver.switch_to.window(new)
+            browser.until(lambda: browser.driver.current_url != "about:blank")
+            opened[name] = browser.driver.current_url
+            if name == "Open file":
+                assert "<script>document.title = 'ran'</script>" in browser.one("body").text
+                assert browser.driver.title != "ran"
+            browser.driver.close()
+            browser.driver.switch_to.window(first)
+        assert opened.keys() == {"Open PDF at page 2", "Open file"}
+        assert opened["Open PDF at page 2"].endswith("#page=2")
+        assert all(address.startswith("blob:" if key else served.url) for address in opened.values())
+        browser.run("sessionStorage.clear()")
 
 
 # Hands, eyes and screens

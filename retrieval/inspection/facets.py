@@ -153,13 +153,13 @@ def _day(moment: int) -> str | None:
 
 def _examples(reader: IndexReader) -> list[str]:
     """Questions first, then titles of several words, from all over the index."""
-    headings = (
+    headings = {
         path.rpartition("\n")[2]
         for segment, start in zip(reader.segments, reader.starts, strict=False)
         for paths in segment.columns.distinct("headings", _living(reader, start, segment.size), most=1_000)
         for path in paths
-    )
-    questions = [heading for heading in headings if heading.endswith("?")]
+    }
+    questions = sorted(heading for heading in headings if heading.endswith("?"))
     titles = [record.title for record in reader.searchable if record.title]
     asked = [*_spread(questions, MAX_EXAMPLES - 2), *_spread(titles, MAX_EXAMPLES)]
     return list({text.casefold(): text for text in asked}.values())[:MAX_EXAMPLES]
