@@ -105,8 +105,10 @@ export function excerpt({ source, text, highlights: spans }, length) {
   while (to > from && !points[to - 1].trim()) to--;
   const shown = points.slice(from, to).join("");
   const isShort = isAllCode || shown.length / shown.split(/\n\s*/).length < SHORT_LINE;
-  const indent = isAllCode ? indentation(shown) : 0;
-  from += indent;
+  const isLine = from === 0 || points[from - 1] === "\n";
+  const indent = isAllCode ? indentation(isLine ? shown : shown.slice(shown.indexOf("\n") + 1)) : 0;
+  while (isAllCode && !isLine && /[ \t]/.test(points[from] ?? "")) from++;
+  if (isLine) from += indent;
   const tidy = (string) => string.replace(/\n(?:[^\S\n]*\n)+/g, "\n") // without empty lines
     .replace(new RegExp(`\n[ \t]{${indent}}`, "g"), "\n");
   const nodes = rendered(source, text, spans, { from, to, tidy }).filter(Boolean);
