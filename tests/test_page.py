@@ -408,7 +408,7 @@ def test_a_hit_is_cut_at_words_and_cited_and_leads_to_its_file(browser: Browser)
         assert "`" not in browser.texts(".excerpt")[1]
         font = "return getComputedStyle(document.querySelector('.excerpt code')).fontFamily"
         assert "mono" in browser.run(font)
-        [link] = browser.all("a.file")
+        [link] = browser.until(lambda: browser.all("a.file:not([hidden])"))
         assert link.text == "Open PDF at page 3"
         assert link.get_attribute("href") == f"{server.origin}/documents/d1/file#page=3"
         browser.one(".also .more").click()
@@ -543,7 +543,7 @@ def test_a_file_opens_at_its_page_and_nothing_in_it_runs(browser: Browser, tmp_p
         first = browser.driver.current_window_handle
         browser.one("a.file")
         opened = {}
-        for link in browser.all("a.file"):
+        for link in browser.all("a.file:not([hidden])"):
             before = set(browser.driver.window_handles)
             name = link.text
             link.click()
@@ -610,6 +610,10 @@ def test_all_text_stands_out_from_its_ground(page: Browser, served: Serving, sch
     red = page.run("return Number(getComputedStyle(document.body).backgroundColor.match(/[0-9]+/)[0])")
     assert red > 200 if scheme == "light" else red < 50
     assert page.faint_texts() == []
+    page.one("#legend-button").click()
+    page.one("#legend")
+    assert page.faint_texts() == []
+    page.press(Keys.ESCAPE)
     page.one(".open").click()
     page.one(".chunk.found")
     assert page.faint_texts() == []
@@ -618,6 +622,10 @@ def test_all_text_stands_out_from_its_ground(page: Browser, served: Serving, sch
     assert page.faint_texts() == []
     page.open(served.page(q="who won the world cup in 1998?"))
     page.says(".note", "Nothing relevant found.")
+    assert page.faint_texts() == []
+    page.open(served.page())
+    page.one(".welcome .facts")
+    page.one("#filters-button").click()
     assert page.faint_texts() == []
 
 

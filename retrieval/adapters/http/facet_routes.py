@@ -17,7 +17,7 @@ from retrieval.searcher import Searcher
 def facet_routes(service: Service, chosen: Chosen) -> APIRouter:
     router = APIRouter(tags=["search"])
 
-    @router.get("/facets", response_model=FacetsOut, responses=problems(503))
+    @router.get("/facets", response_model=FacetsOut, responses=problems(409, 503))
     async def get_facets(index: Annotated[GrantedIndex, Depends(chosen)]) -> JSONResponse:
         """Folders, file types, languages and dates that searches can be narrowed by, with how many documents have each,
         and examples of what to ask."""

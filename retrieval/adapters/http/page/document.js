@@ -7,7 +7,7 @@ import { failure } from "./failure.js";
 import { OF_FILES, narrow } from "./hit.js";
 import { hitOf } from "./results.js";
 import { call, inWords } from "./server.js";
-import { copyButton, fileLink } from "./sources.js";
+import { copyButton, fileLink, hasFile } from "./sources.js";
 
 const WHEN = { dateStyle: "medium", timeStyle: "short" };
 const opened = { id: "", chunk: "", abort: new AbortController() };
@@ -81,7 +81,7 @@ function passage(found, chunk, before) {
 function placeOf({ id, source }, chunk) {
   if (!chunk.page) return range(chunk.line_start, chunk.line_end);
   const pages = `${chunk.page === chunk.page_end ? "page" : "pages"} ${range(chunk.page, chunk.page_end)}`;
-  return fileLink({ id, source, page: chunk.page }, pages) ?? pages;
+  return hasFile(source) ? fileLink({ id, source, page: chunk.page }, pages) : pages;
 }
 
 /** Back to the hits: by way of the history where the document was opened from them. */

@@ -9,6 +9,7 @@ import { askForKey, keptKey } from "./key.js";
 import { listenToKeys, moveAmongHits } from "./keyboard.js";
 import { loadFacets } from "./pickers.js";
 import { again, forget, search } from "./results.js";
+import { showFileLinks } from "./sources.js";
 import { listenToStage } from "./stage.js";
 
 async function show() {
@@ -20,9 +21,10 @@ async function show() {
   await showDocument(asked());
 }
 
-/** What stands around the answers; what is shown says what is wrong. Hits link to files where there are some. */
-async function loadAround() {
-  await Promise.allSettled([loadStats(), loadFacets()]);
+/** What stands around the answers, which say what is wrong. */
+function loadAround() {
+  loadStats().catch(() => {});
+  loadFacets().then(showFileLinks, () => {});
 }
 
 function listen() {
@@ -33,7 +35,7 @@ function listen() {
   listenToKeys();
   listenToStage();
   document.addEventListener("indexchange", () => {
-    loadFacets().catch(() => {}); // the sync says what is wrong
+    loadAround();
     again();
   });
   document.addEventListener("keychange", loadAround);
@@ -49,5 +51,5 @@ function listen() {
 
 listen();
 $("key-button").hidden = !keptKey();
-if (asked().q) await loadAround(); // the welcome asks for these itself
-await show();
+if (asked().q) loadAround(); // the welcome asks for these itself
+show();

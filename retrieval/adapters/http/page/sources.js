@@ -45,15 +45,24 @@ async function copied(text) {
   }
 }
 
-/** A link to the file that a document was read from, a PDF at its page; null where the service has no such file.
+const folderOf = (source) => source.split("/")[0];
+export const hasFile = (source) => known().folders_with_files.includes(folderOf(source));
+
+/** What the service has files of may come to be known after the links to them. */
+export function showFileLinks() {
+  for (const link of document.querySelectorAll("a.file")) link.hidden = !hasFile(link.dataset.source);
+}
+
+/** A link to the file that a document was read from, a PDF at its page; hidden where the service has no such file.
  * label: of the link; null for one that says what it opens. */
 export function fileLink({ id, source, page }, label = null) {
-  if (!known().folders_with_files.includes(source.split("/")[0])) return null;
   const isPdf = /\.pdf$/i.test(source);
   const place = isPdf && page ? `#page=${page}` : "";
   const says = label ?? (isPdf ? `Open PDF${page ? ` at page ${page}` : ""}` : "Open file");
   const path = `documents/${encodeURIComponent(id)}/file`;
-  const link = element("a", { href: path + place, target: "_blank", rel: "noopener", class: "file" }, says);
+  const attributes = { href: path + place, target: "_blank", rel: "noopener", class: "file", "data-source": source };
+  const link = element("a", attributes, says);
+  link.hidden = !hasFile(source);
   link.addEventListener("click", (event) => {
     if (!keptKey()) return;
     event.preventDefault(); // a link cannot send the key

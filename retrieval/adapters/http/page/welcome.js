@@ -19,10 +19,11 @@ export async function welcome(state, signal, again) {
   $(isFilterRead ? "query" : "where").focus();
   fill([made]);
   try {
-    const [{ documents }, facets] = await Promise.all([loadStats(signal), loadFacets(signal)]);
+    const found = loadFacets(signal).catch(() => null); // a store may not tell; what else is wrong, the other says
+    const [{ documents }, facets] = await Promise.all([loadStats(signal), found]);
     signal.throwIfAborted();
-    if (documents) made.append(...examples(facets), ...contents(facets));
-    else made.append(element("p", { class: "note" }, "The index is empty. Sync a folder: see Index, above."));
+    if (documents && facets) made.append(...examples(facets), ...contents(facets));
+    else if (!documents) made.append(element("p", { class: "note" }, "The index is empty. Sync a folder: see Index, above."));
     made.append(writing());
   } catch (error) {
     if (signal.aborted) return;
