@@ -220,6 +220,7 @@ def test_the_address_holds_the_question_and_the_way_back(page: Browser, served: 
     assert page.texts(".hit")
 
 
+@pytest.mark.slow
 def test_an_address_that_asks_for_what_there_is_not_is_put_right(page: Browser, served: Serving) -> None:
     page.open(served.page(q="bread", view="constructor", k="7"))
     page.says(".hit:first-child", "bread.md")
@@ -322,6 +323,7 @@ def test_a_filter_that_is_not_json_is_explained_at_its_place(page: Browser, serv
     assert page.texts("#where-complaint") == [""]
 
 
+@pytest.mark.slow
 def test_a_filter_is_explained_before_anything_is_asked(page: Browser, served: Serving) -> None:
     page.open(served.page())
     page.one("#filters-button").click()

@@ -63,6 +63,7 @@ def test_a_server_that_is_gone_is_said_to_be_and_found_again(browser: Browser, s
     browser.says(".hit", "second")
 
 
+@pytest.mark.slow
 def test_a_busy_server_is_asked_again_when_it_says(browser: Browser, server: ScriptedServer) -> None:
     searches_answer(server, problem(503, "All places are taken.", Retry_After="1"), found("at last"))
     browser.open(f"{server.origin}/?q=rain")
