@@ -21,7 +21,7 @@ MAX_DATE_FIELDS = 10
 MAX_EXAMPLES = 6
 
 _MODIFIED = "modified"
-_LOOKED_AT = 50
+_LOOKED_AT = 200
 """Values of a field that say whether it holds dates, and titles and headings that may become examples, for each."""
 
 _SHORTEST_DATE = len("2024-03")
@@ -171,7 +171,8 @@ def _living(reader: IndexReader, start: int, size: int) -> Mask | None:
 
 def _spread(texts: list[str], most: int) -> list[str]:
     """At most so many of those that a person might type, evenly spaced."""
-    fitting = list(dict.fromkeys(text for text in texts if _is_phrase(text)))
+    thinned = texts[:: max(1, len(texts) // _LOOKED_AT)]
+    fitting = list(dict.fromkeys(text for text in thinned if _is_phrase(text)))
     step = max(1, len(fitting) // most)
     return list(islice(fitting, 0, None, step))[:most]
 
