@@ -113,8 +113,9 @@ export function excerpt({ source, text, highlights: spans }, length) {
     .replace(new RegExp(`\n[ \t]{${indent}}`, "g"), "\n");
   const nodes = rendered(source, text, spans, { from, to, tidy }).filter(Boolean);
   // The dots stand within a block of code: a line for them alone would be wasted.
-  if (from > 0 && isBlock(nodes[0])) nodes[0].prepend("… ");
-  else if (from > 0) nodes.unshift("… ");
+  const isCut = from > 0 && !(isAllCode && isLine);
+  if (isCut && isBlock(nodes[0])) nodes[0].prepend("… ");
+  else if (isCut) nodes.unshift("… ");
   if (!isWhole && isBlock(nodes.at(-1))) nodes.at(-1).append(" …");
   else if (!isWhole) nodes.push(" …");
   return element("div", { class: isShort ? "excerpt lines" : "excerpt" }, ...nodes);
