@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from retrieval.adapters.http.page import policy, whole_page
+from retrieval.adapters.http.page import PAGE_POLICY, page_files, page_html
 
 Headers = Mapping[str, str]
 
@@ -22,7 +22,7 @@ class Answer(NamedTuple):
 
 
 Script = Callable[[str, Any, Headers], Answer]
-"""What is answered to a path, with a body and headers; GET / is answered with the page itself."""
+"""What is answered to a path, with a body and headers; the page, its files and /facets are answered for it."""
 
 STATS = {
     "generation": "1", "documents": 3, "recorded_failures": 0, "chunks": 3, "tokens": 300,
@@ -30,6 +30,11 @@ STATS = {
     "limit_is_estimated": False, "query_prefix": "query: ", "passage_prefix": "passage: ", "chunk_size": "auto",
     "bm25_variant": "bm25", "bm25_k1": 1.5, "bm25_b": 0.75,
     "folders": [{"name": "docs", "synced": True}], "reranker": None,
+}  # fmt: skip
+
+FACETS: dict[str, Any] = {
+    "generation": "1", "documents": 3, "folders": [], "suffixes": [], "languages": [], "dates": [], "examples": [],
+    "folders_with_files": [],
 }  # fmt: skip
 
 
@@ -59,6 +64,7 @@ class ScriptedServer:
     """On a port of loopback that stays the same when it is stopped and started."""
 
     def __init__(self) -> None:
+        self.facets: dict[str, Any] = {}  # beside those of FACETS; to be set before it starts
         self.answer: Script = lambda path, body, headers: Answer(STATS)
         self._server: ThreadingHTTPServer | None = None
         self._port = 0
@@ -68,14 +74,17 @@ class ScriptedServer:
         return f"http://127.0.0.1:{self._port}"
 
     def start(self) -> None:
-        html = whole_page()
-        page = Answer(html, headers={"Content-Type": "text/html", "Content-Security-Policy": policy(html)})
+        headers = {"Content-Type": "text/html", "Content-Security-Policy": PAGE_POLICY}
+        own = {"/": Answer(page_html(), headers=headers), "/facets": Answer(FACETS | self.facets)}
+        for name, content in page_files().items():
+            kind = "text/css" if name.endswith(".css") else "text/javascript"
+            own[f"/page/{name}"] = Answer(content, headers={"Content-Type": kind})
         script = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                is_page = self.path.partition("?")[0] == "/"
-                self._send(page if is_page else script.answer(self.path, None, self.headers))
+                found = own.get(self.path.partition("?")[0])
+                self._send(found or script.answer(self.path, None, self.headers))
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -117,8 +126,9 @@ def _pieces(body: Any) -> Iterator[str]:
 
 
 @contextmanager
-def scripted() -> Iterator[ScriptedServer]:
+def scripted(**facets: Any) -> Iterator[ScriptedServer]:
     server = ScriptedServer()
+    server.facets = facets
     server.start()
     try:
         yield server

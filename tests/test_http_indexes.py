@@ -292,6 +292,10 @@ def test_documents_come_as_json_lines_with_a_result_for_each(start: Start) -> No
 def test_each_index_has_the_page_at_an_address_of_its_own(start: Start) -> None:
     client, _ = start(keys=Keys.parse(["read:0123456789abcdef"], origin="test"))
     page = client.get("/")
-    assert client.get("/indexes/weather/").text == page.text
+    of_index = client.get("/indexes/weather/")
+    assert of_index.text.replace("../../", "") == page.text
+    assert 'src="../../page/main.js"' in of_index.text
+    assert client.get("/page/main.js").headers["content-type"] == "text/javascript; charset=utf-8"
+    assert (client.get("/page/other.js").status_code, client.get("/page/page.html").status_code) == (404, 401)
     assert client.get("/indexes/weather").status_code == 401
     assert client.get("/indexes/weather/stats").status_code == 401

@@ -201,10 +201,12 @@ def every_request(draw: random.Random, ids: dict[str, str]) -> Iterator[tuple[st
         "documents?source=hush/zeppelin.md",
         "stats",
         "documents?status=ready",
+        "facets",
     ):
         yield "GET", path, None
     for source, id_ in ids.items():
         yield "GET", f"documents/{id_}", None
+        yield "GET", f"documents/{id_}/file", None
         if source in HIDDEN:
             yield "DELETE", f"documents/{id_}", None
     yield "GET", "jobs", None

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lxml.html import fromstring
@@ -13,11 +14,13 @@ from typer.testing import CliRunner
 
 from ingest import add
 from retrieval import HybridIndex
-from retrieval.adapters.http.page import whole_page
+from retrieval.adapters.http.page import page_files, page_html
 from retrieval.cli import app
 from retrieval.types import Document, Heading
 from tests.browser import Browser, chromium, foreign
-from tests.scripted_server import STATS, Answer, found, scripted
+from tests.ingesting import sync
+from tests.loaders_samples import pdf
+from tests.scripted_server import STATS, Answer, Headers, found, scripted
 from tests.serving import Serving
 
 DOCS = {
@@ -137,7 +140,10 @@ def test_compare_shows_both_sides_beside_what_becomes_of_them(page: Browser, ser
     tops, lefts = zip(*[(column.rect["y"], column.rect["x"]) for column in page.all(".column")], strict=True)
     assert len(set(tops)) == 1 and sorted(set(lefts)) == list(lefts)
     assert "not asked" in page.texts(".column:nth-child(3) .hit")[0]
-    assert "not among this side's candidates" in page.one("#legend").text
+    page.one("#legend-button").click()
+    assert "Not among this side's candidates" in page.one("#legend").text
+    page.press(Keys.ESCAPE)
+    assert page.gone("#legend")
     assert "view=compare" in page.driver.current_url
 
 
@@ -150,14 +156,14 @@ def test_what_is_not_relevant_is_shown_only_when_asked_for(browser: Browser) -> 
         spoken = "return document.getElementById('status').textContent"
         assert browser.run(spoken) == "Hybrid: nothing relevant"
         assert not browser.all(".hit") and not browser.one("h2").text.endswith("2 hits")
-        assert not browser.run("return document.getElementById('legend').checkVisibility()")
+        assert browser.gone("#legend-button")
         browser.one("#query").send_keys(Keys.ARROW_DOWN)
         assert browser.focused == browser.one(".note button")
         browser.press(Keys.ENTER)
         assert browser.focused == browser.one(".hit:first-child .open")
         assert len(browser.all(".hit")) == 2 and not browser.all("#columns .note")
         assert browser.run(spoken) == "Hybrid: the nearest 2 passages"
-        assert "relevance" in browser.one("#legend").text
+        assert browser.one("#legend-button").get_attribute("aria-label") == "What the figures mean"
         browser.open("about:blank")
 
 
@@ -214,6 +220,7 @@ def test_the_address_holds_the_question_and_the_way_back(page: Browser, served: 
     assert page.texts(".hit")
 
 
+@pytest.mark.slow
 def test_an_address_that_asks_for_what_there_is_not_is_put_right(page: Browser, served: Serving) -> None:
     page.open(served.page(q="bread", view="constructor", k="7"))
     page.says(".hit:first-child", "bread.md")
@@ -280,14 +287,15 @@ def test_what_chunks_share_stands_once_in_a_document(browser: Browser) -> None:
 
 
 def test_the_page_has_nothing_that_turns_text_into_markup_and_nothing_from_elsewhere() -> None:
-    source = whole_page()
+    source = page_html() + "".join(page_files().values())
     sinks = "innerHTML|outerHTML|insertAdjacentHTML|write|srcdoc|createContextualFragment|eval|Function"
     assert not re.findall(rf"\b({sinks})\b", source)
-    tree = fromstring(source)
+    tree = fromstring(page_html())
     attributes = [(name, value) for element in tree.iter() for name, value in element.attrib.items()]
     assert not [name for name, _ in attributes if name.startswith("on") or name == "style"]
     assert not [value for name, value in attributes if name in ("href", "src") and re.match(r"https?:|//", value)]
-    assert len(tree.xpath("//script")) == len(tree.xpath("//style")) == 1
+    assert [script.get("src") for script in tree.xpath("//script")] == ["page/main.js"]
+    assert not tree.xpath("//style | //script[text()]")
 
 
 def test_the_page_says_how_the_query_was_read(page: Browser, served: Serving) -> None:
@@ -305,6 +313,7 @@ def test_a_filter_that_is_not_json_is_explained_at_its_place(page: Browser, serv
     page.open(served.page(q="wombat"))
     page.one(".hit")
     page.one("#filters-button").click()
+    page.one("#advanced summary").click()
     page.one("#where").send_keys('{"year": ', Keys.ENTER)
     page.says("#where-complaint", "not JSON")
     assert page.one("#where").get_attribute("aria-invalid") == "true"
@@ -314,9 +323,11 @@ def test_a_filter_that_is_not_json_is_explained_at_its_place(page: Browser, serv
     assert page.texts("#where-complaint") == [""]
 
 
+@pytest.mark.slow
 def test_a_filter_is_explained_before_anything_is_asked(page: Browser, served: Serving) -> None:
     page.open(served.page())
     page.one("#filters-button").click()
+    page.one("#advanced summary").click()
     page.one("#where").send_keys("year: 2020", Keys.TAB)
     page.says("#where-complaint", "not JSON")
     page.one("#where").send_keys(Keys.ENTER)
@@ -331,7 +342,7 @@ def test_a_filter_can_be_picked_from_a_hit_and_by_where_the_source_begins(page: 
     page.open(served.page(q="water"))
     page.one(".hit")
     page.one("#filters-button").click()
-    page.one("#prefix").send_keys("docs/cooking/", Keys.ENTER)
+    page.one("#prefix option[value='docs/cooking/']").click()
     page.until(lambda: page.texts(".hit") and all("cooking" in text for text in page.texts(".hit")))
     page.open(served.page(q="wombat"))
     page.until(lambda: page.all(".chip"))
@@ -339,7 +350,8 @@ def test_a_filter_can_be_picked_from_a_hit_and_by_where_the_source_begins(page: 
     page.until(lambda: len(page.all(".hit")) == 1)
     assert json.loads(page.one("#where").get_attribute("value")) == {"year": 2024}
     page.open(served.page(q="wombat", prefix="nowhere/"))
-    page.says(".failure", "No source begins with")
+    page.says(".note", "Nothing found that passes the filters.")
+    page.says(".reading", "nowhere/")
 
 
 @pytest.mark.slow
@@ -347,6 +359,100 @@ def test_a_question_that_makes_no_sense_is_answered_with_the_servers_words(brows
     browser.open(served.page(q="??"))
     browser.says(".failure", "has no word in it")
     assert not browser.all(".failure button")  # to ask the same again would not help
+
+
+def test_pickers_say_what_there_is_and_narrow_the_search(browser: Browser) -> None:
+    facets = {
+        "folders": [{"value": "docs/", "documents": 3}, {"value": "docs/guide/", "documents": 2}],
+        "suffixes": [{"value": ".pdf", "documents": 2}, {"value": "", "documents": 1}],
+        "languages": [{"value": "english", "documents": 3}],
+        "dates": [{"field": "modified", "in_seconds": True, "first": "2024-01-05", "last": "2024-03-01"}],
+    }
+    bodies: list[Any] = []
+
+    def answer(path: str, body: Any, headers: Headers) -> Answer:
+        bodies.append(body)
+        return found("rain") if path == "/search" else Answer(STATS)
+
+    with scripted(**facets) as server:
+        server.answer = answer
+        browser.open(f"{server.origin}/?q=rain&since=2024-02-01&where=%7B%22year%22%3A+1%7D")
+        browser.one(".hit")
+        assert browser.one("#type").text.split() == ["any", ".pdf", "(2)", "no", "suffix", "(1)"]
+        assert browser.gone("[data-picker=language]")  # there is one alone
+        browser.one("#prefix option[value='docs/guide/']").click()
+        browser.until(lambda: bodies and bodies[-1] and bodies[-1]["within"] == ["docs/guide/"])
+        browser.one("#type option[value=none]").click()
+        browser.one("#group").click()
+        browser.until(lambda: bodies[-1] and bodies[-1]["group_by_document"])
+        assert bodies[-1]["where"] == {"$and": [{"year": 1}, {"suffix": ""}, {"modified": {"$gte": 1706745600}}]}
+        browser.says("#filters-button", "Filters (4)")
+        browser.one("#clear").click()
+        browser.until(lambda: bodies[-1] and bodies[-1]["where"] is None and bodies[-1]["within"] is None)
+        browser.open("about:blank")
+
+
+def test_a_hit_is_cut_at_words_and_cited_and_leads_to_its_file(browser: Browser) -> None:
+    prose = "An otter, " + "whoseveryname is long, " * 30 + "swims."
+    fenced = "Run this:\n\n```sh\ndive --deep\n```\n\nand then `surface` again."
+    hits = found(prose, fenced)
+    first, second = hits.body["results"][0]["hits"]
+    first |= {"source": "docs/otter.pdf", "citation": "docs/otter.pdf, page 3", "page": 3, "duplicates_total": 5}
+    place = {"id": "x", "document_id": "y"}
+    first["duplicates"] = [place | {"citation": f"copy/{n}.pdf"} for n in range(5)]
+    second |= {"source": "other/dive.md"}
+    with scripted(folders_with_files=["docs"]) as server:
+        server.answer = lambda path, body, headers: hits if path == "/search" else Answer(STATS)
+        browser.open(f"{server.origin}/?q=otter")
+        shown = browser.one(".excerpt").text
+        assert shown.endswith(" …") and shown.removesuffix(" …").split()[-1] in {"whoseveryname", "is", "long,"}
+        assert browser.texts(".excerpt code") == ["dive --deep", "surface"]
+        assert "`" not in browser.texts(".excerpt")[1]
+        font = "return getComputedStyle(document.querySelector('.excerpt code')).fontFamily"
+        assert "mono" in browser.run(font)
+        [link] = browser.until(lambda: browser.all("a.file:not([hidden])"))
+        assert link.text == "Open PDF at page 3"
+        assert link.get_attribute("href") == f"{server.origin}/documents/d1/file#page=3"
+        browser.one(".also .more").click()
+        assert browser.texts(".also")[0].count("copy/") == 5
+        browser.run(
+            "window.copied = []; navigator.clipboard.writeText = async (text) => { window.copied.push(text); };"
+        )
+        browser.one(".actions button").click()
+        browser.says(".actions button", "Copied")
+        assert browser.run("return window.copied") == ["docs/otter.pdf, page 3"]
+        browser.open("about:blank")
+
+
+def test_on_a_phone_the_sides_of_a_comparison_are_tabs(browser: Browser) -> None:
+    browser.resize(390, 844)
+    with scripted() as server:
+        server.answer = lambda path, body, headers: found(body["mode"]) if path == "/search" else Answer(STATS)
+        browser.open(f"{server.origin}/?q=rain&view=compare")
+        browser.one(".hit")
+        assert [text for text in browser.texts(".excerpt") if text] == ["hybrid"]
+        browser.one("#tabs [aria-selected=true]").send_keys(Keys.ARROW_RIGHT)
+        assert browser.focused.text == "Dense"
+        assert [text for text in browser.texts(".excerpt") if text] == ["dense"]
+        browser.one("#tabs button:last-child").click()
+        assert browser.one("[role=tabpanel]").get_attribute("aria-label") == "Lexical"
+        assert browser.run("return document.documentElement.scrollWidth") == 390
+        browser.open("about:blank")
+
+
+def test_an_empty_page_says_what_is_indexed_and_what_to_ask(browser: Browser) -> None:
+    facets = {
+        "examples": ["Why does it rain?"],
+        "folders": [{"value": "docs/", "documents": 3}, {"value": "docs/guide/", "documents": 2}],
+    }
+    with scripted(**facets) as server:
+        server.answer = lambda path, body, headers: found("rain") if path == "/search" else Answer(STATS)
+        browser.open(server.origin)
+        assert "docs/ 3" in browser.says(".welcome", "3 documents to search")
+        browser.one(".examples button").click()
+        browser.one(".hit")
+        assert browser.one("#query").get_attribute("value") == "Why does it rain?"
+        browser.open("about:blank")
 
 
 # The server itself
@@ -380,7 +486,7 @@ def test_a_folder_is_synced_and_then_searched(browser: Browser, tmp_path: Path) 
         browser.one("#sync-button").click()
         browser.one("progress")
         assert "1 failed" in browser.says("#sync-state", "20 added")
-        browser.says("#index-body", "broken.pdf")
+        browser.says("#failures", "broken.pdf")
         browser.press(Keys.ESCAPE)
         browser.says("#index-button", "20 documents")
         browser.one("#query").send_keys("comet", Keys.ENTER)
@@ -420,6 +526,42 @@ def test_of_several_indexes_one_is_chosen_and_a_key_with_a_filter_sees_its_docum
         browser.one("#index-button").click()
         browser.one("#index-body .facts")
         assert not any(element.is_displayed() for element in browser.all("#sync-form"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("key", ["", "k" * 32])
+def test_a_file_opens_at_its_page_and_nothing_in_it_runs(browser: Browser, tmp_path: Path, key: str) -> None:
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (docs / "manual.pdf").write_bytes(pdf([[], ["On page two, the harbour of Hammerfest."]]))
+    (docs / "harbour.html").write_text("<p>The harbour of Hammerfest.</p><script>document.title = 'ran'</script>")
+    with HybridIndex.open(tmp_path / "index") as index:
+        sync(docs, index)
+    environment = {"SERVE_KEYS": f"read:{key}"} if key else {}
+    with Serving(tmp_path / "index", "--folder", str(docs), environment=environment) as served:
+        browser.open(served.page(q="harbour of Hammerfest"))
+        if key:
+            browser.one("#key-input").send_keys(key, Keys.ENTER)
+        first = browser.driver.current_window_handle
+        browser.one("a.file")
+        opened = {}
+        for link in browser.all("a.file:not([hidden])"):
+            before = set(browser.driver.window_handles)
+            name = link.text
+            link.click()
+            [new] = browser.until(lambda before=before: set(browser.driver.window_handles) - before)
+            browser.driver.switch_to.window(new)
+            browser.until(lambda: browser.driver.current_url != "about:blank")
+            opened[name] = browser.driver.current_url
+            if name == "Open file":
+                assert "<script>document.title = 'ran'</script>" in browser.one("body").text
+                assert browser.driver.title != "ran"
+            browser.driver.close()
+            browser.driver.switch_to.window(first)
+        assert opened.keys() == {"Open PDF at page 2", "Open file"}
+        assert opened["Open PDF at page 2"].endswith("#page=2")
+        assert all(address.startswith("blob:" if key else served.url) for address in opened.values())
+        browser.run("sessionStorage.clear()")
 
 
 # Hands, eyes and screens
@@ -470,14 +612,22 @@ def test_all_text_stands_out_from_its_ground(page: Browser, served: Serving, sch
     red = page.run("return Number(getComputedStyle(document.body).backgroundColor.match(/[0-9]+/)[0])")
     assert red > 200 if scheme == "light" else red < 50
     assert page.faint_texts() == []
+    page.one("#legend-button").click()
+    page.one("#legend")
+    assert page.faint_texts() == []
+    page.press(Keys.ESCAPE)
     page.one(".open").click()
     page.one(".chunk.found")
     assert page.faint_texts() == []
     page.open(served.page(q="nothing", prefix="nowhere/"))
-    page.one(".failure")
+    page.one(".note")
     assert page.faint_texts() == []
     page.open(served.page(q="who won the world cup in 1998?"))
     page.says(".note", "Nothing relevant found.")
+    assert page.faint_texts() == []
+    page.open(served.page())
+    page.one(".welcome .facts")
+    page.one("#filters-button").click()
     assert page.faint_texts() == []
 
 

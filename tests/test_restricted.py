@@ -12,6 +12,7 @@ import pytest
 from ingest import add
 from retrieval import Document, HybridIndex
 from retrieval.errors import QueryError, RetrievalError
+from retrieval.inspection.facets import facets
 from retrieval.searcher import Searcher
 from tests.letters import Letters
 
@@ -109,7 +110,7 @@ def plain(value: Any, number: Callable[[float], Any] = float) -> Any:
 def told_by(searcher: Searcher, rng: random.Random, sources: list[str]) -> list[Any]:
     """What it answers to everything that can be asked; sources are asked for that may be hidden."""
     told: list[Any] = [replace(record, indexed_ns=0) for record in searcher.documents()]
-    told += [searcher.stats(), searcher.folders(), sorted(searcher.reader.metadata_kinds)]
+    told += [facets(searcher.reader), searcher.stats(), searcher.folders(), sorted(searcher.reader.metadata_kinds)]
     told += [outcome(lambda source=source: searcher.chunks(source)) for source in sources]
     told += [outcome(lambda source=source: searcher.similar(source, 9, min_score=-1)) for source in sources[:4]]
     told += [outcome(lambda: searcher.similar_pairs(min_score=0.5))]

@@ -95,6 +95,12 @@ class Column:
         different = ordered[np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]]
         return [*different[:most].tolist(), *different[most:][-1:].tolist()]
 
+    def counts(self) -> dict[str, int]:
+        """Of a column of strings: how often each is there."""
+        assert self.dictionary is not None
+        places, counts = np.unique(self.values, return_counts=True)
+        return dict(zip(self.dictionary.texts(places), counts.tolist(), strict=True))
+
     def __len__(self) -> int:
         """How many rows have a value."""
         return len(self.values) if self.bounds is None else len(self.bounds) - 1

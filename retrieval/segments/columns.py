@@ -162,6 +162,11 @@ class Columns:
                 column = column.kept(rows if column.rows is None else rows[column.rows])
             yield column.distinct(most)
 
+    def counts(self, field: str, rows: Mask) -> Mapping[str, int]:
+        """How many of these rows, bool [n], have each string in `field`."""
+        column = self._columns.get(field, {}).get(Kind("str"))
+        return column.kept(rows if column.rows is None else rows[column.rows]).counts() if column else {}
+
     def beginning(self, field: str, prefix: str) -> Mask:
         """bool [n]: the rows whose value in `field` is a string that begins so."""
         column = self._columns.get(field, {}).get(Kind("str"))

@@ -22,6 +22,9 @@ from retrieval.adapters.http.uploads import FORM
 PUBLIC = frozenset({"/", "/docs", "/health", "/openapi.json", "/ready"})
 """Paths that need no key: the page, the description and the probes. None of them tells what is in the index."""
 
+_OF_PAGE = re.compile(r"/page/[a-z]+\.(?:css|js)")
+"""The page's own files, which need none either."""
+
 MAX_JSON = 4_000_000
 """Bytes of a JSON body with documents."""
 
@@ -41,7 +44,18 @@ _BODIES: Mapping[str, Sequence[str]] = {"/documents": (_JSON, FORM, *MEDIA_TYPES
 """The media types that a route reads; every other reads JSON. Bodies of other types than JSON go to files."""
 
 _OF_DOCUMENTS = frozenset(
-    {"/search", "/feedback", "/documents", "/uploads", "/stats", "/mcp", "/retrieval", "/indexes", "/v1/embeddings"}
+    {
+        "/search",
+        "/feedback",
+        "/documents",
+        "/uploads",
+        "/facets",
+        "/stats",
+        "/mcp",
+        "/retrieval",
+        "/indexes",
+        "/v1/embeddings",
+    }
 )
 _BUCKETS = 10_000
 _SAFE = ("GET", "HEAD", "OPTIONS")
@@ -52,7 +66,7 @@ _HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[^][\s:/?#@\\]+)(?::\d{0,5})?")
 
 def scope_needed(method: str, path: str) -> grants.Scope | None:
     """The scope that a request needs; None if it needs no key."""
-    if path in PUBLIC or (method in _SAFE and _PAGE_OF_INDEX.fullmatch(path)):
+    if path in PUBLIC or (method in _SAFE and (_PAGE_OF_INDEX.fullmatch(path) or _OF_PAGE.fullmatch(path))):
         return None
     within = _WITHIN_INDEX.sub("", path, count=1)
     if path != "/metrics" and (method in _SAFE or _is_below(within, _READING)):

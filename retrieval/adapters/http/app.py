@@ -17,6 +17,7 @@ from retrieval.adapters.http.access import AccessControl
 from retrieval.adapters.http.choice import named_index, only_index
 from retrieval.adapters.http.dify_route import dify_route
 from retrieval.adapters.http.document_routes import document_routes
+from retrieval.adapters.http.facet_routes import facet_routes
 from retrieval.adapters.http.index_routes import index_routes
 from retrieval.adapters.http.mcp_route import mcp_app, mcp_routes
 from retrieval.adapters.http.openai_routes import openai_routes
@@ -79,7 +80,7 @@ def create_app(service: Service) -> FastAPI:
     app.include_router(page_routes(app))
     known = [Depends(_known_parameters)]
     for prefix, chosen in (("", only_index(service)), ("/indexes/{index}", named_index(service))):
-        for of_index in (search_routes, document_routes, sync_routes):
+        for of_index in (search_routes, document_routes, facet_routes, sync_routes):
             app.include_router(of_index(service, chosen), prefix=prefix, dependencies=known)
     for routes in (index_routes, operation_routes, dify_route, openai_routes):
         app.include_router(routes(service), dependencies=known)

@@ -11,10 +11,11 @@ from retrieval.adapters.http.additions import add_lines, add_texts, add_uploads
 from retrieval.adapters.http.choice import Chosen
 from retrieval.adapters.http.document_lines import MEDIA_TYPES
 from retrieval.adapters.http.document_responses import AddedOut, DeletedOut, DocumentOut, RecordsOut
-from retrieval.adapters.http.granted_index import GrantedIndex
+from retrieval.adapters.http.granted_index import GONE, GrantedIndex
 from retrieval.adapters.http.openapi import problems
 from retrieval.adapters.http.plain_schemas import reference
 from retrieval.adapters.http.problems import Refusal
+from retrieval.adapters.http.served_file import AS_FILE
 from retrieval.adapters.http.service import Service
 from retrieval.adapters.http.uploads import FORM
 from retrieval.adapters.sources import MAX_SOURCE
@@ -36,8 +37,6 @@ _FILES = {
     "description": "The files, and what one alone is cited by.",
     "content": {FORM: {"schema": reference("FilesBody")}},
 }
-
-_GONE = "There is no document {!r}; GET /documents lists those there are."
 
 
 def document_routes(service: Service, chosen: Chosen) -> APIRouter:
@@ -79,10 +78,18 @@ def document_routes(service: Service, chosen: Chosen) -> APIRouter:
         def whole(searcher: Searcher) -> JSONResponse:
             found = searcher.reader.record(document_id)
             if found is None:
-                raise Refusal("not-found", _GONE.format(document_id))
+                raise Refusal("not-found", GONE.format(document_id))
             return JSONResponse(serializers.whole(found, searcher.chunks(found.source)))
 
         return await index.read(whole)
+
+    @router.get(
+        "/documents/{document_id}/file", response_class=Response, responses={200: AS_FILE, **problems(404, 409, 503)}
+    )
+    async def get_file(index: Annotated[GrantedIndex, Depends(chosen)], document_id: DocumentId) -> Response:
+        """The file that a document was read from, where its folder was named when the service was started (--folder)
+        and the file is as it was indexed. PDF and text can be shown; anything else is a download."""
+        return (await index.open_file(document_id)).response()
 
     @router.post(
         "/documents",
@@ -122,12 +129,12 @@ def document_routes(service: Service, chosen: Chosen) -> APIRouter:
             with opened.writing() as writer:
                 found = writer.shown.record(document_id)
                 if found is None:
-                    raise Refusal("not-found", _GONE.format(document_id))
+                    raise Refusal("not-found", GONE.format(document_id))
                 check_deletable(found)
                 return {"documents": 1, "chunks": writer.remove([found]).chunks_deleted}
 
         if await index.read(lambda searcher: searcher.reader.record(document_id)) is None:
-            raise Refusal("not-found", _GONE.format(document_id))
+            raise Refusal("not-found", GONE.format(document_id))
         return JSONResponse(await index.write(delete, action="delete", documents=[document_id]))
 
     return router

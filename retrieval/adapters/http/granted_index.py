@@ -14,6 +14,7 @@ from retrieval.adapters.http.grants import Grant
 from retrieval.adapters.http.jobs import Job, Jobs
 from retrieval.adapters.http.logs import FIELDS
 from retrieval.adapters.http.problems import Refusal
+from retrieval.adapters.http.served_file import ServedFile, open_served
 from retrieval.adapters.http.served_index import ServedIndex
 from retrieval.chroma.rows import chunk_metadata
 from retrieval.encoders import Embedder
@@ -26,6 +27,8 @@ from retrieval.types import Chunk, Document, SyncedFolder, document_id
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+GONE = "There is no document {!r}; GET /documents lists those there are."
 
 
 class GrantedIndex:
@@ -49,6 +52,23 @@ class GrantedIndex:
     def folders(self, searcher: Searcher) -> dict[str, SyncedFolder]:
         """Those that may be synced; none, where there are not all documents."""
         return self._served.folders(searcher) if self._grant.where is None else {}
+
+    async def open_file(self, document_id: str) -> ServedFile:
+        """The file that a document was read from. Raises Refusal where there is no such document for the grant, or its
+        file may not be opened."""
+
+        def opened(searcher: Searcher) -> ServedFile:
+            record = searcher.reader.record(document_id)
+            if record is None:
+                raise Refusal("not-found", GONE.format(document_id))
+            return open_served(record, self._served.folders_with_files())
+
+        return await self.read(opened)
+
+    def folders_with_files(self, searcher: Searcher) -> list[str]:
+        """The names of the folders of whose documents here `open_file` opens the files."""
+        shown = {record.folder for record in searcher.documents()}
+        return sorted(shown & self._served.folders_with_files().keys())
 
     @property
     def embedder(self) -> Embedder:

@@ -1,6 +1,6 @@
 """What browsers see: the page at /, and the list of routes at /docs.
 
-Each comes with a policy under which its own style and script run and nothing else does, from here or elsewhere.
+Each comes with a policy under which its own style and scripts run and nothing else does, from here or elsewhere.
 """
 
 import base64
@@ -10,26 +10,47 @@ import re
 from collections.abc import Iterator
 from html import escape
 from importlib.resources import files
+from pathlib import PurePath
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
+from starlette.exceptions import HTTPException
 
 _INLINE = re.compile(r"<(script|style)\b[^>]*>(.*?)</\1\s*>", re.DOTALL | re.IGNORECASE)
-_PAGE = ("page.html", "page.css", "page.js")
+_KINDS = {".css": "text/css", ".js": "text/javascript"}
 _READING = ["GET", "HEAD"]
 _STYLE = "body{font:16px/1.5 system-ui;max-width:50rem;margin:2rem auto;padding:0 1rem}pre{overflow:auto}"
+_RULES = (
+    "default-src 'none'", "connect-src 'self'", "img-src 'self' data:", "base-uri 'none'", "form-action 'none'",
+    "frame-ancestors 'none'", "require-trusted-types-for 'script'",
+)  # fmt: skip
+
+PAGE_POLICY = "; ".join([*_RULES, "script-src 'self'", "style-src 'self'"])
+"""The Content-Security-Policy of the page: its own files, and nothing inline or from elsewhere. No other path here is
+answered as a script or a style."""
 
 
 def page_routes(app: FastAPI) -> APIRouter:
     router = APIRouter(include_in_schema=False)
-    html = whole_page()
-    headers = {"Content-Security-Policy": policy(html)}
+    of_service, of_index = page_html(), page_html(up="../../")
+    own_files = page_files()
 
     @router.api_route("/", methods=_READING)
-    @router.api_route("/indexes/{index}/", methods=_READING)
     async def page() -> HTMLResponse:
-        return HTMLResponse(html, headers=headers)
+        return HTMLResponse(of_service, headers={"Content-Security-Policy": PAGE_POLICY})
+
+    @router.api_route("/indexes/{index}/", methods=_READING)
+    async def page_of_index() -> HTMLResponse:
+        return HTMLResponse(of_index, headers={"Content-Security-Policy": PAGE_POLICY})
+
+    @router.api_route("/page/{name}", methods=_READING)
+    async def file(name: str) -> Response:
+        if name not in own_files:
+            raise HTTPException(404)
+        return Response(
+            own_files[name], media_type=_KINDS[PurePath(name).suffix], headers={"Cache-Control": "no-cache"}
+        )
 
     @router.api_route("/docs", methods=_READING)
     async def docs() -> HTMLResponse:
@@ -39,30 +60,28 @@ def page_routes(app: FastAPI) -> APIRouter:
     return router
 
 
-def whole_page() -> str:
-    """The page as one file: a browser asks for nothing else but answers."""
-    html, style, script = (files(__package__).joinpath("page", name).read_text("utf-8") for name in _PAGE)
-    html = html.replace(f'<link rel="stylesheet" href="{_PAGE[1]}">', f"<style>\n{style}</style>")
-    return html.replace(f'<script src="{_PAGE[2]}"></script>', f"<script>\n{script}</script>")
+def page_html(*, up: str = "") -> str:
+    """The page, whose other files lie at `up`/page/."""
+    names = [name for name in page_files() if name.endswith(".js") and name != "main.js"]
+    early = "".join(f'<link rel="modulepreload" href="page/{name}">\n' for name in names)
+    html = files(__package__).joinpath("page", "page.html").read_text("utf-8")
+    return re.sub('(href|src)="(page/|docs)', rf'\1="{up}\2', html.replace("</head>", f"{early}</head>"))
+
+
+def page_files() -> dict[str, str]:
+    """The style and the modules of the page, by name."""
+    found = sorted(files(__package__).joinpath("page").iterdir(), key=lambda file: file.name)
+    return {file.name: file.read_text("utf-8") for file in found if PurePath(file.name).suffix in _KINDS}
 
 
 def policy(html: str) -> str:
-    """A Content-Security-Policy under which the page's inline elements run, by their hashes."""
+    """A Content-Security-Policy under which the inline elements run, by their hashes, and nothing else does."""
     hashes: dict[str, list[str]] = {"script": [], "style": []}
     for name, content in _INLINE.findall(html):
         digest = base64.b64encode(hashlib.sha256(content.encode("utf-8")).digest()).decode("ascii")
         hashes[name.lower()].append(f"'sha256-{digest}'")
     allowed = [f"{name}-src {' '.join(found)}" for name, found in hashes.items() if found]
-    rules = ("default-src 'none'", *allowed, "connect-src 'self'", "img-src 'self' data:")
-    return "; ".join(
-        [
-            *rules,
-            "base-uri 'none'",
-            "form-action 'none'",
-            "frame-ancestors 'none'",
-            "require-trusted-types-for 'script'",
-        ]
-    )
+    return "; ".join([*_RULES, *allowed])
 
 
 def _described(schema: dict[str, Any]) -> str:

@@ -135,6 +135,11 @@ class ServedIndex:
                 synced[name] = SyncedFolder(str(path), searcher.config.include, searcher.config.exclude)
         return synced
 
+    def folders_with_files(self) -> dict[str, Path]:
+        """The folders whose files may be opened: those that were named for it, and that it was last synced with."""
+        synced = self.current().searcher().folders()
+        return {name: path for name, path in self._folders.items() if name in synced and synced[name].path == str(path)}
+
     # Its end
 
     @property
