@@ -21,9 +21,9 @@ from retrieval.types import DocumentRecord
 PDF, TEXT, OTHER = "application/pdf", "text/plain", "application/octet-stream"
 AS_FILE: dict[str, Any] = {
     "description": f"The bytes of the file; PDF comes as {PDF}, text as {TEXT}",
-    "content": {OTHER: {"schema": {"type": "string", "format": "binary"}}},
+    "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in (OTHER, PDF, TEXT)},
 }
-"""The answer, for OpenAPI: one media type, for the sake of clients that are generated."""
+"""The answer, for OpenAPI; clients that are generated take the first media type."""
 
 _BLOCK = 1 << 16
 _SANDBOX = "default-src 'none'; frame-ancestors 'none'; sandbox"
