@@ -41,7 +41,7 @@ LAYERS = {
         {"search", "writer"},
         {"deletion", "inspection", "newest_generation"},
         {"searcher"},
-        {"searcher_manager", "generations", "shared_store"},
+        {"searcher_manager", "generations", "shared_store", "cited_lines", "text_budget"},
         {"index", "evaluation"},
         {"model_comparison"},
         {"training"},
@@ -73,7 +73,7 @@ LAYERS = {
         {"chunking", "parsing", "plan", "report", "diff", "deletions", "overlaps"},
         {"parser_worker", "parser_pool", "indexer", "ray_worker", "ray_cluster", "ray_nodes", "ray_tasks"},
         {"pipeline", "adding", "sync", "rebuild", "status", "checks", "damaged_chroma", "ray_pool"},
-        {"doctor", "model_trials"},
+        {"doctor", "model_trials", "document_list"},
     ],
 }
 EDGES = {"console", "cli", "cli_options", "models_progress", "adapters", "progress", "interrupts"}
