@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from ingest.changed_lines_cli import changed_lines
 from ingest.interrupts import Stop, stop_on_interrupt
 from ingest.progress import showing_progress
-from ingest.report import SyncReport
+from ingest.report import SyncReport, summed
 from ingest.skipped_kinds import in_words
 from retrieval.console import (
     DEFAULT_INDEX,
@@ -37,7 +38,6 @@ from retrieval.errors import (
 
 if TYPE_CHECKING:
     from ingest.parser_pool import Parsers
-    from retrieval.types import DocumentRecord
 
 _RETRY_SECONDS = 5.0
 """How often --watch looks whether the folder or the index can be used again."""
@@ -57,7 +57,10 @@ _KEPT_REBUILD = "the index is as it was, and the next --rebuild goes on from the
 
 def sync(
     context: typer.Context,
-    folder: Annotated[Path, typer.Argument(help="Folder of documents.")],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="FOLDER...", help="Folders of documents; a file leaves its folder's others alone."),
+    ],
     index: IndexOption = DEFAULT_INDEX,
     name: Annotated[str | None, typer.Option(help="Name for the folder in sources, instead of its own.")] = None,
     include: Annotated[list[str] | None, typer.Option(help="Read only files that match, e.g. '*.md'.")] = None,
@@ -81,21 +84,33 @@ def sync(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Add new files, replace changed ones, and delete those that are gone. Patterns are those of .gitignore."""
+    """Add new files, replace changed ones, and delete those that are gone. Patterns are those of .gitignore.
+
+    A file alone is indexed as one of the folder that it lies in, or of the nearest synced folder above; no other
+    document of that folder changes.
+    """
     if dry_run and (watch or rebuild or ray):
         raise ConfigError("--dry-run goes with none of --watch, --rebuild and --ray; leave one out.")
     with stop_on_interrupt() as stop:
         pool = context.obj if ray is None else None
-        chosen = _Choice(folder, name, include, exclude, allow_deletions, pool, ray, stop)
-        report = SyncReport()
+        chosen = _Choice(paths[0], name, include, exclude, allow_deletions, pool, ray, stop)
+        report, refusals = SyncReport(), list[str]()
+        is_one_folder = len(paths) == 1 and not paths[0].is_file()
+        if not is_one_folder:
+            if watch or rebuild or (name is not None and len(paths) > 1):
+                raise ConfigError("--watch, --rebuild and --name go with one folder; name that one alone.")
+            report, done = _sync_each(paths, chosen, refusals, index, config, dry_run=dry_run, verbose=verbose)
+            _show(report, index, as_json=as_json, verbose=verbose, done=done)
         if rebuild:
             report = _rebuild(chosen, index, config)
             _show(report, index, as_json=as_json, verbose=verbose, kept=_KEPT_REBUILD)
-        if not rebuild or (watch and not report.interrupted):
+        if (is_one_folder and not rebuild) or (watch and not report.interrupted):
             for report, done in _syncs(chosen, index, config, dry_run=dry_run, watch=watch, verbose=verbose):
                 _show(report, index, as_json=as_json, verbose=verbose, done=done)
     if report.interrupted or (watch and stop.is_set()):
         sys.exit(INTERRUPTED)  # not typer's way: the report has said so
+    if refusals:
+        raise DeletionsRefusedError(" ".join(refusals))
     if report.refused:
         raise typer.Exit(USAGE)  # as the sync itself would
     if report.failed:
@@ -148,7 +163,7 @@ def _syncs(
                         on_progress=chosen.stop.hearing(on_progress),
                         **chosen._asdict(),
                     )
-                done = _done(before, opened.documents()) if verbose else []
+                done = changed_lines(before, opened.documents()) if verbose else []
                 opened.close()  # the lock: while nothing happens, others may write
                 yield report, done
                 is_first, told = False, ""
@@ -167,6 +182,45 @@ def _syncs(
                     return
 
 
+def _sync_each(
+    paths: Sequence[Path],
+    chosen: _Choice,
+    refusals: list[str],
+    index: Path,
+    config: Path | None,
+    *,
+    dry_run: bool,
+    verbose: bool,
+) -> tuple[SyncReport, list[str]]:
+    """Sync several folders, and files in theirs, one after the other; returns one report, and the lines of `verbose`.
+
+    refusals   takes why the deletions of a folder are refused; the others are synced all the same
+    """
+    from ingest.sync import sync as run_sync
+    from ingest.targets import targets_of
+    from retrieval.index import HybridIndex
+
+    report = SyncReport(dry_run=dry_run)
+    with HybridIndex.open(index, config=config) as opened, ExitStack() as stack:
+        if chosen.pool is None and chosen.ray is None and not dry_run:
+            from ingest.parser_pool import ParserPool
+
+            chosen = chosen._replace(pool=stack.enter_context(ParserPool(workers=opened.config.parse_workers)))
+        before = opened.documents() if verbose else ()
+        for target in targets_of(paths, opened.folders(), chosen.name):
+            given = chosen._replace(folder=target.folder, name=target.name)._asdict()
+            try:
+                with showing_progress() as on_progress, _without_ray_printing(chosen):
+                    on_progress = chosen.stop.hearing(on_progress)
+                    done = run_sync(index=opened, files=target.files, dry_run=dry_run, on_progress=on_progress, **given)
+                report = summed(report, done)
+            except DeletionsRefusedError as error:
+                refusals.append(str(error))
+            if report.interrupted or chosen.stop.is_set():
+                break
+        return report.in_order(), changed_lines(before, opened.documents()) if verbose else []
+
+
 @contextmanager
 def _without_ray_printing(chosen: _Choice) -> Iterator[None]:
     """Ray prints the last log lines of a node that died, to standard output; what matters of it is logged."""
@@ -175,23 +229,6 @@ def _without_ray_printing(chosen: _Choice) -> Iterator[None]:
         return
     with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
         yield
-
-
-def _done(before: "Sequence[DocumentRecord]", after: "Sequence[DocumentRecord]") -> list[str]:
-    """Lines such as "added docs/rain.md", by source: which documents changed between two states of the ledger."""
-    was = {record.source: record for record in before}
-    kept = {record.source for record in after if record.content_hash or record.status == "failed"}
-    lines = [(source, "deleted") for source in was.keys() - kept if was[source].chunk_ids]
-    for record in after:
-        old = was.get(record.source)
-        if record.status == "ready" and (old is None or _made_of(old) != _made_of(record)):
-            lines.append((record.source, "updated" if old is not None and old.content_hash else "added"))
-    return [f"{action} {printable(source)}" for source, action in sorted(lines)]
-
-
-def _made_of(record: "DocumentRecord") -> tuple[str, ...]:
-    """What indexing a document changes: its content, its sidecar, or the metadata that it was given."""
-    return record.status, record.content_hash, record.read_as, record.given
 
 
 def _changes_once_possible(chosen: _Choice, index: Path) -> Iterator[set[Path]]:

@@ -281,11 +281,12 @@ def local_settings(kept: Path, given: Path | None) -> "Config":
 
 def patterns_within(folder: Path, files: Sequence[Path]) -> Iterator[str]:
     """gitignore patterns of the files that lie in the folder: questions must not be found as their own answers."""
+    from ingest.selection import pattern_of
+
     root = folder.resolve()
     for file in files:
         if file.resolve().is_relative_to(root):
-            path = file.resolve().relative_to(root).as_posix()
-            yield "/" + re.sub(r"([\\*?\[\]!# ])", r"\\\1", path)
+            yield pattern_of(file.resolve().relative_to(root).as_posix())
 
 
 def check_output(output: Path, *, force: bool) -> None:

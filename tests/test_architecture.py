@@ -66,6 +66,7 @@ LAYERS = {
             "whole_numbers",
             "plain_metadata",
             "descriptions",
+            "targets",
             "given_metadata",
             "file_metadata",
         },
