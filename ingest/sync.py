@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ingest.deletions import check_deletions, searchable, why_refused
 from ingest.diff import diff
 from ingest.given_metadata import MetadataOf
+from ingest.noted_progress import noting_progress
 from ingest.overlaps import shared_files
 from ingest.plan import Plan, seen
 from ingest.report import OnProgress, SyncReport
@@ -119,6 +120,7 @@ def sync(
             on_ray = stack.enter_context(RayPool(ray, index))
             pool, on_progress = on_ray, on_ray.telling(on_progress)
         writer = stack.enter_context(index.writing())
+        on_progress = stack.enter_context(noting_progress(index.path, scanned.name, on_progress))
         check_claim(writer.folders, scanned.name, str(scanned.root))
         read_ns = time.time_ns()  # before any file is
         ledger = _only(sources, writer.records.all())
