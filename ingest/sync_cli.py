@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from pathlib import Path
@@ -167,19 +168,27 @@ def _syncs(
                 opened.close()  # the lock: while nothing happens, others may write
                 yield report, done
                 is_first, told = False, ""
+                if watch and not chosen.stop.is_set():
+                    _say(f"Watching {chosen.folder} for changes; Ctrl-C ends it.")
                 if chosen.stop.is_set() or next(pending, None) is None:
                     return
+                _say("Something has changed.")
             except _WAITED_FOR as error:
                 is_waited_for = watch and isinstance(error, DeletionsRefusedError)
                 if is_first and not is_waited_for:
                     raise
                 if told != str(error):
                     told = str(error)
-                    err.print(f"{error} Trying again until that is over.", markup=False)
+                    _say(f"{error} Trying again until that is over.")
                 opened.close()
                 pending = _changes_once_possible(chosen, index)
                 if chosen.stop.is_set():
                     return
+
+
+def _say(what: str) -> None:
+    """A line with the time, on standard error."""
+    err.print(f"{time.strftime('%H:%M:%S')} {what}", markup=False)
 
 
 def _sync_each(

@@ -71,7 +71,7 @@ LAYERS = {
             "file_metadata",
         },
         {"skipped_kinds"},
-        {"chunking", "parsing", "plan", "report", "diff", "deletions", "overlaps", "noted_progress"},
+        {"chunking", "parsing", "plan", "report", "diff", "deletions", "overlaps", "noted_progress", "time_left"},
         {"parser_worker", "parser_pool", "indexer", "ray_worker", "ray_cluster", "ray_nodes", "ray_tasks"},
         {"pipeline", "adding", "sync", "rebuild", "status", "checks", "damaged_chroma", "ray_pool"},
         {"doctor", "model_trials", "document_list"},
