@@ -14,7 +14,7 @@ DEMO  := $(VENV)/demo/$(notdir $(abspath $(SHOWN)))
 CHUNKS ?= 100000
 PEERS  := .benchmarks/peers
 
-.PHONY: setup demo serve test test-all browser lint format typecheck bench bench-quality bench-recall load clean
+.PHONY: setup demo serve test test-all package-test browser lint format typecheck bench bench-quality bench-recall load clean
 
 setup: $(READY)
 
@@ -52,6 +52,10 @@ test: $(READY)
 
 test-all: $(READY)
 	$(BIN)/python -m pytest -m "slow or not slow"
+
+# Builds sdist and wheel, installs the wheel in a fresh environment, without and with extras, and does the main job there.
+package-test: $(READY)
+	$(BIN)/python -m tests.package_check
 
 # The browser that the page is tested in, from Debian; as root. Without it those tests are skipped.
 browser:

@@ -27,7 +27,7 @@ from retrieval.console import (
 )
 from retrieval.words import counted
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
 
 @app.callback()

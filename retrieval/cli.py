@@ -31,7 +31,7 @@ from retrieval.reading_cli import get, show
 from retrieval.serve_cli import serve
 from retrieval.train_cli import train
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
 
 @app.callback()
