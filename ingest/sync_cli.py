@@ -92,6 +92,12 @@ def sync(
     """
     if dry_run and (watch or rebuild or ray):
         raise ConfigError("--dry-run goes with none of --watch, --rebuild and --ray; leave one out.")
+    for path in paths:
+        if not path.exists():
+            raise ConfigError(
+                f"{path} is not a file or folder that exists. Check the path; a file that is gone leaves the index "
+                "when its folder is synced."
+            )
     with stop_on_interrupt() as stop:
         pool = context.obj if ray is None else None
         chosen = _Choice(paths[0], name, include, exclude, allow_deletions, pool, ray, stop)

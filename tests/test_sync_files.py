@@ -128,4 +128,5 @@ def test_the_command_takes_several_and_goes_on_after_a_refusal(
     assert shell(str(folder), str(notes), "--watch")[0] == 2
     code, printed, _ = shell(str(folder / "rain.md"), "--dry-run")
     assert (code, "0 added, 0 updated" in printed) == (0, True)
-    assert shell(str(folder / "nowhere.md"))[0] == 2
+    code, _, said = shell(str(folder), str(folder / "nowhere.md"))
+    assert (code, "nowhere.md is not a file or folder that exists" in said) == (2, True)
