@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from ingest.changed_lines_cli import changed_lines
 from ingest.interrupts import Stop, stop_on_interrupt
 from ingest.progress import showing_progress
 from ingest.report import SyncReport, summed
-from ingest.skipped_kinds import in_words
+from ingest.sync_report_cli import changed_lines, show_report
 from retrieval.console import (
     DEFAULT_INDEX,
     INTERRUPTED,
@@ -24,11 +23,7 @@ from retrieval.console import (
     IndexOption,
     JsonOption,
     err,
-    out,
-    print_json,
-    printable,
 )
-from retrieval.directory.pointer import POINTER
 from retrieval.errors import (
     ClusterUnavailableError,
     ConfigError,
@@ -52,7 +47,6 @@ _WAITED_FOR = (
 )
 """What may be over by itself: --watch then goes on."""
 
-_KEPT = "what was finished is kept, and the next sync goes on from there."
 _KEPT_REBUILD = "the index is as it was, and the next --rebuild goes on from there."
 
 
@@ -107,13 +101,13 @@ def sync(
             if watch or rebuild or (name is not None and len(paths) > 1):
                 raise ConfigError("--watch, --rebuild and --name go with one folder; name that one alone.")
             report, done = _sync_each(paths, chosen, refusals, index, config, dry_run=dry_run, verbose=verbose)
-            _show(report, index, as_json=as_json, verbose=verbose, done=done)
+            show_report(report, index, as_json=as_json, verbose=verbose, done=done)
         if rebuild:
             report = _rebuild(chosen, index, config)
-            _show(report, index, as_json=as_json, verbose=verbose, kept=_KEPT_REBUILD)
+            show_report(report, index, as_json=as_json, verbose=verbose, kept=_KEPT_REBUILD)
         if (is_one_folder and not rebuild) or (watch and not report.interrupted):
             for report, done in _syncs(chosen, index, config, dry_run=dry_run, watch=watch, verbose=verbose):
-                _show(report, index, as_json=as_json, verbose=verbose, done=done)
+                show_report(report, index, as_json=as_json, verbose=verbose, done=done)
     if report.interrupted or (watch and stop.is_set()):
         sys.exit(INTERRUPTED)  # not typer's way: the report has said so
     if refusals:
@@ -261,57 +255,3 @@ def _rebuild(chosen: _Choice, index: Path, config: Path | None) -> SyncReport:
 
     with showing_progress() as on_progress, _without_ray_printing(chosen):
         return rebuild(index, config=config, on_progress=chosen.stop.hearing(on_progress), **chosen._asdict())
-
-
-def _show(
-    report: SyncReport, index: Path, *, as_json: bool, verbose: bool, done: Sequence[str] = (), kept: str = _KEPT
-) -> None:
-    """Print a report: what was done on standard output, what could not be done on standard error.
-
-    done   a line for each document that changed.
-    kept   how the sentence on an interrupted run ends.
-    """
-    if as_json:
-        print_json(report.as_dict())
-        return
-    documents = f"{report.added:,} added, {report.updated:,} updated, {report.deleted:,} deleted"
-    rest = f"{report.unchanged:,} unchanged, {len(report.failed):,} failed, {len(report.skipped):,} skipped"
-    for step in report.planned:
-        out.print(f"{step.action} {printable(step.source)}", markup=False)
-    for line in done:
-        out.print(line, markup=False)
-    if report.dry_run:
-        allowed = " with --allow-deletions" if report.refused else ""
-        out.print(f"Would do in {index}{allowed}: {documents}; {rest}.", markup=False)
-    else:
-        if not any((report.added, report.updated, report.deleted, report.unchanged, report.failed)):
-            out.print(f"There is nothing to index here{'; -v says why' if report.skipped and not verbose else ''}.")
-        if (index / POINTER).exists():
-            _print_written(report, index, f"{documents}; {rest}")
-        else:
-            out.print(f"No index was made at {index}: {rest}.", markup=False)
-    _print_reasons(report, verbose=verbose)
-    if report.interrupted:
-        err.print(f"Interrupted; {kept}")
-    if report.refused:
-        err.print(f"The sync would be refused, and do nothing. {report.refused}", markup=False)
-
-
-def _print_written(report: SyncReport, index: Path, documents: str) -> None:
-    out.print(f"Documents in {index}: {documents}.", markup=False)
-    out.print(
-        f"Chunks: {report.chunks_added:,} added, {report.chunks_deleted:,} deleted, {report.chunks_reused:,} "
-        f"reused; {report.tokens_embedded:,} tokens embedded, {report.truncated} truncated; {report.seconds:.1f} s."
-    )
-
-
-def _print_reasons(report: SyncReport, *, verbose: bool) -> None:
-    """Why documents failed, were indexed in part or, one by one if `verbose`, were skipped."""
-    for failure in report.failed:
-        err.print(f"failed: {printable(failure.source)}: {failure.reason}", markup=False)
-    for notice in report.notices:
-        err.print(f"in part: {printable(notice.source)}: {notice.reason}", markup=False)
-    for skip in report.skipped if verbose else ():
-        err.print(f"skipped: {printable(skip.source)}: {skip.reason}", markup=False)
-    if report.skipped:
-        err.print(f"skipped {printable(in_words(report.skipped_kinds))}", markup=False)
