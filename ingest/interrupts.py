@@ -22,12 +22,12 @@ class Stop(threading.Event):
         self._bar: ProgressBar | None = None
 
     def hearing(self, on_progress: OnProgress) -> OnProgress:
-        """Passes progress on, with whether a stop was asked for, and keeps in mind what is in hand."""
+        """Passes progress on, and keeps in mind what is in hand."""
         self._bar = on_progress if isinstance(on_progress, ProgressBar) else None
 
         def heard(progress: Progress) -> None:
             self.in_hand = progress.in_hand
-            on_progress(progress._replace(is_stopping=self.is_set()))
+            on_progress(progress)
 
         return heard
 

@@ -23,19 +23,27 @@ _NAMED_NODES = 4
 
 
 @contextmanager
-def showing_progress(before: str = "reading the folder") -> Iterator[OnProgress]:
+def showing_progress(
+    before: str = "reading the folder", *, is_stopping: Callable[[], bool] = lambda: False
+) -> Iterator[OnProgress]:
     """On standard error. Off a terminal, nothing is shown of what is quick.
 
-    before   what is being done until the first document is.
+    before        what is being done until the first document is.
+    is_stopping   whether a stop was asked for, so that what is in hand is all that is still done.
     """
     if err.is_terminal:
-        with ProgressBar(before) as on_progress:
+        with ProgressBar(before, is_stopping) as on_progress:
             yield on_progress
     else:
-        yield lines(err.print)
+        yield lines(err.print, is_stopping=is_stopping)
 
 
-def lines(print_line: Callable[[str], object], *, clock: Callable[[], float] = time.monotonic) -> OnProgress:
+def lines(
+    print_line: Callable[[str], object],
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    is_stopping: Callable[[], bool] = lambda: False,
+) -> OnProgress:
     """Prints a line of text every ten seconds, once there is something to tell; of a stop, every two."""
     printed = clock()
     left = TimeLeft(printed)
@@ -44,11 +52,13 @@ def lines(print_line: Callable[[str], object], *, clock: Callable[[], float] = t
         nonlocal printed
         now = clock()
         left.heard(progress, now)
-        every = _STOPPING_SECONDS if progress.is_stopping else _LINE_SECONDS
+        stopping = is_stopping()
+        every = _STOPPING_SECONDS if stopping else _LINE_SECONDS
         if (progress.bytes or progress.in_hand) and now - printed >= every:
             printed = now
             nodes = f"; {_nodes(progress.nodes)}" if progress.nodes else ""
-            print_line(f"{_counts(progress)}, {_rates(left, progress, now)}{nodes}")
+            rates = _stopping(progress) if stopping else _rates(left, progress, now)
+            print_line(f"{_counts(progress)}, {rates}{nodes}")
 
     return show
 
@@ -56,10 +66,11 @@ def lines(print_line: Callable[[str], object], *, clock: Callable[[], float] = t
 class ProgressBar:
     """A bar on standard error, gone when it ends; a context manager.
 
-    before   as in showing_progress
+    before, is_stopping   as in showing_progress
     """
 
-    def __init__(self, before: str) -> None:
+    def __init__(self, before: str, is_stopping: Callable[[], bool]) -> None:
+        self._is_stopping = is_stopping
         # The time left is ours: rich's is of the last seconds, and unknown again after each batch that took longer.
         fields = ("{task.fields[rates]}", "{task.fields[nodes]}")
         columns = (TextColumn("{task.fields[counts]}"), BarColumn(), *map(TextColumn, fields))
@@ -85,16 +96,13 @@ class ProgressBar:
             total=progress.total_bytes,
             completed=progress.bytes,
             counts=_counts(progress),
-            rates=_rates(self._left, progress, now),
+            rates=_stopping(progress) if self._is_stopping() else _rates(self._left, progress, now),
             nodes=_nodes(progress.nodes),
         )
 
 
 def _rates(left: TimeLeft, progress: Progress, now: float) -> str:
-    """Such as "800 tokens/s, about 10 min left"; what is not known yet is left out. Once a stop was asked for, what it
-    still waits for: "stopping, 40 chunks to finish"."""
-    if progress.is_stopping:
-        return f"stopping, {counted(progress.in_hand, 'chunk')} to finish"
+    """Such as "800 tokens/s, about 10 min left"; what is not known yet is left out."""
     remaining = _remaining(left, progress, now)
     return f"{left.tokens_a_second(now):,.0f} tokens/s, {remaining}" if progress.tokens else remaining
 
@@ -108,6 +116,10 @@ def _remaining(left: TimeLeft, progress: Progress, now: float) -> str:
     if seconds < 1:
         return "almost done"
     return f"about {seconds / 60:.0f} min left" if seconds >= 90 else f"about {seconds:.0f} s left"
+
+
+def _stopping(progress: Progress) -> str:
+    return f"stopping, {counted(progress.in_hand, 'chunk')} to finish"
 
 
 def _counts(progress: Progress) -> str:

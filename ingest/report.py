@@ -122,7 +122,6 @@ class Progress(NamedTuple):
     in_hand   chunks of the batch that is being written which are still to come; a sync that is asked to stop finishes
               them.
     nodes     those that share the work, where other machines do it
-    is_stopping   whether a stop was asked for, so that what is in hand is all that is still done
     """
 
     documents: int
@@ -133,7 +132,6 @@ class Progress(NamedTuple):
     tokens: int
     in_hand: int = 0
     nodes: tuple[NodeProgress, ...] = ()
-    is_stopping: bool = False
 
 
 OnProgress = Callable[[Progress], None]

@@ -156,7 +156,7 @@ def _syncs(
         while True:
             try:
                 before = opened.documents() if verbose else ()
-                with showing_progress() as on_progress, _without_ray_printing(chosen):
+                with showing_progress(is_stopping=chosen.stop.is_set) as on_progress, _without_ray_printing(chosen):
                     report = run_sync(
                         index=opened,
                         retry_failed=is_first,
@@ -219,7 +219,7 @@ def _sync_each(
         for target in targets_of(paths, opened.folders(), chosen.name):
             given = chosen._replace(folder=target.folder, name=target.name)._asdict()
             try:
-                with showing_progress() as on_progress, _without_ray_printing(chosen):
+                with showing_progress(is_stopping=chosen.stop.is_set) as on_progress, _without_ray_printing(chosen):
                     on_progress = chosen.stop.hearing(on_progress)
                     done = run_sync(index=opened, files=target.files, dry_run=dry_run, on_progress=on_progress, **given)
                 report = summed(report, done)
@@ -253,5 +253,5 @@ def _changes_once_possible(chosen: _Choice, index: Path) -> Iterator[set[Path]]:
 def _rebuild(chosen: _Choice, index: Path, config: Path | None) -> SyncReport:
     from ingest.rebuild import rebuild
 
-    with showing_progress() as on_progress, _without_ray_printing(chosen):
+    with showing_progress(is_stopping=chosen.stop.is_set) as on_progress, _without_ray_printing(chosen):
         return rebuild(index, config=config, on_progress=chosen.stop.hearing(on_progress), **chosen._asdict())

@@ -85,7 +85,7 @@ def test_a_stop_counts_down_what_it_finishes() -> None:
     now = [0.0]
     printed: list[str] = []
     with stop_on_interrupt() as stop:
-        on_progress = stop.hearing(lines(printed.append, clock=lambda: now[0]))
+        on_progress = stop.hearing(lines(printed.append, clock=lambda: now[0], is_stopping=stop.is_set))
         on_progress(Progress(1, 10, 1, 10, 3, 50, 256))
         stop.set()
         for now[0], in_hand in ((2.0, 200), (3.0, 120), (4.0, 40)):
