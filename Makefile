@@ -5,9 +5,11 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-DOCS ?= .
-Q    ?= why do searches read segments and not Chroma?
-DEMO := $(VENV)/demo/$(notdir $(abspath $(DOCS)))
+# A folder of your own, and a question about it; without, the demo's.
+DOCS ?=
+Q    ?=
+SHOWN := $(or $(DOCS),demo/workshop)
+DEMO  := $(VENV)/demo/$(notdir $(abspath $(SHOWN)))
 
 CHUNKS ?= 100000
 PEERS  := .benchmarks/peers
@@ -15,8 +17,8 @@ TOOLS  := $(VENV)/tools
 
 CLIENTS := .clients
 
-.PHONY: setup demo serve test test-all browser clients lint format typecheck lock audit bench bench-quality \
-	bench-recall load clean
+.PHONY: setup demo serve test test-all package-test browser clients lint format typecheck lock audit bench \
+	bench-quality bench-recall load clean
 
 setup: $(READY)
 
@@ -26,16 +28,24 @@ $(READY): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-# The first time, indexing takes some minutes: the model is exported and every passage embedded; a bar shows how far it
-# is. After Ctrl-C (make then ends with an error of its own) the next run goes on from there.
+# The first time, the model is exported too, a few seconds' work. A large folder takes longer, and a bar shows how far it
+# is; after Ctrl-C (make then ends with an error of its own) the next run goes on from there.
 demo: $(READY)
-	$(BIN)/ingest sync "$(DOCS)" --index "$(DEMO)" || test $$? -eq 1  # 1: some files could not be read
+	$(BIN)/ingest sync "$(SHOWN)" --index "$(DEMO)" || test $$? -eq 1  # 1: some files could not be read
 	@echo
+ifneq ($(Q),)
 	$(BIN)/retrieve search "$(Q)" -k 3 --index "$(DEMO)"
+else ifneq ($(DOCS),)
+	@echo 'Now ask it something: make demo DOCS="$(DOCS)" Q="..."'
+else
+	$(BIN)/retrieve search "How long is a repair guaranteed?" -k 1 --index "$(DEMO)"
+	$(BIN)/retrieve search "Why did the brake of the cargo bike squeal?" -k 1 --index "$(DEMO)"
+	$(BIN)/retrieve search "Wie oft soll ich die Kette ölen?" -k 1 --index "$(DEMO)"
+endif
 
 # A page to search the demo's index with, at http://127.0.0.1:8080.
 serve: $(READY)
-	$(BIN)/ingest sync "$(DOCS)" --index "$(DEMO)" || test $$? -eq 1
+	$(BIN)/ingest sync "$(SHOWN)" --index "$(DEMO)" || test $$? -eq 1
 	$(BIN)/retrieve serve --index "$(DEMO)"
 
 # Compiled modules are kept, whatever the environment says: many tests start a process, and each would compile anew.
@@ -46,6 +56,10 @@ test: $(READY)
 
 test-all: $(READY)
 	$(BIN)/python -m pytest -m "slow or not slow"
+
+# Builds sdist and wheel, installs the wheel in a fresh environment, without and with extras, and does the main job there.
+package-test: $(READY)
+	$(BIN)/python -m tests.package_check
 
 # The browser that the page is tested in, from Debian; as root. Without it those tests are skipped.
 browser:
@@ -94,7 +108,7 @@ $(TOOLS)/.ready: deploy/tools.txt
 # to an index of a million chunks, which SIZES=1000,10000,100000 leaves out.
 bench: $(READY) $(PEERS)/.ready
 	$(BIN)/python -m benchmarks.speed --peers $(PEERS)/bin/python --json .benchmarks/speed.json \
-		--plot .benchmarks/speed.png $(if $(SIZES),--sizes $(SIZES)) $(or $(COLLECTIONS),"$(DOCS)")
+		--plot .benchmarks/speed.png $(if $(SIZES),--sizes $(SIZES)) $(or $(COLLECTIONS),"$(or $(DOCS),.)")
 
 # Our search next to LangChain's, LlamaIndex's and txtai's, on collections in BEIR's format: COLLECTIONS="path ..."
 bench-quality: $(READY) $(if $(COLLECTIONS),$(PEERS)/.ready)
@@ -108,7 +122,7 @@ $(PEERS)/.ready: benchmarks/quality/peers.txt
 
 # What Chroma's own queries find of the nearest chunks; DOCS=FOLDER takes its passages, if they are enough.
 bench-recall: $(READY)
-	$(BIN)/python -m benchmarks.recall "$(DOCS)" --chunks $(CHUNKS)
+	$(BIN)/python -m benchmarks.recall "$(or $(DOCS),.)" --chunks $(CHUNKS)
 
 # How the service answers 16 clients for a minute while a folder is synced; CHUNKS=100000.
 load: $(READY)

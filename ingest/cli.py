@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ingest.list_cli import list_documents
 from ingest.progress import showing_progress
 from ingest.snapshot_cli import app as snapshot_app
 from ingest.status_cli import status
@@ -26,7 +27,7 @@ from retrieval.console import (
 )
 from retrieval.words import counted
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
 
 @app.callback()
@@ -36,6 +37,7 @@ def about(version: VersionOption = False) -> None:
 
 app.command()(sync)
 app.command()(status)
+app.command("list")(list_documents)
 
 
 @app.command()

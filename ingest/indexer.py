@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import NamedTuple
@@ -117,15 +117,15 @@ class Indexer:
         self._batch = []
         self._writer.hold(changes)
         self._writer.commit_when_due()
-        self._held.update(change.record.folder for change in changes)
+        self._held.update(change.record.source for change in changes)
         self._progress = self._progress._replace(
             held=self._progress.held + sum(len(change.chunks) for change in changes)
         )
         self._advance(0, 0)
 
-    def embed_held(self, folder: str) -> None:
-        """Have `flush` embed the documents that an earlier sync of the folder has held, too."""
-        self._held.add(folder)
+    def embed_held(self, sources: Iterable[str]) -> None:
+        """Have `flush` embed these documents, which an earlier sync has held, too."""
+        self._held.update(sources)
 
     def fail(self, record: DocumentRecord, reason: str, *, size: int) -> None:
         """Report a document that cannot be indexed, and note it in the ledger unless that says so already.

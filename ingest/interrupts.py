@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from ingest.progress import ProgressBar
 from ingest.report import OnProgress, Progress
 from retrieval.console import INTERRUPTED, err
 from retrieval.words import counted
@@ -18,15 +19,22 @@ class Stop(threading.Event):
     def __init__(self) -> None:
         super().__init__()
         self.in_hand = 0
+        self._bar: ProgressBar | None = None
 
     def hearing(self, on_progress: OnProgress) -> OnProgress:
         """Passes progress on, and keeps in mind what is in hand."""
+        self._bar = on_progress if isinstance(on_progress, ProgressBar) else None
 
         def heard(progress: Progress) -> None:
             self.in_hand = progress.in_hand
             on_progress(progress)
 
         return heard
+
+    def end_bar(self) -> None:
+        """Take the progress bar off the terminal, if there is one."""
+        if self._bar is not None:
+            self._bar.end()
 
 
 @contextmanager
@@ -37,6 +45,7 @@ def stop_on_interrupt() -> Iterator[Stop]:
 
     def interrupted(number: int, frame: FrameType | None) -> None:
         if stop.is_set():
+            stop.end_bar()
             err.show_cursor()
             err.print("Stopped; what was finished is kept, and the next sync goes on from there.")
             os._exit(INTERRUPTED)

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ingest.adding import add
@@ -12,7 +12,7 @@ from ingest.deletions import check_deletions, searchable
 from ingest.documents import document_from_json
 from ingest.given_metadata import given_metadata
 from ingest.parser_pool import Parsers
-from ingest.report import Failure, OnProgress, SyncReport
+from ingest.report import Failure, OnProgress, SyncReport, summed
 from ingest.root import check_claim, checked_name, resolve_root
 from ingest.scan import scan
 from ingest.selection import patterns_of
@@ -264,7 +264,7 @@ def _fill(
     for documents in source.documents():
         if stop is not None and stop.is_set():
             return replace(report, interrupted=True)
-        report = _sum(report, add(documents, index, on_progress=on_progress))
+        report = summed(report, add(documents, index, on_progress=on_progress))
     reader = source.reader
     for name, (path, include, exclude) in source.folders.items():
         if stop is not None and stop.is_set():
@@ -282,10 +282,5 @@ def _fill(
             stop=stop,
             on_progress=on_progress,
         )
-        report = _sum(report, done)
+        report = summed(report, done)
     return report
-
-
-def _sum(one: SyncReport, other: SyncReport) -> SyncReport:
-    summed = {each.name: getattr(one, each.name) + getattr(other, each.name) for each in fields(one)}
-    return SyncReport(**{**summed, "interrupted": one.interrupted or other.interrupted, "dry_run": False})

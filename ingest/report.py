@@ -1,7 +1,7 @@
 """What a sync did, and how it tells of its progress."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, NamedTuple
 
 from ingest.skipped_kinds import SkippedKind, kinds_of
@@ -98,6 +98,14 @@ class SyncReport:
             skipped=tuple(sorted(self.skipped)),
             notices=tuple(sorted(self.notices)),
         )
+
+
+def summed(one: SyncReport, other: SyncReport) -> SyncReport:
+    """The report of two syncs, one after the other."""
+    values = {each.name: getattr(one, each.name) + getattr(other, each.name) for each in fields(one)}
+    switches = {name: getattr(one, name) or getattr(other, name) for name in ("interrupted", "dry_run")}
+    refused = " ".join(filter(None, (one.refused, other.refused)))
+    return SyncReport(**{**values, **switches, "refused": refused})
 
 
 class NodeProgress(NamedTuple):

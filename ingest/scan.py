@@ -184,7 +184,7 @@ class _Walk:
         """Takes a file or link; gives a folder that is to be walked."""
         name, is_folder = entry.name, entry.is_dir(follow_symlinks=False)
         key, source = parent.key + name, f"{parent.source}/{printable(name)}"
-        if self._is_left_out(key, rules, is_folder=is_folder) or not (is_folder or self._is_included(key)):
+        if self._is_left_out(key, rules, is_folder=is_folder) or not self._is_wanted(key, is_folder=is_folder):
             return None
         if not source.endswith(f"/{name}"):
             self.failed.append((f"{source}/" if is_folder else source, skip_reasons.NAME_NOT_UTF8))
@@ -201,8 +201,10 @@ class _Walk:
         is_excluded = self.selection.excludes(self._below(key), is_folder=is_folder)
         return is_excluded or is_ignored(key, rules, is_folder=is_folder)
 
-    def _is_included(self, key: str) -> bool:
-        return self.selection.includes(self._below(key))
+    def _is_wanted(self, key: str, *, is_folder: bool) -> bool:
+        """Whether a file is included, or a folder may hold one that is."""
+        path = self._below(key)
+        return self.selection.may_include_below(path) if is_folder else self.selection.includes(path)
 
     def _below(self, key: str) -> str:
         """The path from the top, of which the patterns speak."""

@@ -1,5 +1,7 @@
 """`ingest status`: what an index holds, and what the next sync would do."""
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retrieval.console import (
@@ -11,6 +13,7 @@ from retrieval.console import (
     print_json,
     printable,
 )
+from retrieval.errors import IndexLockedError, IndexNotFoundError
 from retrieval.words import counted
 
 if TYPE_CHECKING:
@@ -22,16 +25,26 @@ _PENDING_SHOWN = 20
 def status(index: IndexOption = DEFAULT_INDEX, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show what is indexed, what failed, what is pending, and why."""
     from ingest.status import folder_status
+    from retrieval.directory.index_directory import IndexDirectory
+    from retrieval.directory.writer_progress import writer_progress
     from retrieval.encoders.estimating_tokenizer import ESTIMATE
     from retrieval.index import HybridIndex
 
-    with HybridIndex.open(index, config=config, read_only=True) as opened:
+    writing = writer_progress(IndexDirectory(index).writer_lock.holder)
+    try:
+        opened = HybridIndex.open(index, config=config, read_only=True)
+    except (IndexLockedError, IndexNotFoundError):
+        if writing is None:
+            raise
+        _print_first_sync(writing, index, as_json=as_json)
+        return
+    with opened:
         searcher, folders = opened.searcher(), folder_status(opened)
         stats = searcher.stats()
         added = [record for record in searcher.documents() if not record.folder]
         added_indexed = sum(not record.folder for record in searcher.searchable())
     if as_json:
-        print_json({**stats._asdict(), "folders": [_folder_as_dict(folder) for folder in folders]})
+        print_json({**stats._asdict(), "folders": [_folder_as_dict(folder) for folder in folders], "writing": writing})
         return
     out.print(
         f"{counted(stats.documents, 'document')}, {counted(stats.chunks, 'chunk')}, {counted(stats.tokens, 'token')} "
@@ -48,6 +61,8 @@ def status(index: IndexOption = DEFAULT_INDEX, config: ConfigOption = None, as_j
         f"tokens{estimated}{chunk}, prefixes {stats.query_prefix!r} and {stats.passage_prefix!r}",
         markup=False,
     )
+    if writing is not None:
+        out.print(_writing_in_words(writing), markup=False)
     for folder in folders:
         _print_folder(folder)
     if added:
@@ -57,6 +72,25 @@ def status(index: IndexOption = DEFAULT_INDEX, config: ConfigOption = None, as_j
             out.print(f"  {record.status}: {printable(record.source)}: {record.reason or 'add it again'}", markup=False)
         elif record.reason:
             out.print(f"  in part: {printable(record.source)}: {record.reason}", markup=False)
+
+
+def _print_first_sync(writing: Mapping[str, Any], index: Path, *, as_json: bool) -> None:
+    """What is known while nothing is committed yet."""
+    if as_json:
+        print_json({"documents": 0, "chunks": 0, "tokens": 0, "folders": [], "writing": writing})
+        return
+    out.print(f"Nothing of {index} can be searched yet: the first part is not committed.", markup=False)
+    out.print(_writing_in_words(writing), markup=False)
+
+
+def _writing_in_words(writing: Mapping[str, Any]) -> str:
+    done = f"{writing['documents']:,} of {writing['total_documents']:,} documents"
+    if not writing["total_documents"]:
+        done = "looking for what has changed"
+    return (
+        f"being written by process {writing['pid']} on {writing['host']} for {writing['seconds']:.0f} s: "
+        f"{printable(writing['folder'])}: {done}, {counted(writing['chunks'], 'chunk')}"
+    )
 
 
 def _print_folder(folder: "FolderStatus") -> None:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from pathlib import Path
@@ -11,8 +12,8 @@ import typer
 
 from ingest.interrupts import Stop, stop_on_interrupt
 from ingest.progress import showing_progress
-from ingest.report import SyncReport
-from ingest.skipped_kinds import in_words
+from ingest.report import SyncReport, summed
+from ingest.sync_report_cli import changed_lines, show_report
 from retrieval.console import (
     DEFAULT_INDEX,
     INTERRUPTED,
@@ -22,11 +23,7 @@ from retrieval.console import (
     IndexOption,
     JsonOption,
     err,
-    out,
-    print_json,
-    printable,
 )
-from retrieval.directory.pointer import POINTER
 from retrieval.errors import (
     ClusterUnavailableError,
     ConfigError,
@@ -37,7 +34,6 @@ from retrieval.errors import (
 
 if TYPE_CHECKING:
     from ingest.parser_pool import Parsers
-    from retrieval.types import DocumentRecord
 
 _RETRY_SECONDS = 5.0
 """How often --watch looks whether the folder or the index can be used again."""
@@ -51,13 +47,15 @@ _WAITED_FOR = (
 )
 """What may be over by itself: --watch then goes on."""
 
-_KEPT = "what was finished is kept, and the next sync goes on from there."
 _KEPT_REBUILD = "the index is as it was, and the next --rebuild goes on from there."
 
 
 def sync(
     context: typer.Context,
-    folder: Annotated[Path, typer.Argument(help="Folder of documents.")],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="FOLDER...", help="Folders of documents; a file leaves its folder's others alone."),
+    ],
     index: IndexOption = DEFAULT_INDEX,
     name: Annotated[str | None, typer.Option(help="Name for the folder in sources, instead of its own.")] = None,
     include: Annotated[list[str] | None, typer.Option(help="Read only files that match, e.g. '*.md'.")] = None,
@@ -85,32 +83,41 @@ def sync(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Add new files, replace changed ones, and delete those that are gone. Patterns are those of .gitignore."""
+    """Add new files, replace changed ones, and delete those that are gone. Patterns are those of .gitignore.
+
+    A file alone is indexed as one of the folder that it lies in, or of the nearest synced folder above; no other
+    document of that folder changes.
+    """
     if dry_run and (watch or rebuild or ray):
         raise ConfigError("--dry-run goes with none of --watch, --rebuild and --ray; leave one out.")
     if wait_for_vectors and rebuild:
         raise ConfigError("--wait-for-vectors does not go with --rebuild, which replaces the index when it is whole.")
+    for path in paths:
+        if not path.exists():
+            raise ConfigError(
+                f"{path} is not a file or folder that exists. Check the path; a file that is gone leaves the index "
+                "when its folder is synced."
+            )
     with stop_on_interrupt() as stop:
         pool = context.obj if ray is None else None
-        chosen = _Choice(folder, name, include, exclude, allow_deletions, pool, ray, stop)
-        report = SyncReport()
+        chosen = _Choice(paths[0], name, include, exclude, allow_deletions, wait_for_vectors, pool, ray, stop)
+        report, refusals = SyncReport(), list[str]()
+        is_one_folder = len(paths) == 1 and not paths[0].is_file()
+        if not is_one_folder:
+            if watch or rebuild or (name is not None and len(paths) > 1):
+                raise ConfigError("--watch, --rebuild and --name go with one folder; name that one alone.")
+            report, done = _sync_each(paths, chosen, refusals, index, config, dry_run=dry_run, verbose=verbose)
+            show_report(report, index, as_json=as_json, verbose=verbose, done=done)
         if rebuild:
             report = _rebuild(chosen, index, config)
-            _show(report, index, as_json=as_json, verbose=verbose, kept=_KEPT_REBUILD)
-        if not rebuild or (watch and not report.interrupted):
-            syncs = _syncs(
-                chosen,
-                index,
-                config,
-                dry_run=dry_run,
-                wait_for_vectors=wait_for_vectors,
-                watch=watch,
-                verbose=verbose,
-            )
-            for report, done in syncs:
-                _show(report, index, as_json=as_json, verbose=verbose, done=done)
+            show_report(report, index, as_json=as_json, verbose=verbose, kept=_KEPT_REBUILD)
+        if (is_one_folder and not rebuild) or (watch and not report.interrupted):
+            for report, done in _syncs(chosen, index, config, dry_run=dry_run, watch=watch, verbose=verbose):
+                show_report(report, index, as_json=as_json, verbose=verbose, done=done)
     if report.interrupted or (watch and stop.is_set()):
         sys.exit(INTERRUPTED)  # not typer's way: the report has said so
+    if refusals:
+        raise DeletionsRefusedError(" ".join(refusals))
     if report.refused:
         raise typer.Exit(USAGE)  # as the sync itself would
     if report.failed:
@@ -118,27 +125,21 @@ def sync(
 
 
 class _Choice(NamedTuple):
-    """The arguments that ingest.sync.sync and ingest.rebuild.rebuild share."""
+    """The arguments of ingest.sync.sync; those of ingest.rebuild.rebuild are the same but for `wait_for_vectors`."""
 
     folder: Path
     name: str | None
     include: list[str] | None
     exclude: list[str] | None
     allow_deletions: bool
+    wait_for_vectors: bool
     pool: "Parsers | None"
     ray: str | None
     stop: Stop
 
 
 def _syncs(
-    chosen: _Choice,
-    index: Path,
-    config: Path | None,
-    *,
-    dry_run: bool,
-    wait_for_vectors: bool,
-    watch: bool,
-    verbose: bool,
+    chosen: _Choice, index: Path, config: Path | None, *, dry_run: bool, watch: bool, verbose: bool
 ) -> Iterator[tuple[SyncReport, list[str]]]:
     """Sync once and, with `watch`, again after each change.
 
@@ -162,32 +163,78 @@ def _syncs(
         while True:
             try:
                 before = opened.documents() if verbose else ()
-                with showing_progress() as on_progress, _without_ray_printing(chosen):
+                with showing_progress(is_stopping=chosen.stop.is_set) as on_progress, _without_ray_printing(chosen):
                     report = run_sync(
                         index=opened,
                         retry_failed=is_first,
                         dry_run=dry_run,
-                        wait_for_vectors=wait_for_vectors,
                         on_progress=chosen.stop.hearing(on_progress),
                         **chosen._asdict(),
                     )
-                done = _done(before, opened.documents()) if verbose else []
+                done = changed_lines(before, opened.documents()) if verbose else []
                 opened.close()  # the lock: while nothing happens, others may write
                 yield report, done
                 is_first, told = False, ""
+                if watch and not chosen.stop.is_set():
+                    _say(f"Watching {chosen.folder} for changes; Ctrl-C ends it.")
                 if chosen.stop.is_set() or next(pending, None) is None:
                     return
+                _say("Something has changed.")
             except _WAITED_FOR as error:
                 is_waited_for = watch and isinstance(error, DeletionsRefusedError)
                 if is_first and not is_waited_for:
                     raise
                 if told != str(error):
                     told = str(error)
-                    err.print(f"{error} Trying again until that is over.", markup=False)
+                    _say(f"{error} Trying again until that is over.")
                 opened.close()
                 pending = _changes_once_possible(chosen, index)
                 if chosen.stop.is_set():
                     return
+
+
+def _say(what: str) -> None:
+    """A line with the time, on standard error."""
+    err.print(f"{time.strftime('%H:%M:%S')} {what}", markup=False)
+
+
+def _sync_each(
+    paths: Sequence[Path],
+    chosen: _Choice,
+    refusals: list[str],
+    index: Path,
+    config: Path | None,
+    *,
+    dry_run: bool,
+    verbose: bool,
+) -> tuple[SyncReport, list[str]]:
+    """Sync several folders, and files in theirs, one after the other; returns one report, and the lines of `verbose`.
+
+    refusals   takes why the deletions of a folder are refused; the others are synced all the same
+    """
+    from ingest.sync import sync as run_sync
+    from ingest.targets import targets_of
+    from retrieval.index import HybridIndex
+
+    report = SyncReport(dry_run=dry_run)
+    with HybridIndex.open(index, config=config) as opened, ExitStack() as stack:
+        if chosen.pool is None and chosen.ray is None and not dry_run:
+            from ingest.parser_pool import ParserPool
+
+            chosen = chosen._replace(pool=stack.enter_context(ParserPool(workers=opened.config.parse_workers)))
+        before = opened.documents() if verbose else ()
+        for target in targets_of(paths, opened.folders(), chosen.name):
+            given = chosen._replace(folder=target.folder, name=target.name)._asdict()
+            try:
+                with showing_progress(is_stopping=chosen.stop.is_set) as on_progress, _without_ray_printing(chosen):
+                    on_progress = chosen.stop.hearing(on_progress)
+                    done = run_sync(index=opened, files=target.files, dry_run=dry_run, on_progress=on_progress, **given)
+                report = summed(report, done)
+            except DeletionsRefusedError as error:
+                refusals.append(str(error))
+            if report.interrupted or chosen.stop.is_set():
+                break
+        return report.in_order(), changed_lines(before, opened.documents()) if verbose else []
 
 
 @contextmanager
@@ -198,23 +245,6 @@ def _without_ray_printing(chosen: _Choice) -> Iterator[None]:
         return
     with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
         yield
-
-
-def _done(before: "Sequence[DocumentRecord]", after: "Sequence[DocumentRecord]") -> list[str]:
-    """Lines such as "added docs/rain.md", by source: which documents changed between two states of the ledger."""
-    was = {record.source: record for record in before}
-    kept = {record.source for record in after if record.content_hash or record.status == "failed"}
-    lines = [(source, "deleted") for source in was.keys() - kept if was[source].chunk_ids]
-    for record in after:
-        old = was.get(record.source)
-        if record.status == "ready" and (old is None or _made_of(old) != _made_of(record)):
-            lines.append((record.source, "updated" if old is not None and old.content_hash else "added"))
-    return [f"{action} {printable(source)}" for source, action in sorted(lines)]
-
-
-def _made_of(record: "DocumentRecord") -> tuple[str, ...]:
-    """What indexing a document changes: its content, its sidecar, or the metadata that it was given."""
-    return record.status, record.content_hash, record.read_as, record.given
 
 
 def _changes_once_possible(chosen: _Choice, index: Path) -> Iterator[set[Path]]:
@@ -230,59 +260,6 @@ def _changes_once_possible(chosen: _Choice, index: Path) -> Iterator[set[Path]]:
 def _rebuild(chosen: _Choice, index: Path, config: Path | None) -> SyncReport:
     from ingest.rebuild import rebuild
 
-    with showing_progress() as on_progress, _without_ray_printing(chosen):
-        return rebuild(index, config=config, on_progress=chosen.stop.hearing(on_progress), **chosen._asdict())
-
-
-def _show(
-    report: SyncReport, index: Path, *, as_json: bool, verbose: bool, done: Sequence[str] = (), kept: str = _KEPT
-) -> None:
-    """Print a report: what was done on standard output, what could not be done on standard error.
-
-    done   a line for each document that changed.
-    kept   how the sentence on an interrupted run ends.
-    """
-    if as_json:
-        print_json(report.as_dict())
-        return
-    documents = f"{report.added:,} added, {report.updated:,} updated, {report.deleted:,} deleted"
-    rest = f"{report.unchanged:,} unchanged, {len(report.failed):,} failed, {len(report.skipped):,} skipped"
-    for step in report.planned:
-        out.print(f"{step.action} {printable(step.source)}", markup=False)
-    for line in done:
-        out.print(line, markup=False)
-    if report.dry_run:
-        allowed = " with --allow-deletions" if report.refused else ""
-        out.print(f"Would do in {index}{allowed}: {documents}; {rest}.", markup=False)
-    else:
-        if not any((report.added, report.updated, report.deleted, report.unchanged, report.failed)):
-            out.print(f"There is nothing to index here{'; -v says why' if report.skipped and not verbose else ''}.")
-        if (index / POINTER).exists():
-            _print_written(report, index, f"{documents}; {rest}")
-        else:
-            out.print(f"No index was made at {index}: {rest}.", markup=False)
-    _print_reasons(report, verbose=verbose)
-    if report.interrupted:
-        err.print(f"Interrupted; {kept}")
-    if report.refused:
-        err.print(f"The sync would be refused, and do nothing. {report.refused}", markup=False)
-
-
-def _print_written(report: SyncReport, index: Path, documents: str) -> None:
-    out.print(f"Documents in {index}: {documents}.", markup=False)
-    out.print(
-        f"Chunks: {report.chunks_added:,} added, {report.chunks_deleted:,} deleted, {report.chunks_reused:,} "
-        f"reused; {report.tokens_embedded:,} tokens embedded, {report.truncated} truncated; {report.seconds:.1f} s."
-    )
-
-
-def _print_reasons(report: SyncReport, *, verbose: bool) -> None:
-    """Why documents failed, were indexed in part or, one by one if `verbose`, were skipped."""
-    for failure in report.failed:
-        err.print(f"failed: {printable(failure.source)}: {failure.reason}", markup=False)
-    for notice in report.notices:
-        err.print(f"in part: {printable(notice.source)}: {notice.reason}", markup=False)
-    for skip in report.skipped if verbose else ():
-        err.print(f"skipped: {printable(skip.source)}: {skip.reason}", markup=False)
-    if report.skipped:
-        err.print(f"skipped {printable(in_words(report.skipped_kinds))}", markup=False)
+    with showing_progress(is_stopping=chosen.stop.is_set) as on_progress, _without_ray_printing(chosen):
+        given = {name: value for name, value in chosen._asdict().items() if name != "wait_for_vectors"}
+        return rebuild(index, config=config, on_progress=chosen.stop.hearing(on_progress), **given)

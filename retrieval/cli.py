@@ -27,10 +27,11 @@ from retrieval.inspection_cli import similar, stats
 from retrieval.keys_cli import keys_app
 from retrieval.mcp_cli import mcp
 from retrieval.models_cli import app as models_app
+from retrieval.reading_cli import get, show
 from retrieval.serve_cli import serve
 from retrieval.train_cli import train
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
 
 @app.callback()
@@ -73,6 +74,8 @@ def search(
         print_hits(hits, explain=explain, full=full or bool(given["expand"]))
 
 
+app.command()(show)
+app.command()(get)
 app.command()(similar)
 app.command()(stats)
 app.command()(evaluate)

@@ -125,6 +125,11 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, ensure_ascii=False, indent=2))
 
 
+def print_text(text: str) -> None:
+    """The text as it is, tabs included, with symbols in place of control characters."""
+    print(without_controls(text))
+
+
 @contextmanager
 def waiting(what: str) -> Iterator[None]:
     """A spinner on a terminal, nothing elsewhere."""
@@ -179,6 +184,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
+def without_controls(text: str) -> str:
+    """The text with symbols in place of control characters that could clear a terminal, one for one."""
+    return text.translate(_PICTURES)
+
+
 def meant(name: str, sources: Iterable[str]) -> set[str]:
     """The sources that a person names: one as it is stored or as `printable` shows it, or with "/" at its end all that
     begin so. What is stored goes before what is shown."""
@@ -199,7 +209,7 @@ def _also_in(hit: SearchHit) -> str:
 
 
 def _passage(hit: SearchHit, *, cut: bool) -> Text:
-    text = Text(hit.text.translate(_PICTURES))
+    text = Text(without_controls(hit.text))
     for start, end in hit.highlights:
         text.stylize("bold underline", start, end)
     lines = list(_cut(text, hit) if cut else text.split("\n"))

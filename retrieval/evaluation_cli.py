@@ -34,8 +34,13 @@ SplitOption = Annotated[str, typer.Option(help="For BEIR layout: which qrels to 
 KeptIndexOption = Annotated[
     Path | None,
     typer.Option(
-        "--index", help="Keep the index here, to use it again. It is brought in step, and may hold nothing else."
+        "--index",
+        help="Ask the index that is here, and leave it as it is; where there is none, make it of the documents.",
     ),
+]
+SyncFirstOption = Annotated[
+    bool,
+    typer.Option("--sync", help="Bring the index of --index in step with the documents first; it holds nothing else."),
 ]
 
 
@@ -46,6 +51,7 @@ def evaluate(
     qrels: QrelsOption = None,
     split: SplitOption = "test",
     index: KeptIndexOption = None,
+    sync: SyncFirstOption = False,
     measures: Annotated[
         str, typer.Option(help="As ir_measures writes them, between spaces; the first counts queries won and lost.")
     ] = "nDCG@10 RR@10 R@100 AP",
@@ -94,7 +100,7 @@ def evaluate(
     Judge(judged.qrels, names, depth=depth)
     if baseline is not None:
         read_run(baseline, judged.qrels)
-    with _indexed(given, index=index, config=config, pool=context.obj) as (opened, resolved):
+    with _indexed(given, index=index, sync_first=sync, config=config, pool=context.obj) as (opened, resolved):
         documents = opened.stats().documents
         with _stage(f"Answering {counted(len(judged.queries), 'query')} in each mode"):
             answers = judge(opened, resolved.collection, measures=names, depth=depth)
@@ -145,6 +151,7 @@ def tune(
     qrels: QrelsOption = None,
     split: SplitOption = "test",
     index: KeptIndexOption = None,
+    sync: SyncFirstOption = False,
     measure: Annotated[str, typer.Option(help="What to make high, as ir_measures writes it.")] = "nDCG@10",
     folds: Annotated[int, typer.Option(help="Parts of the queries; each is judged by what the others choose.")] = 5,
     output: Annotated[Path | None, typer.Option(help="Write the recommended settings to this YAML file.")] = None,
@@ -169,7 +176,7 @@ def tune(
     judged = given.judged
     Judge(judged.qrels, [measure])
     check_folds(len(judged.queries), folds)
-    with _indexed(given, index=index, config=config, pool=context.obj) as (opened, resolved):
+    with _indexed(given, index=index, sync_first=sync, config=config, pool=context.obj) as (opened, resolved):
         with _stage(f"Scoring {len(judged.queries)} queries under many settings"):
             tuning = run_tune(opened.searcher(), resolved.collection, measure=measure, folds=folds)
         text = tuned_config(opened.config, tuning, collection=given.name)
@@ -222,39 +229,52 @@ def _read(path: Path, *, queries: Path | None, qrels: Path | None, split: str, b
 
 @contextmanager
 def _indexed(
-    given: _Given, *, index: Path | None, config: Path | None, pool: "Parsers | None"
+    given: _Given, *, index: Path | None, sync_first: bool, config: Path | None, pool: "Parsers | None"
 ) -> "Iterator[tuple[HybridIndex, Resolved]]":
-    """An index that is in step with the judged documents, and the judgements by its names. `pool` as in `sync`."""
-    from ingest.adding import add
-    from ingest.progress import showing_progress
-    from ingest.sync import sync
+    """An index with the judged documents, and the judgements by its names. `pool` as in `sync`.
+
+    index        one that is there is written to only with `sync_first`; None for one that is thrown away
+    """
     from retrieval.evaluation import resolve
     from retrieval.index import HybridIndex
 
+    if sync_first and index is None:
+        raise ConfigError("--sync brings the index of --index in step; give both.")
     with (
         tempfile.TemporaryDirectory() as scratch,
         # No server keeps what is gone afterwards, whatever the environment says.
         HybridIndex.open(index or scratch, config=config if index else local_settings(Path(scratch), config)) as opened,
     ):
-        if index is not None:
-            _check_holds_nothing_else(opened, given, index)
-        with showing_progress() as on_progress:
-            if given.judgement_files:
-                exclude = (*opened.config.exclude, *patterns_within(given.path, given.judgement_files))
-                report = sync(given.path, opened, exclude=exclude, pool=pool, on_progress=on_progress)
-            else:
-                report = add(given.judged.documents, opened, on_progress=on_progress)
-        if report.failed:
-            source, reason = report.failed[0]
-            warn(f"{counted(len(report.failed), 'document')} could not be indexed, such as {source}: {reason}")
+        if sync_first or not opened.searcher().generation:
+            if index is not None:
+                _check_holds_nothing_else(opened, given, index)
+            _fill(opened, given, pool)
         sources = {record.source for record in opened.documents() if record.status == "ready"}
         resolved = resolve(given.judged, sources, folder=given.name if given.judgement_files else None)
         if resolved.missing:
             warn(
                 f"{len(resolved.missing)} of {len(resolved.sources)} judged documents are not in the index, such as "
                 f"{resolved.missing[0]}; they count as not found."
+                + (" --sync brings the index in step." if index is not None and not sync_first else "")
             )
         yield opened, resolved
+
+
+def _fill(opened: "HybridIndex", given: _Given, pool: "Parsers | None") -> None:
+    """Bring the index in step with the judged documents."""
+    from ingest.adding import add
+    from ingest.progress import showing_progress
+    from ingest.sync import sync
+
+    with showing_progress() as on_progress:
+        if given.judgement_files:
+            exclude = (*opened.config.exclude, *patterns_within(given.path, given.judgement_files))
+            report = sync(given.path, opened, exclude=exclude, pool=pool, on_progress=on_progress)
+        else:
+            report = add(given.judged.documents, opened, on_progress=on_progress)
+    if report.failed:
+        source, reason = report.failed[0]
+        warn(f"{counted(len(report.failed), 'document')} could not be indexed, such as {source}: {reason}")
 
 
 def _check_holds_nothing_else(opened: "HybridIndex", given: _Given, index: Path) -> None:
@@ -281,11 +301,12 @@ def local_settings(kept: Path, given: Path | None) -> "Config":
 
 def patterns_within(folder: Path, files: Sequence[Path]) -> Iterator[str]:
     """gitignore patterns of the files that lie in the folder: questions must not be found as their own answers."""
+    from ingest.selection import pattern_of
+
     root = folder.resolve()
     for file in files:
         if file.resolve().is_relative_to(root):
-            path = file.resolve().relative_to(root).as_posix()
-            yield "/" + re.sub(r"([\\*?\[\]!# ])", r"\\\1", path)
+            yield pattern_of(file.resolve().relative_to(root).as_posix())
 
 
 def check_output(output: Path, *, force: bool) -> None:

@@ -253,3 +253,10 @@ def test_an_index_of_other_settings_is_code_3(folder: Path) -> None:
     assert (done.returncode, done.stdout) == (3, "")
     assert "chunk_size='auto'" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(("program", "typed", "offered"), [("retrieve", "sea", "search"), ("ingest", "sy", "sync")])
+def test_a_shell_completes_commands(program: str, typed: str, offered: str) -> None:
+    asked = {f"_{program.upper()}_COMPLETE": "complete_bash", "COMP_WORDS": f"{program} {typed}", "COMP_CWORD": "1"}
+    done = subprocess.run([BIN / program], env={**os.environ, **asked}, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout.split()) == (0, [offered])

@@ -182,13 +182,11 @@ def test_watching_waits_until_the_files_are_back(
         path = index.path
     (docs / "guide").rename(docs / ".guide")
     stop = Stop()
-    chosen = sync_cli._Choice(docs, None, None, None, False, POOL, None, stop)
+    chosen = sync_cli._Choice(docs, None, None, None, False, False, POOL, None, stop)
     found: list[Any] = []
 
     def watch() -> None:
-        for report, _ in sync_cli._syncs(
-            chosen, path, None, dry_run=False, wait_for_vectors=False, watch=True, verbose=False
-        ):
+        for report, _ in sync_cli._syncs(chosen, path, None, dry_run=False, watch=True, verbose=False):
             found.append(report)
             stop.set()
 

@@ -96,6 +96,13 @@ def test_a_folder_and_its_judgements_are_evaluated(retrieve: Callable[..., Done]
     )
     assert (compared["difference"], compared["p_value"], compared["ties"], compared["test"]) == (0, 1, 4, "t")
 
+    (tmp_path / "docs" / "new.md").write_text("Kittens sleep all day.\n")
+    pointer = (tmp_path / "kept" / "retrieval-index.json").read_bytes()
+    assert json.loads(retrieve("evaluate", *FOLDER, "--index", "kept", "--json").out)["documents"] == 4
+    assert (tmp_path / "kept" / "retrieval-index.json").read_bytes() == pointer
+    assert json.loads(retrieve("evaluate", *FOLDER, "--index", "kept", "--sync", "--json").out)["documents"] == 5
+    assert retrieve("evaluate", *FOLDER, "--sync").code == 2
+
 
 def test_a_figure_below_its_floor_fails(retrieve: Callable[..., Done]) -> None:
     done = retrieve("evaluate", *FOLDER, "--fail-below", "nDCG@10=.5", "--fail-below", "P@1=0.2")
@@ -136,7 +143,8 @@ def test_an_index_of_something_else_is_left_alone(
     (tmp_path / "beir" / "queries.jsonl").write_text('{"_id": "q", "text": "cats?"}\n')
     (tmp_path / "beir" / "qrels" / "test.tsv").write_text("q\td\t1\n")
     for collection in (FOLDER, ("beir",)):
-        done = retrieve("evaluate", *collection, "--index", "kept")
+        assert retrieve("evaluate", *collection, "--index", "kept").code == 2  # it has none of the judged documents
+        done = retrieve("evaluate", *collection, "--index", "kept", "--sync")
         assert (done.code, done.out) == (2, "")
         assert f"kept holds documents that are not of {collection[0]}, such as {source}" in done.err
     with open_index("kept", read_only=True) as index:

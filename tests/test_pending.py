@@ -14,6 +14,7 @@ from equality import assert_same, told_by
 
 import ingest.indexer
 from ingest.checks import compare_chroma, examine_documents, examine_segments
+from ingest.document_list import document_list
 from ingest.report import SyncReport
 from ingest.status import folder_status
 from retrieval import HybridIndex
@@ -141,6 +142,7 @@ def test_words_find_everything_before_anything_is_embedded(docs: Path, tmp_path:
         assert index.search("walnut", mode="dense") == []
         (status,) = folder_status(index)
         assert (status.indexed, status.awaiting) == (10, 10)
+        assert {listed.state for listed in document_list(index)} == {"pending"}
     with opened(tmp_path / "index", encoder) as index:
         assert index.stats().pending_chunks == 0
         hit = index.search("walnut")[0]

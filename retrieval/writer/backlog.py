@@ -78,14 +78,11 @@ class Backlog:
             part = self.parts[number]
             self.parts[number] = part.without(part.segment.rows_of_ids(keys_of(ids)), np.array(places[number]))
 
-    def changes(self, folders: Iterable[str]) -> Iterator[Change]:
-        """The documents of these folders as changes that bring them into Chroma, those modified last first. Reads each
-        when it is asked for."""
-        wanted = set(folders)
-        waiting = sorted(
-            (record for record in self.records.values() if record.folder in wanted),
-            key=lambda record: (-record.mtime_ns, record.source),
-        )
+    def changes(self, sources: Iterable[str]) -> Iterator[Change]:
+        """Those of these documents that are here, as changes that bring them into Chroma, those modified last first.
+        Reads each when it is asked for."""
+        found = (record for source in sources if (record := self.records.get(source)) is not None)
+        waiting = sorted(found, key=lambda record: (-record.mtime_ns, record.source))
         for record in waiting:
             if self.records.get(record.source) is record:
                 number, place = self._places[record.source]
