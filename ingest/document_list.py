@@ -11,9 +11,11 @@ State = Literal["indexed", "in part", "pending", "indexing", "failed", "skipped"
 
 
 class Listed(NamedTuple):
-    """state: "indexed"; "in part", indexed without something that `reason` names; "pending", found by its words, and
-    not embedded yet; "indexing", being written or interrupted; "failed" and "skipped", for the reason. chunks: what searches find of it, also where a later version
-    failed. folder: the synced folder's name; "" for what was added from memory."""
+    """state    "indexed"; "in part", indexed without something that `reason` names; "pending", found by its words, and
+             not embedded yet; "indexing", being written or interrupted; "failed" and "skipped", for the reason
+    chunks   what searches find of it, also where a later version failed
+    folder   the synced folder's name; "" for what was added from memory
+    """
 
     source: str
     folder: str

@@ -249,6 +249,7 @@ def _indexed(
             if index is not None:
                 _check_holds_nothing_else(opened, given, index)
             _fill(opened, given, pool)
+        opened.searcher().require_vectors("an evaluation")
         sources = {record.source for record in opened.documents() if record.status == "ready"}
         resolved = resolve(given.judged, sources, folder=given.name if given.judgement_files else None)
         if resolved.missing:
