@@ -68,9 +68,15 @@ def licence_of(distribution: Distribution) -> Licence:
     classifiers = [each for each in metadata.get_all("Classifier") or [] if each.startswith("License ::")]
     classified = [each.rpartition(" :: ")[2] for each in classifiers if each not in _NO_LICENCES]
     written = STATED.get(name.lower()) or metadata.get("License-Expression") or (lines[0] if lines else "")
-    if not is_accepted(_spelt(written)) and classified:
+    if classified and not is_accepted(_spelt(written)) and not _is_expression(_spelt(written)):
         return Licence(name, distribution.version, " AND ".join(map(_spelt, classified)))
     return Licence(name, distribution.version, _spelt(written))
+
+
+def _is_expression(written: str) -> bool:
+    """Whether it names licences by SPDX identifiers such as GPL-3.0-only, and is no sentence."""
+    words = [word.strip("()") for word in written.split() if word not in ("AND", "OR", "WITH")]
+    return bool(words) and all(re.fullmatch(r"[A-Za-z][A-Za-z0-9.+]*-[A-Za-z0-9.+-]+", word) for word in words)
 
 
 def is_accepted(expression: str) -> bool:

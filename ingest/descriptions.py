@@ -95,7 +95,9 @@ def _too_long(what: str) -> Description:
 
 
 def _unread(what: str, problem: str) -> Description:
-    return Description(_NOTHING, (f"{what} cannot be read as {' '.join(problem.split())[:200]}; no filter finds it",))
+    return Description(
+        _NOTHING, (f"{what} cannot be read as {' '.join(problem.split())[:200]}; filters on its fields do not find it",)
+    )
 
 
 class _Loader(_SafeLoader):

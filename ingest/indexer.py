@@ -61,6 +61,7 @@ class Indexer:
         self._progress = Progress(0, documents, 0, size, 0, 0)
         self._on_progress = on_progress
         self._batch: list[_Put] = []
+        self._batched = 0
         self._embedding: deque[list[_Put]] = deque()
         self._holds = holds and writer.can_hold
         self._held: set[str] = set()
@@ -106,15 +107,19 @@ class Indexer:
     def _fill(self, put: _Put, empty: Callable[[], None], *, enough: int) -> None:
         """Add to the batch, and empty it once it has so many chunks."""
         self._batch.append(put)
-        if sum(len(put.change.chunks) or 1 for put in self._batch) >= enough:
+        self._batched += len(put.change.chunks) or 1
+        if self._batched >= enough:
             empty()
+
+    def _emptied(self) -> list[_Put]:
+        batch, self._batch, self._batched = self._batch, [], 0
+        return batch
 
     def _hold(self) -> None:
         """Let words find what was put; it is embedded when all is parsed."""
         if not self._batch:
             return
-        changes = [put.change for put in self._batch]
-        self._batch = []
+        changes = [put.change for put in self._emptied()]
         self._writer.hold(changes)
         self._writer.commit_when_due()
         self._held.update(change.record.source for change in changes)
@@ -138,6 +143,11 @@ class Indexer:
     def _note_failed(self, record: DocumentRecord, reason: str) -> None:
         failure = Failure(record.source, " ".join(reason.split()))
         self.report = replace(self.report, failed=(*self.report.failed, failure))
+        if record.source in self._writer.backlog.records:
+            self._held.add(
+                record.source
+            )  # that is the last version which could be read; what is noted would replace it
+            return
         old = self._writer.records.get(record.source)
         noted = seen(record, replace(old or record, status="failed", reason=failure.reason))
         if noted != old and (old or record.folder):
@@ -161,7 +171,8 @@ class Indexer:
             return stop is not None and stop.is_set()
 
         if self._held:
-            self._hold()
+            if self._holds:
+                self._hold()
             self._writer.commit_now()
             for change in self._writer.backlog.changes(self._held):
                 if is_stopped():
@@ -174,9 +185,8 @@ class Indexer:
     def _turn(self) -> None:
         """Begin to embed what was put; write the oldest batch where each machine has another, or none comes."""
         if self._batch:
-            self._writer.prefetch([put.change for put in self._batch])
-            self._embedding.append(self._batch)
-            self._batch = []
+            self._embedding.append(self._emptied())
+            self._writer.prefetch([put.change for put in self._embedding[-1]])
             if len(self._embedding) <= self._machines:
                 return
         self._write(self._embedding.popleft())

@@ -140,7 +140,7 @@ def sync(
             documents = searchable(ledger.values(), scanned.name)
             check_deletions(todo.delete, documents, _unread(scanned, todo, planned), root=scanned.root)
         changed = sorted((*todo.add, *todo.update), key=lambda file: (-file.mtime_ns, file.source))
-        held = _held(writer, scanned.name, todo, ledger)
+        held = _held(writer, scanned, todo)
         report = replace(planned, added=0, updated=0, deleted=0, unchanged=planned.unchanged - len(held), planned=())
         indexer = Indexer(
             writer,
@@ -203,13 +203,11 @@ def _unread(scanned: Scan, todo: Plan, planned: SyncReport) -> tuple[ScannedFile
     return (*todo.add, *todo.update, *(file for file in scanned.files if file.source in failed))
 
 
-def _held(writer: Writer, folder: str, todo: Plan, ledger: Mapping[str, DocumentRecord]) -> list[DocumentRecord]:
-    """The documents of the folder, of those looked at, that an earlier sync has parsed, and that are still as they
-    were."""
-    changed = {file.source for file in (*todo.add, *todo.update)} | {record.source for record in todo.delete}
-    records = writer.backlog.records.values()
-    own = (record for record in records if record.folder == folder and record.source in ledger)
-    return [record for record in own if record.source not in changed]
+def _held(writer: Writer, scanned: Scan, todo: Plan) -> list[DocumentRecord]:
+    """The documents that an earlier sync has parsed, of those whose files are still as they were."""
+    changed = {file.source for file in (*todo.add, *todo.update)}
+    held = (writer.backlog.records.get(file.source) for file in scanned.files if file.source not in changed)
+    return [record for record in held if record is not None and record.folder == scanned.name]
 
 
 def _touch(writer: Writer, todo: Plan, read_ns: int) -> None:

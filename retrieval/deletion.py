@@ -26,5 +26,6 @@ def delete_sources(writer: Writer, sources: Collection[str]) -> Deleted:
 
 def delete_matching(writer: Writer, where: Mapping[str, Any]) -> Deleted:
     """Delete the documents of the last generation all of whose chunks pass Chroma's filter."""
-    warn(writer.shown, where)
-    return delete_sources(writer, writer.shown.documents_passing(where))
+    shown = writer.shown
+    warn(shown, where)
+    return delete_sources(writer, shown.documents_passing(where))

@@ -21,7 +21,7 @@ _DEFAULT = Path("keys.json")
 def add(
     name: Annotated[str, typer.Argument(help="What logs call whoever uses the key.")],
     scope: Annotated[
-        str, typer.Option(help="read, write (documents too) or admin (syncs, indexes, all else).")
+        str, typer.Option(help="read, write (documents and syncs too) or admin (rebuilds, indexes, metrics too).")
     ] = "read",
     where: Annotated[
         str | None,
@@ -47,6 +47,11 @@ def add(
         condition = checked_where(json.loads(where)) if where is not None else None
     except json.JSONDecodeError as error:
         raise ConfigError(f"--where is no JSON: {error}.") from None
+    if where is not None and any(operator in where for operator in ('"$ne"', '"$nin"', '"$not_contains"')):
+        err.print(
+            "A condition with $ne, $nin or $not_contains lets through documents that lack the field, too.",
+            markup=False,
+        )
     kept = KeyFile(file)
     keys = kept.read() if file.exists() else []
     if any(key.grant.name == name for key in keys):

@@ -38,7 +38,7 @@ class NewestGeneration:
     def shown(self) -> IndexReader:
         """What searches read: the generation with the documents that await vectors."""
         shown, reader = self._shown, self.reader
-        if shown.committed is not reader:
+        if shown.committed is not reader or (shown is not reader and shown.is_cut_off):
             shown = self._shown = with_pending(reader, self._config)
         return shown
 

@@ -48,7 +48,7 @@ def hosts(host: str, allowed: list[str], *, is_local: bool) -> frozenset[str]:
     """The names that requests may call the service by; empty allows any."""
     from retrieval.adapters.http.settings import LOOPBACK
 
-    named = {name.lower() for name in allowed}
+    named = {name for given in allowed for name in given.lower().replace(",", " ").split()}
     if is_local:
         named.add(host.lower())
     return LOOPBACK | named if named else frozenset()

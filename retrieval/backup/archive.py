@@ -156,8 +156,14 @@ def _hold(index: HybridIndex, held: ExitStack) -> tuple[IndexReader, bytes, dict
         with ExitStack() as opened:
             try:
                 manifest = manifest_path(directory.generations, reader.generation).read_bytes()
-                if Manifest.parse(manifest).files != reader.files:
+                lost = Manifest.parse(manifest).files.symmetric_difference(reader.files)
+                if lost and index.searcher().reader.committed is not reader:
                     continue  # a writer has merged segments
+                if lost:
+                    raise IndexDamagedError(
+                        f"The search file {min(lost)} of documents that await their vectors is damaged; `ingest sync` "
+                        "of their folder makes it again."
+                    )
                 for name in reader.files:
                     _check(Pack(directory.segments / name))
                 files: dict[str, BinaryIO] = {

@@ -162,6 +162,13 @@ class IndexDirectory:
         for chroma in self.unnamed_chromas():
             shutil.rmtree(chroma, ignore_errors=True)
 
+    def remove_replaced(self, files: Collection[str], *, generation: str) -> None:
+        """Remove the manifest of the generation before the current one, and these files of segments, which it alone
+        named. Readers that have a file mapped go on reading it."""
+        for file in (self.generations / f"{generation}.json", *(self.segments / name for name in files)):
+            if not file.is_dir():
+                file.unlink(missing_ok=True)
+
     def unnamed_chromas(self) -> list[Path]:
         """Embedded Chromas that the pointer does not name; none where it, or the Chroma that it names, is lost."""
         pointer = self.read_pointer()

@@ -13,6 +13,7 @@ from retrieval.iso_times import microseconds
 from retrieval.segments.column import Kind
 from retrieval.segments.columns import Columns
 from retrieval.segments.reader import IndexReader
+from retrieval.time_limit import check_time
 from retrieval.types import CHUNK_KEYS, FILE_KEYS
 
 MAX_FOLDERS = 500
@@ -94,6 +95,7 @@ def _documents_of(reader: IndexReader) -> Iterator[tuple[Columns, Mask]]:
 def _folders(sources: Iterable[str]) -> list[Value]:
     counts: Counter[str] = Counter()
     for source in sources:
+        check_time()
         parts = source.split("/")
         prefixes = ("/".join(parts[:depth]) + "/" for depth in range(1, len(parts)))
         counts.update(prefix for prefix in prefixes if not prefix.endswith((":/", "//")))  # those of an address
@@ -110,7 +112,11 @@ def _values(parts: Iterable[tuple[Columns, Mask]], field: str) -> list[Value]:
 
 
 def _dates(parts: list[tuple[Columns, Mask]]) -> list[DateField]:
-    fields = sorted({field for columns, rows in parts for field in columns.kinds_among(rows)} - CHUNK_KEYS - FILE_KEYS)
+    kinds: dict[str, frozenset[Kind]] = {}
+    for columns, rows in parts:
+        for field, of_field in columns.kinds_among(rows).items():
+            kinds[field] = kinds.get(field, frozenset()) | of_field
+    fields = sorted(field for field in kinds.keys() - CHUNK_KEYS - FILE_KEYS if kinds[field] == {Kind("str")})
     found = [_modified(parts), *(_iso_dates(parts, field) for field in fields)]
     return [field for field in found if field is not None][:MAX_DATE_FIELDS]
 
@@ -131,10 +137,9 @@ def _iso_dates(parts: list[tuple[Columns, Mask]], field: str) -> DateField | Non
     """None unless every value is a date or a time."""
     moments: list[int] = []
     for columns, rows in parts:
-        if columns.kinds_among(rows).get(field, frozenset()) - {Kind("str")}:
-            return None
         for most in (_LOOKED_AT, columns.size):  # a look at a few spares reading a million titles
             for values in columns.distinct(field, rows, most=most):
+                check_time()
                 times = [microseconds(value) if len(value) >= _SHORTEST_DATE else None for value in values]
                 if None in times:
                     return None

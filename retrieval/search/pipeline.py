@@ -20,7 +20,7 @@ from retrieval.search_hits import SearchHit
 from retrieval.segments.reader import IndexReader
 from retrieval.timing import stage
 from retrieval.topk import Mask, Rows
-from retrieval.types import Reranker
+from retrieval.types import Reranker, Vectors
 
 
 def search(
@@ -47,7 +47,7 @@ def search(
     if options.min_relevance is not None:
         ranking = ranking.take(relevance(reader, query, of_query, ranking.rows) >= options.min_relevance)
     if options.mmr_lambda is not None and len(ranking.rows):
-        vectors = reader.vectors[ranking.rows]
+        vectors = _estimated(reader.vectors[ranking.rows], scores.have_vectors(ranking.rows))
         ranking = ranking.take(mmr(ranking.scores, vectors, lambda_=options.mmr_lambda, top_k=options.top_k))
     ranking = ranking.take(slice(0, options.top_k))
     ranks = scores.candidates(options.depth, allowed)
@@ -64,6 +64,15 @@ def search(
         collapse=options.collapse,
         allowed=allowed,
     )
+
+
+def _estimated(vectors: Vectors, known: Mask) -> Vectors:
+    """The vectors, float32 [n, dim], with the mean direction of those known in place of the others: so a passage is
+    neither near to nor far from the rest for not having one."""
+    if known.all() or not known.any():
+        return vectors
+    mean = vectors[known].mean(axis=0)
+    return np.where(known[:, None], vectors, mean / max(float(np.linalg.norm(mean)), 1e-12)).astype(np.float32)
 
 
 def _allowed(reader: IndexReader, query: Query, options: SearchOptions) -> Mask | None:

@@ -84,7 +84,11 @@ class Scorer:
         """
         candidates, of_best = self._best(options)
         if options.fusion == "learned" and (weights := self._scores.fusion_weights) is not None:
-            of_best = spread(features(self._scores, candidates, of_best) @ weights.slopes, of_best)
+            known = self._scores.have_vectors(candidates.rows[: len(of_best)])
+            worth = features(self._scores, candidates, of_best) @ weights.slopes
+            if known.any():
+                of_best = of_best.copy()
+                of_best[known] = spread(worth[known], of_best[known])
         best = candidates.rows[: len(of_best)]
         places = np.searchsorted(rows, best)
         there = rows[np.minimum(places, len(rows) - 1)] == best

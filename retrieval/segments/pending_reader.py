@@ -14,7 +14,7 @@ from retrieval.segments.reader import IndexReader
 def with_pending(reader: IndexReader, config: Config) -> IndexReader:
     """The same generation with the documents of `reader.pending_parts`, each in place of its last version. The reader
     itself where there are none."""
-    parts = [part for part in reader.pending_parts if part.records_size]
+    parts = [part for part in reader.pending_parts if part.records_size and not part.segment.is_cut_off]
     if not parts:
         return reader
     keys = np.concatenate([part.record_keys for part in parts])

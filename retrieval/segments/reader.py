@@ -42,6 +42,8 @@ _BLOCK = 4096
 
 _NO_LANGUAGE = 255
 
+PENDING_LOST = "The search file %s is damaged. Its documents, which await vectors, are not found before the next sync."
+
 _CHECKED = 32 << 20
 """Bytes of new segments that are checked when a generation is opened, in some 10 ms; `ingest doctor` checks all."""
 
@@ -104,17 +106,22 @@ class IndexReader:
         parts = (*known.live, *known.pending_parts) if known is not None else ()
         opened = {part.segment.name: part for part in parts}
         live = [_opened(segments, entry, opened.get(entry.segment)) for entry in manifest.segments]
-        pending = [part for entry in manifest.pending if (part := _pending(segments, entry, opened)) is not None]
+        pending = {entry.segment: _pending(segments, entry, opened) for entry in manifest.pending}
         unchecked = _CHECKED
-        for part in sorted(live, key=lambda part: part.segment.bytes):
+        every = (part for part in (*live, *pending.values()) if part is not None)
+        for part in sorted(every, key=lambda part: part.segment.bytes):
             if part.segment.name in opened:
                 continue
             unchecked -= part.segment.bytes
             if unchecked < 0:
                 break
-            if altered := part.segment.altered():
+            if not (altered := part.segment.altered()):
+                continue
+            if part.segment.name not in pending:
                 raise IndexDamagedError(f"The search file {part.segment.name} is altered: {', '.join(altered)}.")
-        return cls(manifest, live, config, pending=pending)
+            log.warning(PENDING_LOST, part.segment.name)
+            pending[part.segment.name] = None
+        return cls(manifest, live, config, pending=[part for part in pending.values() if part is not None])
 
     @property
     def is_cut_off(self) -> bool:
@@ -495,18 +502,16 @@ class IndexReader:
 
 
 def _pending(directory: Path, entry: Entry, opened: Mapping[str, LiveSegment]) -> LiveSegment | None:
-    """A segment of documents that await vectors; None where it is damaged: their files are read again, and a search
-    does without."""
+    """A segment of documents that await vectors; None where it cannot be read: a search does without, and the next sync
+    reads their files again."""
     try:
-        part = _opened(directory, entry, opened.get(entry.segment))
-        altered = entry.segment not in opened and part.segment.altered()
-    except IndexDamagedError as error:
-        log.warning("%s Its documents cannot be found before the next sync.", error)
+        return _opened(directory, entry, opened.get(entry.segment))
+    except IndexDamagedError:
+        if (
+            directory / entry.segment
+        ).exists():  # else a writer has replaced it, and the pointer names another generation
+            log.warning(PENDING_LOST, entry.segment)
         return None
-    if altered:
-        log.warning("The search file %s is altered. Its documents cannot be found before the next sync.", entry.segment)
-        return None
-    return part
 
 
 def _opened(directory: Path, entry: Entry, known: LiveSegment | None) -> LiveSegment:

@@ -1,5 +1,6 @@
 """Documents that searches find by their words while their vectors are still to come."""
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -10,11 +11,13 @@ import numpy as np
 from retrieval.context import embedded_digest
 from retrieval.fingerprint import Fingerprint
 from retrieval.segments.live_segment import LiveSegment
-from retrieval.segments.reader import IndexReader
+from retrieval.segments.reader import PENDING_LOST, IndexReader
 from retrieval.segments.sorted_keys import keys_of
 from retrieval.segments.write_segment import Records, Rows, write_segment
 from retrieval.types import DocumentRecord
 from retrieval.writer.changes import Change
+
+log = logging.getLogger(__name__)
 
 
 class Backlog:
@@ -27,17 +30,12 @@ class Backlog:
 
     def __init__(self, directory: Path, parts: Sequence[LiveSegment]) -> None:
         """`directory` is that of the segments."""
-        self.parts = list(parts)
+        self.parts = [part for part in parts if _is_whole(part)]
         self._directory = directory
         self._places: dict[str, tuple[int, int]] = {}
         self.records: dict[str, DocumentRecord] = {}
         for number in range(len(self.parts)):
             self._take(number)
-
-    @property
-    def size(self) -> int:
-        """How many chunks there are."""
-        return sum(part.size for part in self.parts)
 
     def add(self, changes: Sequence[Change], *, made_with: Fingerprint, reader: IndexReader) -> None:
         """Write a segment of these documents, each in place of an earlier version. Chunks whose string has a vector
@@ -84,7 +82,7 @@ class Backlog:
         found = (record for source in sources if (record := self.records.get(source)) is not None)
         waiting = sorted(found, key=lambda record: (-record.mtime_ns, record.source))
         for record in waiting:
-            if self.records.get(record.source) is record:
+            if self.records.get(record.source) == record:
                 number, place = self._places[record.source]
                 segment = self.parts[number].segment
                 rows = segment.rows_of_ids(keys_of(record.chunk_ids))
@@ -92,10 +90,11 @@ class Backlog:
 
     def save(self) -> None:
         """Have files on disk say all that was dropped; leave out segments that nothing is left of."""
-        self.parts = [part.saved(self._directory) for part in self.parts if part.records_size]
-        self._places.clear()
-        for number in range(len(self.parts)):
-            self._take(number)
+        there = [number for number, part in enumerate(self.parts) if part.records_size]
+        if len(there) < len(self.parts):
+            moved = {number: place for place, number in enumerate(there)}
+            self._places = {source: (moved[number], place) for source, (number, place) in self._places.items()}
+        self.parts = [self.parts[number].saved(self._directory) for number in there]
 
     def _take(self, number: int) -> None:
         part = self.parts[number]
@@ -103,6 +102,14 @@ class Backlog:
             record = part.segment.record(place)
             self.records[record.source] = record
             self._places[record.source] = number, place
+
+
+def _is_whole(part: LiveSegment) -> bool:
+    """Reads all of it."""
+    if part.segment.is_cut_off or part.segment.altered():
+        log.warning(PENDING_LOST, part.segment.name)
+        return False
+    return True
 
 
 def _pending(change: Change, made_with: Fingerprint) -> DocumentRecord:

@@ -286,6 +286,7 @@ class Writer:
             self._directory.remove_leftovers(keep=reader.files)
             self._token = ""
         else:
+            self._directory.remove_replaced(self.reader.files - reader.files, generation=self.reader.generation)
             self._merger.start(reader.live)
         self.folders = dict(reader.state.folders)
         self.reader = reader

@@ -120,6 +120,8 @@ class AccessControl:
         if needed is None or not self._settings.has_keys:
             return
         grant = self._settings.find(_secret(headers))
+        if grant is None and _WITHIN_INDEX.sub("", scope["path"], count=1) == "/retrieval":
+            raise Refusal("forbidden", "Send a key that the service knows.")  # by this, Dify tells that it is wrong
         if grant is None:
             raise Refusal(
                 "unauthorized", "Send a key that the service knows: Authorization: Bearer KEY.", headers=_CHALLENGE
@@ -130,7 +132,9 @@ class AccessControl:
             detail = f"This key has the scope {grant.scope}, and the request needs {needed}; send one that has it."
             raise Refusal("forbidden", detail)
         if grant.where is not None and not is_of_documents(scope["path"]):
-            raise Refusal("forbidden", "This key has a filter, and the request is about all documents.")
+            raise Refusal(
+                "forbidden", "This key has a filter, and the request is about all documents, or nothing has this path."
+            )
 
     def _bucket(self, grant: Grant) -> "Bucket":
         if grant.name not in self._buckets:
@@ -249,9 +253,10 @@ class _Body:
 def check_host(headers: Mapping[str, str], allowed: frozenset[str]) -> None:
     """Raises Refusal for a Host header that is not allowed. DNS rebinding sends one: that is how another site's page
     reaches a service on loopback."""
-    if allowed and _hostname(headers.get("host", "")) not in allowed:
+    name = _hostname(headers.get("host", ""))
+    if allowed and name not in allowed:
         raise Refusal(
-            "wrong-host", "The Host header names another host; a name that is meant is given with --allowed-host."
+            "wrong-host", f"The Host header names {name[:255]!r}; a name that is meant is given with --allowed-host."
         )
 
 

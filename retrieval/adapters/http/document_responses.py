@@ -21,7 +21,9 @@ class _Recorded(BaseModel):
     id: str = Field(description="The id of the document, a hash of its source.")
     source: str = Field(description="What it is cited by.", examples=["docs/guide/rain.md"])
     folder: str = Field(description='The synced folder that it comes from; "" for one that was added.')
-    status: Status = Field(description="How it is: only one that is ready, or that failed after it was, is searched.")
+    status: Status = Field(
+        description="How it is. Only one that is ready, failed after it was, or is pending is searched."
+    )
     reason: str = Field(description='Why it failed or was skipped, or what could not be read of it; else "".')
     title: str | None = Field(description="Its title; null where it has none.")
     language: str = Field(description='The language that its words are read in; "" where nothing is indexed yet.')

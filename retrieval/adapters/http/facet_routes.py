@@ -10,7 +10,7 @@ from retrieval.adapters.http.facet_responses import FacetsOut
 from retrieval.adapters.http.granted_index import GrantedIndex
 from retrieval.adapters.http.openapi import problems
 from retrieval.adapters.http.service import Service
-from retrieval.inspection.facets import Value, facets
+from retrieval.inspection.facets import Value
 from retrieval.searcher import Searcher
 
 
@@ -23,7 +23,7 @@ def facet_routes(service: Service, chosen: Chosen) -> APIRouter:
         and examples of what to ask."""
 
         def described(searcher: Searcher) -> dict[str, Any]:
-            found = facets(searcher.reader)
+            found = index.facets(searcher)
             return {
                 "generation": searcher.generation,
                 **found._asdict(),

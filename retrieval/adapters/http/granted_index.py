@@ -20,6 +20,7 @@ from retrieval.chroma.rows import chunk_metadata
 from retrieval.encoders import Embedder
 from retrieval.filters import compile_where
 from retrieval.index import HybridIndex
+from retrieval.inspection.facets import Facets
 from retrieval.searcher import Searcher
 from retrieval.segments.columns import Columns
 from retrieval.types import Chunk, Document, SyncedFolder, document_id
@@ -64,6 +65,10 @@ class GrantedIndex:
             return open_served(record, self._served.folders_with_files())
 
         return await self.read(opened)
+
+    def facets(self, searcher: Searcher) -> Facets:
+        """What searches here can be narrowed by."""
+        return self._served.facets(searcher, self._grant.where)
 
     def folders_with_files(self, searcher: Searcher) -> list[str]:
         """The names of the folders of whose documents here `open_file` opens the files."""

@@ -26,7 +26,10 @@ _CHOICES: Mapping[str, tuple[Any, str]] = {
     "FusionMethod": (FusionMethod, "How the scores of both sides become one."),
     "FeedbackSides": (Feedback, "Which sides ask again with what the first answers have in common."),
     "DocumentScore": (DocumentScore, "What ranks a document: its best passage, or all of them."),
-    "DocumentStatus": (Status, "How a document is: ready is indexed, skipped holds nothing to index."),
+    "DocumentStatus": (
+        Status,
+        "How a document is: ready is indexed, pending awaits its vectors, skipped holds nothing to index.",
+    ),
     "JobKind": (JobKind, "What a job does."),
     "JobStatus": (JobStatus, "How a job is; done, interrupted and failed are its ends."),
     "Bm25Variant": (Bm25Variant, "Which formula scores words."),

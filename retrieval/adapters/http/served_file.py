@@ -78,7 +78,7 @@ def open_served(record: DocumentRecord, folders: Mapping[str, Path]) -> ServedFi
         raise Refusal("not-found", f"The file of {record.source!r} cannot be opened; sync its folder.") from None
     try:
         found = os.fstat(file.fileno())
-        if record.status != "ready" or (found.st_size, found.st_mtime_ns) != (record.size, record.mtime_ns):
+        if record.status not in ("ready", "pending") or not _is_as_recorded(found, record):
             detail = f"The file of {record.source!r} is not as it was indexed; sync its folder, then ask again."
             raise Refusal("conflict", detail)
         kind = _kind(file.read(_BLOCK), parts[-1])
@@ -87,6 +87,13 @@ def open_served(record: DocumentRecord, folders: Mapping[str, Path]) -> ServedFi
         file.close()
         raise
     return ServedFile(parts[-1], kind, found.st_size, file)
+
+
+def _is_as_recorded(found: os.stat_result, record: DocumentRecord) -> bool:
+    """As ingest.plan.is_as_recorded: who replaces a file may set its mtime, and nobody its ctime."""
+    if (found.st_size, found.st_mtime_ns) != (record.size, record.mtime_ns):
+        return False
+    return record.ctime_ns in (0, found.st_ctime_ns) and record.inode in (0, found.st_ino)
 
 
 def _kind(head: bytes, name: str) -> str:

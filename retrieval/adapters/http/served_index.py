@@ -19,6 +19,7 @@ from retrieval.adapters.http.work_queue import WorkQueue
 from retrieval.adapters.http.writes import Writes
 from retrieval.errors import IndexLockedError
 from retrieval.index import HybridIndex
+from retrieval.inspection.facets import Facets, facets
 from retrieval.searcher import Searcher
 from retrieval.timing import hearing
 from retrieval.types import SyncedFolder
@@ -59,6 +60,7 @@ class ServedIndex:
         self._writes = Writes(path, settings.config)
         self.feedback = Feedback(settings.feedback / name) if settings.feedback is not None else None
         self._granted: dict[str, tuple[str, Searcher]] = {}
+        self._facets: dict[str, tuple[str, Facets]] = {}
         self._guard = threading.Lock()
         self._reading = 0
         self._used = 0.0
@@ -85,6 +87,18 @@ class ServedIndex:
         made = searcher.restricted(where)
         with self._guard:
             self._granted = {**dict(list(self._granted.items())[1 - _KEPT_GRANTS :]), key: (searcher.generation, made)}
+        return made
+
+    def facets(self, searcher: Searcher, where: Mapping[str, Any] | None) -> Facets:
+        """Of a searcher that `granted` gave for this filter; kept until the next generation."""
+        key = json.dumps(where, sort_keys=True)
+        with self._guard:
+            known = self._facets.get(key)
+        if known is not None and known[0] == searcher.generation:
+            return known[1]
+        made = facets(searcher.reader)
+        with self._guard:
+            self._facets = {**dict(list(self._facets.items())[1 - _KEPT_GRANTS :]), key: (searcher.generation, made)}
         return made
 
     async def read(self, work: Callable[[Searcher], T], where: Mapping[str, Any] | None) -> T:
@@ -157,7 +171,7 @@ class ServedIndex:
         with self._guard:
             if self._reading or self._writes.is_busy:
                 return False
-            self._granted = {}
+            self._granted, self._facets = {}, {}
             self._opened.drop()
             return True
 

@@ -93,16 +93,17 @@ function scores(hit, best) {
   return element("dl", { class: "scores" },
     !isOneSide && scored("score", { score: hit.score, share: hit.score / best.score }),
     scored("relevance", { score: hit.relevance, share: hit.relevance }),
-    scored("dense", { score: hit.dense_score, share: hit.dense_score, rank: hit.dense_rank }),
+    scored("dense", { score: hit.dense_score, share: hit.dense_score, rank: hit.dense_rank,
+      missing: hit.pending ? "still to come" : "not asked" }),
     scored("lexical", { score: hit.lexical_score, share: hit.lexical_score / best.lexical, rank: hit.lexical_rank }));
 }
 
 /** share: of the bar, in [0, 1]; a rank of null is that of a passage which the side did not bring. */
-function scored(name, { score, share, rank }) {
+function scored(name, { score, share, rank, missing = "not asked" }) {
   const filled = element("i");
   filled.style.width = `${100 * Math.min(1, Math.max(0, share || 0))}%`;
   const place = rank === undefined ? element("dd") : element("dd", {}, rank === null ? "–" : `#${rank}`);
-  const says = score === null ? [element("dd", { class: "unasked" }, "not asked")]
+  const says = score === null ? [element("dd", { class: "unasked" }, missing)]
     : [element("dd", {}, number(score, Math.abs(score) < 10 ? 3 : 2)), place];
   return element("div", { class: name },
     element("dt", {}, name), element("dd", { class: "bar", "aria-hidden": "true" }, filled), ...says);

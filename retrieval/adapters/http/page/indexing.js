@@ -52,6 +52,7 @@ function indexFacts(stats) {
   return facts([
     ["Documents", number(stats.documents)],
     ["Chunks", number(stats.chunks)],
+    ["Vectors to come", stats.pending_chunks && counted(stats.pending_chunks, "chunk")],
     ["Tokens", number(stats.tokens)],
     ["Languages", languages],
     ["Model", stats.model],
@@ -111,7 +112,8 @@ async function follow(id) {
 function showProgress(done, bar, says) {
   if (done.total_bytes) Object.assign(bar, { max: done.total_bytes, value: done.bytes });
   says.textContent = `${number(done.documents)} of ${counted(done.total_documents, "document")}, ` +
-    `${megabytes(done.bytes)} of ${megabytes(done.total_bytes)}, ${counted(done.chunks, "chunk")}`;
+    `${megabytes(done.bytes)} of ${megabytes(done.total_bytes)}, ${counted(done.chunks, "chunk")}` +
+    (done.held ? ` (${number(done.held)} found by words)` : "");
 }
 
 async function syncEnded(report) {

@@ -3,7 +3,7 @@
 import { announce, button, element } from "./dom.js";
 import { keptKey } from "./key.js";
 import { known } from "./pickers.js";
-import { call } from "./server.js";
+import { call, inWords } from "./server.js";
 
 const COPIED = 1_500; // milliseconds for which a button says so
 const SHOWN = /^(application\/pdf|text\/plain)/; // what the browser shows; anything else is a download
@@ -66,18 +66,25 @@ export function fileLink({ id, source, page }, label = null) {
   link.addEventListener("click", (event) => {
     if (!keptKey()) return;
     event.preventDefault(); // a link cannot send the key
-    openWithKey(path, place, source.split("/").at(-1)).catch((error) => {
+    const tab = open("", "_blank"); // now: later, the browser would take it for one that nobody asked for
+    openWithKey(path, place, source.split("/").at(-1), tab).catch((error) => {
+      tab?.close();
       link.after(element("span", { class: "complaint", role: "alert" }, ` ${error.message}`));
     });
   });
   return link;
 }
 
-async function openWithKey(path, place, name) {
-  const response = await call(path, { accept: "*/*" });
+async function openWithKey(path, place, name, tab) {
+  const response = await call(path, { accept: "*/*", patience: null });
   const isShown = SHOWN.test(response.headers.get("Content-Type"));
-  const address = URL.createObjectURL(await response.blob());
-  const link = element("a", isShown ? { href: address + place, target: "_blank" } : { href: address, download: name });
-  link.click();
+  const address = URL.createObjectURL(await response.blob().catch((error) => { throw inWords(error); }));
+  if (isShown && tab) {
+    tab.opener = null;
+    tab.location.replace(address + place);
+  } else {
+    tab?.close();
+    element("a", { href: address, download: name }).click();
+  }
   setTimeout(() => URL.revokeObjectURL(address), 60_000); // by then it is open
 }
