@@ -86,6 +86,8 @@ def test_without_a_key_only_what_tells_nothing_is_answered(start: Start) -> None
             if answer.status_code == 401:
                 assert answer.headers["www-authenticate"] == "Bearer"
                 assert operation["security"]
+            elif path.endswith("/retrieval"):
+                assert answer.status_code == 403, "by this, Dify tells that a key is wrong"
             else:
                 open_to_all.add(path)
                 assert not operation["security"]

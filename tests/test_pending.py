@@ -15,10 +15,12 @@ from equality import assert_same, told_by
 import ingest.indexer
 from ingest.checks import compare_chroma, examine_documents, examine_segments
 from ingest.document_list import document_list
-from ingest.report import SyncReport
+from ingest.report import Progress, SyncReport
 from ingest.status import folder_status
 from retrieval import HybridIndex
-from retrieval.errors import ConfigError, QueryError
+from retrieval.backup.archive import restore, save
+from retrieval.errors import ConfigError, IndexDamagedError, QueryError
+from retrieval.segments.manifest import Manifest
 from retrieval.types import Vectors
 from tests.embedding_server import DIMENSION, of_words
 from tests.ingesting import rebuild, sync
@@ -270,6 +272,60 @@ def test_a_damaged_file_of_pending_documents_costs_them_and_no_other(
     assert_in_step(tmp_path / "index", encoder)
 
 
+def test_an_archive_of_damaged_pending_documents_ends_with_a_way_out(
+    docs: Path, tmp_path: Path, encoder: GatedEncoder
+) -> None:
+    interrupted(docs, tmp_path / "index", encoder, after=4)
+    for file in (tmp_path / "index/segments").glob("*.pending"):
+        file.write_bytes(bytes(file.stat().st_size))
+    with opened(tmp_path / "index", encoder) as index:
+        with pytest.raises(IndexDamagedError, match="`ingest sync` of their folder"):
+            save(index, tmp_path / "archive")
+        sync(docs, index)
+        save(index, tmp_path / "archive")
+
+
+def test_a_pending_file_that_loses_its_end_costs_its_documents_alone(
+    docs: Path, tmp_path: Path, encoder: GatedEncoder
+) -> None:
+    interrupted(docs, tmp_path / "index", encoder, after=4)
+    with opened(tmp_path / "index", encoder) as index:
+        done = 10 - index.stats().pending_chunks
+        for file in (tmp_path / "index/segments").glob("*.pending"):
+            os.truncate(file, file.stat().st_size // 2)
+        assert len(index.search("spring", 20)) == done
+
+
+def test_a_long_sync_keeps_no_file_that_it_has_replaced(
+    docs: Path, tmp_path: Path, encoder: GatedEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("retrieval.writer.writer._FIRST_COMMIT", 1)
+    counts: list[int] = []
+    generations, segments = tmp_path / "index/generations", tmp_path / "index/segments"
+    encoder.gate.set()
+    with opened(tmp_path / "index", encoder) as index:
+
+        def look(_: Progress) -> None:
+            counts.append(len(list(generations.glob("*.json"))))
+            named = {
+                name for file in generations.glob("*.json") for name in Manifest.read(generations, file.stem).files
+            }
+            unnamed = {file.name for file in segments.glob("*")} - named
+            assert len(unnamed) <= 2, "what is being written or merged"
+
+        sync(docs, index, on_progress=look)
+    assert max(counts) == 1
+
+
+def test_resuming_with_vectors_takes_files_as_they_are_now(docs: Path, tmp_path: Path, encoder: GatedEncoder) -> None:
+    interrupted(docs, tmp_path / "index", encoder)
+    for age, topic in enumerate(TOPICS):
+        write(docs / f"{topic}.txt", f"Now about {topic} in the savanna.", age=age)
+    with opened(tmp_path / "index", encoder) as index:
+        sync(docs, index, wait_for_vectors=True)
+        assert_same(told_by(index), in_one_pass(docs, tmp_path / "other"))
+
+
 def test_a_killed_sync_leaves_what_words_find(docs: Path, tmp_path: Path, encoder: GatedEncoder) -> None:
     with half_done(docs, tmp_path / "index", encoder):
         shutil.copytree(tmp_path / "index", tmp_path / "killed")  # as it lies on the disk at this moment
@@ -346,8 +402,6 @@ def test_an_archive_keeps_pending_documents(
 
 @pytest.fixture
 def open_archive(tmp_path: Path, encoder: GatedEncoder) -> Callable[[Path, Path], None]:
-    from retrieval.backup.archive import restore, save
-
     def through(index: Path, target: Path) -> None:
         with opened(index, encoder) as source:
             save(source, tmp_path / "archive")
