@@ -212,7 +212,8 @@ def _held(writer: Writer, scanned: Scan, todo: Plan) -> list[DocumentRecord]:
 
 def _touch(writer: Writer, todo: Plan, read_ns: int) -> None:
     """Note what files of equal content are like now."""
-    known = ((file, old) for file, old in todo.touch if old.status != "pending")  # by now Chroma has it as it was
+    now = ((file, writer.records.get(file.source) if old.status == "pending" else old) for file, old in todo.touch)
+    known = [(file, old) for file, old in now if old is not None]
     touched = [(replace(seen(file, old), indexed_ns=read_ns), modified_seconds(old)) for file, old in known]
     writer.update_records([record for record, then in touched if modified_seconds(record) == then])
     modified = [record for record, then in touched if modified_seconds(record) != then]

@@ -22,7 +22,6 @@ from retrieval.segments.reader import IndexReader
 from retrieval.segments.restricted_reader import restricted
 from retrieval.timing import stage
 from retrieval.types import Chunk, DocumentRecord, Reranker, SyncedFolder, clean_text
-from retrieval.words import counted
 
 
 class Found(NamedTuple):
@@ -96,10 +95,10 @@ class Searcher:
 
     def require_vectors(self, what: str) -> None:
         """Raises ConfigError where chunks await their vectors: `what` would come of a part of the index."""
-        if self.reader.pending:
+        if self.reader.committed is not self.reader:
             raise ConfigError(
-                f"{counted(self.reader.pending, 'chunk')} of the index await their vectors, and {what} needs them all; "
-                "let `ingest sync` come to its end first."
+                f"Documents of the index await their vectors, and {what} needs them all; let `ingest sync` come to its "
+                "end first."
             )
 
     # What is in it

@@ -27,6 +27,9 @@ from tests.ingesting import rebuild, sync
 
 TOPICS = ("granite", "heron", "lantern", "orchard", "pepper", "quarry", "saddle", "thistle", "umbrella", "walnut")
 
+UNFINISHED = shutil.ignore_patterns("*.tmp")
+"""Files that may be gone before they are copied."""
+
 
 class GatedEncoder:
     """Embeds while the gate is open; notes what it has embedded, in order."""
@@ -327,7 +330,9 @@ def test_resuming_with_vectors_takes_files_as_they_are_now(docs: Path, tmp_path:
 
 def test_a_killed_sync_leaves_what_words_find(docs: Path, tmp_path: Path, encoder: GatedEncoder) -> None:
     with half_done(docs, tmp_path / "index", encoder):
-        shutil.copytree(tmp_path / "index", tmp_path / "killed")  # as it lies on the disk at this moment
+        shutil.copytree(
+            tmp_path / "index", tmp_path / "killed", ignore=UNFINISHED
+        )  # as it lies on the disk at this moment
     other = GatedEncoder()
     other.gate.set()
     with opened(tmp_path / "killed", other) as index:
@@ -348,6 +353,40 @@ def test_a_restricted_reader_sees_no_pending_document_of_others(
             seen.similar("docs/heron.txt")
         with pytest.raises(QueryError, match="not in the index"):
             seen.similar("docs/walnut.txt")
+
+
+def test_a_new_version_that_is_hidden_hides_the_old_one(docs: Path, tmp_path: Path, encoder: GatedEncoder) -> None:
+    encoder.gate.set()
+    with opened(tmp_path / "index", encoder) as index:
+        sync(docs, index, metadata=lambda source, path: {"who": "everyone"})
+        assert index.searcher().restricted({"who": "everyone"}).similar("docs/heron.txt")
+    stop = threading.Event()
+    with opened(tmp_path / "index", encoder) as index:
+        sync(
+            docs,
+            index,
+            metadata=lambda source, path: {"who": "alice" if "walnut" in source else "everyone"},
+            stop=stop,
+            on_progress=lambda progress: stop.set() if progress.held >= 10 else None,
+        )
+    with opened(tmp_path / "index", encoder) as index:
+        with index.writing() as writer:
+            writer.recover()  # as after a kill
+        seen = index.searcher().restricted({"who": "everyone"})
+        assert "docs/walnut.txt" not in {record.source for record in seen.documents()}
+        assert "docs/walnut.txt" not in {other.source for other in seen.similar("docs/heron.txt", 20)}
+
+
+def test_a_second_kill_loses_nothing_either(docs: Path, tmp_path: Path, encoder: GatedEncoder) -> None:
+    with half_done(docs, tmp_path / "index", encoder):
+        shutil.copytree(tmp_path / "index", tmp_path / "killed", ignore=UNFINISHED)
+    other = GatedEncoder()
+    with half_done(docs, tmp_path / "killed", other) as index:
+        assert len(index.search("spring", 20)) == 10, "also while what was killed is taken up"
+        shutil.copytree(tmp_path / "killed", tmp_path / "again", ignore=UNFINISHED)
+    with opened(tmp_path / "again", other) as index:
+        assert len(index.search("spring", 20)) == 10
+        assert sync(docs, index, pool=NoParsers()).added == 10
 
 
 def test_what_needs_vectors_leaves_pending_documents_out(docs: Path, tmp_path: Path, encoder: GatedEncoder) -> None:

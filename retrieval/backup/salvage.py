@@ -16,7 +16,7 @@ from retrieval.segments.live_segment import SUFFIX as DELETIONS
 from retrieval.segments.live_segment import LiveSegment
 from retrieval.segments.manifest import Entry, Manifest
 from retrieval.segments.pack import Pack
-from retrieval.segments.reader import IndexReader
+from retrieval.segments.reader import IndexReader, pending_part
 from retrieval.segments.segment import SUFFIX as SEGMENT
 from retrieval.segments.segment import Segment
 from retrieval.segments.sorted_keys import Keys
@@ -75,7 +75,8 @@ def salvage(directory: IndexDirectory, pointer: Pointer, config: Config) -> Salv
         live.append(part)
     if damaged or known is None:
         live = _without_superseded(live)
-    reader = IndexReader(manifest, live, config)
+    pending = (pending_part(directory.segments, entry, {}) for entry in manifest.pending)
+    reader = IndexReader(manifest, live, config, pending=[part for part in pending if part is not None])
     if (damaged or known is None) and not reader.size and not reader.records:
         return None
     left = Counter(record.folder for record in reader.records)

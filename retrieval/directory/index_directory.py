@@ -98,8 +98,8 @@ class IndexDirectory:
     def check_chroma(self, pointer: Pointer | None) -> None:
         """Raises IndexDamagedError where the embedded Chroma that the pointer names is not there: opening it would
         make an empty one."""
-        if pointer is None or pointer.chroma:
-            return
+        if pointer is None or pointer.chroma or not (pointer.generation or self.chromas()):
+            return  # a writer that died before its first commit may have left no Chroma
         named = pointer.chroma_directory
         if _CHROMA.fullmatch(named) and (self.path / named / DATABASE).is_file():
             return

@@ -68,7 +68,8 @@ def similar_documents(
     check_counts({"top_k": top_k})
     record = reader.record_of(source)
     reader = reader.committed
-    if record is not None and record.status == "pending" and reader.record(record.id) is None:
+    committed = reader.record_of(source)
+    if record is not None and record.status == "pending" and not (committed and committed.chunk_ids):
         raise QueryError(f"{source} awaits its vectors; ask again when its sync is done.")
     if not reader.generation:
         raise QueryError(f"{source} is not in the index, which is empty; sync a folder first.")

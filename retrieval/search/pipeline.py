@@ -101,7 +101,8 @@ def _best_documents(reader: IndexReader, scores: QueryScores, options: SearchOpt
     def shown(document: int) -> int:
         chunks = rows[starts[document] : ends[document]]
         chunks = chunks if allowed is None else chunks[allowed[chunks]]
-        liking = scores.lexical[chunks] if options.sides == "lexical" else scores.cosines(chunks)
+        by_words = options.sides == "lexical" or not scores.have_vectors(chunks).all()
+        liking = scores.lexical[chunks] if by_words else scores.cosines(chunks)
         return int(chunks[scores.in_order(chunks, liking)[0]])
 
     def rows_of(documents: Rows) -> Rows:

@@ -106,7 +106,7 @@ class IndexReader:
         parts = (*known.live, *known.pending_parts) if known is not None else ()
         opened = {part.segment.name: part for part in parts}
         live = [_opened(segments, entry, opened.get(entry.segment)) for entry in manifest.segments]
-        pending = {entry.segment: _pending(segments, entry, opened) for entry in manifest.pending}
+        pending = {entry.segment: pending_part(segments, entry, opened) for entry in manifest.pending}
         unchecked = _CHECKED
         every = (part for part in (*live, *pending.values()) if part is not None)
         for part in sorted(every, key=lambda part: part.segment.bytes):
@@ -501,7 +501,7 @@ class IndexReader:
         return StackedArray(parts or [np.empty((0, *rest), dtype)])
 
 
-def _pending(directory: Path, entry: Entry, opened: Mapping[str, LiveSegment]) -> LiveSegment | None:
+def pending_part(directory: Path, entry: Entry, opened: Mapping[str, LiveSegment]) -> LiveSegment | None:
     """A segment of documents that await vectors; None where it cannot be read: a search does without, and the next sync
     reads their files again."""
     try:

@@ -19,6 +19,7 @@ from retrieval.segments.column import Kind
 from retrieval.segments.live_segment import LiveSegment
 from retrieval.segments.manifest import Manifest
 from retrieval.segments.reader import IndexReader
+from retrieval.segments.sorted_keys import Keys
 from retrieval.segments.words import Words, stems_of, words_of
 
 
@@ -68,16 +69,37 @@ def restricted(reader: IndexReader, where: Mapping[str, Any], config: Config) ->
     """
     if not where:
         raise QueryError("A filter that restricts has at least one condition.")
-    passing = reader.select(where, None)
-    assert passing is not None
-    documents = reader.documents[reader.living] if reader.slots else np.empty(0, "S32")
-    visible = np.setdiff1d(documents, documents[~passing[reader.living]])
+    visible = _visible(reader, where)
+    committed = None
+    if reader.committed is not reader:
+        hidden = np.setdiff1d(_documents(reader), visible)  # whoever may not see a new version sees no old one
+        seen = np.setdiff1d(_visible(reader.committed, where), hidden)
+        committed = _restricted(reader.committed, seen, config)
+    return _restricted(reader, visible, config, committed=committed)
+
+
+def _restricted(
+    reader: IndexReader, visible: Keys, config: Config, *, committed: IndexReader | None = None
+) -> IndexReader:
     state: State = replace(reader.state, folders={})
-    committed = restricted(reader.committed, where, config) if reader.committed is not reader else None
     return IndexReader(Manifest(state), [_part(part, visible) for part in reader.live], config, committed=committed)
 
 
-def _part(part: LiveSegment, visible: np.ndarray[Any, np.dtype[np.bytes_]]) -> RestrictedSegment:
+def _visible(reader: IndexReader, where: Mapping[str, Any]) -> Keys:
+    """The ids of the documents all of whose chunks pass."""
+    passing = reader.select(where, None)
+    assert passing is not None
+    documents = _documents(reader)
+    found: Keys = np.setdiff1d(documents, documents[~passing[reader.living]])
+    return found
+
+
+def _documents(reader: IndexReader) -> Keys:
+    """Of each chunk that is there."""
+    return reader.documents[reader.living] if reader.slots else np.empty(0, "S32")
+
+
+def _part(part: LiveSegment, visible: Keys) -> RestrictedSegment:
     rows = np.isin(part.segment.documents, visible)
     records = np.isin(part.segment.record_ids, visible)
     return RestrictedSegment(

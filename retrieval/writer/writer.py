@@ -72,6 +72,7 @@ class Writer:
         pool = VectorPool(store, embedder, context_header=config.context_header, lender=lender)
         self._documents = DocumentWriter(store, pool, reader)
         self._token = ""
+        self._pointed = reader.generation
         self._is_held = False
         self._committed_at = time.monotonic()
         self._commit_took = 0.0
@@ -123,12 +124,8 @@ class Writer:
             made_with.check_config(self._config, index=str(self._directory.path))
             made_with = made_with.moved_to(self._config.encoder_url)
             self._fingerprint = replace(made_with, analyzer=made_with.current_analyzer)
-        self.backlog.drop(
-            record.source
-            for record in list(self.backlog.records.values())
-            if (stored := self.records.get(record.source)) is not None
-            and (stored.status, stored.content_hash) == ("ready", record.content_hash)
-        )
+        waiting = list(self.backlog.records.values())
+        self.backlog.drop(record.source for record in waiting if _is_in(self.records.get(record.source), record))
         self._recovered = True
 
     def begin(self) -> None:
@@ -137,6 +134,8 @@ class Writer:
         if self._token:
             return
         shown = self.reader.generation
+        if self._directory.read_pointer() is None:
+            self._point(shown, writing=True)  # before there is a Chroma, which without a pointer would be damage
         stored = self.store.state()
         self._refuse_an_emptied_chroma(stored)
         if not self._recovered and stored.generation != shown:
@@ -289,7 +288,7 @@ class Writer:
             self._directory.remove_replaced(self.reader.files - reader.files, generation=self.reader.generation)
             self._merger.start(reader.live)
         self.folders = dict(reader.state.folders)
-        self.reader = reader
+        self.reader, self._pointed = reader, generation
         self._documents.committed(reader)
         self._recovered = self._is_held = False
         self._committed_at = time.monotonic()
@@ -307,8 +306,9 @@ class Writer:
             self._documents.record_orphans(dimension=self._made_with().dimension)
 
     def _announce(self, token: str) -> None:
-        """Record in the pointer and in Chroma that a write is under way, which the token identifies."""
-        self._point(self.reader.generation, writing=True)
+        """Record in the pointer and in Chroma that a write is under way, which the token identifies. Searches go on
+        with the last generation, also where this writer has recovered from Chroma."""
+        self._point(self._pointed, writing=True)
         self.store.set_state(self._state(token))
 
     def _point(self, generation: str, *, writing: bool) -> None:
@@ -341,3 +341,8 @@ class Writer:
             if self._token:
                 self._announce(self._token)
         return self._fingerprint
+
+
+def _is_in(stored: DocumentRecord | None, record: DocumentRecord) -> bool:
+    """Whether Chroma has this version of a document that awaited its vectors."""
+    return stored is not None and stored.status == "ready" and replace(stored, status=record.status) == record

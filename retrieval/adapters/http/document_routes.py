@@ -127,6 +127,7 @@ def document_routes(service: Service, chosen: Chosen) -> APIRouter:
 
         def delete(opened: HybridIndex) -> dict[str, int]:
             with opened.writing() as writer:
+                writer.commit()  # so that the generation has what an interrupted writer left
                 found = writer.shown.record(document_id)
                 if found is None:
                     raise Refusal("not-found", GONE.format(document_id))
