@@ -104,7 +104,7 @@ def docs(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def at_terminal(docs: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """`ingest sync` on a terminal, interrupted once it has begun to index."""
+    """`ingest sync` on a terminal, interrupted once it has begun to embed."""
     ours, theirs = pty.openpty()
     environment = {**os.environ, "RETRIEVAL_BATCH_TOKENS": "512", "TERM": "xterm", "COLUMNS": "150"}
     process = subprocess.Popen(
@@ -112,7 +112,7 @@ def at_terminal(docs: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     )
     os.close(theirs)
     seen = b""
-    while b"of 400 documents" not in seen:
+    while not re.search(rb"of 400 documents, [1-9]", seen):
         seen += os.read(ours, 4096)
     process.send_signal(signal.SIGINT)
     yield process, ours
@@ -146,8 +146,7 @@ def test_ctrl_c_finishes_what_is_in_hand_and_says_what_is_done(
     assert "Interrupted; what was finished is kept" in said
     assert "Documents in .retrieval: " in report
     status = subprocess.run([INGEST, "status"], cwd=docs.parent, capture_output=True, text=True, check=True).stdout
-    assert "0 failed, 0 pending" not in status
-    assert "more, which --json lists" in status
+    assert re.search(r"\d+ documents of these found by words alone", status), status
 
 
 @pytest.mark.slow
@@ -161,7 +160,12 @@ def test_a_second_ctrl_c_stops_at_once_and_safely(at_terminal: tuple[subprocess.
     assert re.search(r"\x1b\[2K[^\n]*$", before), "the line of the bar is erased first"
     assert "documents" not in after
     assert process.wait(60) == 130
-    done = subprocess.run([INGEST, "sync", "docs", "--include", "00*"], cwd=docs.parent, capture_output=True, text=True)
+    done = subprocess.run(
+        [INGEST, "sync", "docs", "--include", "00*", "--allow-deletions"],
+        cwd=docs.parent,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     doctor = subprocess.run([INGEST, "doctor"], cwd=docs.parent, capture_output=True, text=True)
     assert doctor.stdout == "All is well.\n"

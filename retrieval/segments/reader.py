@@ -64,7 +64,6 @@ class IndexReader:
     ids, documents, digests   S32 [slots]
     passages     uint64 [slots], equal where texts are, as passage_numbers
     pending_parts   segments of documents that await vectors, which are not among the rows
-    committed    the generation without the documents that await vectors: what Chroma has (pending_reader.py)
     """
 
     def __init__(
@@ -77,7 +76,7 @@ class IndexReader:
         committed: "IndexReader | None" = None,
     ) -> None:
         self.live = tuple(live)
-        self.committed = committed or self
+        self._committed = committed
         self.pending_parts = tuple(pending)
         self.state = manifest.state
         self.generation = manifest.state.generation
@@ -122,6 +121,11 @@ class IndexReader:
             log.warning(PENDING_LOST, part.segment.name)
             pending[part.segment.name] = None
         return cls(manifest, live, config, pending=[part for part in pending.values() if part is not None])
+
+    @property
+    def committed(self) -> "IndexReader":
+        """The generation without the documents that await vectors: what Chroma has (pending_reader.py)."""
+        return self if self._committed is None else self._committed  # in a circle, files would stay mapped
 
     @property
     def is_cut_off(self) -> bool:
