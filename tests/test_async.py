@@ -93,6 +93,7 @@ async def test_the_loop_goes_on_while_a_search_runs(index: HybridIndex, ask: Ask
     assert ticks >= 100
 
 
+@pytest.mark.slow
 async def test_many_searches_at_once_find_what_each_finds_alone(index: HybridIndex) -> None:
     alone = [index.search(question, 5) for question in QUESTIONS]
     assert await asyncio.gather(*(index.asearch(question, 5) for question in QUESTIONS)) == alone

@@ -131,6 +131,7 @@ def test_what_was_skipped_is_read_once_there_is_a_converter(tmp_path: Path) -> N
         assert not (todo.delete or todo.update)
 
 
+@pytest.mark.slow
 def test_a_sync_with_converters(open_index: Callable[..., HybridIndex], tmp_path: Path) -> None:
     docs = tmp_path / "docs"
     docs.mkdir()

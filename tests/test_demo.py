@@ -10,6 +10,8 @@ from retrieval.encoders import Embedder
 from retrieval.index import HybridIndex
 from tests.ingesting import sync
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).parent.parent
 FOLDER = REPOSITORY / "demo" / "workshop"
 ASKED_BY_MAKE = {

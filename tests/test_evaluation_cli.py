@@ -61,6 +61,7 @@ def retrieve(
 FOLDER = ("docs", "--queries", "docs/[queries].tsv", "--qrels", "qrels.txt")
 
 
+@pytest.mark.slow
 def test_a_folder_and_its_judgements_are_evaluated(retrieve: Callable[..., Done], tmp_path: Path) -> None:
     done = retrieve("evaluate", *FOLDER, "--json", "--run", "runs", "--plot", "picture.svg", "--index", "kept")
     assert (done.code, "warning" in done.err) == (0, False)

@@ -86,6 +86,7 @@ def test_the_index_is_the_one_that_this_machine_makes(docs: Path, open_index: Op
     assert examine(tmp_path / "there") == []
 
 
+@pytest.mark.slow
 def test_only_what_is_new_is_embedded_and_a_cluster_without_work_is_left_alone(docs: Path, open_index: Open) -> None:
     encoder = WordsEncoder()
     with open_index("index", encoder=encoder) as index:

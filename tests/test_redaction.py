@@ -113,6 +113,7 @@ def test_a_sync_over_http_names_no_places(client: TestClient) -> None:
         assert "secret" not in told
 
 
+@pytest.mark.slow
 def test_an_upload_names_no_places(client: TestClient, docs: Path) -> None:
     names = ["broken.pdf", "scanned.pdf", "bomb.txt.gz", "damaged.docx"]
     answer = client.post("/documents", files=[("file", (name, (docs / name).read_bytes())) for name in names])

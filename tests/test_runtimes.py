@@ -111,6 +111,7 @@ def test_vectors_that_differ_are_not_mixed_with_others(tmp_path: Path, exact: np
 
 @settings(max_examples=15)
 @given(order=st.permutations(range(len(TEXTS))), count=st.integers(1, len(TEXTS)))
+@pytest.mark.slow
 def test_a_vector_does_not_depend_on_what_is_embedded_with_it(
     order: list[int], count: int, loaded_embedder: Embedder
 ) -> None:

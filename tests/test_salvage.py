@@ -73,6 +73,7 @@ def sources(path: Path, open_index: Open) -> set[str]:
         return {record.source for record in index.documents() if record.status == "ready"}
 
 
+@pytest.mark.slow
 def test_what_whole_segments_hold_is_saved(open_index: Open, path: Path) -> None:
     damaged = segment_of(path, "docs/rain.md", open_index)
     lose_chroma(path)
