@@ -3,7 +3,6 @@
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +56,10 @@ class Backlog:
                 [languages[chunk.document_id] for chunk in chunks],
                 awaits,
             ),
-            Records([_pending(change, made_with) for change in changes], [change.content for change in changes]),
+            Records(
+                [change.recorded("pending", made_with=made_with) for change in changes],
+                [change.content for change in changes],
+            ),
             context_header=header,
         )
         self.parts.append(LiveSegment(segment))
@@ -110,12 +112,3 @@ def _is_whole(part: LiveSegment) -> bool:
         log.warning(PENDING_LOST, part.segment.name)
         return False
     return True
-
-
-def _pending(change: Change, made_with: Fingerprint) -> DocumentRecord:
-    return replace(
-        change.record,
-        status="pending",
-        fingerprint=made_with.id,
-        chunk_ids=tuple(chunk.id for chunk in change.chunks),
-    )

@@ -1,13 +1,14 @@
 """A document's change: what it is to be, held against the rows it has, and what writing it did."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Self
 
 import orjson
 
 from retrieval.chroma.rows import chunk_metadata
-from retrieval.types import Chunk, DocumentRecord, Metadata
+from retrieval.fingerprint import Fingerprint
+from retrieval.types import Chunk, DocumentRecord, Metadata, Status
 
 
 class Change(NamedTuple):
@@ -19,6 +20,11 @@ class Change(NamedTuple):
     record: DocumentRecord
     chunks: Sequence[Chunk]
     content: str = ""
+
+    def recorded(self, status: Status, *, made_with: Fingerprint) -> DocumentRecord:
+        """The record whole, as it is written with this status."""
+        ids = tuple(chunk.id for chunk in self.chunks)
+        return replace(self.record, status=status, fingerprint=made_with.id, chunk_ids=ids)
 
 
 @dataclass(frozen=True, slots=True)

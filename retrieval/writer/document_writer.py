@@ -108,7 +108,7 @@ class DocumentWriter:
                 steps = [step for step in begun if step.change.record.source not in refused]
                 taken_back = self._take_back([step for step in begun if step.change.record.source in refused])
                 means = self._means(steps, sums)
-            ready = [_ready(step.change, made_with) for step in steps]
+            ready = [step.change.recorded("ready", made_with=made_with) for step in steps]
             untidy = [record for step, record in zip(steps, ready, strict=True) if step.moved or step.stale]
             unfinished = [replace(record, status="indexing") if record in untidy else record for record in ready]
             self.store.put_records(unfinished, means, _contents([step.change for step in steps]))
@@ -240,15 +240,6 @@ class DocumentWriter:
         """Whether its chunks are analysed in another language than before: then even rows that stay are read again."""
         old = self.records.get(step.change.record.source)
         return old is not None and old.language != step.change.record.language
-
-
-def _ready(change: Change, made_with: Fingerprint) -> DocumentRecord:
-    return replace(
-        change.record,
-        status="ready",
-        fingerprint=made_with.id,
-        chunk_ids=tuple(chunk.id for chunk in change.chunks),
-    )
 
 
 def _contents(changes: Sequence[Change]) -> list[str] | None:
