@@ -144,9 +144,7 @@ class Indexer:
         failure = Failure(record.source, " ".join(reason.split()))
         self.report = replace(self.report, failed=(*self.report.failed, failure))
         if record.source in self._writer.backlog.records:
-            self._held.add(
-                record.source
-            )  # that is the last version which could be read; what is noted would replace it
+            self._held.add(record.source)  # the last version that could be read, which a note would replace
             return
         old = self._writer.records.get(record.source)
         noted = seen(record, replace(old or record, status="failed", reason=failure.reason))

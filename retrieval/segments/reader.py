@@ -511,9 +511,8 @@ def pending_part(directory: Path, entry: Entry, opened: Mapping[str, LiveSegment
     try:
         return _opened(directory, entry, opened.get(entry.segment))
     except IndexDamagedError:
-        if (
-            directory / entry.segment
-        ).exists():  # else a writer has replaced it, and the pointer names another generation
+        is_there = (directory / entry.segment).exists()
+        if is_there:  # else a writer has replaced it, and the pointer names another generation
             log.warning(PENDING_LOST, entry.segment)
         return None
 

@@ -87,8 +87,8 @@ def document_routes(service: Service, chosen: Chosen) -> APIRouter:
         "/documents/{document_id}/file", response_class=Response, responses={200: AS_FILE, **problems(404, 409, 503)}
     )
     async def get_file(index: Annotated[GrantedIndex, Depends(chosen)], document_id: DocumentId) -> Response:
-        """The file that a document was read from, where its folder was named when the service was started (--folder)
-        and the file is as it was indexed. PDF and text can be shown; anything else is a download."""
+        """The file that a document was read from. The service has it where --folder names its folder, and refuses one
+        that has changed since it was indexed. A browser shows PDF and text, and downloads anything else."""
         return (await index.open_file(document_id)).response()
 
     @router.post(

@@ -1,6 +1,5 @@
 """One index of a service: read on the service's threads, changed one change after the other."""
 
-import json
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -11,6 +10,7 @@ from ingest import SyncReport
 from ingest.parser_pool import Parsers
 from retrieval.adapters.http.feedback import Feedback
 from retrieval.adapters.http.jobs import Job, Jobs
+from retrieval.adapters.http.kept_by_filter import KeptByFilter
 from retrieval.adapters.http.metrics import Metrics
 from retrieval.adapters.http.opened import OpenedIndex
 from retrieval.adapters.http.problems import Refusal
@@ -25,9 +25,6 @@ from retrieval.timing import hearing
 from retrieval.types import SyncedFolder
 
 T = TypeVar("T")
-
-_KEPT_GRANTS = 64
-"""Searchers of filters that are kept, those made last."""
 
 
 class ServedIndex:
@@ -59,8 +56,8 @@ class ServedIndex:
         self._opened = OpenedIndex(path, settings.config)
         self._writes = Writes(path, settings.config)
         self.feedback = Feedback(settings.feedback / name) if settings.feedback is not None else None
-        self._granted: dict[str, tuple[str, Searcher]] = {}
-        self._facets: dict[str, tuple[str, Facets]] = {}
+        self._granted: KeptByFilter[Searcher] = KeptByFilter()
+        self._facets: KeptByFilter[Facets] = KeptByFilter()
         self._guard = threading.Lock()
         self._reading = 0
         self._used = 0.0
@@ -79,27 +76,11 @@ class ServedIndex:
         searcher = self.current().searcher()
         if where is None:
             return searcher
-        key = json.dumps(where, sort_keys=True)
-        with self._guard:
-            known = self._granted.get(key)
-            if known is not None and known[0] == searcher.generation:
-                return known[1]
-        made = searcher.restricted(where)
-        with self._guard:
-            self._granted = {**dict(list(self._granted.items())[1 - _KEPT_GRANTS :]), key: (searcher.generation, made)}
-        return made
+        return self._granted.get(where, searcher.generation, lambda: searcher.restricted(where))
 
     def facets(self, searcher: Searcher, where: Mapping[str, Any] | None) -> Facets:
         """Of a searcher that `granted` gave for this filter; kept until the next generation."""
-        key = json.dumps(where, sort_keys=True)
-        with self._guard:
-            known = self._facets.get(key)
-        if known is not None and known[0] == searcher.generation:
-            return known[1]
-        made = facets(searcher.reader)
-        with self._guard:
-            self._facets = {**dict(list(self._facets.items())[1 - _KEPT_GRANTS :]), key: (searcher.generation, made)}
-        return made
+        return self._facets.get(where, searcher.generation, lambda: facets(searcher.reader))
 
     async def read(self, work: Callable[[Searcher], T], where: Mapping[str, Any] | None) -> T:
         """What `work` makes of `granted`, on a thread. Raises as WorkQueue.run, and what `work` raises."""
@@ -171,7 +152,7 @@ class ServedIndex:
         with self._guard:
             if self._reading or self._writes.is_busy:
                 return False
-            self._granted, self._facets = {}, {}
+            self._granted, self._facets = KeptByFilter(), KeptByFilter()
             self._opened.drop()
             return True
 
